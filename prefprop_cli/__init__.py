@@ -1,0 +1,25 @@
+"""prefprop: parameter-efficient tuning of long-document encoders.
+
+Public names are loaded on first use, so that importing the package costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from prefprop_cli.build import load_backbone, load_run
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "load_backbone", "load_run"]
+
+_HOME = {"load_backbone": "prefprop_cli.build", "load_run": "prefprop_cli.build"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

