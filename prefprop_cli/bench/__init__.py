@@ -1,0 +1,1 @@
+"""Speed and memory of the encoder, beside the same weights in `transformers`."""

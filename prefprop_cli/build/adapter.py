@@ -1,0 +1,138 @@
+"""The adapter folder: what was trained and all it takes to predict with it, without the data.
+
+adapter.json          labels, tables of the configuration, hashes, temperature
+trained.safetensors   prefix and head (and, after fine-tuning, the backbone)
+MANIFEST.json         sha256 and size of each file
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from pydantic import ValidationError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from prefprop_cli.build.backbones import weights_sha256
+from prefprop_cli.build.model import Classifier
+from prefprop_cli.build.plan import Plan, load_classifier, make_plan
+from prefprop_cli.config.schema import Config
+from prefprop_cli.errors import CorruptFileError, DataError
+from prefprop_cli.runs import read_verified, save_folder
+from prefprop_cli.training.progress import load_trained
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """What an adapter folder says beside its tensors."""
+
+    labels: tuple[str, ...]
+    config: Config
+    backbone_sha256: str
+    tokenizer_sha256: str
+    temperature: float | None = None
+    """Divides the logits; None before `calibrate`."""
+    schema_version: int = SCHEMA_VERSION
+
+
+def save_adapter(folder: Path, adapter: Adapter, trained: Mapping[str, Tensor]) -> None:
+    """Write an adapter folder, all or nothing.
+
+    Args:
+        folder: replaced if it is there.
+        adapter: what it says.
+        trained: the trained tensors by name.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trained.items()}
+    save_folder(folder, {"adapter.json": _to_json(adapter), "trained.safetensors": save(tensors)})
+
+
+def make_adapter(plan: Plan, *, labels: tuple[str, ...]) -> Adapter:
+    """The description of what a plan trains."""
+    return Adapter(
+        labels=labels,
+        config=plan.config,
+        backbone_sha256=weights_sha256(plan.backbone),
+        tokenizer_sha256=plan.tokenizer.fingerprint,
+    )
+
+
+def read_adapter(folder: Path) -> Adapter:
+    """What an adapter folder says.
+
+    Raises:
+        CorruptFileError: a file is missing, damaged or of a later version.
+    """
+    return _from_json(read_verified(folder)["adapter.json"], folder)
+
+
+def set_temperature(folder: Path, temperature: float) -> None:
+    """Store the temperature that predictions are divided by."""
+    files = read_verified(folder)
+    adapter = _from_json(files["adapter.json"], folder)
+    changed = _to_json(replace(adapter, temperature=temperature))
+    save_folder(folder, {**files, "adapter.json": changed})
+
+
+def load_adapter(folder: Path, *, backbone: str | None = None) -> tuple[Adapter, Plan, Classifier]:
+    """The trained model of an adapter folder.
+
+    Args:
+        folder: an adapter folder.
+        backbone: where its backbone is now, if not where it was.
+
+    Returns:
+        What the folder says, the plan it was trained by, and the model in evaluation mode.
+
+    Raises:
+        CorruptFileError: a file is missing, damaged or of a later version.
+        DataError: the backbone is missing, or is another one than the adapter was trained on.
+    """
+    files = read_verified(folder)
+    adapter = _from_json(files["adapter.json"], folder)
+    model_table = adapter.config.model
+    if backbone is not None:
+        model_table = model_table.model_copy(update={"backbone": backbone})
+    plan = make_plan(adapter.config.model_copy(update={"model": model_table}))
+    _check_backbone(adapter, plan, folder)
+    model = load_classifier(plan, n_classes=len(adapter.labels))
+    load_trained(load(files["trained.safetensors"]), model.trained)
+    return adapter, plan, model.eval()
+
+
+def _check_backbone(adapter: Adapter, plan: Plan, folder: Path) -> None:
+    found = weights_sha256(plan.backbone), plan.tokenizer.fingerprint
+    for what, was, now in zip(
+        ("weights", "tokenizer"),
+        (adapter.backbone_sha256, adapter.tokenizer_sha256),
+        found,
+        strict=True,
+    ):
+        if was != now:
+            raise DataError(
+                f"{folder} was trained on another backbone: the {what} then had sha256 "
+                f"{was[:12]}…, those of {plan.backbone} have {now[:12]}…. "
+                "Give the original folder with --backbone"
+            )
+
+
+def _to_json(adapter: Adapter) -> bytes:
+    values = {**asdict(adapter), "config": adapter.config.model_dump(exclude_none=True)}
+    return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _from_json(data: bytes, folder: Path) -> Adapter:
+    try:
+        values = json.loads(data)
+        if values["schema_version"] > SCHEMA_VERSION:
+            raise CorruptFileError(
+                f"{folder} was written by a later version of prefprop "
+                f"(schema {values['schema_version']}, this one reads {SCHEMA_VERSION}). Update it"
+            )
+        labels, config = tuple(values.pop("labels")), Config(**values.pop("config"))
+        return Adapter(labels=labels, config=config, **values)
+    except (ValueError, KeyError, TypeError, ValidationError) as error:
+        raise CorruptFileError(f"{folder}/adapter.json cannot be read: {error}") from error

@@ -1,0 +1,175 @@
+"""A training run from plan to adapter: the steps of `prefprop train`, without a word to anybody."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prefprop_cli.build.adapter import make_adapter, save_adapter
+from prefprop_cli.build.model import Classifier
+from prefprop_cli.build.plan import Plan, load_classifier
+from prefprop_cli.data.prepare import Prepared
+from prefprop_cli.errors import DataError
+from prefprop_cli.evaluation.metrics import classification_metrics
+from prefprop_cli.evaluation.predict import predict_logits
+from prefprop_cli.evaluation.results import load_logits, save_logits
+from prefprop_cli.runs import RunFolder
+from prefprop_cli.tasks.classification import Examples, losses
+from prefprop_cli.training.checkpoint import Checkpoints
+from prefprop_cli.training.events import (
+    Evaluated,
+    Evaluation,
+    EvaluationStarted,
+    Event,
+    FitResult,
+    Started,
+    Step,
+)
+from prefprop_cli.training.loop import fit
+from prefprop_cli.training.seed import seed_everything
+
+
+@dataclass
+class Experiment:
+    """One run: a plan, its data and its folder.
+
+    Args:
+        plan: what the run uses.
+        prepared: its documents as tokens.
+        run: its folder, locked by the caller.
+        device: `cpu`, `cuda` or `cuda:N`.
+        emit: receives each event of the training.
+        stop: whether to stop.
+        progress: told how many documents of an evaluation are done.
+    """
+
+    plan: Plan
+    prepared: Prepared
+    run: RunFolder
+    device: str
+    emit: Callable[[Event], None]
+    stop: Callable[[], bool]
+    progress: Callable[[int], None] = lambda done: None
+
+    def train(self, *, resume: bool) -> FitResult:
+        """Train, or go on training, and leave an adapter behind.
+
+        Returns:
+            How it ended; only a run that was not interrupted has an adapter.
+        """
+        settings = self.plan.config.train
+        seed_everything(settings.seed)
+        model = load_classifier(self.plan, n_classes=len(self.prepared.labels))
+        self._validation = examples_of(self.prepared, "validation")
+        self._step = 0
+        result = fit(
+            model=model,
+            loss=lambda batch: losses(model(batch), batch),
+            trained=model.trained,
+            unreached=model.unread,
+            examples=examples_of(self.prepared, "train"),
+            evaluate=lambda: self._evaluate(model),
+            settings=settings,
+            checkpoints=Checkpoints(self.run.checkpoints, keep=settings.keep),
+            device=self.device,
+            emit=self._on_event,
+            stop=self.stop,
+            resume=resume,
+        )
+        if result.status != "interrupted":
+            self._keep(model, result)
+        return result
+
+    def _evaluate(self, model: Classifier) -> Evaluation | None:
+        logits = predict_logits(
+            model,
+            self._validation,
+            batch_size=self.plan.config.eval.batch_size,
+            device=self.device,
+            stop=self.stop,
+            progress=self.progress,
+        )
+        if logits is None:
+            return None
+        labels, ids = labels_and_ids(self.prepared, "validation")
+        n_classes = len(self.prepared.labels)
+        save_logits(
+            self.run.evaluation, _step_name(self._step), ids=ids, logits=logits, labels=labels
+        )
+        metrics = classification_metrics(
+            logits, labels, n_classes=n_classes, n_bins=self.plan.config.eval.bins
+        )
+        return Evaluation(
+            metrics,
+            n_predicted=_counts(logits.argmax(axis=1), n_classes),
+            n_labelled=_counts(labels, n_classes),
+        )
+
+    def _keep(self, model: Classifier, result: FitResult) -> None:
+        """The adapter, and the validation logits of the tensors in it."""
+        adapter = make_adapter(self.plan, labels=self.prepared.labels)
+        save_adapter(self.run.adapter, adapter, model.trained)
+        if result.best_step is not None:
+            best = load_logits(self.run.evaluation, _step_name(result.best_step))
+            save_logits(
+                self.run.evaluation,
+                "validation",
+                ids=best.ids,
+                logits=best.logits,
+                labels=best.labels,
+            )
+
+    def _on_event(self, event: Event) -> None:
+        match event:
+            case Started(step=step):
+                self.run.drop_metrics_after(step)
+            case Step():
+                self.run.append_metrics(_step_row(event))
+            case EvaluationStarted(step=step):
+                self._step = step
+            case Evaluated(epoch=epoch, step=step, metrics=metrics):
+                self.run.append_metrics({"step": step, "epoch": epoch, "validation": dict(metrics)})
+            case _:
+                pass
+        self.emit(event)
+
+
+def examples_of(prepared: Prepared, split: str) -> Examples:
+    """A split of prepared documents as batches.
+
+    Raises:
+        DataError: there is no such split, or it is empty.
+    """
+    table = prepared.splits.get(split)
+    if table is None or not len(table):
+        there = ", ".join(prepared.splits)
+        raise DataError(f'the data has no documents in a split "{split}"; it has {there}')
+    n_tokens = np.minimum(table["n_tokens"], int(str(prepared.summary["max_tokens"])))
+    return Examples(table, lengths=n_tokens.tolist())
+
+
+def labels_and_ids(prepared: Prepared, split: str) -> tuple[NDArray[np.int64], list[str]]:
+    """Labels (N,) and names of the documents of a split."""
+    table = prepared.splits[split]
+    return np.asarray(table["label"], dtype=np.int64), list(table["id"])
+
+
+def _counts(classes: NDArray[np.int64], n_classes: int) -> tuple[int, ...]:
+    return tuple(np.bincount(classes, minlength=n_classes).tolist())
+
+
+def _step_name(step: int) -> str:
+    return f"validation-step-{step:06d}"
+
+
+def _step_row(event: Step) -> Mapping[str, object]:
+    return {
+        "step": event.step,
+        "epoch": event.epoch,
+        "loss": event.loss,
+        "lr": event.lr,
+        "grad_norm": event.grad_norm,
+        "tokens_per_s": round(event.tokens_per_s, 1),
+        "ids": list(event.ids),
+    }

@@ -1,0 +1,138 @@
+"""A configuration made concrete: where everything is and how large, before any weight is read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from prefprop_cli.attention import choose
+from prefprop_cli.build.backbones import MINILM, backbone_config, find_backbone, load_backbone
+from prefprop_cli.build.model import Classifier, create_classifier, create_method
+from prefprop_cli.config.schema import Config
+from prefprop_cli.data import read_corpus
+from prefprop_cli.data.prepare import Prepared, prepare
+from prefprop_cli.data.tokenizer import TextTokenizer
+from prefprop_cli.errors import ConfigError
+from prefprop_cli.model.config import EncoderConfig
+from prefprop_cli.model.encoder import Encoder
+from prefprop_cli.model.to_long import long_config
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will use."""
+
+    config: Config
+    """As asked for, with paths made absolute and the conversion to a Longformer decided."""
+    backbone: Path
+    """Folder of the backbone."""
+    encoder: EncoderConfig
+    """Its shape, after the conversion if there is one."""
+    tokenizer: TextTokenizer
+
+    @property
+    def n_placeholders(self) -> int:
+        with torch.device("meta"):
+            return create_method(self.config.method, self.encoder).n_placeholders
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens of a text that are read, `[CLS]` and `[SEP]` included."""
+        return self.config.data.max_length - self.n_placeholders
+
+
+def make_plan(config: Config) -> Plan:
+    """Find the backbone and check that the configuration fits it.
+
+    Raises:
+        DataError: the backbone is missing or of a type that cannot be used.
+        ConfigError: the configuration asks for what this backbone cannot do.
+    """
+    folder = find_backbone(config.model.backbone)
+    encoder = backbone_config(folder)
+    config = _resolved(config, folder, encoder)
+    if config.model.to_long is not None:
+        encoder = long_config(encoder, n_positions=config.model.to_long, window=config.model.window)
+    if config.data.max_length > encoder.max_length:
+        raise ConfigError(
+            [
+                f"data.max_length = {config.data.max_length}, and the backbone has "
+                f"{encoder.max_length} positions. Use data.max_length = {encoder.max_length}"
+            ]
+        )
+    _check_attention(config)
+    return Plan(config, folder, encoder, TextTokenizer.load(folder))
+
+
+def prepare_data(
+    plan: Plan, *, cache: Path, force: bool = False, stop: Callable[[], None] | None = None
+) -> Prepared:
+    """Read, split and tokenise the documents of a plan; from the cache where it has them.
+
+    Raises:
+        DataError: the documents cannot be used.
+    """
+    corpus = read_corpus(plan.config.data)
+    return prepare(
+        corpus,
+        tokenizer=plan.tokenizer,
+        max_tokens=plan.max_tokens,
+        cache=cache,
+        force=force,
+        stop=stop,
+    )
+
+
+def load_encoder(plan: Plan) -> Encoder:
+    """The backbone of a plan, with its weights."""
+    table = plan.config.model
+    return load_backbone(
+        plan.backbone,
+        to_long=table.to_long,
+        window=table.window,
+        attention=table.attention,
+        dropout=table.dropout,
+        attention_dropout=table.attention_dropout,
+        gradient_checkpointing=table.gradient_checkpointing,
+    )
+
+
+def load_classifier(plan: Plan, *, n_classes: int) -> Classifier:
+    """A fresh classifier on the backbone of a plan; draws its initial values from torch's RNG."""
+    config = plan.config
+    return create_classifier(
+        load_encoder(plan), model=config.model, method=config.method, n_classes=n_classes
+    )
+
+
+def empty_classifier(plan: Plan, *, n_classes: int) -> Classifier:
+    """The same without weights, on the meta device: for counting."""
+    config = plan.config
+    with torch.device("meta"):
+        return create_classifier(
+            Encoder(plan.encoder), model=config.model, method=config.method, n_classes=n_classes
+        )
+
+
+def _resolved(config: Config, folder: Path, encoder: EncoderConfig) -> Config:
+    backbone = config.model.backbone
+    if backbone != MINILM and Path(backbone).expanduser().is_dir():
+        backbone = str(folder.resolve())
+    to_long = config.model.to_long
+    if to_long is None and encoder.windows is None and config.data.max_length > encoder.max_length:
+        # Asking a 512-position backbone for more is asking for its Longformer.
+        to_long = config.data.max_length
+    source = config.data.source
+    if source is not None and Path(source).expanduser().exists():
+        source = str(Path(source).expanduser().resolve())
+    model = config.model.model_copy(update={"backbone": backbone, "to_long": to_long})
+    data = config.data.model_copy(update={"source": source})
+    return config.model_copy(update={"model": model, "data": data})
+
+
+def _check_attention(config: Config) -> None:
+    try:
+        choose(config.model.attention, dropout=config.model.attention_dropout > 0)
+    except ValueError as error:
+        raise ConfigError([f"model.{error}"]) from error

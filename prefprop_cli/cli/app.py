@@ -1,0 +1,408 @@
+"""The command line: every command with its flags; what a command does is in its own module."""
+
+import inspect
+import os
+from collections.abc import Callable, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from prefprop_cli import __version__
+from prefprop_cli.cli import completion, signals, streams
+from prefprop_cli.cli import options as o
+from prefprop_cli.cli.console import Common, Console, OutputClosed, output_failure
+from prefprop_cli.cli.failures import report
+
+app = typer.Typer(
+    add_completion=False,
+    add_help_option=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program; the entry point of `prefprop`.
+
+    Args:
+        arguments: default: those of the process.
+
+    Returns:
+        the exit code.
+    """
+    streams.repair()
+    signals.leave_on_signals()
+    if completion.VARIABLE in os.environ:
+        completion.register_shells()
+    code = _run(arguments)
+    streams.settle()
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        app(args=arguments, prog_name="prefprop")
+    except SystemExit as leave:
+        # So Typer answers a broken pipe while it prints a help text.
+        is_broken_pipe = isinstance(leave.__context__, BrokenPipeError)
+        return OutputClosed.exit_code if is_broken_pipe else int(leave.code or 0)
+    except OSError as failure:
+        return report(output_failure(failure), Console())
+    return 0
+
+
+def _command(function: Callable[..., None]) -> Callable[..., None]:
+    """Register a command: give it the common flags, a console, and an end without a traceback."""
+
+    @wraps(function)
+    def command(*, json: bool, quiet: bool, verbose: bool, debug: bool, **values: object) -> None:
+        console = Console(Common(json=json, quiet=quiet, verbose=verbose, debug=debug))
+        try:
+            function(console, **values)
+        except (Exception, KeyboardInterrupt) as failure:
+            raise typer.Exit(report(failure, console)) from failure
+
+    own = list(inspect.signature(function).parameters.values())[1:]
+    common = inspect.signature(_common_flags).parameters.values()
+    vars(command)["__signature__"] = inspect.Signature([*own, *common])
+    return app.command(function.__name__.rstrip("_"))(command)
+
+
+def _common_flags(
+    *,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+    debug: o.Debug = False,
+) -> None: ...
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"prefprop {__version__}")
+        raise typer.Exit
+
+
+def _show_help(context: typer.Context, wanted: bool) -> None:
+    if wanted:
+        typer.echo(context.get_help())
+        raise typer.Exit
+
+
+@app.callback()
+def prefprop(
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version."),
+    ] = False,
+    # Typer's own is None where it is not given, and to check that costs the 60 ms of pydantic
+    # in the help of every command.
+    help: Annotated[
+        bool,
+        typer.Option("-h", "--help", is_eager=True, callback=_show_help, help="Show this message."),
+    ] = False,
+) -> None:
+    """Parameter-efficient tuning of long-document encoders.
+
+    Results go to stdout, everything else to stderr. Begin with:
+
+    \b
+        run=$(prefprop train -p demo)
+        prefprop eval "$run"
+        prefprop predict speech.txt
+    """  # noqa: D301
+
+
+@_command
+def presets(
+    console: Console,
+    *,
+    name: o.PresetName = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="List every key with its type, default and meaning.")
+    ] = False,
+) -> None:
+    """List the presets, or print one.
+
+    Example: prefprop presets demo > my.toml
+    """
+    from prefprop_cli.cli import presets as command
+
+    command.run(console, name=name, schema=schema)
+
+
+@_command
+def prepare(
+    console: Console,
+    *,
+    name: o.PresetName = None,
+    preset: o.Preset = None,
+    overrides: o.Overrides = None,
+    source: o.Source = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Prepared folder; default: in the cache.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Documents per split (data.limit).")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Prepare again what is prepared already.")
+    ] = False,
+) -> None:
+    """Read, split, audit and tokenise a data set.
+
+    Example: prefprop prepare newsgroups --source 20news-bydate.tar.gz
+    """
+    from prefprop_cli.cli import prepare as command
+
+    command.run(
+        console,
+        name=name,
+        preset=preset,
+        overrides=overrides or [],
+        source=source,
+        out=out,
+        limit=limit,
+        force=force,
+    )
+
+
+@_command
+def train(
+    console: Console,
+    *,
+    preset: o.Preset = None,
+    overrides: o.Overrides = None,
+    source: o.Source = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Run folder; default: a new one in ./runs.")
+    ] = None,
+    resume: Annotated[
+        Path | None, o.run_option("--resume", "Go on with this run from its last checkpoint.")
+    ] = None,
+    device: o.Device = "auto",
+    seed: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Seed of this run (train.seed).")
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Train nothing: print the configuration, the lengths and the memory it takes.",
+        ),
+    ] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Download nothing, use what is on the disk.")
+    ] = False,
+) -> None:
+    """Train a method on a data set and print the run folder.
+
+    Ctrl-C saves a checkpoint and prints the command that goes on; a second one stops at once.
+
+    Example: prefprop train -p demo -s method.prefix_length=16
+    """
+    from prefprop_cli.cli import train as command
+
+    command.run(
+        console,
+        preset=preset,
+        overrides=overrides or [],
+        source=source,
+        out=out,
+        resume=resume,
+        device=device,
+        seed=seed,
+        dry_run=dry_run,
+        offline=offline,
+    )
+
+
+@_command
+def eval_(
+    console: Console,
+    *,
+    run: o.Run,
+    split: Annotated[str, typer.Option(metavar="NAME", help="Split to evaluate on.")] = "test",
+    data: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Documents of your own, instead of a split.")
+    ] = None,
+    batch_size: o.BatchSize = None,
+    compare: Annotated[
+        Path | None, o.run_option("--compare", "A second run, on the same documents.")
+    ] = None,
+    fail_below: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="METRIC=X", help="Exit with 8 if the metric is lower, e.g. accuracy=0.8."
+        ),
+    ] = None,
+    device: o.Device = "auto",
+) -> None:
+    """Evaluate a run: each metric with its 95 % interval.
+
+    Example: prefprop eval runs/demo-1 --fail-below accuracy=0.6
+    """
+    gates = o.gates(fail_below, flag="--fail-below")
+    from prefprop_cli.cli import eval as command
+
+    command.run(
+        console,
+        run=run,
+        split=split,
+        data=data,
+        batch_size=batch_size,
+        compare=compare,
+        fail_below=gates,
+        device=device,
+    )
+
+
+@_command
+def calibrate(
+    console: Console,
+    *,
+    run: o.Run,
+    split: Annotated[str, typer.Option(metavar="NAME", help="Split to report on.")] = "test",
+    bins: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Bins of the error (eval.bins).")
+    ] = None,
+    method: Annotated[
+        Literal["temperature"], typer.Option(help="How to calibrate.")
+    ] = "temperature",
+    ece: Annotated[
+        Literal["guo", "paper"], typer.Option(help="Which definition of the error comes first.")
+    ] = "guo",
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE.svg", help="Draw the reliability diagram.")
+    ] = None,
+    fail_above: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="Exit with 8 if the error stays above."),
+    ] = None,
+    device: o.Device = "auto",
+) -> None:
+    """Measure calibration, before and after a fitted temperature.
+
+    The temperature is fitted on validation and stored in the run; `predict` uses it.
+
+    Example: prefprop calibrate runs/demo-1 --plot reliability.svg
+    """
+    from prefprop_cli.cli import calibrate as command
+
+    command.run(
+        console,
+        run=run,
+        split=split,
+        bins=bins,
+        method=method,
+        ece=ece,
+        plot=plot,
+        fail_above=fail_above,
+        device=device,
+    )
+
+
+@_command
+def predict(
+    console: Console,
+    *,
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="FILE", help=".txt, .jsonl or .csv; - is standard input."),
+    ] = None,
+    run: Annotated[
+        Path | None,
+        o.run_option(
+            "--run", "Run folder; default: the newest finished one.", envvar="PREFPROP_RUN"
+        ),
+    ] = None,
+    lines: Annotated[
+        bool, typer.Option("--lines", help="Each line of a .txt file is a document.")
+    ] = False,
+    top_k: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Labels to show for each document.")
+    ] = 1,
+    batch_size: o.BatchSize = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first file that cannot be read.")
+    ] = False,
+    errors: Annotated[
+        Literal["strict", "replace"], typer.Option(help="What to do with bytes that are not UTF-8.")
+    ] = "strict",
+    device: o.Device = "auto",
+) -> None:
+    """Predict the label of documents, one line each, in order.
+
+    Example: prefprop predict *.txt --json
+    """
+    from prefprop_cli.cli import predict as command
+
+    command.run(
+        console,
+        files=files or [],
+        run=run,
+        lines=lines,
+        top_k=top_k,
+        batch_size=batch_size,
+        strict=strict,
+        errors=errors,
+        device=device,
+    )
+
+
+@_command
+def bench(
+    console: Console,
+    *,
+    run: o.OptionalRun = None,
+    preset: o.Preset = None,
+    lengths: Annotated[
+        str, typer.Option(metavar="N,N", help="Document lengths in tokens.")
+    ] = "512,1024,2048,4096",
+    batch_size: Annotated[int, typer.Option(min=1, metavar="N", help="Documents at a time.")] = 1,
+    warmup: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Passes before the clock starts.")
+    ] = 2,
+    repeat: Annotated[int, typer.Option(min=1, metavar="N", help="Passes that count.")] = 10,
+    train: Annotated[
+        bool, typer.Option("--train", help="Time a training step, backward pass included.")
+    ] = False,
+    against: Annotated[
+        Literal["transformers"] | None, typer.Option(help="Time another library beside it.")
+    ] = None,
+    device: o.Device = "auto",
+) -> None:
+    """Measure speed and memory at several document lengths.
+
+    Example: prefprop bench -p demo --lengths 512,4096 --against transformers
+    """
+    sizes = o.integers(lengths, flag="--lengths")
+    from prefprop_cli.cli import bench as command
+
+    command.run(
+        console,
+        run=run,
+        preset=preset,
+        lengths=sizes,
+        batch_size=batch_size,
+        warmup=warmup,
+        repeat=repeat,
+        train=train,
+        against=against,
+        device=device,
+    )
+
+
+@_command
+def doctor(console: Console) -> None:
+    """Show what this machine and this installation can do.
+
+    Example: prefprop doctor --json
+    """
+    from prefprop_cli.cli import doctor as command
+
+    command.run(console)

@@ -1,0 +1,28 @@
+"""The reliability diagram in a terminal: accuracy as a bar, confidence as a mark on it."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prefprop_cli.evaluation.calibration import Bin
+    from prefprop_cli.evaluation.results import CalibrationReport
+
+_WIDTH = 40
+
+
+def reliability_bars(report: "CalibrationReport") -> Iterator[str]:
+    """Lines with one bar per filled bin, before and after calibration."""
+    for title, state in (("before", report.before), ("after", report.after)):
+        yield f"{title}: accuracy █, mean confidence ┃ (bar ends left of the mark: overconfident)"
+        for each in state.bins:
+            if each.count:
+                yield _line(each)
+
+
+def _line(each: "Bin") -> str:
+    bar = ["█" if place < round(each.accuracy * _WIDTH) else "·" for place in range(_WIDTH)]
+    bar[min(_WIDTH - 1, round(each.confidence * _WIDTH))] = "┃"
+    return (
+        f"  {each.lower:.2f}-{each.upper:.2f}  {''.join(bar)}  accuracy {each.accuracy:.2f}  "
+        f"confidence {each.confidence:.2f}  n {each.count}"
+    )

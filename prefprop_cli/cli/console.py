@@ -1,0 +1,219 @@
+"""The one place that talks to people: stdout is the result only, stderr is everything else."""
+
+import errno
+import json
+import math
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, TextIO, cast
+
+from prefprop_cli.cli.progress import Bar, Display, Log, Nowhere, Progress
+from prefprop_cli.cli.text import escape
+from prefprop_cli.errors import PrefpropError, ResourceError
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+
+
+@dataclass(frozen=True)
+class Common:
+    """The flags that every command takes."""
+
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    debug: bool = False
+
+
+class OutputClosed(PrefpropError):
+    """Nobody reads the standard output any more; not worth a word."""
+
+    exit_code = 141
+
+
+class Console:
+    """Results on stdout, everything else on stderr.
+
+    Each result is flushed as it is written, so that a reader sees whole lines and a broken pipe
+    or a full disk shows at once. Losing stderr never stops the work.
+
+    Args:
+        common: the flags of the command.
+        stdout: where results go; default: the standard output.
+        stderr: where messages and progress go; default: the standard error.
+    """
+
+    def __init__(
+        self,
+        common: Common | None = None,
+        *,
+        stdout: TextIO | None = None,
+        stderr: TextIO | None = None,
+    ) -> None:
+        self.common = common or Common()
+        self._stdout = stdout or sys.stdout
+        self._stderr = stderr or sys.stderr
+        self._bar: Bar | None = None
+
+    def result(self, text: str) -> None:
+        """Write a result and a line end; on a terminal without control characters.
+
+        Raises:
+            OutputClosed: nobody reads the standard output any more.
+            ResourceError: its disk is full.
+        """
+        self._write(escape(text, keep="\n\t") if self._stdout.isatty() else text)
+
+    def result_json(self, value: object) -> None:
+        """Write a value as one line of JSON: text as it is, NaN and infinity as null.
+
+        Args:
+            value: dicts, lists, tuples, text, numbers, bool, None, paths, NumPy values.
+
+        Raises:
+            OutputClosed, ResourceError: as `result`.
+        """
+        text = json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)
+        # Half of a surrogate pair is no text in UTF-8; in JSON it has the escape \udXXX.
+        self._write(text.encode("utf-8", "backslashreplace").decode("utf-8"))
+
+    def row(self, cells: Sequence[str]) -> None:
+        """Write one row of a result that is streamed: cells with a tab between them."""
+        self._write("\t".join(map(escape, cells)))
+
+    def table(self, rows: Iterable[Sequence[str]], *, header: Sequence[str] = ()) -> None:
+        """Write a table: aligned under its header on a terminal, else bare rows with tabs."""
+        if not self._stdout.isatty():
+            for row in rows:
+                self.row(row)
+            return
+        lines = [[escape(cell) for cell in row] for row in ([header] if header else []) + [*rows]]
+        for line in _aligned(lines):
+            self._write(line)
+
+    def detail(self, text: str) -> None:
+        """Tell something that only `--verbose` shows."""
+        if self.common.verbose:
+            self._say(text, style="dim")
+
+    def info(self, text: str) -> None:
+        """Tell what happens; `--quiet` leaves it out."""
+        if not self.common.quiet:
+            self._say(text)
+
+    def notice(self, text: str) -> None:
+        """Tell what is no error, and what `--quiet` shows all the same."""
+        self._say(text, style="bold")
+
+    def warn(self, text: str) -> None:
+        """Tell what may be wrong."""
+        self._say(text, label="warning: ", style="yellow")
+
+    def error(self, text: str) -> None:
+        """Tell what is wrong."""
+        self._say(text, label="error: ", style="bold red")
+
+    def progress(self, *, total: int | None, label: str = "step", done: int = 0) -> Progress:
+        """Progress of a loop, as a context manager with `update(done, fields)`.
+
+        Animated if stderr is a terminal, else a plain line every 30 seconds.
+
+        Args:
+            total: how many there are; None if nobody knows.
+            label: what is counted, in the singular: `step`, `document`.
+            done: how many were done before, by a run that is resumed.
+        """
+        return Progress(label, total=total, done=done, display=self._display())
+
+    def _display(self) -> Display:
+        if self.common.quiet:
+            return Nowhere()
+        # Not Rich's opinion: with FORCE_COLOR it moves the cursor in a pipe, too.
+        if not self._stderr.isatty() or os.environ.get("TERM", "dumb") in ("dumb", "unknown"):
+            return Log(self.info)
+        self._bar = Bar(self.info, rich=self._rich)
+        return self._bar
+
+    @cached_property
+    def _rich(self) -> "RichConsole":
+        from rich.console import Console as RichConsole
+
+        stream = cast("IO[str]", _Forgiving(self._stderr))
+        return RichConsole(file=stream, highlight=False, soft_wrap=True)
+
+    def _say(self, text: str, *, label: str = "", style: str = "") -> None:
+        from rich.text import Text
+
+        shown = escape(text, keep="\n\t")
+        self._rich.print(Text.assemble((label, style), (shown, "" if label else style)))
+
+    def _write(self, line: str) -> None:
+        shares_screen = self._bar and self._stdout.isatty()
+        with self._bar.hidden() if self._bar and shares_screen else nullcontext():
+            try:
+                self._stdout.write(line + "\n")
+                self._stdout.flush()
+            except OSError as failure:
+                raise output_failure(failure) from failure
+
+
+def output_failure(failure: OSError) -> Exception:
+    """What a failed write to the standard output means: nobody reads it, or its disk is full."""
+    if failure.errno in (errno.EPIPE, errno.EBADF):
+        return OutputClosed("the standard output is closed")
+    return ResourceError(f"cannot write to the standard output: {failure.strerror}")
+
+
+def _plain(value: object) -> object:
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+class _Forgiving:
+    """A text stream whose reader may go away: what cannot be written is dropped.
+
+    Rich would answer a broken pipe by pointing the standard output at nothing and leaving.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.encoding = stream.encoding
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()

@@ -1,0 +1,148 @@
+"""`prefprop eval`: every metric of a split with its interval, and the paper's figure beside it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prefprop_cli.cli.console import Console
+from prefprop_cli.errors import GateError, UsageError
+
+if TYPE_CHECKING:
+    from prefprop_cli.config.schema import Config
+    from prefprop_cli.evaluation.results import SavedLogits
+    from prefprop_cli.evaluation.statistics import Interval
+    from prefprop_cli.runs import RunFolder
+
+
+def run(
+    console: Console,
+    *,
+    run: Path,
+    split: str,
+    data: Path | None,
+    batch_size: int | None,
+    fail_below: Mapping[str, float],
+    backbone: str | None,
+    device: str,
+) -> None:
+    """Evaluate a run on a split, or on labelled documents of one's own.
+
+    Raises:
+        UsageError: a gate names a metric that does not exist.
+        GateError: a metric is below its gate.
+    """
+    from prefprop_cli.build.adapter import read_adapter
+    from prefprop_cli.evaluation.metrics import (
+        classification_metrics,
+        majority_share,
+        metric_intervals,
+    )
+    from prefprop_cli.runs import RunFolder
+
+    folder = RunFolder.open(run)
+    adapter = read_adapter(folder.adapter)
+    logits = logits_of(
+        console,
+        folder,
+        split,
+        data=data,
+        batch_size=batch_size,
+        backbone=backbone,
+        device=device,
+    )
+    table = adapter.config.eval
+    arguments = (logits.logits, logits.labels)
+    shape = {"n_classes": len(adapter.labels), "n_bins": table.bins}
+    metrics = classification_metrics(*arguments, **shape)
+    intervals = metric_intervals(*arguments, **shape, n_resamples=table.resamples)
+    what = "own data" if data else split
+    _tell(
+        console,
+        metrics,
+        intervals,
+        facts={"run": folder.path, "split": what, "n": len(logits.labels)},
+        majority=majority_share(logits.labels),
+        paper=_paper(adapter.config),
+    )
+    _check(metrics, fail_below)
+
+
+def logits_of(
+    console: Console,
+    folder: "RunFolder",
+    split: str,
+    *,
+    data: Path | None = None,
+    batch_size: int | None,
+    backbone: str | None,
+    device: str,
+) -> "SavedLogits":
+    """The logits of a split or of other documents, with progress where they are computed."""
+    from prefprop_cli.build.evaluate import Evaluator
+
+    with console.progress(total=None, label="document") as progress:
+        evaluator = Evaluator(
+            folder,
+            device=device,
+            batch_size=batch_size,
+            backbone=backbone,
+            progress=lambda done, total: progress.update(done, total=total),
+        )
+        return evaluator.of_documents(data) if data else evaluator.of_split(split)
+
+
+def _paper(config: "Config") -> dict[str, float]:
+    from prefprop_cli.evaluation.paper import paper_figures
+
+    if config.method.kernel != "none":
+        return {}
+    return paper_figures(config.data.set, config.method.name)
+
+
+def _tell(
+    console: Console,
+    metrics: Mapping[str, float],
+    intervals: "Mapping[str, Interval]",
+    *,
+    facts: Mapping[str, object],
+    majority: float,
+    paper: Mapping[str, float],
+) -> None:
+    if console.common.json:
+        table = {
+            name: {
+                "value": value,
+                "low": intervals[name].low,
+                "high": intervals[name].high,
+                "paper": paper.get(name),
+            }
+            for name, value in metrics.items()
+        }
+        console.result_json({**facts, "majority": majority, "metrics": table})
+        return
+    console.info(
+        f"{facts['n']} documents of {facts['split']}; always the most frequent label: "
+        f"accuracy {majority:.3f}"
+    )
+    rows = [_row(name, value, intervals[name], paper) for name, value in metrics.items()]
+    console.table(rows, header=("metric", "value", "low", "high", "paper"))
+
+
+def _row(name: str, value: float, interval: "Interval", paper: Mapping[str, float]) -> list[str]:
+    published = f"{paper[name]:.3f}" if name in paper else ""
+    return [name, f"{value:.4f}", f"{interval.low:.4f}", f"{interval.high:.4f}", published]
+
+
+def _check(metrics: Mapping[str, float], fail_below: Mapping[str, float]) -> None:
+    if unknown := fail_below.keys() - metrics.keys():
+        raise UsageError(
+            f"--fail-below {', '.join(sorted(unknown))}: no such metric. "
+            f"There are {', '.join(metrics)}"
+        )
+    missed = [
+        f"{name} is {metrics[name]:.4f}, below {limit:g}"
+        for name, limit in fail_below.items()
+        if metrics[name] < limit
+    ]
+    if missed:
+        raise GateError("; ".join(missed))

@@ -1,0 +1,91 @@
+"""The options and arguments that several commands share, and how their text is read."""
+
+import math
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prefprop_cli.cli import completion
+from prefprop_cli.errors import UsageError
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Show warnings and errors only.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Tell more of what happens.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        "-p",
+        "--preset",
+        metavar="NAME|FILE",
+        help="Preset (see `prefprop presets`), a TOML file, or - for standard input.",
+        autocompletion=completion.presets,
+    ),
+]
+PresetName = Annotated[
+    str | None,
+    typer.Argument(metavar="NAME", help="A preset.", autocompletion=completion.presets),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-s", "--set", metavar="KEY=VALUE", help="Set one key, e.g. train.lr=1e-3; repeatable."
+    ),
+]
+Source = Annotated[
+    str | None,
+    typer.Option(metavar="PATH", help="File, folder or hub name of the data (data.source)."),
+]
+Device = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")]
+BatchSize = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Documents at a time (eval.batch_size).")
+]
+Run = Annotated[
+    Path, typer.Argument(metavar="RUN", help="Run folder.", autocompletion=completion.runs)
+]
+OptionalRun = Annotated[
+    Path | None,
+    typer.Argument(metavar="RUN", help="Run folder.", autocompletion=completion.runs),
+]
+
+
+def run_option(flag: str, text: str, *, envvar: str | None = None) -> object:
+    """An option that takes a run folder."""
+    return typer.Option(
+        flag, metavar="RUN", help=text, envvar=envvar, autocompletion=completion.runs
+    )
+
+
+def integers(text: str, *, flag: str) -> tuple[int, ...]:
+    """Read positive integers with commas between them, e.g. `512,1024`.
+
+    Raises:
+        UsageError: an item is not a positive integer.
+    """
+    items = [item.strip() for item in text.split(",")]
+    if not all(re.fullmatch("0*[1-9][0-9]{0,8}", item) for item in items):
+        raise UsageError(f"{flag} {text}: expected positive integers, e.g. {flag} 512,1024")
+    return tuple(map(int, items))
+
+
+def gates(texts: list[str] | None, *, flag: str) -> dict[str, float]:
+    """Read limits such as `accuracy=0.8`, one for each metric.
+
+    Raises:
+        UsageError: an item is not a metric and a number.
+    """
+    return dict(_gate(text, flag) for text in texts or ())
+
+
+def _gate(text: str, flag: str) -> tuple[str, float]:
+    metric, _, limit = (part.strip() for part in text.partition("="))
+    try:
+        number = float(limit)
+    except ValueError:
+        number = math.nan
+    if not metric or not math.isfinite(number):
+        raise UsageError(f"{flag} {text}: expected METRIC=NUMBER, e.g. {flag} accuracy=0.8")
+    return metric, number

@@ -1,0 +1,121 @@
+"""`prefprop predict`: documents in, one row each out, in order."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from prefprop_cli.cli.console import Console
+from prefprop_cli.cli.text import plural
+from prefprop_cli.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from prefprop_cli.build.run import Prediction, Run
+    from prefprop_cli.data.corpus import Document
+
+Errors = Literal["strict", "replace"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An input that could not be read."""
+
+    id: str
+    error: DataError
+
+
+def run(
+    console: Console,
+    *,
+    files: Sequence[str],
+    run: Path | None,
+    lines: bool,
+    top_k: int,
+    batch_size: int | None,
+    strict: bool,
+    errors: Errors,
+    uncalibrated: bool,
+    backbone: str | None,
+    device: str,
+) -> None:
+    """Predict each document and write its row as soon as it is known.
+
+    Raises:
+        DataError: an input could not be read; with `strict` the first one ends the work, else
+            it has a row of its own and the others are still predicted.
+    """
+    sources = files or _standard_input()
+    from prefprop_cli.build.run import load_run
+    from prefprop_cli.evaluation.predict import batch_size_on
+    from prefprop_cli.runs import resolve_run
+
+    loaded = load_run(resolve_run(run), device=device, backbone=backbone)
+    size = batch_size_on(loaded.device, batch_size or loaded.plan.config.eval.batch_size)
+    n_inputs, n_failed = 0, 0
+    inputs = _inputs(sources, lines=lines, errors=errors)
+    with closing(inputs), console.progress(total=None, label="document") as progress:
+        while chunk := list(islice(inputs, size)):
+            for source, answer in _answers(chunk, loaded, calibrated=not uncalibrated):
+                n_inputs += 1
+                if isinstance(answer, Failure):
+                    n_failed += 1
+                    if strict:
+                        raise answer.error
+                    console.warn(str(answer.error))
+                _write(console, source, answer, top_k=top_k)
+            progress.update(n_inputs)
+    if n_failed:
+        raise DataError(f"{n_failed} of {plural(n_inputs, 'document')} could not be read")
+
+
+def _standard_input() -> Sequence[str]:
+    if sys.stdin.isatty():
+        raise UsageError("no documents: name files, or - for standard input")
+    return ["-"]
+
+
+def _inputs(
+    sources: Sequence[str], *, lines: bool, errors: Errors
+) -> Iterator["Document | Failure"]:
+    from prefprop_cli.data.texts import read_texts
+
+    for source in sources:
+        try:
+            stream = sys.stdin.buffer if source == "-" else Path(source)
+            for document in read_texts(stream, errors=errors, lines=lines):
+                yield document if document.text.strip() else Failure(document.id, _empty(document))
+        except DataError as error:
+            yield Failure(source, error)
+
+
+def _empty(document: "Document") -> DataError:
+    return DataError(f"{document.id}: the document is empty")
+
+
+def _answers(
+    chunk: "Sequence[Document | Failure]", loaded: "Run", *, calibrated: bool
+) -> "Iterator[tuple[str, Prediction | Failure]]":
+    """The chunk with a prediction in the place of each document."""
+    texts = [item.text for item in chunk if not isinstance(item, Failure)]
+    predictions = loaded.stream(texts, batch_size=len(texts), calibrated=calibrated)
+    for item in chunk:
+        yield item.id, item if isinstance(item, Failure) else next(predictions)
+
+
+def _write(console: Console, id: str, answer: "Prediction | Failure", *, top_k: int) -> None:
+    if console.common.json:
+        console.result_json({"id": id, **_record(answer)})
+    elif isinstance(answer, Failure):
+        console.row([id, "ERROR", str(answer.error)])
+    else:
+        ranked = sorted(answer.probs.items(), key=lambda pair: -pair[1])[:top_k]
+        console.row([id, *(cell for name, prob in ranked for cell in (name, f"{prob:.4f}"))])
+
+
+def _record(answer: "Prediction | Failure") -> dict[str, object]:
+    if isinstance(answer, Failure):
+        return {"error": str(answer.error)}
+    return dict(vars(answer))

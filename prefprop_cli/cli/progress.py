@@ -1,0 +1,204 @@
+"""Progress of a loop: a bar that moves on a terminal, a plain line every 30 s in a log."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol, Self
+
+from prefprop_cli.cli.text import duration, escape, quantity
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+    from rich.progress import Progress as RichProgress
+
+Field = float | str
+Clock = Callable[[], float]
+
+INTERVAL_S = 30.0
+
+
+class Display(Protocol):
+    """Where progress is shown."""
+
+    def open(self) -> None:
+        """The loop begins."""
+
+    def show(self, progress: "Progress") -> None:
+        """The loop is a bit further."""
+
+    def close(self, progress: "Progress") -> None:
+        """The loop has ended, with or without an error."""
+
+
+class Progress:
+    """Counts a loop; a context manager.
+
+    Args:
+        label: what is counted, in the singular: `step`, `document`.
+        total: how many there are; None if nobody knows.
+        done: how many were done before, by a run that is resumed; left out of the rate.
+        display: where it is shown.
+        clock: seconds since any moment.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        *,
+        total: int | None,
+        display: Display,
+        done: int = 0,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self.label, self.total, self.done = label, total, done
+        self._display, self._clock = display, clock
+        self._first, self._started_s = done, clock()
+        self._fields: dict[str, Field] = {}
+
+    def update(self, done: int, fields: Mapping[str, Field] | None = None) -> None:
+        """Say how far it is.
+
+        Args:
+            done: how many are done, those before this process included.
+            fields: figures to show, e.g. `{"loss": 0.51, "lr": 2e-5, "tok/s": 12300}`; each
+                stays until it is given again.
+        """
+        self.done = done
+        self._fields.update(fields or {})
+        self._display.show(self)
+
+    def line(self) -> str:
+        """The state in words: `step 400/2000 20% loss 0.512 lr 2.1e-05 12.3k tok/s eta 14:02`."""
+        words = [self.label, f"{self.done}/{self.total}" if self.total else str(self.done)]
+        if self.total:
+            words.append(f"{100 * self.done // self.total}%")
+        words += [_figure(name, value) for name, value in self._fields.items()]
+        if (left_s := self._left_s()) is not None:
+            words.append(f"eta {duration(left_s)}")
+        return " ".join(words)
+
+    def _left_s(self) -> float | None:
+        done_here = self.done - self._first
+        if self.total is None or done_here <= 0:
+            return None
+        return (self._clock() - self._started_s) / done_here * (self.total - self.done)
+
+    def __enter__(self) -> Self:
+        self._display.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._display.close(self)
+
+
+class Nowhere:
+    """Shows nothing."""
+
+    def open(self) -> None:
+        """Do nothing."""
+
+    def show(self, progress: Progress) -> None:
+        """Do nothing."""
+
+    def close(self, progress: Progress) -> None:
+        """Do nothing."""
+
+
+class Log:
+    """A line every 30 seconds, and one at the end.
+
+    Args:
+        say: writes a line.
+        clock: seconds since any moment.
+    """
+
+    def __init__(self, say: Callable[[str], None], *, clock: Clock = time.monotonic) -> None:
+        self._say, self._clock = say, clock
+        self._said_s = clock()
+        self._said: int | None = None
+
+    def open(self) -> None:
+        """Start the first 30 seconds."""
+        self._said_s = self._clock()
+
+    def show(self, progress: Progress) -> None:
+        """Write a line if it is time for one."""
+        if self._clock() - self._said_s >= INTERVAL_S:
+            self._say_line(progress)
+
+    def close(self, progress: Progress) -> None:
+        """Write a last line if the last one is old."""
+        if progress.done != self._said:
+            self._say_line(progress)
+
+    def _say_line(self, progress: Progress) -> None:
+        self._said_s, self._said = self._clock(), progress.done
+        self._say(progress.line())
+
+
+class Bar:
+    """A bar that moves, and a plain line that stays in its place at the end.
+
+    Args:
+        say: writes a line.
+        rich: the terminal.
+    """
+
+    def __init__(self, say: Callable[[str], None], *, rich: "RichConsole") -> None:
+        self._say = say
+        self._rich_bar = _rich_bar(rich)
+        self._task = self._rich_bar.add_task("", total=None)
+        self._active = False
+
+    def open(self) -> None:
+        """Put the bar on the screen."""
+        self._active = True
+        self._rich_bar.start()
+
+    def show(self, progress: Progress) -> None:
+        """Move the bar."""
+        self._rich_bar.update(
+            self._task, completed=progress.done, total=progress.total, description=progress.line()
+        )
+
+    def close(self, progress: Progress) -> None:
+        """Take the bar away and leave its last state."""
+        self._active = False
+        self._rich_bar.stop()
+        self._say(progress.line())
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Take the bar off the screen while somebody else writes to it."""
+        if not self._active:
+            yield
+            return
+        self._rich_bar.stop()
+        try:
+            yield
+        finally:
+            self._rich_bar.start()
+
+
+def _figure(name: str, value: Field) -> str:
+    if isinstance(value, str):
+        return f"{name} {escape(value)}"
+    return f"{quantity(value)} {name}" if name.endswith("/s") else f"{name} {value:.3g}"
+
+
+def _rich_bar(rich: "RichConsole") -> "RichProgress":
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as RichProgress
+    from rich.table import Column
+
+    line = TextColumn(
+        "{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")
+    )
+    return RichProgress(
+        BarColumn(bar_width=20),
+        line,
+        console=rich,
+        refresh_per_second=4,
+        transient=True,
+        redirect_stdout=False,
+    )

@@ -1,0 +1,35 @@
+"""The standard streams at the start and the end of the process."""
+
+import io
+import os
+import sys
+from typing import TextIO
+
+
+def repair() -> None:
+    """Open what is closed, so that no file of ours becomes a standard stream by accident.
+
+    A write to a standard output that was closed fails, as to a broken pipe. Results are UTF-8
+    whatever the locale is; names of files that are not UTF-8 stay the bytes they are.
+    """
+    # In this order: `os.open` takes the lowest number that is free.
+    sys.stdin = sys.stdin or _reopen(os.O_RDONLY, "r")
+    sys.stdout = sys.stdout or _reopen(os.O_RDONLY, "w")
+    sys.stderr = sys.stderr or _reopen(os.O_WRONLY, "w")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+
+
+def settle() -> None:
+    """Drop what cannot be written, so that the interpreter does not complain of it at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _reopen(flags: int, mode: str) -> TextIO:
+    stream = os.fdopen(os.open(os.devnull, flags), mode, encoding="utf-8")
+    assert isinstance(stream, io.TextIOWrapper)
+    return stream

@@ -1,0 +1,54 @@
+"""Words and figures made fit for a terminal."""
+
+import unicodedata
+
+_JOINERS = "\u200c\u200d"  # part of words in Persian and Hindi, and of emoji
+
+
+def escape(text: str, *, keep: str = "") -> str:
+    r"""Text that a terminal shows and does not obey: `\x1b`, `\n` and the like are spelled out.
+
+    Args:
+        text: from a user, a file or a library.
+        keep: control characters that stay as they are.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if _is_harmless(c) or c in keep else _spelled(c) for c in text)
+
+
+def duration(seconds: float) -> str:
+    """Minutes and seconds `14:02`; with hours, if there are any, `3:14:02`."""
+    minutes, s = divmod(max(0, round(seconds)), 60)
+    hours, m = divmod(minutes, 60)
+    return f"{hours}:{m:02}:{s:02}" if hours else f"{m}:{s:02}"
+
+
+def quantity(value: float) -> str:
+    """Three digits and the letter of the thousands: `12.3k`."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.1f}{letter}"
+    return f"{value:.3g}"
+
+
+def size(n_bytes: int) -> str:
+    """Bytes in the largest unit they fill: `1.5 GiB`."""
+    value, units = float(n_bytes), ["bytes", "KiB", "MiB", "GiB", "TiB"]
+    while value >= 1024 and len(units) > 1:
+        value, units = value / 1024, units[1:]
+    return f"{value:.3g} {units[0]}"
+
+
+def plural(count: int, noun: str) -> str:
+    """A count and its noun: `1 error`, `2 errors`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _is_harmless(character: str) -> bool:
+    is_space = unicodedata.category(character) == "Zs"
+    return character.isprintable() or is_space or character in _JOINERS
+
+
+def _spelled(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,108 @@
+"""What is wrong with a key or a value, in the words of a person."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from functools import cache
+from typing import Any
+
+from prefprop_cli.config.locate import KeyPath
+from prefprop_cli.config.schema import Config
+
+ALIASES = {
+    "learning_rate": "train.lr",
+    "accumulation_steps": "train.batch_size",
+    "gradient_accumulation_steps": "train.batch_size",
+    "num_train_epochs": "train.epochs",
+    "per_device_train_batch_size": "train.micro_batch_size",
+    "warmup_ratio": "train.warmup",
+    "early_stopping": "train.patience",
+    "dataset": "data.set",
+    "pre_seq_len": "method.prefix_length",
+    "num_virtual_tokens": "method.prefix_length",
+}
+"""What other programs call a key."""
+
+_NOUNS = {
+    "number": "a number",
+    "integer": "an integer",
+    "boolean": "true or false",
+    "string": "text",
+    "object": "a table",
+}
+_LOWER = (("minimum", "<="), ("exclusiveMinimum", "<"))
+_UPPER = (("exclusiveMaximum", "<"), ("maximum", "<="))
+_LONGEST_VALUE = 40
+
+Schema = Mapping[str, Any]
+
+
+def unknown_key(path: KeyPath) -> str:
+    """Say that there is no such key, and which one may have been meant."""
+    nearest = _nearest_key(path)
+    return "unknown key" + (f" - did you mean `{nearest}`?" if nearest else "")
+
+
+def expected(path: KeyPath) -> str:
+    """Say which values the key takes, with its bounds.
+
+    Args:
+        path: a key of the schema; what lies deeper than the schema is ignored.
+    """
+    schema = _value_schemas()[".".join(path[:2])]
+    if "enum" in schema:
+        return "expected one of " + ", ".join(map(str, schema["enum"]))
+    return f"expected {_NOUNS[str(schema['type'])]}" + _bounds(path[-1], schema)
+
+
+def found(value: object) -> str:
+    """Name a value that was given, briefly."""
+    match value:
+        case Mapping():
+            return "a table"
+        case list():
+            return "an array"
+        case bool():
+            return str(value).lower()
+        case str():
+            return f'"{value}"' if len(value) <= _LONGEST_VALUE else "a long text"
+        case int() if abs(value) >= 2**63:
+            return "an integer of more than 64 bits"
+    return str(value)
+
+
+def _bounds(name: str, schema: Schema) -> str:
+    low = [f"{schema[key]} {sign} " for key, sign in _LOWER if key in schema]
+    high = [f" {sign} {schema[key]}" for key, sign in _UPPER if key in schema]
+    return f" ({''.join(low)}{name}{''.join(high)})" if low or high else ""
+
+
+def _nearest_key(path: KeyPath) -> str | None:
+    """Look for a similar name in the same table, then the same or a similar name anywhere."""
+    table, name = ".".join(path[:-1]), path[-1]
+    if name in ALIASES:
+        return ALIASES[name]
+    keys = [key.rpartition(".") for key in _value_schemas()]
+    siblings = [key for parent, _, key in keys if parent == table]
+    if near := get_close_matches(name, siblings, n=1):
+        return ".".join([*path[:-1], near[0]])
+    homes = {key: f"{parent}{dot}{key}" for parent, dot, key in reversed(keys)}
+    near = get_close_matches(name, list(homes), n=1, cutoff=0.7)
+    return homes[near[0]] if near else None
+
+
+@cache
+def _value_schemas() -> dict[str, Schema]:
+    """Return the JSON schema of every table and key by its dotted name."""
+    document = Config.model_json_schema()
+    schemas: dict[str, Schema] = {}
+    for name, schema in document["properties"].items():
+        table = document["$defs"].get(schema.get("$ref", "").rpartition("/")[2])
+        schemas[name] = table or schema
+        for key, value in (table or {}).get("properties", {}).items():
+            schemas[f"{name}.{key}"] = _without_null(value)
+    return schemas
+
+
+def _without_null(schema: Schema) -> Schema:
+    options: list[Schema] = schema.get("anyOf", [schema])
+    return next(option for option in options if option.get("type") != "null")

@@ -1,0 +1,149 @@
+"""Configuration in layers: defaults < preset (and what it extends) < `-s table.key=TOML`.
+
+Every layer is checked on its own, so that each problem is reported where it was written; how the
+tables agree is checked on the sum. All problems are reported at once.
+"""
+
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TextIO
+
+import tomli_w
+from pydantic import ValidationError
+
+from prefprop_cli.config.explain import expected, found, unknown_key
+from prefprop_cli.config.layers import Layer, override_layers, preset_layers
+from prefprop_cli.config.locate import KeyPath
+from prefprop_cli.config.presets import is_path
+from prefprop_cli.config.schema import Config
+from prefprop_cli.errors import ConfigError
+
+_MOST_PROBLEMS = 50
+_LONGEST_LINE = 400
+_LIST = "See `prefprop presets`."
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A configuration and where it came from."""
+
+    config: Config
+    sources: tuple[str, ...]
+    """Files and overrides in the order in which they were laid over the defaults."""
+    toml: str
+    """The configuration fully resolved; loading it again gives the same `config`."""
+
+
+def load_config(
+    *, preset: str | None, overrides: Sequence[str] = (), stdin: TextIO | None = None
+) -> Loaded:
+    """Lay the preset and the overrides over the defaults.
+
+    Args:
+        preset: a name, the path of a TOML file, `-` for standard input, or None for no preset.
+        overrides: `table.key=value` each; the value is TOML, what is not TOML is text.
+        stdin: what `-` reads; default: the standard input of the process.
+
+    Raises:
+        ConfigError: all problems of all layers, one line each.
+    """
+    problems: list[str] = []
+    layers = []
+    if preset is not None:
+        layers += preset_layers(preset, stdin=stdin or sys.stdin, problems=problems)
+    layers += override_layers(overrides, problems=problems)
+    all_readable = not problems
+    for layer in layers:
+        problems += _layer_problems(layer)
+    try:
+        config = Config.model_validate(_merged(layers), strict=True)
+    except ValidationError as error:
+        if all_readable:
+            problems += _disagreements(error, layers)
+    if problems:
+        raise ConfigError(_presentable(problems), hint=_hint(preset) if all_readable else _LIST)
+    toml = tomli_w.dumps(config.model_dump(exclude_none=True))
+    return Loaded(config, tuple(layer.origin for layer in layers), toml)
+
+
+def _merged(layers: Sequence[Layer]) -> dict[str, object]:
+    merged: dict[str, object] = {}
+    for layer in layers:
+        for key, value in layer.values.items():
+            below = merged.get(key)
+            if isinstance(below, Mapping) and isinstance(value, Mapping):
+                merged[key] = {**below, **value}
+            else:
+                merged[key] = value
+    return merged
+
+
+def _layer_problems(layer: Layer) -> list[str]:
+    """Check names and values of one layer; how tables agree is not for one layer to say."""
+    messages: dict[KeyPath, str] = {}
+    try:
+        Config.model_validate(layer.values, strict=True)
+    except ValidationError as error:
+        for problem in error.errors(include_url=False):
+            path = tuple(map(str, problem["loc"]))
+            if problem["type"] == "extra_forbidden":
+                messages[path] = unknown_key(path)
+            elif problem["type"] != "value_error":
+                messages[path] = _wrong_value(path, problem["input"], layer)
+    for path, value in _too_large(layer.values):
+        if not messages.keys() & {path, path[:1]}:
+            messages[path] = _wrong_value(path, value, layer)
+    in_file_order = sorted(messages, key=lambda path: layer.positions.get(path, (0, 0)))
+    return [f"{layer.where(path)}  {'.'.join(path)}: {messages[path]}" for path in in_file_order]
+
+
+def _wrong_value(path: KeyPath, value: object, layer: Layer) -> str:
+    """Say what the key takes and, where the line does not show it already, what it got."""
+    return expected(path) + (f", found {found(value)}" if layer.text else "")
+
+
+def _too_large(values: Mapping[str, object], table: KeyPath = ()) -> Iterator[tuple[KeyPath, int]]:
+    """Yield the integers that TOML has no room for."""
+    for key, value in values.items():
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            yield (*table, key), value
+        elif isinstance(value, Mapping) and not table:
+            yield from _too_large(value, (key,))
+
+
+def _disagreements(error: ValidationError, layers: Sequence[Layer]) -> list[str]:
+    """Report the relations that do not hold, at the key of which they speak."""
+    return [
+        _disagreement(tuple(map(str, problem["loc"])), str(problem["ctx"]["error"]), layers)
+        for problem in error.errors(include_url=False)
+        if problem["type"] == "value_error"
+    ]
+
+
+def _disagreement(table: KeyPath, message: str, layers: Sequence[Layer]) -> str:
+    """Blame the newest layer that sets one of the keys written as `key = value`."""
+    line = ": ".join([*table, message])
+    keys = [(*table, *name.split(".")) for name in re.findall(r"([a-z_.]+) = ", message)]
+    for layer in reversed(layers):
+        for path in keys:
+            if layer.sets(path):
+                return f"{layer.where(path)}  {line}"
+    return line
+
+
+def _presentable(problems: Sequence[str]) -> list[str]:
+    shown = [_one_line(problem) for problem in problems[:_MOST_PROBLEMS]]
+    n_more = len(problems) - len(shown)
+    return [*shown, f"... and {n_more} more"] if n_more else shown
+
+
+def _one_line(text: str) -> str:
+    cut = text if len(text) <= _LONGEST_LINE else text[:_LONGEST_LINE] + "..."
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
+
+
+def _hint(preset: str | None) -> str:
+    name = "--schema" if preset is None or is_path(preset) else preset
+    return f"See `prefprop presets {name}`."

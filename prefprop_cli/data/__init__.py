@@ -1,0 +1,49 @@
+"""Text to tokens: readers of data sets, splits, audit, tokenizer and the cache of tokens."""
+
+from dataclasses import replace
+from fractions import Fraction
+from importlib import import_module
+from typing import Protocol, cast
+
+from prefprop_cli.config.schema import DataTable
+from prefprop_cli.data.corpus import Corpus, Splits, checked
+from prefprop_cli.data.splits import split_off
+
+
+class Reader(Protocol):
+    """A module of `data/sets`."""
+
+    def read(self, table: DataTable) -> Corpus:
+        """The set, in splits, as the table asks."""
+
+
+SETS = {
+    "files": "prefprop_cli.data.sets.files",
+    "hub": "prefprop_cli.data.sets.hub",
+    "sotu": "prefprop_cli.data.sets.sotu",
+    "newsgroups": "prefprop_cli.data.sets.newsgroups",
+    "hyperpartisan": "prefprop_cli.data.sets.hyperpartisan",
+    "arxiv": "prefprop_cli.data.sets.arxiv",
+}
+
+
+def read_corpus(table: DataTable) -> Corpus:
+    """The labelled documents that `[data]` asks for.
+
+    Raises:
+        DataError: they are missing, or cannot be used as they are.
+        CorruptFileError: a file is damaged or unsafe to open.
+    """
+    reader = cast(Reader, import_module(SETS[table.set]))
+    corpus = checked(reader.read(table))
+    return corpus if table.limit is None else _limited(corpus, table.limit, table.split_seed)
+
+
+def _limited(corpus: Corpus, limit: int, seed: int) -> Corpus:
+    """At most `limit` documents of each split, of each label its share."""
+    splits: Splits = {}
+    for name, documents in corpus.splits.items():
+        share = Fraction(min(limit, len(documents)), len(documents))
+        splits[name], _ = split_off(documents, share=share, seed=seed, together=False)
+    note = f"at most {limit} documents of each split are used"
+    return replace(corpus, splits=splits, notes=(*corpus.notes, note))

@@ -1,0 +1,36 @@
+"""What a reader of a result should know about the documents it stands on."""
+
+from collections import Counter
+from itertools import combinations
+
+from prefprop_cli.data.corpus import Splits, text_key
+
+
+def audit(splits: Splits) -> dict[str, object]:
+    """Counts, empty documents and duplicates, as JSON.
+
+    Two documents are duplicates if their texts differ in white space and case only; empty ones
+    are counted apart.
+
+    Returns:
+        `documents`: split -> label -> number; `empty`: split -> number; `duplicates`: split ->
+        documents whose text came before in it; `shared`: "test in train" -> documents of the
+        one whose text is also in the other.
+    """
+    keys = {
+        name: [text_key(document.text) for document in documents if document.text.strip()]
+        for name, documents in splits.items()
+    }
+    return {
+        "documents": {
+            name: dict(sorted(Counter(str(document.label) for document in documents).items()))
+            for name, documents in splits.items()
+        },
+        "empty": {name: len(splits[name]) - len(keys[name]) for name in splits},
+        "duplicates": {name: len(keys[name]) - len(set(keys[name])) for name in splits},
+        "shared": {
+            f"{later} in {earlier}": sum(key in set_of_keys for key in keys[later])
+            for earlier, later in combinations(splits, 2)
+            for set_of_keys in [set(keys[earlier])]
+        },
+    }

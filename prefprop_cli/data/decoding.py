@@ -1,0 +1,88 @@
+"""Bytes to text: UTF-8 without BOM, CRLF read as LF, each defect named with its place."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from prefprop_cli.errors import DataError
+
+Errors = Literal["strict", "replace"]
+REPLACE_HINT = 'Save the file as UTF-8, or use errors = "replace"'
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BufferedReader]:
+    """The file, open for reading bytes.
+
+    Raises:
+        DataError: it does not exist, is a folder, or cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            yield stream
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def read_text(stream: BinaryIO, *, name: str, errors: Errors) -> str:
+    """All of a stream as one text; raises as `decode`."""
+    data = stream.read()
+    return decode(data, where=name, errors=errors).removeprefix("\ufeff").replace("\r\n", "\n")
+
+
+def read_lines(stream: BinaryIO, *, name: str, errors: Errors) -> Iterator[tuple[int, str]]:
+    """(number from 1, text without its line end) of each line; raises as `decode`."""
+    offset = 0
+    for number, data in enumerate(stream, start=1):
+        text = decode(data, where=f"{name}:{number}", errors=errors, offset=offset)
+        offset += len(data)
+        yield number, text.removeprefix("\ufeff" if number == 1 else "").rstrip("\r\n")
+
+
+def decode(data: bytes, *, where: str, errors: Errors, offset: int = 0) -> str:
+    """Bytes as text.
+
+    Args:
+        data: UTF-8.
+        where: file and line for the message.
+        errors: `strict` refuses bytes that are not UTF-8 text, `replace` puts U+FFFD for them.
+        offset: of the first byte in its file.
+
+    Raises:
+        DataError: invalid UTF-8 or a NUL byte, with its offset in the file.
+    """
+    if errors == "replace":
+        return data.decode(errors="replace").replace("\0", "\ufffd")
+    bad = data.find(b"\0")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        bad = error.start if bad < 0 else min(bad, error.start)
+    if bad >= 0:
+        raise DataError(
+            f"{where}: byte {data[bad]:#04x} at offset {offset + bad} is not UTF-8 text. "
+            f"{REPLACE_HINT}"
+        )
+    return text
+
+
+def clean(text: str, *, where: str, errors: Errors) -> str:
+    """Text that came inside JSON or a table: CRLF as LF, no half of a surrogate pair.
+
+    Raises:
+        DataError: a lone surrogate, which no UTF-8 text can hold.
+    """
+    text = text.replace("\r\n", "\n")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        if errors == "strict":
+            raise DataError(
+                f"{where}: character {error.start} is half of a surrogate pair. {REPLACE_HINT}"
+            ) from None
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text

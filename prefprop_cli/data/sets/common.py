@@ -1,0 +1,103 @@
+"""What several readers share."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from prefprop_cli.config.schema import DataTable
+from prefprop_cli.data.corpus import Corpus, Document, Splits, labels_of
+from prefprop_cli.data.decoding import opened, read_text
+from prefprop_cli.data.records import Fields, label_of, text_of
+from prefprop_cli.data.splits import complete
+from prefprop_cli.errors import DataError
+
+
+def source_of(table: DataTable, *, what: str) -> Path:
+    """The local file or folder that `data.source` names.
+
+    Args:
+        table: the configuration.
+        what: what belongs there, for the message.
+
+    Raises:
+        DataError: it names none, or there is nothing at it.
+    """
+    if table.source is None:
+        raise DataError(f'data.set = "{table.set}" needs data.source (or --source): {what}')
+    path = Path(table.source).expanduser()
+    if not path.exists():
+        raise DataError(f"data.source = {table.source}: no such file or folder; needed is {what}")
+    return path
+
+
+def default_split(table: DataTable) -> None:
+    """Refuse a named split where the set has none.
+
+    Raises:
+        DataError: `data.split` is not `default`.
+    """
+    if table.split != "default":
+        raise DataError(f'data.split = "{table.split}": {table.set} only has "default"')
+
+
+def document_of(fields: Fields, table: DataTable, *, id: str, where: str) -> Document:
+    """One row as a document, with the columns the table names.
+
+    Raises:
+        DataError: a column is missing or holds something else.
+    """
+    group = table.group_column
+    return Document(
+        id,
+        text_of(fields, table.text_column, where=where, errors=table.errors),
+        label_of(fields, table.label_column, where=where),
+        group and label_of(fields, group, where=where, option="group_column"),
+    )
+
+
+def class_folders(folder: Path, *, root: Path, table: DataTable) -> Iterator[Document]:
+    """The documents `folder/<label>/*.txt`, in order; the id is the path below `root`.
+
+    Raises:
+        DataError: bytes that are not UTF-8.
+    """
+    for path in sorted(folder.glob("[!.]*/*.txt")):
+        with opened(path) as stream:
+            text = read_text(stream, name=str(path), errors=table.errors)
+        yield Document(path.relative_to(root).as_posix(), text, label=path.parent.name)
+
+
+def corpus_of(
+    given: Splits,
+    table: DataTable,
+    *,
+    name: str,
+    inputs: dict[str, str],
+    labels: tuple[str, ...] = (),
+    notes: tuple[str, ...] = (),
+) -> Corpus:
+    """A corpus whose missing splits are drawn from `train` by the fractions of the table.
+
+    Raises:
+        DataError: a split cannot be drawn.
+    """
+    splits = complete(
+        given,
+        validation=table.validation_fraction,
+        test=table.test_fraction,
+        seed=table.split_seed,
+    )
+    drawn = [split for split in splits if split not in given]
+    if drawn:
+        notes += (f"drawn from train with seed {table.split_seed}: {', '.join(drawn)}",)
+    return Corpus(name, splits, labels or labels_of(splits), inputs, notes)
+
+
+def digest(path: Path) -> str:
+    """The sha256 of a file, or of the names and contents of all files below a folder."""
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        lines = "".join(f"{digest(file)} {file.relative_to(path).as_posix()}\n" for file in files)
+        return hashlib.sha256(lines.encode()).hexdigest()
+    with opened(path) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,184 @@
+"""Hyperpartisan news by article: 645 articles, from the original XML files.
+
+Source: Kiesel et al. (2019), SemEval-2019 task 4; CC BY 4.0, doi.org/10.5281/zenodo.1489920.
+Cleaning and the split `reference`: Beltagy et al. (2020), arXiv 2004.05150.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from xml.parsers import expat
+
+from prefprop_cli.config.schema import DataTable
+from prefprop_cli.data.cleaning import clean_article
+from prefprop_cli.data.corpus import Corpus, Document, Splits, text_key
+from prefprop_cli.data.decoding import opened
+from prefprop_cli.data.sets.common import digest, source_of
+from prefprop_cli.data.splits import complete, k_fold
+from prefprop_cli.errors import CorruptFileError, DataError
+
+ARTICLE_FILE = "articles-training-byarticle-20181122.xml"
+LABEL_FILE = "ground-truth-training-byarticle-20181122.xml"
+REFERENCE_FILE = "hp-splits.json"
+LABELS = ("false", "true")
+N_FOLDS = 5
+CHUNK_BYTES = 2**16
+
+
+def read(table: DataTable) -> Corpus:
+    """The articles; `data.source` is a folder with the original files.
+
+    `data.split`: `dedup` (default) draws splits in which no text stands twice; `kfold5` holds out
+    fold `data.fold` for testing; `reference` is the split of Beltagy et al. (hp-splits.json), whose
+    test articles are mostly in its training data, too.
+
+    Raises:
+        DataError: a file is missing, or article and label do not belong together.
+        CorruptFileError: a file is not well-formed, or declares a document type.
+    """
+    folder = source_of(table, what=f"a folder with {ARTICLE_FILE} and {LABEL_FILE}")
+    documents = _documents(folder)
+    draw = {"default": _dedup, "dedup": _dedup, "kfold5": _k_fold, "reference": _reference}
+    if table.split not in draw:
+        raise DataError(f'data.split = "{table.split}": hyperpartisan has {", ".join(draw)}')
+    splits, note = draw[table.split](documents, table, folder)
+    used = [ARTICLE_FILE, LABEL_FILE, *([REFERENCE_FILE] if table.split == "reference" else [])]
+    inputs = {name: digest(folder / name) for name in used}
+    name = "dedup" if table.split == "default" else table.split
+    return Corpus(f"hyperpartisan-{name}", splits, LABELS, inputs, (note,))
+
+
+def read_articles(path: Path) -> Iterator[tuple[str, str]]:
+    """(id, text) of each article, streamed; titles and attributes are no text.
+
+    Raises:
+        DataError: the file cannot be read, or an article has no id or no label.
+        CorruptFileError: the file is not well-formed, or declares a document type.
+    """
+    for attributes, text in _articles(path):
+        yield _attribute(attributes, "id", path), text
+
+
+def read_labels(path: Path) -> Iterator[tuple[str, str]]:
+    """(id, `true` or `false`) of each article; raises as `read_articles`."""
+    for attributes, _ in _articles(path):
+        label = _attribute(attributes, "hyperpartisan", path)
+        if label not in LABELS:
+            raise DataError(f'{path}: hyperpartisan="{label}"; expected true or false')
+        yield _attribute(attributes, "id", path), label
+
+
+def _documents(folder: Path) -> list[Document]:
+    labels = dict(read_labels(folder / LABEL_FILE))
+    texts = {id: clean_article(text) for id, text in read_articles(folder / ARTICLE_FILE)}
+    unpaired = sorted(labels.keys() ^ texts.keys())
+    if unpaired:
+        raise DataError(
+            f"{folder}: {len(unpaired)} articles have a text or a label, not both: "
+            f"{', '.join(unpaired[:5])}. {ARTICLE_FILE} and {LABEL_FILE} must be one release"
+        )
+    return [Document(id, text, labels[id]) for id, text in texts.items()]
+
+
+def _dedup(documents: list[Document], table: DataTable, _folder: Path) -> tuple[Splits, str]:
+    splits = complete(
+        {"train": documents},
+        validation=table.validation_fraction,
+        test=table.test_fraction,
+        seed=table.split_seed,
+    )
+    return splits, f"no text is in two splits; drawn with seed {table.split_seed}"
+
+
+def _k_fold(documents: list[Document], table: DataTable, _folder: Path) -> tuple[Splits, str]:
+    seed = table.split_seed
+    test, train = k_fold(documents, n_folds=N_FOLDS, fold=table.fold, seed=seed)
+    share = table.validation_fraction * N_FOLDS / (N_FOLDS - 1)
+    splits = complete({"train": train, "test": test}, validation=share, test=0, seed=seed)
+    return splits, f"test is fold {table.fold} of {N_FOLDS} (0 to {N_FOLDS - 1}), seed {seed}"
+
+
+def _reference(documents: list[Document], _table: DataTable, folder: Path) -> tuple[Splits, str]:
+    by_number = {int(document.id): document for document in documents}
+    with opened(folder / REFERENCE_FILE) as stream:
+        try:
+            numbers = json.load(stream)
+            splits = {
+                split: [by_number[number] for number in numbers[part]]
+                for split, part in (("train", "train"), ("validation", "dev"), ("test", "test"))
+            }
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{stream.name}: not a list of articles for each split: {error}"
+            ) from error
+    n_used = len({document.id for part in splits.values() for document in part})
+    texts = {name: {text_key(d.text) for d in part} for name, part in splits.items()}
+    in_train, in_validation = (
+        sum(text_key(d.text) in texts[name] for d in splits["test"])
+        for name in ("train", "validation")
+    )
+    return splits, (
+        f"LEAK: {in_train} of {len(splits['test'])} test articles are in train, {in_validation} in "
+        f"validation, {len(documents) - n_used} articles in no split; a test figure of this split "
+        "says nothing about new articles"
+    )
+
+
+def _attribute(attributes: dict[str, str], name: str, path: Path) -> str:
+    if name not in attributes:
+        raise DataError(f"{path}: an article without {name}; found {attributes or 'nothing'}")
+    return attributes[name]
+
+
+def _articles(path: Path) -> Iterator[tuple[dict[str, str], str]]:
+    """(attributes, text) of each <article>, in chunks, so that memory does not grow."""
+    reader = _Reader(path)
+    with opened(path) as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            yield from reader.feed(chunk)
+        yield from reader.feed(b"", last=True)
+
+
+class _Reader:
+    """Collects the text of articles as the parser meets them."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._article: dict[str, str] | None = None
+        self._text: list[str] = []
+        self._finished: list[tuple[dict[str, str], str]] = []
+        self._parser = expat.ParserCreate()
+        self._parser.StartDoctypeDeclHandler = self._refuse
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.CharacterDataHandler = self._characters
+
+    def feed(self, chunk: bytes, *, last: bool = False) -> list[tuple[dict[str, str], str]]:
+        self._finished = []
+        try:
+            self._parser.Parse(chunk, last)
+        except expat.ExpatError as error:
+            raise CorruptFileError(
+                f"{self._path}:{error.lineno}:{error.offset + 1}: not well-formed XML: "
+                f"{expat.ErrorString(error.code)}"
+            ) from error
+        return self._finished
+
+    def _refuse(self, *_: object) -> None:
+        raise CorruptFileError(
+            f"{self._path}:{self._parser.CurrentLineNumber}: a document type declaration, which "
+            "the original files do not have and which can be used for attacks"
+        )
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        if name == "article":
+            self._article, self._text = attributes, []
+
+    def _characters(self, text: str) -> None:
+        if self._article is not None:
+            self._text.append(text)
+
+    def _end(self, name: str) -> None:
+        if name == "article" and self._article is not None:
+            self._finished.append((self._article, "".join(self._text)))
+            self._article = None

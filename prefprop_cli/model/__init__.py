@@ -1,0 +1,1 @@
+"""The encoder: Longformer, RoBERTa and BERT in one, and its Hugging Face checkpoints."""

@@ -1,0 +1,184 @@
+"""Hugging Face checkpoints, both ways: one table of names, safetensors only.
+
+Source of the names: the `state_dict` of LongformerModel, RobertaModel and BertModel in
+`transformers`.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from prefprop_cli.errors import CorruptFileError, DataError
+from prefprop_cli.model.config import EncoderConfig, from_hugging_face, to_hugging_face
+from prefprop_cli.model.encoder import Encoder
+
+# Ours on the left; where Hugging Face keeps several tensors for one of ours they are stacked.
+_EMBEDDING_NAMES: dict[str, tuple[str, ...]] = {
+    "embeddings.word": ("embeddings.word_embeddings",),
+    "embeddings.position": ("embeddings.position_embeddings",),
+    "embeddings.token_type": ("embeddings.token_type_embeddings",),
+    "embeddings.norm": ("embeddings.LayerNorm",),
+}
+_LAYER_NAMES: dict[str, tuple[str, ...]] = {
+    "attention.qkv": ("attention.self.query", "attention.self.key", "attention.self.value"),
+    "attention.query_global": ("attention.self.query_global",),
+    "attention.key_global": ("attention.self.key_global",),
+    "attention.value_global": ("attention.self.value_global",),
+    "attention_output": ("attention.output.dense",),
+    "attention_norm": ("attention.output.LayerNorm",),
+    "up": ("intermediate.dense",),
+    "down": ("output.dense",),
+    "output_norm": ("output.LayerNorm",),
+}
+
+_PICKLES = ("pytorch_model.bin", "model.pt", "model.ckpt")
+
+
+def load_encoder(folder: Path, **options: object) -> Encoder:
+    """Read an encoder from a Hugging Face folder.
+
+    Args:
+        folder: has `config.json` and `model.safetensors` (or its shards).
+        options: keyword arguments of `Encoder`.
+
+    Raises:
+        DataError: the folder, its configuration or its weights are missing or not of our types.
+        CorruptFileError: the weights are a pickle, damaged, or do not fit the configuration.
+    """
+    config = from_hugging_face(read_json(folder / "config.json"))
+    return build_encoder(config, to_own_names(read_weights(folder), config), **options)
+
+
+def build_encoder(config: EncoderConfig, weights: dict[str, Tensor], **options: object) -> Encoder:
+    """An encoder in evaluation mode with these weights, under our names.
+
+    Raises:
+        CorruptFileError: a weight is missing or has another shape than the configuration says.
+    """
+    with torch.device("meta"):
+        encoder = Encoder(config, **options)  # type: ignore[arg-type]
+    expected = encoder.state_dict()
+    if missing := sorted(expected.keys() - weights.keys()):
+        raise CorruptFileError(f"the backbone's weights lack {_some(missing)}")
+    wrong = [name for name, tensor in expected.items() if weights[name].shape != tensor.shape]
+    if wrong:
+        raise CorruptFileError(
+            f"{wrong[0]} has shape {tuple(weights[wrong[0]].shape)}, "
+            f"config.json says {tuple(expected[wrong[0]].shape)}"
+        )
+    encoder.load_state_dict({name: weights[name].float() for name in expected}, assign=True)
+    return encoder.eval()
+
+
+def to_own_names(weights: Mapping[str, Tensor], config: EncoderConfig) -> dict[str, Tensor]:
+    """Hugging Face tensors under our names; tensors we have no use for are left out."""
+    plain = {re.sub(r"^(longformer|roberta|bert)\.", "", name): t for name, t in weights.items()}
+    plain = {_current_norm_name(name): tensor for name, tensor in plain.items()}
+    own = {}
+    for ours, theirs in tensor_names(config):
+        if parts := [plain[name] for name in theirs if name in plain]:
+            own[ours] = torch.cat(parts) if len(theirs) > 1 else parts[0]
+    return own
+
+
+def to_hugging_face_names(
+    weights: Mapping[str, Tensor], config: EncoderConfig
+) -> dict[str, Tensor]:
+    """Our tensors under the names of `transformers`."""
+    named = {}
+    for ours, theirs in tensor_names(config):
+        parts = weights[ours].chunk(len(theirs))
+        named.update({name: part.contiguous() for name, part in zip(theirs, parts, strict=True)})
+    return named
+
+
+def encoder_files(encoder: Encoder) -> dict[str, bytes]:
+    """The files of a folder that `transformers` and `load_encoder` read as this encoder."""
+    weights = {name: tensor.detach().cpu() for name, tensor in encoder.state_dict().items()}
+    named = to_hugging_face_names(weights, encoder.config)
+    return {
+        "config.json": (json.dumps(to_hugging_face(encoder.config), indent=2) + "\n").encode(),
+        "model.safetensors": save(named, metadata={"format": "pt"}),
+    }
+
+
+def tensor_names(config: EncoderConfig) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Each of our tensors, and the Hugging Face tensors it is made of."""
+    for ours, theirs in _EMBEDDING_NAMES.items():
+        kinds = ("weight", "bias") if ours.endswith("norm") else ("weight",)
+        for kind in kinds:
+            yield f"{ours}.{kind}", tuple(f"{name}.{kind}" for name in theirs)
+    for number in range(config.n_layers):
+        for ours, theirs in _LAYER_NAMES.items():
+            if ours.endswith("_global") and config.windows is None:
+                continue
+            for kind in ("weight", "bias"):
+                yield (
+                    f"layers.{number}.{ours}.{kind}",
+                    tuple(f"encoder.layer.{number}.{name}.{kind}" for name in theirs),
+                )
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """All tensors of a folder's safetensors files, under the names they have there.
+
+    Raises:
+        DataError: there are no weights.
+        CorruptFileError: there is only a pickle, or a file cannot be read as safetensors.
+    """
+    files = sorted(folder.glob("model*.safetensors"))
+    if not files:
+        for name in _PICKLES:
+            if (folder / name).exists():
+                raise CorruptFileError(_pickle_message(folder / name))
+        raise DataError(f"{folder} has no model.safetensors")
+    weights: dict[str, Tensor] = {}
+    for file in files:
+        try:
+            weights.update(load_file(file))
+        except SafetensorError as error:
+            raise CorruptFileError(f"{file} is not a whole safetensors file: {error}") from error
+    return weights
+
+
+def read_json(file: Path) -> dict[str, object]:
+    """The object in a JSON file of a backbone folder.
+
+    Raises:
+        DataError: there is no such file.
+        CorruptFileError: it is not a JSON object.
+    """
+    try:
+        values = json.loads(file.read_bytes())
+    except FileNotFoundError as error:
+        raise DataError(f"{file.parent} has no {file.name}; a backbone folder needs one") from error
+    except ValueError as error:
+        raise CorruptFileError(f"{file} is not JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise CorruptFileError(f"{file} holds no JSON object")
+    return values
+
+
+def _pickle_message(file: Path) -> str:
+    return (
+        f"{file} is a pickle, which can run code when it is opened, so it is not read. Convert it "
+        "once, where you trust it: `AutoModel.from_pretrained(FOLDER).save_pretrained(NEW_FOLDER)` "
+        "writes model.safetensors; or name a hub revision that has it, as in NAME@REVISION"
+    )
+
+
+def _current_norm_name(name: str) -> str:
+    """Checkpoints converted from TensorFlow call the weight gamma and the bias beta."""
+    return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace(
+        "LayerNorm.beta", "LayerNorm.bias"
+    )
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,0 +1,1 @@
+"""Tasks: tokens → batch → logits → loss; one file each."""

@@ -1,0 +1,115 @@
+"""What a fit tells while it runs, and its result; the console and the logs draw them (no torch).
+
+Steps count optimizer steps from 1, epochs count from 1.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Status = Literal["finished", "stopped early", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Started:
+    """The first event of a fit."""
+
+    n_examples: int
+    n_steps: int
+    """Optimizer steps of the whole run."""
+    n_trained: int
+    """Numbers that train."""
+    step: int
+    """Steps already done: above 0 for a resumed run. Rows logged beyond it are void."""
+    precision: Literal["fp32", "bf16"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One optimizer step is done."""
+
+    step: int
+    n_steps: int
+    epoch: int
+    loss: float
+    """Mean over the documents of the step."""
+    lr: float
+    grad_norm: float
+    """Global norm before clipping."""
+    tokens_per_s: float
+    eta_s: float
+    """Seconds left at the mean pace of this process, evaluations included."""
+    ids: tuple[str, ...]
+    """Documents of the step."""
+
+
+@dataclass(frozen=True)
+class EvaluationStarted:
+    """The validation documents are about to be evaluated."""
+
+    epoch: int
+    step: int
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """An epoch ended with this evaluation."""
+
+    epoch: int
+    step: int
+    metrics: Mapping[str, float]
+    is_best: bool
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A checkpoint is on disk."""
+
+    path: Path
+    step: int
+
+
+@dataclass(frozen=True)
+class Warned:
+    """Something the user should know; training goes on."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The last event of a fit."""
+
+    reason: Status
+
+
+Event = Started | Step | EvaluationStarted | Evaluated | Saved | Warned | Stopped
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the loop needs to know of an evaluation on the validation documents."""
+
+    metrics: Mapping[str, float]
+    n_predicted: tuple[int, ...]
+    """Documents predicted to be of each class."""
+    n_labelled: tuple[int, ...]
+    """Documents that are of each class."""
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """How a fit ended."""
+
+    status: Status
+    step: int
+    """Optimizer steps done."""
+    epoch: int
+    """Epochs that ended with an evaluation."""
+    best_step: int | None
+    best_metric: float | None
+    metrics: Mapping[str, float]
+    """All metrics of the best step; empty before the first evaluation."""
+    seconds: float
+    """Wall time of this process, without earlier parts of a resumed run."""

@@ -1,0 +1,128 @@
+"""What a run must never do silently: train nothing, train on NaN, or predict one class only."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from torch import Tensor, nn
+
+from prefprop_cli.errors import NonFiniteError, PrefpropError
+from prefprop_cli.training.events import Evaluation
+
+MOST_NAMED = 8
+"""Names a message lists before it only counts."""
+
+
+def check_gradients(model: nn.Module, trained: Mapping[str, nn.Parameter]) -> None:
+    """Check after the first backward that exactly the trained tensors have learnt something.
+
+    A tensor passes with one non-zero gradient anywhere: rows of an embedding whose tokens do not
+    occur in the batch are rightly zero.
+
+    Args:
+        model: holds the trained and the frozen parameters.
+        trained: the parameters the optimizer steps, by name.
+
+    Raises:
+        PrefpropError: a trained tensor has no gradient or one that is all zero, or a frozen
+            parameter has a gradient.
+    """
+    missing = [name for name, tensor in trained.items() if tensor.grad is None]
+    zero = [
+        name
+        for name, tensor in trained.items()
+        if tensor.grad is not None and not tensor.grad.any().item()
+    ]
+    trained_ids = {id(tensor) for tensor in trained.values()}
+    leaking = [
+        name
+        for name, tensor in model.named_parameters()
+        if id(tensor) not in trained_ids and tensor.grad is not None
+    ]
+    problems = [
+        *_problem(
+            missing,
+            "have no gradient: the loss does not reach them. Likely they are not part of what the "
+            "encoder computes, or gradient checkpointing or a detach() cut them off",
+        ),
+        *_problem(
+            zero,
+            "have a gradient that is zero everywhere: training would not change them. Likely "
+            "something multiplies them by 0 (method.alpha = 0?)",
+        ),
+        *_problem(
+            leaking,
+            "are frozen and have a gradient: it is computed for nothing. Likely they were not "
+            "frozen with requires_grad_(False)",
+        ),
+    ]
+    if problems:
+        raise PrefpropError("\n".join(["the first step does not train what it should:", *problems]))
+
+
+def check_finite_step(
+    losses: Tensor, grad_norm: Tensor, *, step: int, ids: Sequence[str], lr: float
+) -> None:
+    """Check, before the update, that the loss and the gradient of a step are finite.
+
+    Args:
+        losses: (N,), one per document.
+        grad_norm: (), global norm before clipping.
+        step: the step that is about to update the weights, from 1.
+        ids: the N documents.
+        lr: learning rate of the step.
+
+    Raises:
+        NonFiniteError: with the step and the documents; for a loss only those it is not finite of.
+    """
+    finite = losses.isfinite().tolist()
+    guilty = [name for name, is_finite in zip(ids, finite, strict=True) if not is_finite]
+    if not guilty and grad_norm.isfinite().item():
+        return
+    what = "the loss" if guilty else "the gradient"
+    raise NonFiniteError(
+        f"{what} of step {step} is not finite, in {_listed(guilty or ids)}. "
+        f"The weights are still those of step {step - 1}, and no checkpoint holds a NaN. "
+        f"Try a smaller train.lr (this step: {lr:.3g}), look at these documents, "
+        'or set train.precision = "fp32"'
+    )
+
+
+def check_finite_state(tensors: Mapping[str, Tensor], *, step: int) -> None:
+    """Check that a state is worth saving.
+
+    Args:
+        tensors: what the checkpoint would hold, by name.
+        step: the step that made them.
+
+    Raises:
+        NonFiniteError: some tensor holds a NaN or an infinity.
+    """
+    guilty = [name for name, tensor in tensors.items() if not tensor.isfinite().all().item()]
+    if guilty:
+        raise NonFiniteError(
+            f"step {step} made {_listed(guilty)} not finite; the checkpoint was not written and "
+            "earlier ones are as they were. Try a smaller train.lr or train.max_grad_norm"
+        )
+
+
+def collapse_warning(evaluation: Evaluation) -> str | None:
+    """What to tell the user if all documents were predicted to be of one class, else None."""
+    if _n_classes(evaluation.n_predicted) != 1 or _n_classes(evaluation.n_labelled) < 2:
+        return None
+    return (
+        f"collapse: all {sum(evaluation.n_predicted)} validation documents were predicted to be "
+        f"of one class, and they are of {_n_classes(evaluation.n_labelled)}. If it lasts, try a "
+        "smaller train.lr, a longer train.warmup, or another train.seed"
+    )
+
+
+def _n_classes(counts: Iterable[int]) -> int:
+    return sum(count > 0 for count in counts)
+
+
+def _problem(names: Sequence[str], what: str) -> list[str]:
+    return [f"{_listed(names)} {what}"] if names else []
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,13 @@
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[1].parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The real data and golden numbers beside the repository; skips where they are absent."""
+    if not SHARED.is_dir():
+        pytest.skip("needs ../shared, the real data and golden numbers beside the repository")
+    return SHARED

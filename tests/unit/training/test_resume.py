@@ -1,0 +1,190 @@
+"""A run stopped or killed anywhere, and resumed, ends with the bits of one left alone."""
+
+from collections.abc import Callable
+from itertools import combinations
+
+import pytest
+import torch
+
+from prefprop_cli.errors import CorruptFileError, UsageError
+from prefprop_cli.training.events import Evaluated, Event, Saved, Started, Step, Stopped, Warned
+
+SETTINGS = {"epochs": 3, "save_every": 2}
+N_STOPS = 3 * (2 + 2 + 1 + 1)  # per epoch: micro-batches of 2 in batches of 4, 4, 2; an evaluation
+
+
+class Killed(BaseException):
+    pass
+
+
+def stop_at(call: int) -> Callable[[], bool]:
+    """Asked to stop from its n-th look on (0 for the first)."""
+    looks = iter(range(10_000))
+    return lambda: next(looks) >= call
+
+
+def kill_at(event: int) -> Callable[[Event], None]:
+    """Dies in its n-th event."""
+    events = iter(range(10_000))
+
+    def emit(_: Event) -> None:
+        if next(events) == event:
+            raise Killed
+
+    return emit
+
+
+@pytest.fixture
+def undisturbed(toys):
+    toy = toys("undisturbed")
+    toy.result = toy.fit(**SETTINGS)
+    return toy
+
+
+def assert_same_run(toys, undisturbed, *processes):
+    """The processes of one run, together, did what the undisturbed run did, to the bit."""
+    last = processes[-1]
+    for expected, found in [
+        (undisturbed.weights(), last.weights()),
+        (undisturbed.checkpoints.newest().trained, last.checkpoints.newest().trained),
+        (undisturbed.checkpoints.newest().optimizer, last.checkpoints.newest().optimizer),
+    ]:
+        assert expected.keys() == found.keys()
+        assert all(torch.equal(expected[name], found[name]) for name in expected)
+    expected_rows, rows = toys.log(undisturbed), toys.log(*processes)
+    assert [row.ids for row in rows] == [row.ids for row in expected_rows]
+    assert [(row.step, row.loss, row.lr, row.grad_norm) for row in rows] == [
+        (row.step, row.loss, row.lr, row.grad_norm) for row in expected_rows
+    ]
+    assert undisturbed.checkpoints.newest().rng == last.checkpoints.newest().rng
+    assert undisturbed.checkpoints.best().step == last.checkpoints.best().step
+
+
+def test_the_toy_run_draws_random_numbers(toys, undisturbed):
+    """Without this the tests below could not tell a run that forgets its generators."""
+    plain = toys("plain", dropout=0.0)
+    plain.fit(**SETTINGS)
+    assert not torch.equal(plain.model.prefix, undisturbed.model.prefix)
+
+
+@pytest.mark.parametrize("call", range(N_STOPS))
+def test_stopped_anywhere(toys, undisturbed, call):
+    first, second = toys(), toys()
+    stopped = first.fit(**SETTINGS, stop=stop_at(call))
+    assert stopped.status == "interrupted"
+    assert first.events[-1] == Stopped("interrupted")
+    assert first.checkpoints.newest().step == stopped.step == len(first.told(Step))
+    result = second.fit(**SETTINGS, resume=True)
+    assert second.told(Started)[0].step == stopped.step
+    assert_same_run(toys, undisturbed, first, second)
+    assert (result.status, result.best_step, result.metrics) == (
+        "finished",
+        undisturbed.result.best_step,
+        undisturbed.result.metrics,
+    )
+
+
+def test_no_stop_was_left_out(toys):
+    assert toys().fit(**SETTINGS, stop=stop_at(N_STOPS)).status == "finished"
+
+
+@pytest.mark.parametrize(("call", "again"), list(combinations(range(0, N_STOPS, 4), 2)))
+def test_stopped_twice(toys, undisturbed, call, again):
+    processes = [toys(), toys(), toys()]
+    processes[0].fit(**SETTINGS, stop=stop_at(call))
+    processes[1].fit(**SETTINGS, stop=stop_at(again - call), resume=True)
+    processes[2].fit(**SETTINGS, resume=True)
+    assert_same_run(toys, undisturbed, *processes)
+
+
+@pytest.mark.parametrize("event", range(1, 3 * (3 + 1 + 3) + 1))
+def test_killed_anywhere(toys, undisturbed, event):
+    first, second, third = toys(), toys(), toys()
+    with pytest.raises(Killed):
+        first.fit(**SETTINGS, emit=kill_at(event))
+    with pytest.raises(Killed):
+        second.fit(**SETTINGS, emit=kill_at(1), resume=True)
+    third.fit(**SETTINGS, resume=True)
+    assert_same_run(toys, undisturbed, first, second, third)
+
+
+def test_stopped_inside_an_evaluation(toys, undisturbed):
+    first, second = toys(), toys()
+
+    def broken_off():
+        torch.rand(1)
+
+    assert first.fit(**SETTINGS, evaluate=broken_off).status == "interrupted"
+    assert first.told(Evaluated) == []
+    second.fit(**SETTINGS, resume=True)
+    assert [e.step for e in second.told(Evaluated)] == [3, 6, 9]
+    assert_same_run(toys, undisturbed, first, second)
+
+
+def test_the_last_evaluation_of_max_steps_is_not_lost(toys):
+    whole, first, second = toys("whole"), toys(), toys()
+    settings = {"max_steps": 4, "micro_batch_size": 4}
+    expected = whole.fit(**settings)
+    looks_before_it = 3 + 1 + 1  # an epoch, its evaluation, step 4
+    assert first.fit(**settings, stop=stop_at(looks_before_it)).step == 4
+    result = second.fit(**settings, resume=True)
+    assert [e.step for e in second.told(Evaluated)] == [4]
+    assert (result.best_step, result.metrics) == (expected.best_step, expected.metrics)
+
+
+def test_died_between_the_save_of_the_best_and_its_mark(toys, undisturbed):
+    first, second = toys(), toys()
+
+    def mark_best(step):
+        raise Killed
+
+    first.checkpoints.mark_best = mark_best
+    with pytest.raises(Killed):
+        first.fit(**SETTINGS)
+    second.fit(**SETTINGS, stop=stop_at(0), resume=True)
+    assert second.checkpoints.best().step == 3
+
+
+def test_a_finished_run_has_nothing_left_to_do(toys, undisturbed):
+    again = toys("undisturbed")
+    result = again.fit(**SETTINGS, resume=True)
+    assert [type(event) for event in again.events] == [Started, Stopped]
+    assert result.status == "finished"
+    assert result.metrics == undisturbed.result.metrics
+    assert all(torch.equal(again.weights()[n], t) for n, t in undisturbed.weights().items())
+
+
+def test_patience_outlives_a_stop(toys):
+    """The metric of the first epoch is never beaten."""
+    worse = iter([1.0, 2.0, 3.0, 4.0])
+    first, second = toys(), toys()
+
+    def evaluate():
+        evaluation = first.evaluate()
+        evaluation.metrics["nll"] = next(worse)
+        return evaluation
+
+    first.fit(evaluate=evaluate, patience=2, epochs=9, stop=stop_at(13))
+    result = second.fit(evaluate=evaluate, patience=2, epochs=9, resume=True)
+    assert (result.status, result.epoch, result.best_step) == ("stopped early", 3, 3)
+
+
+def test_without_a_checkpoint_it_starts_and_says_so(toys, undisturbed):
+    toy = toys()
+    toy.fit(**SETTINGS, resume=True)
+    assert "no checkpoint to resume from" in toy.told(Warned)[0].message
+    assert [e.step for e in toy.told(Saved)] == [2, 3, 4, 6, 8, 9]
+
+
+def test_a_checkpoint_of_another_model(toys):
+    toys().fit(epochs=1)
+    toy = toys()
+    toy.model.head = torch.nn.Linear(8, 4)
+    with pytest.raises(CorruptFileError, match=r"step 3 .*head\.bias, head\.weight"):
+        toy.fit(epochs=2, resume=True)
+
+
+def test_a_checkpoint_of_another_batch_size(toys):
+    toys().fit(stop=stop_at(2))
+    with pytest.raises(UsageError, match=r"after 2 documents.*train\.batch_size"):
+        toys().fit(batch_size=3, resume=True)
