@@ -169,7 +169,7 @@ class RunFolder:
         """
         finite = {key: None if _is_not_finite(value) else value for key, value in row.items()}
         line = json.dumps(finite, allow_nan=False).encode() + b"\n"
-        with disk_errors(self.metrics_file, len(line)), self.metrics_file.open("ab") as file:
+        with disk_errors(self.metrics_file, len(line)), open(self.metrics_file, "ab") as file:
             file.write(line)
 
     def metrics(self) -> list[Record]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -112,7 +113,7 @@ def _adds(prefix: Tensor) -> Callable[[nn.Module, tuple[Tensor, ...]], tuple[Ten
     return hook
 
 
-def _as_hugging_face(encoder: Encoder) -> nn.Module:
+def _as_hugging_face(encoder: Encoder) -> Any:
     from transformers import AutoModel
     from transformers.utils import logging
 

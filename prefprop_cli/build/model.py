@@ -3,7 +3,6 @@
 Axes: N documents of a batch, C classes.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -119,11 +118,3 @@ def create_classifier(
     tuned = create_method(method, backbone.config)
     return Classifier(backbone, tuned, head, pool=method.pool)
 
-
-def load_trained(model: Classifier, tensors: Mapping[str, Tensor]) -> None:
-    """Put the tensors of an adapter into the model; the names must be exactly its own."""
-    trained = model.trained
-    if tensors.keys() != trained.keys():
-        raise KeyError(f"tensors {sorted(tensors.keys() ^ trained.keys())} do not belong here")
-    for name, parameter in trained.items():
-        parameter.data.copy_(tensors[name])

@@ -49,7 +49,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except SystemExit as leave:
         # So Typer answers a broken pipe while it prints a help text.
         is_broken_pipe = isinstance(leave.__context__, BrokenPipeError)
-        return OutputClosed.exit_code if is_broken_pipe else int(leave.code or 0)
+        return int(leave.code or 0)
     except OSError as failure:
         return report(output_failure(failure), Console())
     return 0
@@ -231,15 +231,13 @@ def eval_(
         Path | None, typer.Option(metavar="PATH", help="Documents of your own, instead of a split.")
     ] = None,
     batch_size: o.BatchSize = None,
-    compare: Annotated[
-        Path | None, o.run_option("--compare", "A second run, on the same documents.")
-    ] = None,
     fail_below: Annotated[
         list[str] | None,
         typer.Option(
             metavar="METRIC=X", help="Exit with 8 if the metric is lower, e.g. accuracy=0.8."
         ),
     ] = None,
+    backbone: o.Backbone = None,
     device: o.Device = "auto",
 ) -> None:
     """Evaluate a run: each metric with its 95 % interval.
@@ -255,8 +253,8 @@ def eval_(
         split=split,
         data=data,
         batch_size=batch_size,
-        compare=compare,
         fail_below=gates,
+        backbone=backbone,
         device=device,
     )
 
@@ -283,6 +281,7 @@ def calibrate(
         float | None,
         typer.Option(metavar="X", help="Exit with 8 if the error stays above."),
     ] = None,
+    backbone: o.Backbone = None,
     device: o.Device = "auto",
 ) -> None:
     """Measure calibration, before and after a fitted temperature.
@@ -302,6 +301,7 @@ def calibrate(
         ece=ece,
         plot=plot,
         fail_above=fail_above,
+        backbone=backbone,
         device=device,
     )
 
@@ -333,6 +333,10 @@ def predict(
     errors: Annotated[
         Literal["strict", "replace"], typer.Option(help="What to do with bytes that are not UTF-8.")
     ] = "strict",
+    uncalibrated: Annotated[
+        bool, typer.Option("--uncalibrated", help="Leave the fitted temperature out.")
+    ] = False,
+    backbone: o.Backbone = None,
     device: o.Device = "auto",
 ) -> None:
     """Predict the label of documents, one line each, in order.
@@ -350,6 +354,8 @@ def predict(
         batch_size=batch_size,
         strict=strict,
         errors=errors,
+        uncalibrated=uncalibrated,
+        backbone=backbone,
         device=device,
     )
 

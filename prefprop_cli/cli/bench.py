@@ -53,7 +53,6 @@ def run(
     ) as progress:
         for length in lengths:
             work = Work(length, batch_size=batch_size, train=train)
-            done = progress.done
             rows += _measure(
                 names,
                 plan,
@@ -61,7 +60,7 @@ def run(
                 device=resolve_device(device),
                 warmup=warmup,
                 repeat=repeat,
-                progress=lambda n, done=done: progress.update(done + n),
+                progress=progress.ahead(),
             )
     if console.common.json:
         console.result_json({"what": _what(plan, train=train), "rows": rows})

@@ -1,6 +1,7 @@
 """`prefprop calibrate`: the temperature from validation, the error before and after it."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -46,24 +47,25 @@ def run(
 
     folder = RunFolder.open(run)
     table = read_adapter(folder.adapter).config.eval
-    where = {"batch_size": None, "backbone": backbone, "device": device}
-    fitted_on = logits_of(console, folder, FITTED_ON, **where)
-    reported = logits_of(console, folder, split, **where)
+    logits = partial(logits_of, console, folder, backbone=backbone, device=device)
+    fitted_on, reported = logits(FITTED_ON), logits(split)
     temperature = fit_temperature(fitted_on.logits, fitted_on.labels)
+    value = temperature.value
     if temperature.at_bound:
+        value = 1.0
         console.warn(
-            f"the best temperature lies at the end of the search, {temperature.value:.3g}: "
-            f"the {len(fitted_on.labels)} {FITTED_ON} documents do not determine it"
+            f"the {len(fitted_on.labels)} {FITTED_ON} documents do not determine a temperature: "
+            f"the best is at the end of the search, {temperature.value:.3g}. It stays at 1"
         )
     report = calibration_report(
         reported.logits,
         reported.labels,
-        temperature=temperature.value,
+        temperature=value,
         n_bins=bins or table.bins,
         n_resamples=table.resamples,
     )
     with folder.lock():
-        set_temperature(folder.adapter, temperature.value)
+        set_temperature(folder.adapter, value)
         folder.calibration.mkdir(exist_ok=True)
         record = {"run": str(run), "split": split, **report.as_dict()}
         write_atomically(folder.calibration / f"{split}.json", json.dumps(record).encode())

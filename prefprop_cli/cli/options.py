@@ -40,6 +40,10 @@ Source = Annotated[
     typer.Option(metavar="PATH", help="File, folder or hub name of the data (data.source)."),
 ]
 Device = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")]
+Backbone = Annotated[
+    str | None,
+    typer.Option(metavar="PATH", help="Where the backbone is now, if it has moved since training."),
+]
 BatchSize = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Documents at a time (eval.batch_size).")
 ]

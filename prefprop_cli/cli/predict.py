@@ -1,7 +1,7 @@
 """`prefprop predict`: documents in, one row each out, in order."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -52,7 +52,7 @@ def run(
     from prefprop_cli.evaluation.predict import batch_size_on
     from prefprop_cli.runs import resolve_run
 
-    loaded = load_run(resolve_run(run), device=device, backbone=backbone)
+    loaded = load_run(run or resolve_run(None).path, device=device, backbone=backbone)
     size = batch_size_on(loaded.device, batch_size or loaded.plan.config.eval.batch_size)
     n_inputs, n_failed = 0, 0
     inputs = _inputs(sources, lines=lines, errors=errors)
@@ -79,7 +79,7 @@ def _standard_input() -> Sequence[str]:
 
 def _inputs(
     sources: Sequence[str], *, lines: bool, errors: Errors
-) -> Iterator["Document | Failure"]:
+) -> Generator["Document | Failure"]:
     from prefprop_cli.data.texts import read_texts
 
     for source in sources:

@@ -53,26 +53,39 @@ class Progress:
         self.label, self.total, self.done = label, total, done
         self._display, self._clock = display, clock
         self._first, self._started_s = done, clock()
-        self._fields: dict[str, Field] = {}
+        self._fields: dict[str, Field | None] = {}
 
-    def update(self, done: int, fields: Mapping[str, Field] | None = None) -> None:
+    def update(
+        self,
+        done: int,
+        fields: Mapping[str, Field | None] | None = None,
+        *,
+        total: int | None = None,
+    ) -> None:
         """Say how far it is.
 
         Args:
             done: how many are done, those before this process included.
             fields: figures to show, e.g. `{"loss": 0.51, "lr": 2e-5, "tok/s": 12300}`; each
-                stays until it is given again.
+                stays until it is given again, None takes it away.
+            total: how many there are, if it is known only now.
         """
         self.done = done
+        self.total = total or self.total
         self._fields.update(fields or {})
         self._display.show(self)
+
+    def ahead(self) -> Callable[[int], None]:
+        """A function to be told how many are done from here on."""
+        before = self.done
+        return lambda done: self.update(before + done)
 
     def line(self) -> str:
         """The state in words: `step 400/2000 20% loss 0.512 lr 2.1e-05 12.3k tok/s eta 14:02`."""
         words = [self.label, f"{self.done}/{self.total}" if self.total else str(self.done)]
         if self.total:
             words.append(f"{100 * self.done // self.total}%")
-        words += [_figure(name, value) for name, value in self._fields.items()]
+        words += [_figure(name, v) for name, v in self._fields.items() if v is not None]
         if (left_s := self._left_s()) is not None:
             words.append(f"eta {duration(left_s)}")
         return " ".join(words)

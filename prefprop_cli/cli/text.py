@@ -26,9 +26,9 @@ def duration(seconds: float) -> str:
 
 def quantity(value: float) -> str:
     """Three digits and the letter of the thousands: `12.3k`."""
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= size:
-            return f"{value / size:.1f}{letter}"
+    for unit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= 0.9995 * unit:
+            return f"{value / unit:.1f}{letter}"
     return f"{value:.3g}"
 
 
@@ -37,7 +37,7 @@ def size(n_bytes: int) -> str:
     value, units = float(n_bytes), ["bytes", "KiB", "MiB", "GiB", "TiB"]
     while value >= 1024 and len(units) > 1:
         value, units = value / 1024, units[1:]
-    return f"{value:.3g} {units[0]}"
+    return f"{value:.4g} {units[0]}"
 
 
 def plural(count: int, noun: str) -> str:

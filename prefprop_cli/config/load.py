@@ -64,8 +64,12 @@ def load_config(
             problems += _disagreements(error, layers)
     if problems:
         raise ConfigError(_presentable(problems), hint=_hint(preset) if all_readable else _LIST)
-    toml = tomli_w.dumps(config.model_dump(exclude_none=True))
-    return Loaded(config, tuple(layer.origin for layer in layers), toml)
+    return Loaded(config, tuple(layer.origin for layer in layers), dump_config(config))
+
+
+def dump_config(config: Config) -> str:
+    """The configuration as TOML, every key that has a value; loading it gives the same one."""
+    return tomli_w.dumps(config.model_dump(exclude_none=True))
 
 
 def _merged(layers: Sequence[Layer]) -> dict[str, object]:

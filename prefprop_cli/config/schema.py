@@ -122,7 +122,7 @@ class TrainTable(Table):
     """Validation metric that chooses the best epoch."""
     patience: PositiveInt | None = None
     """Stop after this many epochs without a better metric."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Of initialisation, order and dropout."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`auto`: bf16 on a GPU that computes in it, else fp32."""

@@ -29,15 +29,16 @@ def read_members(path: Path, *, max_bytes: int | None = None) -> Iterator[tuple[
     if max_bytes is None:
         max_bytes = min(MAX_BYTES, max(MAX_RATIO * path.stat().st_size, FREE_BYTES))
     try:
-        with (
-            gzip.open(path) as unpacked,
-            tarfile.open(fileobj=_Limited(unpacked, max_bytes, path), mode="r|") as archive,
-        ):
-            for count, member in enumerate(archive):
-                _check(member, count, path)
-                content = archive.extractfile(member)
-                if content is not None:
-                    yield member.name, content.read()
+        with gzip.open(path) as unpacked:
+            limited = _Limited(unpacked, max_bytes, path)
+            with tarfile.open(fileobj=limited, mode="r|") as archive:
+                for count, member in enumerate(archive):
+                    _check(member, count, path)
+                    content = archive.extractfile(member)
+                    if content is not None:
+                        yield member.name, content.read()
+            while limited.read(2**20):  # the checksum stands behind the last byte
+                pass
     except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise CorruptFileError(f"{path}: not a readable .tar.gz: {error}") from error
 

@@ -25,19 +25,18 @@ def complete(given: Splits, *, validation: Share, test: Share, seed: int) -> Spl
         DataError: nothing is left for training, or a class cannot be divided.
     """
     wanted = {"validation": Fraction(str(validation)), "test": Fraction(str(test))}
-    drawn = {name: share for name, share in wanted.items() if share and name not in given}
-    share = sum(drawn.values(), Fraction(0))
-    if not drawn:
-        return given
-    if share >= 1:
-        raise DataError(f"{' and '.join(drawn)}: {float(share):.0%} leaves none for training")
-    _check_divisible(given["train"])
-    held_out, train = split_off(given["train"], share=share, seed=seed)
-    test_part, validation_part = split_off(
-        held_out, share=drawn.get("test", Fraction(0)) / share, seed=seed
-    )
-    splits = {"validation": validation_part, "test": test_part} | given | {"train": train}
-    return {name: splits[name] for name in SPLITS if name in given or name in drawn}
+    shares = {name: share for name, share in wanted.items() if share and name not in given}
+    total = sum(shares.values(), Fraction(0))
+    if total >= 1:
+        raise DataError(f"{' and '.join(shares)}: {float(total):.0%} leaves none for training")
+    splits = given
+    if shares:
+        _check_divisible(given["train"])
+        held_out, train = split_off(given["train"], share=total, seed=seed)
+        test_share = shares.get("test", Fraction(0)) / total
+        drawn_test, drawn = split_off(held_out, share=test_share, seed=seed)
+        splits = {"validation": drawn, "test": drawn_test} | given | {"train": train}
+    return {name: splits[name] for name in SPLITS if name in given or name in shares}
 
 
 def k_fold(

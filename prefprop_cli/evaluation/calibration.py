@@ -13,7 +13,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from prefprop_cli.errors import DataError
 
@@ -61,7 +60,10 @@ class Null:
 
 def softmax(logits: ArrayLike) -> Floats:
     """Probabilities over the last axis, computed in float64."""
-    return np.asarray(special.softmax(np.asarray(logits, np.float64), axis=-1))
+    values = np.asarray(logits, np.float64)
+    weights: Floats = np.exp(values - values.max(axis=-1, keepdims=True))
+    weights /= weights.sum(axis=-1, keepdims=True)
+    return weights
 
 
 def expected_calibration_error(
@@ -228,8 +230,9 @@ def _gaps(probs: Floats, labels: Ints, *, n_bins: int, mode: Mode) -> tuple[Ints
         confidence, right = _top_label(probs, labels)
         return _bin_index(confidence, n_bins), right - confidence
     # The metric is handed float32; on an edge the rounding decides the bin (.7 falls below .7).
-    rounded = probs.astype(np.float32).astype(np.float64)
-    confidence, right = _top_label(rounded, labels)
+    rounded = probs.astype(np.float32)
+    right = (rounded.argmax(axis=1) == labels).astype(np.float64)
+    confidence = rounded.max(axis=1).astype(np.float64)
     index = np.searchsorted(_edges(n_bins), confidence, "right") - 1
     index = index.clip(0, n_bins - 1).astype(np.int64)
     return index, right - _edges(n_bins)[index + 1]
@@ -254,12 +257,12 @@ def _maximum_error(index: Ints, gap: Floats, n_bins: int) -> float:
 
 
 def _squared_errors(probs: Floats, labels: Ints) -> Floats:
-    # sum_k p_k² - 2 p_label + 1 is the same number and cancels for confident rows
-    outcome = np.zeros_like(probs)
-    outcome[np.arange(len(labels)), labels] = 1.0
-    return np.asarray(((probs - outcome) ** 2).sum(axis=1))
+    error = probs.copy()
+    error[np.arange(len(labels)), labels] -= 1
+    return np.asarray(np.einsum("nc,nc->n", error, error))
 
 
 def _log_losses(logits: Floats, labels: Ints) -> Floats:
-    log_probs = np.asarray(special.log_softmax(logits, axis=1))
-    return np.asarray(-log_probs[np.arange(len(labels)), labels])
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_total = np.log(np.exp(shifted).sum(axis=1))
+    return np.asarray(log_total - shifted[np.arange(len(labels)), labels])

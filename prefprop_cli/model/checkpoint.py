@@ -77,13 +77,21 @@ def build_encoder(config: EncoderConfig, weights: dict[str, Tensor], **options: 
 
 
 def to_own_names(weights: Mapping[str, Tensor], config: EncoderConfig) -> dict[str, Tensor]:
-    """Hugging Face tensors under our names; tensors we have no use for are left out."""
+    """Hugging Face tensors under our names; tensors we have no use for are left out.
+
+    Raises:
+        CorruptFileError: tensors that are stacked into one of ours differ in shape.
+    """
     plain = {re.sub(r"^(longformer|roberta|bert)\.", "", name): t for name, t in weights.items()}
     plain = {_current_norm_name(name): tensor for name, tensor in plain.items()}
     own = {}
     for ours, theirs in tensor_names(config):
-        if parts := [plain[name] for name in theirs if name in plain]:
-            own[ours] = torch.cat(parts) if len(theirs) > 1 else parts[0]
+        if not all(name in plain for name in theirs):
+            continue
+        parts = [plain[name] for name in theirs]
+        if len({part.shape for part in parts}) > 1:
+            raise CorruptFileError(f"{', '.join(theirs)} differ in shape, and must not")
+        own[ours] = torch.cat(parts) if len(parts) > 1 else parts[0]
     return own
 
 

@@ -14,6 +14,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from prefprop_cli.attention import choose
+from prefprop_cli.errors import DataError
 from prefprop_cli.model.config import EncoderConfig
 from prefprop_cli.model.layout import Layout, Read, Tokens, pack, unpack
 from prefprop_cli.model.prefix import LayerPrefix, Prefix
@@ -156,7 +157,8 @@ class Embeddings(nn.Module):
         """Hidden states before the first layer; (T, W)."""
         longest = max(layout.rows.lengths)
         if longest > self.config.max_length:
-            placeholders = f", {layout.n_placeholders} placeholders included" * bool(prefix)
+            n = layout.n_placeholders
+            placeholders = f", {n} placeholders included" if n else ""
             raise ValueError(
                 f"{longest} positions asked for{placeholders}; "
                 f"the backbone has {self.config.max_length}"
@@ -178,7 +180,7 @@ class Layer(nn.Module):
     def __init__(self, config: EncoderConfig, *, window: int | None, dropout: float) -> None:
         super().__init__()
         width = config.width
-        self.activation = ACTIVATIONS[config.activation]
+        self.activation = _activation(config.activation)
         self.attention = SelfAttention(config, window=window)
         self.attention_output = nn.Linear(width, width)
         self.attention_norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
@@ -199,3 +201,12 @@ class Layer(nn.Module):
         hidden = self.attention_norm(hidden + self.dropout(self.attention_output(mixed)))
         expanded = self.down(self.activation(self.up(hidden)))
         return self.output_norm(hidden + self.dropout(expanded))
+
+
+def _activation(name: str) -> Callable[[Tensor], Tensor]:
+    if name not in ACTIVATIONS:
+        raise DataError(
+            f'hidden_act = "{name}" of the backbone is not supported; '
+            f"these are: {', '.join(ACTIVATIONS)}"
+        )
+    return ACTIVATIONS[name]

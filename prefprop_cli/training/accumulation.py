@@ -9,6 +9,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from prefprop_cli.errors import PrefpropError
 from prefprop_cli.training.checkpoint import set_rng_state
 from prefprop_cli.training.memory import halve_micro_batch, is_out_of_memory
 
@@ -77,6 +78,7 @@ class Accumulator(Generic[BatchT]):
         Raises:
             StopRequested: `stop` said so before a micro-batch.
             ResourceError: a single document does not fit in memory.
+            PrefpropError: the loss depends on no trained tensor.
         """
         while True:
             try:
@@ -114,5 +116,7 @@ class Accumulator(Generic[BatchT]):
         with nullcontext() if is_last else self.accelerator.no_sync(self.model):
             with self.accelerator.autocast():
                 losses = self.loss(batch).float()
+            if not losses.requires_grad:
+                raise PrefpropError("the loss does not depend on anything that trains")
             self.accelerator.backward(losses.sum() / n)
         return losses.detach()

@@ -68,7 +68,7 @@ class TrainingState:
     metrics: dict[str, float]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Checkpoints:
     """The checkpoints of one run; one process at a time may write.
 

@@ -1,6 +1,6 @@
 """What a run must never do silently: train nothing, train on NaN, or predict one class only."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from torch import Tensor, nn
 
@@ -11,7 +11,12 @@ MOST_NAMED = 8
 """Names a message lists before it only counts."""
 
 
-def check_gradients(model: nn.Module, trained: Mapping[str, nn.Parameter]) -> None:
+def check_gradients(
+    model: nn.Module,
+    trained: Mapping[str, nn.Parameter],
+    *,
+    unreached: Collection[str] = (),
+) -> None:
     """Check after the first backward that exactly the trained tensors have learnt something.
 
     A tensor passes with one non-zero gradient anywhere: rows of an embedding whose tokens do not
@@ -20,15 +25,17 @@ def check_gradients(model: nn.Module, trained: Mapping[str, nn.Parameter]) -> No
     Args:
         model: holds the trained and the frozen parameters.
         trained: the parameters the optimizer steps, by name.
+        unreached: names among them that the loss cannot depend on.
 
     Raises:
-        PrefpropError: a trained tensor has no gradient or one that is all zero, or a frozen
+        PrefpropError: another trained tensor has no gradient or one that is all zero, or a frozen
             parameter has a gradient.
     """
-    missing = [name for name, tensor in trained.items() if tensor.grad is None]
+    reached = {name: tensor for name, tensor in trained.items() if name not in unreached}
+    missing = [name for name, tensor in reached.items() if tensor.grad is None]
     zero = [
         name
-        for name, tensor in trained.items()
+        for name, tensor in reached.items()
         if tensor.grad is not None and not tensor.grad.any().item()
     ]
     trained_ids = {id(tensor) for tensor in trained.values()}

@@ -5,7 +5,7 @@ run is a pure function of its settings: stopped at any moment and resumed, it en
 bits as one that was left alone.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Generic
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from prefprop_cli.config.schema import TrainTable
-from prefprop_cli.errors import DataError, UsageError
+from prefprop_cli.errors import CorruptFileError, DataError, UsageError
 from prefprop_cli.evaluation.metrics import better
 from prefprop_cli.training import guards
 from prefprop_cli.training.accumulation import Accumulator, BatchT, Examples, StopRequested
@@ -45,6 +45,7 @@ def fit(
     model: nn.Module,
     loss: Callable[[BatchT], Tensor],
     trained: Mapping[str, nn.Parameter],
+    unreached: Collection[str] = (),
     examples: Examples[BatchT],
     evaluate: Callable[[], Evaluation | None],
     settings: TrainTable,
@@ -65,6 +66,8 @@ def fit(
         loss: batch → (N,), one loss per document, computed through the model.
         trained: the parameters that train, by the names they have in a checkpoint; all others of
             the model are frozen (`requires_grad` is False).
+        unreached: names of trained parameters that the loss cannot depend on, so that the check
+            of the first gradients lets them pass.
         examples: the training documents.
         evaluate: evaluates the model as it is now on the validation documents; None if a request
             to stop broke it off.
@@ -83,7 +86,8 @@ def fit(
         DataError: there are no documents.
         UsageError: the checkpoint is of other data or settings, or the evaluation does not have
             the metric `settings.metric`.
-        CorruptFileError: the checkpoint does not hold what trains.
+        CorruptFileError: no checkpoint is whole, the best one is damaged or gone, or one does not
+            hold what trains.
         NonFiniteError: a loss, a gradient or a state to save is not finite.
         ResourceError: a single document does not fit in memory, or the disk is full.
         PrefpropError: the first backward missed a trained tensor, or reached a frozen one.
@@ -95,6 +99,7 @@ def fit(
         model=model,
         loss=loss,
         trained=trained,
+        unreached=unreached,
         examples=examples,
         evaluate=evaluate,
         settings=settings,
@@ -112,6 +117,7 @@ class _Run(Generic[BatchT]):
     model: nn.Module
     loss: Callable[[BatchT], Tensor]
     trained: Mapping[str, nn.Parameter]
+    unreached: Collection[str]
     examples: Examples[BatchT]
     evaluate: Callable[[], Evaluation | None]
     settings: TrainTable
@@ -153,6 +159,7 @@ class _Run(Generic[BatchT]):
         self._announce()
         if resume and state is None:
             self._warn("there is no checkpoint to resume from; training starts at step 1")
+        self._pass_on_warnings()
         try:
             while (status := self._status()) is None:
                 self._train_epoch()
@@ -198,7 +205,7 @@ class _Run(Generic[BatchT]):
         grad_norm = nn.utils.clip_grad_norm_(self.trained.values(), self.settings.max_grad_norm)
         guards.check_finite_step(sums.losses, grad_norm, step=step, ids=sums.ids, lr=lr)
         if step == self.first_step:
-            guards.check_gradients(self.model, self.trained)
+            guards.check_gradients(self.model, self.trained, unreached=self.unreached)
         self.optimizer.step()
         self.progress.end_step(n_examples=len(indices))
         self.emit(
@@ -267,6 +274,7 @@ class _Run(Generic[BatchT]):
         path = self.checkpoints.save(state)
         self.saved_place = self.progress.place()
         self.emit(Saved(path, state.step))
+        self._pass_on_warnings()
 
     def _restore(self, state: TrainingState) -> None:
         self.progress = restore(state, trained=self.trained, optimizer=self.optimizer)
@@ -279,9 +287,15 @@ class _Run(Generic[BatchT]):
     def _load_best(self) -> None:
         best = self.checkpoints.best()
         if best is None:
-            self._warn("the best checkpoint is gone; the model is that of the last step")
-        else:
-            load_trained(best, self.trained)
+            raise CorruptFileError(
+                f"step {self.progress.best_step} was the best, and its checkpoint is gone from "
+                f"{self.checkpoints.folder}"
+            )
+        load_trained(best.trained, self.trained, source=f"checkpoint {best.step}")
+
+    def _pass_on_warnings(self) -> None:
+        while self.checkpoints.warnings:
+            self._warn(self.checkpoints.warnings.pop(0))
 
     def _warn(self, message: str) -> None:
         self.emit(Warned(message))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from prefprop_cli.errors import CorruptFileError
@@ -15,7 +15,6 @@ from prefprop_cli.training.checkpoint import (
     rng_state,
     set_rng_state,
 )
-from prefprop_cli.training.guards import check_finite_state
 
 
 @dataclass
@@ -58,15 +57,12 @@ class Progress:
 def capture(
     progress: Progress, *, trained: Mapping[str, nn.Parameter], optimizer: Optimizer
 ) -> TrainingState:
-    """The state of a run, fit to be saved.
-
-    Raises:
-        NonFiniteError: a tensor holds a NaN or an infinity.
-    """
-    tensors = {name: tensor.detach() for name, tensor in trained.items()}
-    moments = optimizer_state(optimizer, trained)
-    check_finite_state({**tensors, **moments}, step=progress.step)
-    return TrainingState(trained=tensors, optimizer=moments, **vars(progress))
+    """The state of a run as it is saved; its tensors are those of the run, not copies."""
+    return TrainingState(
+        trained={name: tensor.detach() for name, tensor in trained.items()},
+        optimizer=optimizer_state(optimizer, trained),
+        **vars(progress),
+    )
 
 
 def restore(
@@ -77,7 +73,7 @@ def restore(
     Raises:
         CorruptFileError: the state does not hold what trains.
     """
-    load_trained(state, trained)
+    load_trained(state.trained, trained, source=f"the checkpoint of step {state.step}")
     load_optimizer_state(optimizer, trained, state.optimizer)
     set_rng_state(state.rng)
     return Progress(
@@ -92,20 +88,27 @@ def restore(
     )
 
 
-def load_trained(state: TrainingState, trained: Mapping[str, nn.Parameter]) -> None:
-    """Copy the tensors of a saved state into the parameters.
+def load_trained(
+    tensors: Mapping[str, Tensor], trained: Mapping[str, nn.Parameter], *, source: str
+) -> None:
+    """Copy saved tensors into the parameters of the same names.
+
+    Args:
+        tensors: what was saved.
+        trained: the parameters that train.
+        source: where the tensors come from, for the message.
 
     Raises:
         CorruptFileError: names or shapes differ.
     """
-    found = {name: tuple(tensor.shape) for name, tensor in state.trained.items()}
+    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     wanted = {name: tuple(tensor.shape) for name, tensor in trained.items()}
     differing = sorted({name for name, _ in found.items() ^ wanted.items()})
     if differing:
         raise CorruptFileError(
-            f"the checkpoint of step {state.step} does not hold what trains: it differs in "
-            f"{', '.join(differing[:4])}. Resume with the configuration the run was started with"
+            f"{source} does not hold what trains: it differs in "
+            f"{', '.join(differing[:4])}. Use the configuration the run was started with"
         )
     with torch.no_grad():
         for name, tensor in trained.items():
-            tensor.copy_(state.trained[name])
+            tensor.copy_(tensors[name])

@@ -1,5 +1,7 @@
 """The kernel decomposition is its formula, and the joint softmax is one of its cases."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -20,19 +22,13 @@ OPTIONS = Options(
 )
 
 
-def with_options(**changes: object) -> Options:
-    from dataclasses import replace
-
-    return replace(OPTIONS, **changes)
-
-
 @pytest.mark.parametrize("backend", ["reference", "sdpa"])
 @pytest.mark.parametrize("name", PREFIXES)
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_longformer(kernel: str, name: str, backend: str):
     theirs = tiny.hugging_face("longformer", windows=(4, 8))
     encoder = tiny.ours(theirs, attention=backend)
-    method = create(name, encoder.config, with_options(kernel=kernel)).eval()
+    method = create(name, encoder.config, replace(OPTIONS, kernel=kernel)).eval()
     texts = tiny.batch([9, 16, 1], [2, 0, 0])
     assert_is_the_formula(theirs, encoder, method, texts, kernel=kernel)
 
@@ -41,7 +37,7 @@ def test_longformer(kernel: str, name: str, backend: str):
 def test_full_attention(name: str):
     theirs = tiny.hugging_face("roberta")
     encoder = tiny.ours(theirs)
-    method = create(name, encoder.config, with_options(kernel="exp")).eval()
+    method = create(name, encoder.config, replace(OPTIONS, kernel="exp")).eval()
     assert_is_the_formula(theirs, encoder, method, tiny.batch([9, 14], [0, 0]), kernel="exp")
 
 
@@ -49,7 +45,7 @@ def test_full_attention(name: str):
 def test_more_globals_than_are_absorbed_and_an_alpha_for_each_head(name: str):
     theirs = tiny.hugging_face("longformer", windows=(4, 8), n_heads=4)
     encoder = tiny.ours(theirs)
-    method = create(name, encoder.config, with_options(kernel="exp", alpha_per_head=True)).eval()
+    method = create(name, encoder.config, replace(OPTIONS, kernel="exp", alpha_per_head=True)).eval()
     with torch.no_grad():
         for number, alpha in enumerate(method.alpha):
             alpha.copy_(random(4, 1, seed=number))
@@ -60,7 +56,7 @@ def test_more_globals_than_are_absorbed_and_an_alpha_for_each_head(name: str):
 def test_placeholders_that_begin_as_zeros(name: str):
     theirs = tiny.hugging_face("longformer", windows=(4, 8))
     encoder = tiny.ours(theirs)
-    method = create(name, encoder.config, with_options(placeholder="zero", kernel="exp")).eval()
+    method = create(name, encoder.config, replace(OPTIONS, placeholder="zero", kernel="exp")).eval()
     texts = tiny.batch([9, 14], [1, 0])
     assert_is_the_formula(
         theirs, encoder, method, texts, kernel="exp", zero_placeholders=True
@@ -84,7 +80,7 @@ def test_without_weight_the_text_comes_out_as_of_the_plain_model(
 ):
     theirs = tiny.hugging_face(model_type)
     encoder, plain = tiny.ours(theirs), tiny.ours(theirs)
-    method = create(name, encoder.config, with_options(kernel=kernel, alpha=0.0)).eval()
+    method = create(name, encoder.config, replace(OPTIONS, kernel=kernel, alpha=0.0)).eval()
     if method.n_placeholders:
         plain = shifted(plain, method.n_placeholders)
     texts = tiny.batch([30, 9], [2, 1])
@@ -134,7 +130,7 @@ def test_gated_it_is_the_joint_softmax(half_window: int | None):
 def test_a_prefix_key_of_a_placeholder_is_the_projection_of_its_hidden_state():
     """The prefix term follows what the placeholder has gathered, not the parameter alone."""
     encoder = tiny.ours(tiny.hugging_face("longformer", windows=(4, 8)))
-    method = create("prefix-propagation", encoder.config, with_options(kernel="exp")).eval()
+    method = create("prefix-propagation", encoder.config, replace(OPTIONS, kernel="exp")).eval()
     assert isinstance(method.prefix, PrefixPropagation)
     texts = tiny.batch([30], [0])
     encode(encoder, texts, method)[-1].sum().backward()

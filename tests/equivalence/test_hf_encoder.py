@@ -99,12 +99,12 @@ def test_gradients(model_type: str, layout: str, backend: str):
     of_weights = to_hugging_face_names(gradients(encoder), encoder.config)
     assert of_weights.keys() == dict(theirs.named_parameters()).keys()
     for name, gradient in gradients(theirs).items():
-        assert_close(of_weights[name], gradient, within=3e-5, relative=True, what=name)
+        assert_close(of_weights[name], gradient, within=5e-5, relative=True, what=name)
     padded = their_embedded[0].grad[:, : texts.key_mask.shape[1]]  # theirs fill up the window
     assert_close(
         our_embedded[0].grad,
         padded[texts.key_mask],
-        within=3e-5,
+        within=5e-5,
         relative=True,
         what="embeddings",
     )

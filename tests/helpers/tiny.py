@@ -67,7 +67,7 @@ def hugging_face(
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            parameter.normal_(std=0.3, generator=generator)
+            parameter.normal_(std=0.25, generator=generator)
             if name.endswith("LayerNorm.weight"):
                 parameter.add_(1)
     return model.eval()

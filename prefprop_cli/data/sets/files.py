@@ -49,6 +49,17 @@ def read(table: DataTable) -> Corpus:
     return corpus_of(given, table, name=source.stem, inputs=inputs)
 
 
+def labelled_documents(path: Path, table: DataTable) -> list[Document]:
+    """The documents of one file, or of a folder with a folder per class, without splits.
+
+    Raises:
+        DataError: it is missing, or a row is not as it should be.
+    """
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder")
+    return list(_documents(path, path, table))
+
+
 def _parts(source: Path) -> dict[str, Path]:
     """Split -> the file or folder with its documents."""
     parts: dict[str, Path] = {}

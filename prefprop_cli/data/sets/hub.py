@@ -10,7 +10,7 @@ from prefprop_cli.data.sets.common import corpus_of, default_split, document_of
 from prefprop_cli.data.sets.files import SPLIT_NAMES
 from prefprop_cli.errors import DataError
 
-UNLABELLED = -1  # what hub sets put where the labels of a test split are secret
+UNLABELLED = "-1"  # what hub sets put where the labels of a test split are secret
 
 
 def read(table: DataTable) -> Corpus:
@@ -43,9 +43,10 @@ def load(name: str, configuration: str | None, table: DataTable) -> Corpus:
         ) from error
     given: Splits = {}
     for part, rows in parts.items():
-        secret = rows.num_rows and set(rows[table.label_column]) == {UNLABELLED}
-        if part in SPLIT_NAMES and not secret:
-            given[SPLIT_NAMES[part]] = list(_documents(rows, f"{name}/{part}", table))
+        if part in SPLIT_NAMES:
+            documents = list(_documents(rows, f"{name}/{part}", table))
+            if not all(document.label == UNLABELLED for document in documents):
+                given[SPLIT_NAMES[part]] = documents
     if "train" not in given:
         raise DataError(f"{name}: no split called train; found {', '.join(parts)}")
     inputs = {f"{name}/{part}": content_hash(documents) for part, documents in given.items()}
@@ -57,8 +58,9 @@ def load(name: str, configuration: str | None, table: DataTable) -> Corpus:
 def _documents(rows: datasets.Dataset, source: str, table: DataTable) -> Iterator[Document]:
     names = _class_names(rows, table.label_column)
     for number, row in enumerate(rows, start=1):
-        if names:
-            row[table.label_column] = names[row[table.label_column]]
+        label = row.get(table.label_column)
+        if names and str(label) != UNLABELLED:
+            row[table.label_column] = names[label]
         where = f"{source}:{number}"
         yield document_of(row, table, id=where, where=where)
 

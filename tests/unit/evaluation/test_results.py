@@ -36,7 +36,9 @@ def test_logits_come_back_as_they_were(saved):
 
 def test_saving_again_replaces_and_leaves_nothing_else(saved):
     save_logits(saved.parent, "test", ids=IDS, logits=2 * LOGITS.astype(float), labels=LABELS)
-    assert np.array_equal(load_logits(saved.parent, "test").logits, 2 * LOGITS)
+    found = load_logits(saved.parent, "test").logits
+    assert np.array_equal(found, 2 * LOGITS)
+    assert found.dtype == np.float32
     assert list(saved.parent.iterdir()) == [saved]
 
 

@@ -46,6 +46,8 @@ def test_bounds_and_the_observed_value_are_kept():
     right = np.array([1.0] * 64 + [0.0])
     found = bootstrap_interval(np.mean, right, bounds=(0, 1))
     assert found.low <= right.mean() <= found.high <= 1
+    distinct = bootstrap_interval(lambda x: float(len(np.unique(x))), np.arange(20))
+    assert distinct.low == 20 < distinct.high  # resamples have about 13, the shift leads above 20
     always = bootstrap_interval(np.mean, np.ones(9), bounds=(0, 1))
     assert (always.low, always.high) == (1.0, 1.0)
 

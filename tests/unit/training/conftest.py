@@ -145,9 +145,20 @@ class Toys:
         return rows
 
 
-@pytest.fixture
-def toys(tmp_path: Path) -> Iterator[Toys]:
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield Toys(tmp_path)
+    yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def toys(tmp_path: Path) -> Toys:
+    return Toys(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def lasting_toys(tmp_path_factory: pytest.TempPathFactory) -> Toys:
+    """For a run that all tests of a module compare with, and none touches."""
+    return Toys(tmp_path_factory.mktemp("toys"))

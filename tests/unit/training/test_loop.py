@@ -24,6 +24,10 @@ def metrics_in_turn(values: list[float], *, name: str = "nll"):
     return lambda: Evaluation({name: next(turns)}, (5, 5), (5, 5))
 
 
+def order(toy) -> list[str]:
+    return [name for event in toy.told(Step) for name in event.ids]
+
+
 def test_learns(toys):
     toy = toys(dropout=0.0)
     result = toy.fit(epochs=40)
@@ -65,8 +69,18 @@ def test_each_epoch_sees_each_document_once(toys):
     toy = toys()
     toy.fit(epochs=2)
     for epoch in (1, 2):
-        ids = [name for e in toy.told(Step) if e.epoch == epoch for name in e.ids]
+        ids = [name for event in toy.told(Step) if event.epoch == epoch for name in event.ids]
         assert sorted(ids) == [f"doc{i}" for i in range(10)]
+    assert order(toy)[:10] != order(toy)[10:]
+
+
+def test_the_order_is_of_the_seed(toys):
+    orders = []
+    for run, seed in [("a", 0), ("b", 1)]:
+        toy = toys(run)
+        toy.fit(seed=seed)
+        orders.append(order(toy))
+    assert orders[0] != orders[1]
 
 
 @pytest.mark.parametrize("micro_batch_size", [2, 3, 4, 8])
@@ -231,6 +245,12 @@ def test_a_trained_tensor_the_loss_does_not_reach_stops_the_first_step(toys):
     with pytest.raises(PrefpropError, match="prefix have no gradient"):
         toy.fit(loss=loss)
     assert toy.told(Step) == []
+
+
+def test_a_loss_that_reaches_nothing_stops_the_first_step(toys):
+    toy = toys()
+    with pytest.raises(PrefpropError, match="does not depend on anything that trains"):
+        toy.fit(loss=lambda batch: toy.loss(batch).detach())
 
 
 def test_a_tensor_may_get_its_gradient_from_any_micro_batch(toys):

@@ -1,0 +1,1 @@
+complete --command prefprop --no-files --arguments "(env _PREFPROP_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) prefprop)" --condition "env _PREFPROP_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) prefprop"

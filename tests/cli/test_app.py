@@ -1,0 +1,243 @@
+import inspect
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from prefprop_cli import __version__
+from prefprop_cli.cli import app, presets
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+COMMANDS = ["presets", "prepare", "train", "eval", "calibrate", "predict", "bench", "doctor"]
+REQUIRED = {"eval": ["runs/a"], "calibrate": ["runs/a"]}
+
+PRINTS = """
+def run(console, **flags):
+    console.info("working")
+    for number in range(20000):
+        console.result(f"row {number}")
+"""
+
+
+def raising(failure: str) -> str:
+    return f"def run(console, **flags):\n    raise {failure}\n"
+
+
+def test_help_lists_the_commands_in_the_order_of_work(cli: Cli) -> None:
+    done = cli("--help")
+    assert done.returncode == 0
+    listed = [line.split()[0] for line in done.stdout.split("Commands:")[1].splitlines() if line]
+    assert listed == COMMANDS
+    assert "..." not in done.stdout.split("Commands:")[1]
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_has_an_example_and_the_common_flags(
+    command: str, flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app.main([command, flag]) == 0
+    shown = capsys.readouterr().out
+    assert f"Example: prefprop {command}" in shown
+    for common in ("--json", "-q, --quiet", "-v, --verbose", "--debug", "-h, --help"):
+        assert common in shown
+
+
+def test_version(cli: Cli) -> None:
+    assert cli("--version").stdout == f"prefprop {__version__}\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_takes_what_the_command_line_passes(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = import_module(f"prefprop_cli.cli.{command}")
+    signature = inspect.signature(module.run)
+    bound: list[inspect.BoundArguments] = []
+    monkeypatch.setattr(module, "run", lambda *a, **k: bound.append(signature.bind(*a, **k)))
+    assert app.main([command, *REQUIRED.get(command, []), "--json", "-v", "--debug"]) == 0
+    [arguments] = bound
+    common = arguments.arguments["console"].common
+    assert (common.json, common.verbose, common.debug, common.quiet) == (True, True, True, False)
+    assert len(arguments.arguments) == len(signature.parameters)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--what"], "No such option: --what"),
+        (["trian"], "Did you mean 'train'?"),
+        (["train", "--epohcs", "3"], "No such option: --epohcs"),
+        (["eval"], "Missing argument 'RUN'"),
+        (["predict", "--top-k", "0"], "'--top-k'"),
+        (["bench", "--lengths", "512,x"], "expected positive integers"),
+        (["eval", "runs/a", "--fail-below", "x"], "expected METRIC=NUMBER"),
+        (["presets", "a\x1b[2J"], r"preset `a\x1b[2J` was not found"),
+        ([], "Usage: prefprop"),
+    ],
+)
+def test_usage_errors(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app.main(arguments) == 2
+    shown = capsys.readouterr()
+    assert message in shown.err
+    assert shown.out == ""
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [("EOFError('cut short')", 1), ("BrokenPipeError(32, 'worker')", 1), ("SystemExit(143)", 143)],
+)
+def test_failures_that_typer_would_hide_keep_their_code(
+    failure: str, code: int, stand_in: Callable[..., list[str]], environment: dict[str, str]
+) -> None:
+    done = subprocess.run(
+        stand_in(raising(failure)), env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    assert "Aborted" not in done.stderr
+
+
+def test_traceback_only_with_debug(
+    stand_in: Callable[..., list[str]], environment: dict[str, str]
+) -> None:
+    command = stand_in(raising("ValueError('bug')"))
+    quiet, debug = (
+        subprocess.run(each, env=environment, capture_output=True, text=True, check=False)
+        for each in (command, [*command, "--debug"])
+    )
+    assert quiet.stderr == (
+        "error: internal error: ValueError: bug\nRun it again with --debug to see where.\n"
+    )
+    assert "Traceback" in debug.stderr
+    assert (quiet.returncode, debug.returncode) == (1, 1)
+
+
+def shell(command: str, environment: dict[str, str], source: str = "") -> tuple[int, str, str]:
+    done = subprocess.run(
+        ["bash", "-c", command],
+        env={**environment, "PYTHON": sys.executable, "SOURCE": source},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def printing(stand_in: Callable[..., list[str]], tmp_path: Path) -> str:
+    """A shell command that prints a lot."""
+    script = tmp_path / "printing.py"
+    script.write_text(stand_in(PRINTS)[2])
+    return f'"$PYTHON" {script} "$SOURCE"'
+
+
+def test_reader_that_leaves_is_no_error(printing: str, environment: dict[str, str]) -> None:
+    code, out, err = shell(f"{printing} | head -n 1; exit ${{PIPESTATUS[0]}}", environment, PRINTS)
+    assert (code, out, err) == (141, "row 0\n", "working\n")
+
+
+def test_reader_of_stderr_that_leaves_stops_nothing(
+    printing: str, environment: dict[str, str]
+) -> None:
+    code, out, _ = shell(f"{printing} 2> >(exec true) | tail -n 1", environment, PRINTS)
+    assert (code, out) == (0, "row 19999\n")
+
+
+def test_full_disk(printing: str, environment: dict[str, str]) -> None:
+    code, _, err = shell(f"{printing} >/dev/full", environment, PRINTS)
+    assert code == 7
+    assert err == ("working\nerror: cannot write to the standard output: No space left on device\n")
+
+
+@pytest.mark.parametrize("flags", ["--help", "train --help", "--version"])
+@pytest.mark.parametrize(
+    ("redirection", "code", "message"),
+    [
+        (">/dev/full", 7, "error: cannot write to the standard output: No space left on device\n"),
+        (">&-", 141, ""),
+        ("2>&-", 0, ""),
+        ("<&-", 0, ""),
+    ],
+)
+def test_help_to_a_stream_that_is_full_or_closed(
+    flags: str, redirection: str, code: int, message: str, environment: dict[str, str]
+) -> None:
+    got, _, err = shell(f'"$PYTHON" -m prefprop_cli {flags} {redirection}', environment)
+    assert (got, err) == (code, message)
+
+
+def test_help_to_a_reader_that_leaves(environment: dict[str, str]) -> None:
+    command = '"$PYTHON" -m prefprop_cli --help | true; exit ${PIPESTATUS[0]}'
+    assert shell(command, environment) == (141, "", "")
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code", "out"), [(">&-", 141, ""), ("2>&-", 0, "row 19999\n")]
+)
+def test_closed_streams(
+    redirection: str, code: int, out: str, printing: str, environment: dict[str, str]
+) -> None:
+    got, shown, err = shell(
+        f"{printing} {redirection} | tail -n 1; exit ${{PIPESTATUS[0]}}", environment, PRINTS
+    )
+    assert (got, shown) == (code, out)
+    assert "Traceback" not in err
+
+
+OPENS = """
+import os, sys
+def run(console, **flags):
+    file = os.open("data", os.O_CREAT | os.O_RDWR)
+    console.info("for people")
+    console.result(f"{file} {sys.stdin.read()!r}")
+"""
+
+
+def test_no_file_becomes_a_standard_stream(
+    printing: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    code, out, _ = shell(f"cd {tmp_path}; {printing} <&- 2>&-", environment, OPENS)
+    number, text = out.split()
+    assert (code, text) == (0, "''")
+    assert int(number) > 2
+    assert (tmp_path / "data").read_bytes() == b""
+
+
+@pytest.mark.parametrize("locale", ["C", "POSIX", "en_US.ISO-8859-1"])
+def test_results_are_utf8_whatever_the_locale(
+    locale: str, stand_in: Callable[..., list[str]], environment: dict[str, str]
+) -> None:
+    source = "def run(console, **flags):\n    console.result('文 caf\\udce9')\n"
+    done = subprocess.run(
+        stand_in(source),
+        env={**environment, "LC_ALL": locale, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout == "文 caf".encode() + b"\xe9\n"
+
+
+def test_in_one_process_one_after_the_other(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert app.main(["presets", "no-such-preset"]) == 2
+    assert app.main(["presets", "--json"]) == 0
+    assert {preset["name"] for preset in json.loads(capsys.readouterr().out)} >= {"demo"}
+
+
+def test_options_reach_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    got: dict[str, object] = {}
+    monkeypatch.setattr(presets, "run", lambda console, **flags: got.update(flags))
+    assert app.main(["presets", "demo", "--schema"]) == 0
+    assert got == {"name": "demo", "schema": True}
+    assert os.environ.get("_PREFPROP_COMPLETE") is None

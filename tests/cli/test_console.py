@@ -1,0 +1,201 @@
+import errno
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from prefprop_cli.cli.console import Common, Console, OutputClosed
+from prefprop_cli.errors import ResourceError
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class Broken(io.StringIO):
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+    def write(self, text: str) -> int:
+        raise OSError(self.number, "cannot")
+
+
+@pytest.fixture
+def stdout() -> io.StringIO:
+    return io.StringIO()
+
+
+@pytest.fixture
+def stderr() -> io.StringIO:
+    return io.StringIO()
+
+
+def test_results_go_to_stdout_and_all_else_to_stderr(
+    stdout: io.StringIO, stderr: io.StringIO
+) -> None:
+    console = Console(Common(verbose=True), stdout=stdout, stderr=stderr)
+    console.result("answer")
+    for say in (console.detail, console.info, console.notice, console.warn, console.error):
+        say(f"from {say.__name__}")
+    assert stdout.getvalue() == "answer\n"
+    assert stderr.getvalue().splitlines() == [
+        "from detail",
+        "from info",
+        "from notice",
+        "warning: from warn",
+        "error: from error",
+    ]
+
+
+def test_quiet_leaves_the_chatter_out_and_keeps_warnings(stderr: io.StringIO) -> None:
+    console = Console(Common(quiet=True), stderr=stderr)
+    console.detail("detail")
+    console.info("info")
+    console.warn("bad")
+    assert stderr.getvalue() == "warning: bad\n"
+
+
+def test_json_is_exact_on_one_line(stdout: io.StringIO) -> None:
+    value = {
+        "text": "naïve\x1b[31m\n文",
+        "scores": [0.5, float("nan"), np.float32("inf"), np.float64(0.25)],
+        "counts": np.array([1, 2]),
+        "path": Path("a/b"),
+        "pair": (True, None),
+    }
+    Console(stdout=stdout).result_json(value)
+    line = stdout.getvalue()
+    assert line.count("\n") == 1
+    assert "naïve" in line
+    assert json.loads(line) == {
+        "text": "naïve\x1b[31m\n文",
+        "scores": [0.5, None, None, 0.25],
+        "counts": [1, 2],
+        "path": "a/b",
+        "pair": [True, None],
+    }
+
+
+def test_json_holds_names_that_are_not_utf8() -> None:
+    raw = io.BytesIO()
+    stdout = io.TextIOWrapper(raw, encoding="utf-8", errors="strict")
+    Console(stdout=stdout).result_json({"path": "caf\udce9"})
+    assert json.loads(raw.getvalue()) == {"path": "caf\udce9"}
+
+
+def test_json_refuses_what_it_cannot_say(stdout: io.StringIO) -> None:
+    with pytest.raises(TypeError, match="set"):
+        Console(stdout=stdout).result_json({"labels": {"a"}})
+
+
+def test_table_in_a_pipe_is_bare_rows_with_tabs(stdout: io.StringIO) -> None:
+    Console(stdout=stdout).table([("a", "1"), ("a\nb\tc", "2")], header=("name", "n"))
+    assert stdout.getvalue() == "a\t1\na\\nb\\tc\t2\n"
+
+
+def test_table_on_a_terminal_is_aligned_under_its_header() -> None:
+    stdout = Terminal()
+    Console(stdout=stdout).table([("文書", "1"), ("ab\x1b[m", "2")], header=("name", "n"))
+    assert stdout.getvalue().splitlines() == ["name      n", "文書      1", r"ab\x1b[m  2"]
+
+
+def test_empty_table_on_a_terminal_is_nothing() -> None:
+    stdout = Terminal()
+    Console(stdout=stdout).table([])
+    assert stdout.getvalue() == ""
+
+
+def test_result_is_exact_in_a_pipe_and_harmless_on_a_terminal(stdout: io.StringIO) -> None:
+    terminal = Terminal()
+    Console(stdout=stdout).result("runs/\x1b[31m\n")
+    Console(stdout=terminal).result("runs/\x1b[31m\n")
+    assert stdout.getvalue() == "runs/\x1b[31m\n\n"
+    assert terminal.getvalue() == "runs/\\x1b[31m\n\n"
+
+
+@pytest.mark.parametrize("say", ["info", "warn", "error", "notice"])
+def test_messages_show_text_of_users_as_it_is(say: str, stderr: io.StringIO) -> None:
+    getattr(Console(stderr=stderr), say)("[red]label[/red] :smile: \x1b[2J " + "long " * 60)
+    assert "[red]label[/red] :smile: \\x1b[2J long" in stderr.getvalue()
+    assert stderr.getvalue().count("\n") == 1
+
+
+@pytest.mark.parametrize("number", [errno.EPIPE, errno.EBADF])
+def test_closed_stdout(number: int) -> None:
+    with pytest.raises(OutputClosed):
+        Console(stdout=Broken(number)).result("answer")
+
+
+def test_full_disk_behind_stdout() -> None:
+    with pytest.raises(ResourceError, match="standard output: cannot"):
+        Console(stdout=Broken(errno.ENOSPC)).row(["answer"])
+
+
+def test_losing_stderr_stops_nothing(stdout: io.StringIO) -> None:
+    console = Console(stdout=stdout, stderr=Broken(errno.EPIPE))
+    console.error("nobody hears this")
+    console.result("answer")
+    assert stdout.getvalue() == "answer\n"
+
+
+@pytest.mark.parametrize(
+    ("variable", "terminal", "coloured"),
+    [
+        (None, False, False),
+        ("FORCE_COLOR", False, True),
+        (None, True, True),
+        ("NO_COLOR", True, False),
+    ],
+)
+def test_colour(
+    variable: str | None, terminal: bool, coloured: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    if variable:
+        monkeypatch.setenv(variable, "1")
+    stderr = Terminal() if terminal else io.StringIO()
+    Console(stderr=stderr).error("bad")
+    assert ("31m" in stderr.getvalue()) == coloured
+
+
+@pytest.mark.parametrize(
+    ("terminal", "term", "quiet", "moves"),
+    [
+        (True, "xterm", False, True),
+        (True, "dumb", False, False),
+        (True, "xterm", True, False),
+        (False, "xterm", False, False),
+    ],
+)
+def test_progress_moves_only_on_a_terminal(
+    terminal: bool, term: str, quiet: bool, moves: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    stderr = Terminal() if terminal else io.StringIO()
+    with Console(Common(quiet=quiet), stderr=stderr).progress(total=2) as progress:
+        progress.update(1)
+    assert ("\x1b[?25l" in stderr.getvalue()) == moves
+    assert ("step 1/2 50%" in stderr.getvalue()) != quiet
+
+
+def test_result_on_the_same_terminal_takes_the_bar_away_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = Terminal()
+    console = Console(stdout=terminal, stderr=terminal)
+    with console.progress(total=2) as progress:
+        progress.update(1)
+        console.result("answer")
+        progress.update(2)
+    before, after = terminal.getvalue().split("answer\n")
+    assert before.endswith("\x1b[?25h\r\x1b[1A\x1b[2K")
+    assert "\x1b[?25l" in after
+    assert "step 2/2 100%" in after

@@ -1,0 +1,235 @@
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from datasets import Features, List, Value
+
+from prefprop_cli.data.corpus import Corpus, Document
+from prefprop_cli.data.prepare import default_cache, load_prepared, prepare
+from prefprop_cli.data.tokenizer import TextTokenizer
+from prefprop_cli.errors import CorruptFileError, Interrupted, ResourceError
+
+TEXTS = ["the war", "the state of the union", "", "law", "peace, " * 30, "the law of war"]
+
+
+def documents(split: str, texts: list[str]) -> list[Document]:
+    return [Document(f"{split}:{i}", text, "ba"[i % 2]) for i, text in enumerate(texts)]
+
+
+CORPUS = Corpus(
+    "my set/1",
+    {"train": documents("train", TEXTS), "test": documents("test", ["the law", "the  WAR"])},
+    labels=("a", "b"),
+    inputs={"mine.csv": "0123"},
+    notes=("a note",),
+)
+
+
+@pytest.fixture
+def tokenizer(tokenizers: tuple[TextTokenizer, ...]) -> TextTokenizer:
+    return tokenizers[0]
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows by the number of texts whenever the tokenizer is at work."""
+    calls: list[int] = []
+    encode = TextTokenizer.encode_batch
+
+    def counted(self: TextTokenizer, texts: list[str], *, max_tokens: int) -> object:
+        calls.append(len(texts))
+        return encode(self, texts, max_tokens=max_tokens)
+
+    monkeypatch.setattr(TextTokenizer, "encode_batch", counted)
+    return calls
+
+
+def test_rows_are_the_tokens_of_the_documents(tokenizer: TextTokenizer, tmp_path: Path) -> None:
+    prepared = prepare(CORPUS, tokenizer=tokenizer, max_tokens=12, cache=tmp_path)
+    assert list(prepared.splits) == ["train", "test"]
+    assert prepared.labels == ("a", "b")
+    assert prepared.folder.parent == tmp_path
+    assert prepared.folder.name.startswith("my-set-1-")
+    for name, rows in prepared.splits.items():
+        assert len(rows) == len(CORPUS.splits[name])
+        for row, document in zip(rows, CORPUS.splits[name], strict=True):
+            encoding = tokenizer.encode(document.text, max_tokens=12)
+            assert row == {
+                "id": document.id,
+                "input_ids": encoding.input_ids,
+                "label": CORPUS.labels.index(str(document.label)),
+                "n_tokens": encoding.n_tokens,
+            }
+    assert prepared.splits["train"].features == Features(
+        {
+            "id": Value("string"),
+            "input_ids": List(Value("int32")),
+            "label": Value("int64"),
+            "n_tokens": Value("int64"),
+        }
+    )
+    assert prepared.splits["train"].cache_files  # mapped from the disk
+
+
+def test_the_summary(tokenizer: TextTokenizer, tmp_path: Path) -> None:
+    prepared = prepare(CORPUS, tokenizer=tokenizer, max_tokens=12, cache=tmp_path)
+    assert prepared.summary == {
+        "source": "my set/1",
+        "inputs": {"mine.csv": "0123"},
+        "labels": ["a", "b"],
+        "notes": ["a note"],
+        "tokenizer": tokenizer.fingerprint,
+        "max_tokens": 12,
+        "tokens": {
+            "train": {"5": 2, "25": 3, "50": 4, "75": 7, "95": 62, "100": 62},
+            "test": {"5": 4, "25": 4, "50": 4, "75": 4, "95": 4, "100": 4},
+        },
+        "truncated": {"train": pytest.approx(1 / 6), "test": 0.0},
+        "documents": {"train": {"a": 3, "b": 3}, "test": {"a": 1, "b": 1}},
+        "empty": {"train": 1, "test": 0},
+        "duplicates": {"train": 0, "test": 0},
+        "shared": {"test in train": 1},
+    }
+    assert json.loads(json.dumps(prepared.summary)) == prepared.summary
+
+
+def test_many_documents_come_in_batches(
+    tokenizer: TextTokenizer, tmp_path: Path, work: list[int]
+) -> None:
+    texts = ["x " * 400_000] * 2 + ["the law"] * 150 + [""] * 2
+    many = replace(CORPUS, splits={"train": documents("train", texts)})
+    prepared = prepare(many, tokenizer=tokenizer, max_tokens=12, cache=tmp_path)
+    assert work[:3] == [2, 64, 64]
+    assert sum(work) == len(texts)
+    assert prepared.splits["train"]["id"] == [document.id for document in many.splits["train"]]
+    assert prepared.splits["train"]["n_tokens"] == [400_002] * 2 + [4] * 150 + [2] * 2
+
+
+def test_a_second_call_opens_what_is_there(
+    tokenizer: TextTokenizer, tmp_path: Path, work: list[int]
+) -> None:
+    first = prepare(CORPUS, tokenizer=tokenizer, max_tokens=12, cache=tmp_path)
+    assert sum(work) == 8
+    second = prepare(CORPUS, tokenizer=tokenizer, max_tokens=12, cache=tmp_path)
+    assert sum(work) == 8
+    assert (second.folder, second.summary) == (first.folder, first.summary)
+    assert second.splits["train"].to_list() == first.splits["train"].to_list()
+    forced = prepare(CORPUS, tokenizer=tokenizer, max_tokens=12, cache=tmp_path, force=True)
+    assert sum(work) == 16
+    assert forced.splits["test"].to_list() == first.splits["test"].to_list()
+
+
+def test_another_content_has_another_folder(
+    tokenizers: tuple[TextTokenizer, ...], tmp_path: Path
+) -> None:
+    train = CORPUS.splits["train"]
+    contents = [
+        CORPUS,
+        replace(CORPUS, labels=("b", "a")),
+        replace(CORPUS, inputs={}),
+        replace(CORPUS, notes=()),
+        replace(CORPUS, splits={"train": train}),
+        replace(CORPUS, splits={"train": train[::-1], "test": CORPUS.splits["test"]}),
+        replace(CORPUS, splits={"test": train, "train": CORPUS.splits["test"]}),
+    ]
+    choices = [(corpus, tokenizers[0], 12) for corpus in contents]
+    choices += [(CORPUS, tokenizers[0], 13), (CORPUS, tokenizers[1], 12)]
+    folders = {
+        prepare(corpus, tokenizer=tokenizer, max_tokens=max_tokens, cache=tmp_path).folder
+        for corpus, tokenizer, max_tokens in choices
+    }
+    assert len(folders) == len(choices)
+
+
+@pytest.mark.parametrize("name", ["train.arrow", "test.arrow", "summary.json", "MANIFEST.json"])
+@pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
+def test_a_damaged_folder_is_noticed_and_made_again(
+    tokenizer: TextTokenizer, tmp_path: Path, name: str, damage: str
+) -> None:
+    sound = prepare(CORPUS, tokenizer=tokenizer, max_tokens=12, cache=tmp_path)
+    rows = sound.splits["train"].to_list()
+    path = sound.folder / name
+    content = bytearray(path.read_bytes())
+    path.unlink()
+    if damage == "flip":
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    elif damage == "cut":
+        path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(CorruptFileError, match=str(sound.folder)):
+        load_prepared(sound.folder)
+    again = prepare(CORPUS, tokenizer=tokenizer, max_tokens=12, cache=tmp_path)
+    assert again.folder == sound.folder
+    assert again.splits["train"].to_list() == rows
+
+
+def test_a_folder_can_be_opened_by_its_path(tokenizer: TextTokenizer, tmp_path: Path) -> None:
+    prepared = prepare(CORPUS, tokenizer=tokenizer, max_tokens=12, cache=tmp_path / "new" / "cache")
+    opened = load_prepared(prepared.folder)
+    assert (opened.labels, opened.summary) == (prepared.labels, prepared.summary)
+    assert opened.splits["test"].to_list() == prepared.splits["test"].to_list()
+    with pytest.raises(CorruptFileError, match="nowhere"):
+        load_prepared(tmp_path / "nowhere")
+
+
+def test_a_stop_leaves_nothing_behind(tokenizer: TextTokenizer, tmp_path: Path) -> None:
+    asked = []
+
+    def stop() -> None:
+        asked.append(1)
+        if len(asked) == 2:
+            raise Interrupted("stopped", signal_number=15)
+
+    with pytest.raises(Interrupted):
+        prepare(CORPUS, tokenizer=tokenizer, max_tokens=12, cache=tmp_path, stop=stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cache_that_cannot_be_written(tokenizer: TextTokenizer, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResourceError, match=str(tmp_path / "file")):
+        prepare(CORPUS, tokenizer=tokenizer, max_tokens=12, cache=tmp_path / "file" / "cache")
+
+
+def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PREFPROP_CACHE", str(tmp_path))
+    assert default_cache() == tmp_path
+    monkeypatch.delenv("PREFPROP_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert "prefprop" in default_cache().parts[-1]
+
+
+def test_the_package_prepares_silently_and_without_torch(
+    tokenizer: TextTokenizer, tmp_path: Path
+) -> None:
+    (tmp_path / "tokenizer").mkdir()
+    tokenizer.save(tmp_path / "tokenizer")
+    (tmp_path / "data.csv").write_text(
+        "text,label\n" + "".join(f"law {i},{i % 2}\n" for i in range(40))
+    )
+    script = """
+import sys
+from importlib import import_module
+from pathlib import Path
+from prefprop_cli.config.schema import DataTable
+from prefprop_cli.data import SETS, read_corpus
+from prefprop_cli.data.prepare import prepare
+from prefprop_cli.data.tokenizer import TextTokenizer
+for module in SETS.values():
+    import_module(module)
+import prefprop_cli.data.texts
+root = Path(sys.argv[1])
+corpus = read_corpus(DataTable(source=str(root / "data.csv"), split_seed=1))
+tokenizer = TextTokenizer.load(root / "tokenizer")
+prepare(corpus, tokenizer=tokenizer, max_tokens=9, cache=root / "cache")
+assert "torch" not in sys.modules
+assert "transformers" not in sys.modules
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script, str(tmp_path)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

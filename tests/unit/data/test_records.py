@@ -1,0 +1,161 @@
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from prefprop_cli.data.records import label_of, read_records, text_of
+from prefprop_cli.errors import CorruptFileError, DataError
+
+
+def write(folder: Path, name: str, content: bytes) -> Path:
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+TWO_LINES = b'text,label\r\n"one\r\ntwo ""2""",1\r\nx,2\r\n'
+HOSTILE = [b'{"text": "', b'"}', b"\n", b"\r", b'"', b",", b"NaN", b"[", b"\0", b"\\ud800"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "rows"),
+    [
+        ("a.jsonl", b'{"text": "x"}\n\n{"text": "y"}', [(1, {"text": "x"}), (3, {"text": "y"})]),
+        ("bom.jsonl", b'\xef\xbb\xbf{"text": "x"}\r\n', [(1, {"text": "x"})]),
+        ("a.csv", b"a,b\nx,1\n\ny,2\n", [(2, {"a": "x", "b": "1"}), (4, {"a": "y", "b": "2"})]),
+        ("bom.csv", b"\xef\xbb\xbftext\r\nx\r\n", [(2, {"text": "x"})]),
+        (
+            "lines.csv",
+            TWO_LINES,
+            [(3, {"text": 'one\ntwo "2"', "label": "1"}), (4, {"text": "x", "label": "2"})],
+        ),
+        ("long.csv", b"text\n" + b"x" * 200_000, [(2, {"text": "x" * 200_000})]),
+    ],
+)
+def test_rows_with_their_lines(tmp_path: Path, name: str, content: bytes, rows: object) -> None:
+    assert list(read_records(write(tmp_path, name, content))) == rows
+
+
+def test_parquet_rows(tmp_path: Path) -> None:
+    rows = [{"text": f"text {i}", "label": i} for i in range(600)]
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pa.Table.from_pylist(rows), path)
+    assert list(read_records(path)) == list(enumerate(rows, start=1))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("empty.jsonl", b"", "empty.jsonl: the file holds no documents"),
+        ("blank.jsonl", b"\n \n", "blank.jsonl: the file holds no documents"),
+        ("header.csv", b"text,label\n", "header.csv: the file holds no documents"),
+        ("bad.jsonl", b'{"text": "x"}\n{"text": }', r"bad.jsonl:2:10: not JSON: Expecting value"),
+        ("list.jsonl", b"[1]", r"list.jsonl:1:1: expected an object \{\.\.\.\}, found list"),
+        ("twice.jsonl", b'{"a": 1, "a": 2}', "twice.jsonl:1:1: the same key twice"),
+        ("deep.jsonl", b"[" * 100_000, "deep.jsonl:1:1: nested too deeply"),
+        ("digits.jsonl", b'{"a": ' + b"1" * 5000 + b"}", "digits.jsonl:1:1: Exceeds the limit"),
+        ("utf8.jsonl", b'{"a": 1}\n{"\xff": 1}', r"utf8.jsonl:2: byte 0xff at offset 11 is not"),
+        ("utf8.csv", b"text\r\nx\r\n\xe9\r\n", r"utf8.csv:3: byte 0xe9 at offset 9 is not"),
+        ("nul.jsonl", b'{"a": "\0"}', r"nul.jsonl:1: byte 0x00 at offset 7 is not"),
+        ("fields.csv", b"text,label\nx,1\ny\n", "fields.csv:3: 1 fields, the header has 2"),
+        ("header.csv", b"text,text\nx,1\n", "header.csv:1: a column name stands twice"),
+        ("quote.csv", b'text,label\n"x"y,1\n', "quote.csv:2: not CSV"),
+        ("open.csv", b'text,label\n"x,1\n', "open.csv:2: not CSV: unexpected end of data"),
+    ],
+)
+def test_defects_are_named_with_their_place(
+    tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        list(read_records(write(tmp_path, name, content)))
+
+
+def test_replace_reads_on(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.jsonl", b'{"text": "a\xffb\0c"}')
+    assert list(read_records(path, errors="replace")) == [(1, {"text": "a\ufffdb\ufffdc"})]
+
+
+def test_missing_file_and_folder(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"gone.jsonl: no such file"):
+        list(read_records(tmp_path / "gone.jsonl"))
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(DataError, match=r"folder.csv: cannot be read: Is a directory"):
+        list(read_records(tmp_path / "folder.csv"))
+
+
+def test_a_damaged_parquet_file(tmp_path: Path) -> None:
+    with pytest.raises(CorruptFileError, match="not a readable parquet file"):
+        list(read_records(write(tmp_path, "a.parquet", b"PAR1 but not much more")))
+
+
+@settings(
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.sampled_from(["fuzz.jsonl", "fuzz.csv", "fuzz.parquet"]),
+    st.lists(
+        st.one_of(
+            st.binary(max_size=6),
+            st.sampled_from(HOSTILE),
+        ),
+        max_size=12,
+    ).map(b"".join),
+)  # fmt: skip
+def test_any_bytes_are_read_or_refused(tmp_path: Path, name: str, content: bytes) -> None:
+    path = write(tmp_path, name, content)
+    refusal = ""
+    try:
+        rows = list(read_records(path))
+    except (DataError, CorruptFileError) as error:
+        rows, refusal = [], str(error)
+    assert rows or refusal.startswith(str(path))
+
+
+def text(value: object, errors: str = "strict") -> str:
+    return text_of({"text": value}, "text", where="a.jsonl:7", errors=errors)  # type: ignore[arg-type]
+
+
+def test_text_of_a_row() -> None:
+    assert text("one\r\ntwo") == "one\ntwo"
+    assert text("") == ""
+    assert text(json.loads(r'"\ud83d\ude00"')) == "😀"
+
+
+@pytest.mark.parametrize("value", [None, 3, ["x"], {"a": "b"}])
+def test_what_is_no_text(value: object) -> None:
+    with pytest.raises(DataError, match=r"a.jsonl:7: 'text' is (empty|of type .*), not a text"):
+        text(value)
+
+
+def test_half_of_a_surrogate_pair() -> None:
+    with pytest.raises(DataError, match=r"a.jsonl:7: character 1 is half of a surrogate pair"):
+        text("a\ud800b")
+    assert text("a\ud800b", errors="replace") == "a\ufffdb"
+
+
+def test_a_missing_column_names_those_found() -> None:
+    with pytest.raises(
+        DataError, match=r"no column 'text'; found 'body', 'label'. Set data.text_column"
+    ):
+        text_of({"body": "x", "label": 1}, "text", where="a.csv:2", errors="strict")
+    with pytest.raises(DataError, match=r"no column 'label'; found none. Set data.label_column"):
+        label_of({}, "label", where="a.csv:2")
+
+
+@pytest.mark.parametrize(
+    ("value", "label"), [(" x ", "x"), (3, "3"), (True, "true"), (False, "false"), (-1, "-1")]
+)
+def test_labels_are_text(value: object, label: str) -> None:
+    assert label_of({"label": value}, "label", where="a.csv:2") == label
+
+
+@pytest.mark.parametrize("value", [None, "", " ", 0.5, float("nan"), ["x"]])
+def test_what_is_no_label(value: object) -> None:
+    with pytest.raises(
+        DataError, match=r"a.csv:2: 'label' is .*; labels are text or whole numbers"
+    ):
+        label_of({"label": value}, "label", where="a.csv:2")

@@ -1,0 +1,104 @@
+import io
+from pathlib import Path
+
+import pytest
+
+from prefprop_cli.data.corpus import Document
+from prefprop_cli.data.texts import read_texts
+from prefprop_cli.errors import DataError
+
+
+def write(folder: Path, name: str, content: bytes) -> Path:
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+def texts(source: Path | io.BytesIO, **options: object) -> list[str]:
+    return [document.text for document in read_texts(source, **options)]  # type: ignore[arg-type]
+
+
+def test_a_text_file_is_one_document(tmp_path: Path) -> None:
+    path = write(tmp_path, "speech.txt", "Fellow citizens,\n\nthe Union…\n".encode())
+    assert list(read_texts(path)) == [
+        Document(str(path), "Fellow citizens,\n\nthe Union…\n", label=None)
+    ]
+
+
+def test_line_ends_and_byte_order_mark_make_no_difference(tmp_path: Path) -> None:
+    plain = write(tmp_path, "lf.txt", b"one\ntwo\n")
+    other = write(tmp_path, "crlf.txt", b"\xef\xbb\xbfone\r\ntwo\r\n")
+    assert texts(plain) == texts(other) == ["one\ntwo\n"]
+    assert texts(plain, lines=True) == texts(other, lines=True) == ["one", "two"]
+
+
+def test_each_line_a_document_and_empty_ones_too(tmp_path: Path) -> None:
+    path = write(tmp_path, "lines.txt", b"one\n\nthree")
+    assert [(d.id, d.text) for d in read_texts(path, lines=True)] == [
+        (f"{path}:1", "one"),
+        (f"{path}:2", ""),
+        (f"{path}:3", "three"),
+    ]
+
+
+def test_standard_input() -> None:
+    assert list(read_texts(io.BytesIO(b"one\ntwo\n"))) == [Document("-", "one\ntwo\n", label=None)]
+    lines = read_texts(io.BytesIO(b"one\ntwo\n"), lines=True)
+    assert [document.id for document in lines] == ["-:1", "-:2"]
+
+
+def test_rows_of_a_table(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", b"body,n\nx,1\ny,2\n")
+    assert [(d.id, d.text) for d in read_texts(path, text_column="body")] == [
+        (f"{path}:2", "x"),
+        (f"{path}:3", "y"),
+    ]
+    assert texts(path, lines=True) == ["body,n", "x,1", "y,2"]
+    with pytest.raises(DataError, match=r"a.csv:2: no column 'text'; found 'body', 'n'"):
+        texts(path)
+
+
+def test_rows_are_streamed(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.jsonl", b'{"text": "x"}\n{"text": "y"}\nnot JSON\n')
+    rows = read_texts(path)
+    assert [next(rows).text, next(rows).text] == ["x", "y"]
+    with pytest.raises(DataError, match=r"a.jsonl:3:1"):
+        next(rows)
+
+
+@pytest.mark.parametrize("content", [b"", b" ", b"x"])
+def test_short_documents_are_documents(tmp_path: Path, content: bytes) -> None:
+    assert texts(write(tmp_path, "a.txt", content)) == [content.decode()]
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        (b"abc\xff", "byte 0xff at offset 3"),
+        (b"\xff\xfea\0", "byte 0xff at offset 0"),
+        (b"ab\0\xff", "byte 0x00 at offset 2"),
+        (b"ab\xff\0", "byte 0xff at offset 2"),
+        (b"caf\xc3", "byte 0xc3 at offset 3"),
+        ("\ud800".encode(errors="surrogatepass"), "byte 0xed at offset 0"),
+    ],
+)
+def test_what_is_not_utf8_is_refused_or_replaced(
+    tmp_path: Path, content: bytes, place: str
+) -> None:
+    path = write(tmp_path, "a.txt", content)
+    with pytest.raises(DataError, match=f'a.txt: {place} is not UTF-8 text.*errors = "replace"'):
+        texts(path)
+    (replaced,) = texts(path, errors="replace")
+    assert "\ufffd" in replaced
+    assert "\0" not in replaced
+
+
+def test_offset_counts_from_the_start_of_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.txt", b"\xef\xbb\xbfone\r\ntwo\r\nx\xff\n")
+    with pytest.raises(DataError, match=r"a.txt:3: byte 0xff at offset 14"):
+        texts(path, lines=True)
+
+
+def test_a_missing_file() -> None:
+    with pytest.raises(DataError, match=r"nowhere.txt: no such file"):
+        texts(Path("nowhere.txt"))

@@ -1,0 +1,192 @@
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import AutoTokenizer
+
+from prefprop_cli.data import tokenizer as module
+from prefprop_cli.data.tokenizer import TextTokenizer
+from prefprop_cli.errors import CorruptFileError, DataError
+
+ORDINARY = [
+    "The state of the Union!",
+    "  telegraph,\n\nrailroads  and (wartime) taxes: x's  ",
+    "Łódź naïve café 中文 \u200b ﬁ \u0301 '\t  <x>",
+    "",
+    " ",
+]
+SPECIAL = [
+    *("<s>", "</s>", "<mask>", "<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]", "[PAD]"),
+    *("[ent]", "[/ent]", "[question]"),
+]
+splices = st.lists(
+    st.sampled_from([*SPECIAL, *map(str.lower, SPECIAL), "the ", " war", "-", "\n", "x"]),
+    max_size=9,
+).map("".join)
+
+
+def hugging_face_ids(folder: Path, text: str) -> list[int]:
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    return list(tokenizer(text, truncation=False, verbose=False)["input_ids"])
+
+
+def with_tokenizer_json(folder: Path, **changes: object) -> Path:
+    """The folder with tokenizer.json alone, as transformers saves it, and with some changes."""
+    AutoTokenizer.from_pretrained(folder).save_pretrained(folder)
+    spec = json.loads((folder / "tokenizer.json").read_text()) | changes
+    for path in folder.iterdir():
+        path.unlink()
+    (folder / "tokenizer.json").write_text(json.dumps(spec))
+    return folder
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_word_piece_is_that_of_transformers(word_piece_folder: Path, text: str) -> None:
+    expected = hugging_face_ids(word_piece_folder, text)
+    assert TextTokenizer.load(word_piece_folder).encode(text, max_tokens=99).input_ids == expected
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_byte_level_bpe_is_that_of_transformers(byte_level_folder: Path, text: str) -> None:
+    expected = hugging_face_ids(byte_level_folder, text)
+    assert TextTokenizer.load(byte_level_folder).encode(text, max_tokens=99).input_ids == expected
+
+
+@pytest.mark.parametrize("name", ["word_piece_folder", "byte_level_folder"])
+def test_tokenizer_json_gives_the_same(name: str, request: pytest.FixtureRequest) -> None:
+    folder = request.getfixturevalue(name)
+    old = TextTokenizer.load(folder)
+    # As in all-MiniLM-L6-v2, whose file cuts every text at 128 tokens and pads it to as many.
+    cut = {"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0}
+    pad: dict[str, object] = {
+        "pad_to_multiple_of": None,
+        "pad_id": 0,
+        "pad_type_id": 0,
+        "pad_token": "x",
+    }
+    pad |= {"strategy": {"Fixed": 4}, "direction": "Right"}
+    new = TextTokenizer.load(with_tokenizer_json(folder, truncation=cut, padding=pad))
+    for text in ORDINARY:
+        assert new.encode(text, max_tokens=99) == old.encode(text, max_tokens=99)
+    for attribute in ("cls_id", "sep_id", "pad_id", "mask_id", "vocab_size"):
+        assert getattr(new, attribute) == getattr(old, attribute)
+    assert new.fingerprint != old.fingerprint
+
+
+def test_cased_word_piece(word_piece_folder: Path) -> None:
+    (word_piece_folder / "tokenizer_config.json").write_text('{"do_lower_case": false}')
+    tokenizer = TextTokenizer.load(word_piece_folder)
+    assert tokenizer.encode("the The", max_tokens=9).input_ids == [2, 5, 1, 3]
+
+
+def test_special_ids(word_piece_folder: Path, byte_level_folder: Path) -> None:
+    bert, roberta = TextTokenizer.load(word_piece_folder), TextTokenizer.load(byte_level_folder)
+    assert (bert.cls_id, bert.sep_id, bert.pad_id, bert.mask_id) == (2, 3, 0, 4)
+    assert (roberta.cls_id, roberta.sep_id, roberta.pad_id) == (0, 2, 1)
+    assert roberta.mask_id == roberta.vocab_size - 1 == 4 + 256 + 8
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=splices)
+def test_user_text_never_gives_a_special_id(
+    tokenizers: tuple[TextTokenizer, ...], text: str
+) -> None:
+    for tokenizer in tokenizers:
+        inner = tokenizer.encode(text, max_tokens=10_000).input_ids[1:-1]
+        special = {tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id, tokenizer.mask_id}
+        assert not special & set(inner)
+
+
+def test_a_special_token_that_is_a_word_of_the_model_is_left_out(word_piece_folder: Path) -> None:
+    spec = json.loads((with_tokenizer_json(word_piece_folder) / "tokenizer.json").read_text())
+    spec["pre_tokenizer"] = {"type": "WhitespaceSplit"}
+    spec["normalizer"] = None
+    (word_piece_folder / "tokenizer.json").write_text(json.dumps(spec))
+    tokenizer = TextTokenizer.load(word_piece_folder)
+    assert tokenizer.encode("the [SEP] war [MASK]", max_tokens=9).input_ids == [2, 5, 10, 3]
+
+
+def test_truncation_is_counted(word_piece_folder: Path) -> None:
+    tokenizer = TextTokenizer.load(word_piece_folder)
+    whole = tokenizer.encode("the state of the union", max_tokens=7)
+    assert (len(whole.input_ids), whole.n_tokens, whole.truncated) == (7, 7, False)
+    cut = tokenizer.encode("the state of the union", max_tokens=6)
+    assert (cut.n_tokens, cut.truncated) == (7, True)
+    assert cut.input_ids == [*whole.input_ids[:5], tokenizer.sep_id]
+
+
+groups = st.sampled_from(["the", "war", "é's", "x-x", "a  b", "a\nb", "x \n x", "\u0301"])
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=st.lists(groups, min_size=20, max_size=40).map(" ".join))
+def test_long_texts_are_encoded_in_pieces(tokenizers: tuple[TextTokenizer, ...], text: str) -> None:
+    whole = [tokenizer.encode(text, max_tokens=30) for tokenizer in tokenizers]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "PIECE_LENGTH", 10)
+        assert [tokenizer.encode(text, max_tokens=30) for tokenizer in tokenizers] == whole
+
+
+def test_a_long_text_without_a_space(
+    word_piece_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PIECE_LENGTH", 10)
+    tokenizer = TextTokenizer.load(word_piece_folder)
+    assert tokenizer.encode("x-" * 50, max_tokens=20).n_tokens == 102
+    assert "".join(module._pieces("x-" * 50)) == "x-" * 50
+
+
+def test_a_batch_is_its_texts(word_piece_folder: Path) -> None:
+    tokenizer = TextTokenizer.load(word_piece_folder)
+    batch = tokenizer.encode_batch(ORDINARY, max_tokens=9)
+    assert batch == [tokenizer.encode(text, max_tokens=9) for text in ORDINARY]
+
+
+def test_it_is_saved_as_it_was_loaded(byte_level_folder: Path, tmp_path: Path) -> None:
+    tokenizer = TextTokenizer.load(byte_level_folder)
+    tokenizer.save(tmp_path)
+    again = TextTokenizer.load(tmp_path)
+    assert again.fingerprint == tokenizer.fingerprint
+    assert again.files() == tokenizer.files()
+    assert set(again.files()) == {"vocab.json", "merges.txt"}
+
+
+def test_the_fingerprint_follows_the_files(word_piece_folder: Path) -> None:
+    before = TextTokenizer.load(word_piece_folder).fingerprint
+    with (word_piece_folder / "vocab.txt").open("a") as file:
+        file.write("word\n")
+    assert TextTokenizer.load(word_piece_folder).fingerprint != before
+
+
+def test_half_of_a_surrogate_pair_is_refused(word_piece_folder: Path) -> None:
+    with pytest.raises(DataError, match="half of a surrogate pair"):
+        TextTokenizer.load(word_piece_folder).encode("a\ud800", max_tokens=9)
+
+
+def test_folders_that_hold_no_usable_tokenizer(tmp_path: Path, word_piece_folder: Path) -> None:
+    with pytest.raises(DataError, match=r"no tokenizer.json, no vocab.json with merges.txt"):
+        TextTokenizer.load(tmp_path)
+    (word_piece_folder / "vocab.txt").write_text("[PAD]\n[UNK]\nthe\n")
+    with pytest.raises(DataError, match=r"the vocabulary has no \[CLS\], \[SEP\]"):
+        TextTokenizer.load(word_piece_folder)
+    (tmp_path / "tokenizer.json").write_text('{"added_tokens": [], "model": {"type": "Unigram"}}')
+    with pytest.raises(DataError, match="Unigram tokenizer; BERT and RoBERTa"):
+        TextTokenizer.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "{}", '{"added_tokens": [], "model": {"type": "BPE"}}']
+)
+def test_damaged_files(tmp_path: Path, content: str) -> None:
+    (tmp_path / "tokenizer.json").write_text(content)
+    with pytest.raises(CorruptFileError, match="damaged tokenizer files"):
+        TextTokenizer.load(tmp_path)
+
+
+@pytest.mark.shared
+def test_roberta(shared: Path) -> None:
+    tokenizer = TextTokenizer.load(shared / "data/roberta_tokenizer")
+    assert tokenizer.encode("Hello world", max_tokens=9).input_ids == [0, 31414, 232, 2]
+    assert (tokenizer.vocab_size, tokenizer.mask_id) == (50_265, 50_264)
