@@ -49,7 +49,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except SystemExit as leave:
         # So Typer answers a broken pipe while it prints a help text.
         is_broken_pipe = isinstance(leave.__context__, BrokenPipeError)
-        return int(leave.code or 0)
+        return OutputClosed.exit_code if is_broken_pipe else int(leave.code or 0)
     except OSError as failure:
         return report(output_failure(failure), Console())
     return 0

@@ -92,7 +92,7 @@ class Progress:
 
     def _left_s(self) -> float | None:
         done_here = self.done - self._first
-        if self.total is None or done_here <= 0:
+        if self.total is None or not 0 < done_here < self.total - self._first:
             return None
         return (self._clock() - self._started_s) / done_here * (self.total - self.done)
 

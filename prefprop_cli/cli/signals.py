@@ -12,7 +12,7 @@ from prefprop_cli.errors import Interrupted
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-# `timeout` sends its signal to the process and to the group: the same request, seen twice.
+# Who signals a process and then its group makes one request, seen twice.
 SAME_REQUEST_S = 0.5
 
 _SHOW_CURSOR = b"\x1b[?25h"

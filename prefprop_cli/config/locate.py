@@ -27,7 +27,7 @@ def key_positions(text: str) -> dict[KeyPath, Position]:
     """
     positions: dict[KeyPath, Position] = {}
     table: KeyPath = ()
-    for line, statement in _statements(text.replace("\r\n", "\n")):
+    for line, statement in _statements(text):
         values = tomli.loads(statement)
         is_header = statement.lstrip().startswith("[")
         prefix = () if is_header else table

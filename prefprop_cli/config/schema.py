@@ -65,7 +65,7 @@ class DataTable(Table):
     """Rows with the same value here never fall into two splits."""
     validation_fraction: Fraction = 0.1
     test_fraction: Fraction = 0.1
-    split_seed: int = 10
+    split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 10
     """Seed of every split that is drawn; apart from `train.seed` so that seeds share a split."""
     limit: PositiveInt | None = None
     """Keep at most this many documents per split (stratified), for trials."""

@@ -43,7 +43,7 @@ def _limited(corpus: Corpus, limit: int, seed: int) -> Corpus:
     """At most `limit` documents of each split, of each label its share."""
     splits: Splits = {}
     for name, documents in corpus.splits.items():
-        share = Fraction(min(limit, len(documents)), len(documents))
+        share = Fraction(limit, len(documents))
         splits[name], _ = split_off(documents, share=share, seed=seed, together=False)
     note = f"at most {limit} documents of each split are used"
     return replace(corpus, splits=splits, notes=(*corpus.notes, note))

@@ -149,14 +149,14 @@ class TextTokenizer:
 def _pieces(text: str) -> Iterator[str]:
     """Parts that are encoded one by one, since the library needs 200 times their memory.
 
-    They are cut before a single space, which no token crosses. Only where there is none in
-    `PIECE_LENGTH` characters does the cut change the tokens around it.
+    They are cut before a space behind a word, where no token crosses. Only where there is none
+    in `PIECE_LENGTH` characters does the cut change the tokens around it.
     """
     start = 0
     while len(text) - start > PIECE_LENGTH:
         end = start + PIECE_LENGTH
         cut = text.rfind(" ", start + 1, end)
-        while cut > 0 and (text[cut - 1].isspace() or text[cut + 1].isspace()):
+        while cut > 0 and text[cut - 1].isspace():
             cut = text.rfind(" ", start + 1, cut)
         yield text[start : cut if cut > 0 else end]
         start = cut if cut > 0 else end

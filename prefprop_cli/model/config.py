@@ -29,11 +29,7 @@ class EncoderConfig:
     """Attention window of each layer, both sides together; None: every token sees every token."""
 
     def __post_init__(self) -> None:
-        if self.model_type not in MODEL_TYPES:
-            raise DataError(
-                f'a backbone of type "{self.model_type}" cannot be used; '
-                f"these can: {', '.join(MODEL_TYPES)}"
-            )
+        _known_type(self.model_type)
         if self.width % self.n_heads:
             raise DataError(f"width {self.width} does not divide into {self.n_heads} heads")
         if self.windows is None:
@@ -68,7 +64,7 @@ def from_hugging_face(values: Mapping[str, object]) -> EncoderConfig:
     Raises:
         DataError: the model type or a variant of it is not one of ours, or a key is missing.
     """
-    model_type = str(values.get("model_type"))
+    model_type = _known_type(str(values.get("model_type")))  # first: others have other keys
     variant = values.get("position_embedding_type", "absolute")
     if variant != "absolute":
         raise DataError(f'position_embedding_type = "{variant}" is not supported; "absolute" is')
@@ -113,6 +109,14 @@ def to_hugging_face(config: EncoderConfig) -> dict[str, object]:
 
 
 _ARCHITECTURES = {"longformer": "LongformerModel", "roberta": "RobertaModel", "bert": "BertModel"}
+
+
+def _known_type(model_type: str) -> str:
+    if model_type not in MODEL_TYPES:
+        raise DataError(
+            f'a backbone of type "{model_type}" cannot be used; these can: {", ".join(MODEL_TYPES)}'
+        )
+    return model_type
 
 
 def _windows(values: Mapping[str, object], n_layers: int) -> tuple[int, ...]:

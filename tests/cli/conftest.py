@@ -25,7 +25,7 @@ Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 @pytest.fixture
 def environment() -> dict[str, str]:
     """The environment of a child process that finds the package from any folder."""
-    dropped = ("FORCE_COLOR", "NO_COLOR", "PREFPROP_RUN", "_PREFPROP_COMPLETE")
+    dropped = ("FORCE_COLOR", "NO_COLOR", "PREFPROP_RUN", "PYTHONUNBUFFERED", "_PREFPROP_COMPLETE")
     kept = {name: value for name, value in os.environ.items() if name not in dropped}
     return {**kept, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
 

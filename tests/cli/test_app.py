@@ -35,6 +35,7 @@ def test_help_lists_the_commands_in_the_order_of_work(cli: Cli) -> None:
     listed = [line.split()[0] for line in done.stdout.split("Commands:")[1].splitlines() if line]
     assert listed == COMMANDS
     assert "..." not in done.stdout.split("Commands:")[1]
+    assert "-h, --help" in done.stdout
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
@@ -148,7 +149,8 @@ def test_reader_that_leaves_is_no_error(printing: str, environment: dict[str, st
 def test_reader_of_stderr_that_leaves_stops_nothing(
     printing: str, environment: dict[str, str]
 ) -> None:
-    code, out, _ = shell(f"{printing} 2> >(exec true) | tail -n 1", environment, PRINTS)
+    command = f"{printing} 2> >(exec true) | tail -n 1; exit ${{PIPESTATUS[0]}}"
+    code, out, _ = shell(command, environment, PRINTS)
     assert (code, out) == (0, "row 19999\n")
 
 

@@ -185,6 +185,15 @@ def test_progress_moves_only_on_a_terminal(
     assert ("step 1/2 50%" in stderr.getvalue()) != quiet
 
 
+def test_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr("prefprop_cli.cli.progress.INTERVAL_S", 0.0)
+    stderr = Terminal()
+    with Console(stderr=stderr).progress(total=2) as progress:
+        progress.update(1)
+        assert stderr.getvalue() == "step 1/2 50% eta 0:00\n"
+
+
 def test_result_on_the_same_terminal_takes_the_bar_away_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -1,7 +1,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -167,17 +166,3 @@ def test_second_signal_ends_a_loop_that_does_not_look(start: Start) -> None:
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=20) == 143
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="uses GNU timeout")
-def test_timeout_of_coreutils_lets_a_command_save(
-    stand_in: Callable[..., list[str]], environment: dict[str, str]
-) -> None:
-    done = subprocess.run(
-        ["timeout", "--preserve-status", "4", *stand_in(SAVES)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (143, "working\nsaved\n")

@@ -232,7 +232,7 @@ def saved_bytes(backend: str, length: int) -> int:
 
 @pytest.mark.parametrize(("backend", "ratio"), [("sdpa", 2), ("reference", 4)])
 def test_memory(backend: str, ratio: int):
-    """Linear in the row length; quadratic for the reference, so that the measure is seen to work."""
+    """Linear in the row length; the reference is quadratic, which shows that the measure works."""
     assert saved_bytes(backend, 2048) / saved_bytes(backend, 1024) == pytest.approx(ratio, rel=0.05)
 
 
@@ -269,9 +269,7 @@ def absorbed_and_plain(
 @pytest.mark.parametrize(("visible", "unseen"), [*product(VISIBLE, ["none", "some"])])
 def test_absorbed_projections(n_queries: list[int], visible: str, unseen: str):
     """With visible keys the key bias no longer drops out of the softmax."""
-    output, gradients = absorbed_and_plain(
-        n_queries, visible=visible, unseen=unseen, absorbed=True
-    )
+    output, gradients = absorbed_and_plain(n_queries, visible=visible, unseen=unseen, absorbed=True)
     expected, expected_gradients = absorbed_and_plain(
         n_queries, visible=visible, unseen=unseen, absorbed=False
     )

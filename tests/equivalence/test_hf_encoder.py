@@ -41,9 +41,7 @@ def watch(embeddings: nn.Module) -> list[Tensor]:
     return seen
 
 
-def run_both(
-    theirs: PreTrainedModel, encoder: Encoder, texts: tiny.Batch
-) -> tuple[Tensor, Tensor]:
+def run_both(theirs: PreTrainedModel, encoder: Encoder, texts: tiny.Batch) -> tuple[Tensor, Tensor]:
     """Outputs at the tokens, (T, W), of ours and of theirs."""
     expected = theirs(**texts.arguments_of(encoder.config.model_type)).last_hidden_state
     actual = encoder(texts.input_ids, texts.key_mask, texts.global_mask)

@@ -53,16 +53,19 @@ def case(
     return encoder, method, texts
 
 
-@pytest.mark.parametrize("model_type", ["longformer", "roberta"])
-@pytest.mark.parametrize("n_globals", [[1, 1], [36, 2]], ids=["absorbed", "projected"])
+@pytest.mark.parametrize(
+    ("model_type", "n_globals"),
+    [("longformer", [1, 1]), ("longformer", [36, 2]), ("roberta", [1, 1])],
+    ids=["absorbed", "projected", "full"],
+)
 @pytest.mark.parametrize("read", [cls, first, local, several])
 @pytest.mark.parametrize(("name", "kernel"), CASES)
 def test_same_rows(
     name: str,
     kernel: str,
     read: Callable[[Layout], Read],
-    n_globals: list[int],
     model_type: str,
+    n_globals: list[int],
 ):
     encoder, method, texts = case(name, kernel, model_type=model_type, n_globals=n_globals)
     both = nn.ModuleDict({"encoder": encoder, "method": method})
@@ -77,7 +80,12 @@ def test_same_rows(
 
 @pytest.mark.parametrize(
     ("model_type", "read", "n_computed"),
-    [("longformer", cls, 2), ("longformer", several, 5), ("longformer", local, 49), ("bert", local, 2)],
+    [
+        ("longformer", cls, 2),
+        ("longformer", several, 5),
+        ("longformer", local, 49),
+        ("bert", local, 2),
+    ],
 )
 def test_the_last_layer_computes_what_is_read_where_it_can(
     model_type: str, read: Callable[[Layout], Read], n_computed: int

@@ -23,9 +23,7 @@ def converted(theirs: PreTrainedModel, *, n_positions: int, window: int) -> Enco
     return build_encoder(*to_long(config, weights, n_positions=n_positions, window=window))
 
 
-def run_both(
-    theirs: PreTrainedModel, encoder: Encoder, texts: tiny.Batch
-) -> tuple[Tensor, Tensor]:
+def run_both(theirs: PreTrainedModel, encoder: Encoder, texts: tiny.Batch) -> tuple[Tensor, Tensor]:
     """(T, W) of ours, with global tokens, and of theirs."""
     with torch.no_grad():
         expected = theirs(**texts.arguments_of(theirs.config.model_type)).last_hidden_state

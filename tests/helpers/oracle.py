@@ -43,7 +43,9 @@ class Given:
         return len(self.added[0]) if self.added else 0
 
 
-def given(method: nn.Module, **options: object) -> tuple[Given, dict[str, Tensor]]:
+def given(
+    method: nn.Module, *, kernel: Kernel | None = None, zero_placeholders: bool = False
+) -> tuple[Given, dict[str, Tensor]]:
     """A method's parameters as float64 leaves: as the oracle takes them, and by their names."""
     leaves = {
         name: parameter.detach().double().requires_grad_()
@@ -60,7 +62,8 @@ def given(method: nn.Module, **options: object) -> tuple[Given, dict[str, Tensor
             values=of("value"),
             alpha=of("alpha"),
             log_lengthscale=of("log_lengthscale"),
-            **options,
+            kernel=kernel,
+            zero_placeholders=zero_placeholders,
         ),
         leaves,
     )
@@ -84,9 +87,7 @@ class Oracle:
             hidden = self._layer(of_layer, hidden, number, seen_by_all, method)
         return hidden
 
-    def _embed(
-        self, weights: Mapping[str, Tensor], input_ids: Tensor, method: Given
-    ) -> Tensor:
+    def _embed(self, weights: Mapping[str, Tensor], input_ids: Tensor, method: Given) -> Tensor:
         scope, n = _Scope(weights, "embeddings."), method.n_placeholders
         first = 0 if self.model.config.model_type == "bert" else self.model.config.pad_token_id + 1
         words = weights["embeddings.word_embeddings.weight"][input_ids]

@@ -144,7 +144,7 @@ class _Reader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._article: dict[str, str] | None = None
+        self._attributes: dict[str, str] = {}
         self._text: list[str] = []
         self._finished: list[tuple[dict[str, str], str]] = []
         self._parser = expat.ParserCreate()
@@ -172,13 +172,11 @@ class _Reader:
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "article":
-            self._article, self._text = attributes, []
+            self._attributes, self._text = attributes, []
 
     def _characters(self, text: str) -> None:
-        if self._article is not None:
-            self._text.append(text)
+        self._text.append(text)
 
     def _end(self, name: str) -> None:
-        if name == "article" and self._article is not None:
-            self._finished.append((self._article, "".join(self._text)))
-            self._article = None
+        if name == "article":
+            self._finished.append((self._attributes, "".join(self._text)))

@@ -19,10 +19,10 @@ def test_tables_and_keys_have_line_and_column():
 
 
 def test_dotted_keys_and_inline_tables():
-    positions = key_positions("train.lr = 1\nmodel = { window = 4, dropout = 0.1 }\n")
+    positions = key_positions("train.lr = 1\nmodel = { to_window = 3, window = 4 }\n")
     assert positions["train", "lr"] == (1, 7)
-    assert positions["model", "window"] == (2, 11)
-    assert positions["model", "dropout"] == (2, 23)
+    assert positions["model", "to_window"] == (2, 11)
+    assert positions["model", "window"] == (2, 26)
 
 
 def test_text_that_looks_like_a_key_is_not_one():
@@ -30,11 +30,12 @@ def test_text_that_looks_like_a_key_is_not_one():
         "a = '''\nlr = 1 # '''\n"
         'b = """\nlr = 1 \\""" [ """"\n'
         "c = [ # lr = 1 ]\n 'lr = [', \"#\", \n]\n"
+        'd = [ """a"""", "]",\n]\n'
         "# lr = 1\n"
         "lr = 2\n"
     )
-    assert key_positions(text)[("lr",)] == (9, 1)
-    assert set(key_positions(text)) == {("a",), ("b",), ("c",), ("lr",)}
+    assert key_positions(text)[("lr",)] == (11, 1)
+    assert set(key_positions(text)) == {("a",), ("b",), ("c",), ("d",), ("lr",)}
 
 
 def test_windows_line_ends():

@@ -24,7 +24,7 @@ def write_word_piece(folder: Path) -> Path:
 
 def write_byte_level(folder: Path) -> Path:
     """Write a RoBERTa tokenizer with all bytes and a few merges, as vocab.json and merges.txt."""
-    merges = ["t h", "th e", "Ġ the", "s t", "a t", "Ġ w", "a r", "Ġw ar"]
+    merges = ["t h", "th e", "Ġ the", "s t", "a t", "Ġ w", "a r", "Ġw ar", "Ġ Ġ"]
     merged = [merge.replace(" ", "") for merge in merges]
     words = ["<s>", "<pad>", "</s>", "<unk>", *sorted(ByteLevel.alphabet()), *merged, "<mask>"]
     folder.mkdir()

@@ -160,6 +160,14 @@ class TestPrune:
         checkpoints.mark_best(4)
         assert saved(folder) == ["best.json", "step-000003", "step-000004"]
 
+    def test_one_that_a_live_process_has_moved_aside_is_let_be(self, checkpoints, folder):
+        for step in (1, 2, 3):
+            Checkpoints(folder, keep=3).save(state(step))
+        aside = f".old-step-000001-{os.getppid()}"
+        (folder / "step-000001").rename(folder / aside)
+        checkpoints.mark_best(3)
+        assert saved(folder) == [aside, "best.json", "step-000002", "step-000003"]
+
     def test_a_best_that_is_gone(self, checkpoints, folder):
         checkpoints.save(state(1))
         checkpoints.mark_best(7)
@@ -202,7 +210,9 @@ class TestDamage:
             lambda files: files.update({"state.json": b"[]"}),
             lambda files: files.update({"state.json": b"{}"}),
             lambda files: files.update({"state.json": b'{"schema_version": 1, "step": 1}'}),
-            lambda files: files.update({"state.json": b'{"schema_version": 2}'}),
+            lambda files: files.update(
+                {"state.json": files["state.json"].replace(b'version": 1', b'version": 2')}
+            ),
             lambda files: files.update({"trained.safetensors": b"\x80\x04K\x01."}),  # a pickle
         ],
     )

