@@ -1,6 +1,6 @@
 """Peak memory of one subject, in a process of its own.
 
-    python -m prefprop_cli.bench.memory SUBJECT CONFIG.toml LENGTH BATCH_SIZE TRAIN DEVICE
+python -m prefprop_cli.bench.memory SUBJECT CONFIG.toml LENGTH BATCH_SIZE TRAIN DEVICE
 """
 
 import subprocess

@@ -1,5 +1,6 @@
 """`prefprop train`: a run folder with an adapter in it."""
 
+import hashlib
 import os
 import shlex
 import sys
@@ -142,11 +143,13 @@ def _create(
     from prefprop_cli.runs import RunFolder, write_atomically
 
     folder = RunFolder.create_at(out) if out else RunFolder.create(Path("runs"), plan.config.name)
-    write_atomically(folder.config, dump_config(plan.config).encode())
+    config = dump_config(plan.config).encode()
+    write_atomically(folder.config, config)
     folder.update_manifest(
         **run_manifest(sys.argv),
         sources=list(loaded.sources),
         seed=plan.config.train.seed,
+        config_sha256=hashlib.sha256(config).hexdigest(),
         data_sha256=prepared.summary["inputs"],
         data_folder=prepared.folder.name,
         backbone_sha256=weights_sha256(plan.backbone),

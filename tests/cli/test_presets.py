@@ -19,7 +19,7 @@ MINE = '# of my own\r\ndescription = "stripes\\u001b[2J"\n\n[train]\nlr = 1e-3'
 @pytest.fixture
 def mine(tmp_path: Path) -> bytes:
     (tmp_path / "presets").mkdir()
-    content = MINE.encode() + b" # caf\xe9\n"
+    content = MINE.encode() + b" # x\xe9\n"
     (tmp_path / "presets" / "mine.toml").write_bytes(content)
     (tmp_path / "presets" / "zebra.toml").write_text(MINE)
     return content

@@ -41,6 +41,14 @@ def test_names_a_trained_tensor_the_loss_does_not_reach():
         check_gradients(model, model.trained())
 
 
+def test_a_tensor_known_to_be_unreached_may_have_no_gradient():
+    model = Model()
+    model.backbone(model.words(torch.tensor([1]))).sum().backward()
+    check_gradients(model, model.trained(), unreached={"prefix"})
+    with pytest.raises(PrefpropError, match="prefix have no gradient"):
+        check_gradients(model, model.trained(), unreached={"words"})
+
+
 def test_names_a_trained_tensor_whose_gradient_is_zero():
     model = Model()
     (model().sum() + 0 * model.prefix.sum()).backward()

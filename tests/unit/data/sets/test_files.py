@@ -132,6 +132,14 @@ def test_a_limit_keeps_a_share_of_each_class(tmp_path: Path) -> None:
     assert again == corpus
 
 
+def test_a_limit_is_exact_where_texts_repeat(tmp_path: Path) -> None:
+    write(tmp_path / "train.csv", [{"text": f"{i // 10}", "label": "xy"[i % 2]} for i in range(40)])
+    write(tmp_path / "dev.csv", rows(4))
+    write(tmp_path / "test.csv", rows(4))
+    corpus = read_corpus(DataTable(source=str(tmp_path), limit=3))
+    assert [len(part) for part in corpus.splits.values()] == [3, 3, 3]
+
+
 def test_invalid_bytes_follow_the_option(tmp_path: Path) -> None:
     write_class_folders(tmp_path, 20)
     (tmp_path / "x" / "bad.txt").write_bytes(b"caf\xe9")

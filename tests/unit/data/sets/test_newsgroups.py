@@ -32,7 +32,8 @@ def posts() -> Posts:
     paths = [f"20news-bydate-train/{GROUPS[i % 2]}/{i}" for i in range(10)]
     paths += [f"20news-bydate-test/{GROUPS[i % 2]}/{i}" for i in range(10, 30)]
     content = {path: POST.format(number=Path(path).name).encode("latin-1") for path in paths}
-    return content | {paths[0]: b"Subject: nothing\n\n> quoted\n"}
+    same = dict.fromkeys(paths[10:15], POST.format(number=10).encode("latin-1"))
+    return content | same | {paths[0]: b"Subject: nothing\n\n> quoted\n"}
 
 
 def archive(folder: Path, posts: Posts) -> Path:

@@ -1,0 +1,39 @@
+import time
+
+import pytest
+
+from prefprop_cli.bench.measure import Timing, interleaved
+
+
+def test_subjects_take_turns_and_the_warm_up_does_not_count() -> None:
+    calls: list[str] = []
+    told: list[int] = []
+    timings = interleaved(
+        {"a": lambda: calls.append("a"), "b": lambda: calls.append("b")},
+        warmup=1,
+        repeat=2,
+        progress=told.append,
+    )
+    assert calls == ["a", "b"] * 3
+    assert told == [1, 2, 3, 4, 5, 6]
+    assert [len(timing.wall_s) for timing in timings.values()] == [2, 2]
+
+
+def test_waiting_takes_time_by_the_clock_and_none_of_the_processor() -> None:
+    timing = interleaved({"wait": lambda: time.sleep(0.05)}, warmup=0, repeat=3)["wait"]
+    assert timing.p50_s >= 0.05
+    assert timing.cpu_p50_s < 0.04
+
+
+def test_rates_come_from_the_median() -> None:
+    timing = Timing(wall_s=(0.1, 0.2, 0.9), cpu_s=(0.1, 0.1, 0.1))
+    rate, interval = timing.per_second(4)
+    assert rate == pytest.approx(20)
+    assert (interval.low, interval.high) == pytest.approx((4 / 0.9, 4 / 0.1))
+    assert timing.p95_s == pytest.approx(0.83)
+
+
+def test_the_interval_leaves_out_the_odd_repetition() -> None:
+    timing = Timing(wall_s=(0.1, 9.0, *(0.2 + n / 100 for n in range(10))), cpu_s=(0.1,) * 12)
+    _, interval = timing.per_second(1)
+    assert 1 / 0.3 < interval.low < interval.high < 1 / 0.1
