@@ -117,4 +117,3 @@ def create_classifier(
     head = ClassificationHead(backbone.config.width, n_classes, dropout=model.dropout)
     tuned = create_method(method, backbone.config)
     return Classifier(backbone, tuned, head, pool=method.pool)
-

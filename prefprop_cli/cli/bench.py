@@ -101,7 +101,9 @@ def _measure(
             **_record(name, timing, work),
             "peak_bytes": peak_bytes(name, plan, work, device=device),
             # Processor time, which the neighbours of this process disturb least.
-            "ratio": timing.cpu_p50_s / ours.cpu_p50_s if device == "cpu" else timing.p50_s / ours.p50_s,
+            "ratio": timing.cpu_p50_s / ours.cpu_p50_s
+            if device == "cpu"
+            else timing.p50_s / ours.p50_s,
         }
         for name, timing in timings.items()
     ]

@@ -1,4 +1,4 @@
-"""What `prepare`, `train` and `bench` share: the configuration of the command line, and the data."""
+"""What `prepare`, `train` and `bench` share: reading the configuration, telling the data."""
 
 import json
 from collections.abc import Sequence
@@ -37,9 +37,7 @@ def tell_data(console: Console, prepared: "Prepared") -> None:
     summary = prepared.summary
     counts = {name: len(table) for name, table in prepared.splits.items()}
     parts = ", ".join(f"{count} {name}" for name, count in counts.items())
-    console.info(
-        f"data: {summary['source']}, {parts} documents, {len(prepared.labels)} classes"
-    )
+    console.info(f"data: {summary['source']}, {parts} documents, {len(prepared.labels)} classes")
     tokens, truncated = summary["tokens"], summary["truncated"]
     assert isinstance(tokens, dict)
     assert isinstance(truncated, dict)

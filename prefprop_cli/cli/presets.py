@@ -95,9 +95,7 @@ def schema_rows(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str, st
 
 def _kind(schema: Mapping[str, Any]) -> str:
     if "anyOf" in schema:
-        return " or ".join(
-            "unset" if o.get("type") == "null" else _kind(o) for o in schema["anyOf"]
-        )
+        return " or ".join(map(_kind, schema["anyOf"]))
     if schema.get("type") == "null":
         return "unset"
     if "enum" in schema:

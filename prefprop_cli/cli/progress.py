@@ -20,7 +20,7 @@ INTERVAL_S = 30.0
 class Display(Protocol):
     """Where progress is shown."""
 
-    def open(self) -> None:
+    def open(self, progress: "Progress") -> None:
         """The loop begins."""
 
     def show(self, progress: "Progress") -> None:
@@ -97,7 +97,7 @@ class Progress:
         return (self._clock() - self._started_s) / done_here * (self.total - self.done)
 
     def __enter__(self) -> Self:
-        self._display.open()
+        self._display.open(self)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -107,7 +107,7 @@ class Progress:
 class Nowhere:
     """Shows nothing."""
 
-    def open(self) -> None:
+    def open(self, progress: Progress) -> None:
         """Do nothing."""
 
     def show(self, progress: Progress) -> None:
@@ -127,12 +127,11 @@ class Log:
 
     def __init__(self, say: Callable[[str], None], *, clock: Clock = time.monotonic) -> None:
         self._say, self._clock = say, clock
-        self._said_s = clock()
-        self._said: int | None = None
+        self._said_s, self._said = clock(), 0
 
-    def open(self) -> None:
+    def open(self, progress: Progress) -> None:
         """Start the first 30 seconds."""
-        self._said_s = self._clock()
+        self._said_s, self._said = self._clock(), progress.done
 
     def show(self, progress: Progress) -> None:
         """Write a line if it is time for one."""
@@ -140,7 +139,7 @@ class Log:
             self._say_line(progress)
 
     def close(self, progress: Progress) -> None:
-        """Write a last line if the last one is old."""
+        """Write a last line if there is something new to say."""
         if progress.done != self._said:
             self._say_line(progress)
 
@@ -162,10 +161,11 @@ class Bar:
         self._rich_bar = _rich_bar(rich)
         self._task = self._rich_bar.add_task("", total=None)
         self._active = False
+        self._first = 0
 
-    def open(self) -> None:
+    def open(self, progress: Progress) -> None:
         """Put the bar on the screen."""
-        self._active = True
+        self._active, self._first = True, progress.done
         self._rich_bar.start()
 
     def show(self, progress: Progress) -> None:
@@ -178,7 +178,8 @@ class Bar:
         """Take the bar away and leave its last state."""
         self._active = False
         self._rich_bar.stop()
-        self._say(progress.line())
+        if progress.done != self._first:
+            self._say(progress.line())
 
     @contextmanager
     def hidden(self) -> Iterator[None]:

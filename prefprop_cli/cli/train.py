@@ -13,7 +13,7 @@ from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.experiment import load_settings, tell_data
 from prefprop_cli.cli.signals import StopRequest
 from prefprop_cli.cli.text import size
-from prefprop_cli.errors import Interrupted, UsageError
+from prefprop_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from prefprop_cli.build.model import TrainedNumbers
@@ -77,9 +77,7 @@ def _open(path: Path) -> "RunFolder":
     return folder
 
 
-def _prepare(
-    console: Console, loaded: "Loaded", stop: StopRequest
-) -> tuple["Plan", "Prepared"]:
+def _prepare(console: Console, loaded: "Loaded", stop: StopRequest) -> tuple["Plan", "Prepared"]:
     from prefprop_cli.build.plan import make_plan, prepare_data
     from prefprop_cli.data.prepare import default_cache
 

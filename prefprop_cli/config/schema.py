@@ -76,9 +76,9 @@ class DataTable(Table):
 class MethodTable(Table):
     """What is trained beside the head."""
 
-    name: Literal[
-        "prefix-propagation", "prefix-tuning", "combined", "fine-tuning", "head-only"
-    ] = "prefix-propagation"
+    name: Literal["prefix-propagation", "prefix-tuning", "combined", "fine-tuning", "head-only"] = (
+        "prefix-propagation"
+    )
     prefix_length: PositiveInt = 8
     """Prefix vectors per layer (P in the paper)."""
     tuning_length: PositiveInt = 8

@@ -14,6 +14,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from prefprop_cli.data.decoding import opened
 from prefprop_cli.errors import CorruptFileError, DataError
 
 FILES = (
@@ -69,8 +70,9 @@ class TextTokenizer:
         self.fingerprint = _fingerprint(files)
         try:
             spec = _specification(files)
-            added = {token["content"]: token["id"] for token in spec["added_tokens"]}
             self._tokenizer = Tokenizer.from_str(json.dumps(spec | _NOTHING_ADDED))
+            added = {token["content"]: int(token["id"]) for token in spec["added_tokens"]}
+            special = {token["content"] for token in spec["added_tokens"] if token["special"]}
         except DataError as error:
             raise DataError(f"{source}: {error}") from None
         except Exception as error:  # the library raises plain Exception for a bad file
@@ -83,9 +85,8 @@ class TextTokenizer:
         self.cls_id, self.sep_id = vocabulary[names["cls"]], vocabulary[names["sep"]]
         self.pad_id, self.mask_id = vocabulary[names["pad"]], vocabulary.get(names["mask"])
         self.vocab_size = max(vocabulary.values()) + 1
-        special = set(names.values()) | {t["content"] for t in spec["added_tokens"] if t["special"]}
-        special -= {names["unk"]}
-        self._reserved = frozenset(vocabulary[name] for name in special if name in vocabulary)
+        reserved = special.union(names.values()) - {names["unk"]}
+        self._reserved = {vocabulary[name] for name in reserved if name in vocabulary}
 
     @classmethod
     def load(cls, folder: Path) -> "TextTokenizer":
@@ -98,7 +99,11 @@ class TextTokenizer:
             DataError: there are no such files, or they are of another kind.
             CorruptFileError: they cannot be read.
         """
-        files = {name: (folder / name).read_bytes() for name in FILES if (folder / name).is_file()}
+        files = {}
+        for name in FILES:
+            if (folder / name).is_file():
+                with opened(folder / name) as stream:
+                    files[name] = stream.read()
         return cls(files, source=str(folder))
 
     def files(self) -> dict[str, bytes]:

@@ -194,6 +194,14 @@ def test_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch: pytest.Mon
         assert stderr.getvalue() == "step 1/2 50% eta 0:00\n"
 
 
+def test_bar_of_a_loop_that_did_nothing_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    stderr = Terminal()
+    with Console(stderr=stderr).progress(total=9, done=4):
+        pass
+    assert "step" not in stderr.getvalue()
+
+
 def test_result_on_the_same_terminal_takes_the_bar_away_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -86,3 +86,10 @@ def test_log_says_how_far_a_loop_came_that_failed(clock: Clock) -> None:
         progress.update(4)
         raise KeyError
     assert said == ["step 4/9 44% eta 0:00"]
+
+
+def test_log_of_a_loop_that_did_nothing_is_empty(clock: Clock) -> None:
+    said: list[str] = []
+    with Progress("step", total=9, done=4, display=Log(said.append, clock=clock), clock=clock):
+        clock.now_s += 40
+    assert said == []

@@ -178,13 +178,18 @@ def test_folders_that_hold_no_usable_tokenizer(tmp_path: Path, word_piece_folder
         TextTokenizer.load(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "content", ["", "{", "[]", "{}", '{"added_tokens": [], "model": {"type": "BPE"}}']
-)
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"model": {"type": "BPE"}}'])
 def test_damaged_files(tmp_path: Path, content: str) -> None:
     (tmp_path / "tokenizer.json").write_text(content)
     with pytest.raises(CorruptFileError, match="damaged tokenizer files"):
         TextTokenizer.load(tmp_path)
+
+
+@pytest.mark.parametrize("token", [{}, {"content": "x", "id": "y", "special": True}, 3])
+def test_damaged_added_tokens(word_piece_folder: Path, token: object) -> None:
+    folder = with_tokenizer_json(word_piece_folder, added_tokens=[token])
+    with pytest.raises(CorruptFileError, match="damaged tokenizer files"):
+        TextTokenizer.load(folder)
 
 
 @pytest.mark.shared

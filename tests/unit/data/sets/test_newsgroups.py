@@ -17,7 +17,7 @@ Subject: a café
 
 In article <1@x> someone else writes:
 > the quoted part
-The answer, caf\u00e9 number {number}.
+The answer, café number {number}.
 
 --
 A signature
