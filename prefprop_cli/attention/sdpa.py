@@ -7,6 +7,9 @@ blocks of a row have one shape and one mask and go through a single call.
 Axes: T packed tokens, S tokens of one row, H heads, D head width, V visible keys, N blocks.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -28,16 +31,102 @@ def attend(
     """See `spec.Attend`; memory is linear in the row length."""
     outputs = []
     for row, (queries, keys) in enumerate(zip(band.query_rows, band.key_rows, strict=True)):
-        attend_row = _Row(
+        row_keys = _RowKeys(
             key=key[keys],
             value=value[keys],
             unseen=None if band.unseen is None else band.unseen[keys],
             visible=None if visible is None else _of_row(visible, row),
             half_window=band.half_window,
-            dropout=dropout,
         )
-        outputs.append(attend_row(query[queries]))
-    return torch.cat(outputs)
+        row_query = query[queries]
+        spans = _spans(len(row_query), len(row_keys.key), half_window=band.half_window)
+        outputs += [_attend_span(row_query, row_keys, span, dropout=dropout) for span in spans]
+    return torch.cat(outputs) if outputs else query
+
+
+@dataclass(frozen=True)
+class _RowKeys:
+    """The keys of one row: (S, H, D), `unseen` (S,), and the visible ones (V, H, D)."""
+
+    key: Tensor
+    value: Tensor
+    unseen: Tensor | None
+    visible: VisibleKeys | None
+    half_window: int | None
+
+
+@dataclass(frozen=True)
+class _Span:
+    """N equal blocks of queries; their strips of keys start `block` keys apart."""
+
+    start: int
+    n_blocks: int
+    block: int
+    first_key: int
+    strip: int
+
+    @property
+    def queries(self) -> slice:
+        return slice(self.start, self.start + self.n_blocks * self.block)
+
+    @property
+    def keys(self) -> slice:
+        last = self.first_key + (self.n_blocks - 1) * self.block
+        return slice(self.first_key, last + self.strip)
+
+
+def _spans(n_queries: int, n_keys: int, *, half_window: int | None) -> Iterator[_Span]:
+    """The blocks of a row; those whose whole strip lies inside the row are one span."""
+    if not n_queries:
+        return
+    if half_window is None or n_keys <= half_window + 1:
+        yield _Span(0, n_blocks=1, block=n_queries, first_key=0, strip=n_keys)
+        return
+    block = max(half_window, _MIN_BLOCK)
+    first_inner = -(-half_window // block)
+    n_inner = max(0, (n_keys - half_window) // block - first_inner)
+    start = 0
+    while start < n_queries:
+        first_key = max(0, start - half_window)
+        if n_inner and start == first_inner * block:
+            span = _Span(start, n_inner, block, first_key, strip=block + 2 * half_window)
+        else:
+            end = min(start + block, n_queries)
+            strip = min(n_keys, end + half_window) - first_key
+            span = _Span(start, 1, end - start, first_key, strip)
+        yield span
+        start = span.queries.stop
+
+
+def _attend_span(query: Tensor, keys: _RowKeys, span: _Span, *, dropout: float) -> Tensor:
+    key = _strips(keys.key[span.keys], span)
+    value = _strips(keys.value[span.keys], span)
+    mask = _band_mask(keys, span)
+    if keys.visible is not None:
+        key, value = _append(key, keys.visible.key), _append(value, keys.visible.value)
+        mask = _append_mask(mask, keys.visible, strip=span.strip)
+    output = functional.scaled_dot_product_attention(
+        query[span.queries].unflatten(0, (span.n_blocks, span.block)).transpose(1, 2),
+        key,
+        value,
+        attn_mask=None if mask is None else _additive(mask, query.dtype),
+        dropout_p=dropout,
+    )
+    return output.transpose(1, 2).flatten(0, 1)
+
+
+def _band_mask(keys: _RowKeys, span: _Span) -> Tensor | None:
+    """(N or 1, c or 1, strip) bool; None where every query of a block sees its whole strip."""
+    mask = None
+    if keys.half_window is not None and span.strip > keys.half_window + 1:
+        offset = span.start - span.first_key
+        place = torch.arange(offset, offset + span.block, device=keys.key.device)
+        distance = place[:, None] - torch.arange(span.strip, device=keys.key.device)
+        mask = (distance.abs() <= keys.half_window).unsqueeze(0)
+    if keys.unseen is not None and (unseen := keys.unseen[span.keys]).any():
+        seen = ~unseen.unfold(0, span.strip, span.block).unsqueeze(1)
+        mask = seen if mask is None else mask & seen
+    return mask
 
 
 def _of_row(visible: VisibleKeys, row: int) -> VisibleKeys:
@@ -45,100 +134,9 @@ def _of_row(visible: VisibleKeys, row: int) -> VisibleKeys:
     return VisibleKeys(visible.key[row], visible.value[row], mask)
 
 
-class _Row:
-    """The keys of one row; called with its queries (S, H, D)."""
-
-    def __init__(
-        self,
-        *,
-        key: Tensor,
-        value: Tensor,
-        unseen: Tensor | None,
-        visible: VisibleKeys | None,
-        half_window: int | None,
-        dropout: float,
-    ) -> None:
-        self.key, self.value, self.unseen = key, value, unseen
-        self.visible, self.half_window, self.dropout = visible, half_window, dropout
-
-    def __call__(self, query: Tensor) -> Tensor:
-        half = self.half_window
-        n_queries, n_keys = len(query), len(self.key)
-        if not n_queries:
-            return query
-        if half is None or n_keys <= half + 1:
-            return self._blocks(query, n_blocks=1, block=n_queries, first_key=0, strip=n_keys)
-        block = max(half, _MIN_BLOCK)
-        # Blocks whose whole strip lies inside the row form one call; the others one call each.
-        first_inner = -(-half // block)
-        n_inner = max(0, (n_keys - half) // block - first_inner)
-        outputs = []
-        start = 0
-        while start < n_queries:
-            inner = n_inner if start == first_inner * block and n_inner else 0
-            end = min(start + block * (inner or 1), n_queries)
-            first_key, last_key = max(0, start - half), min(n_keys, end + half)
-            strip = block + 2 * half if inner else last_key - first_key
-            outputs.append(
-                self._blocks(
-                    query[start:end],
-                    n_blocks=inner or 1,
-                    block=block if inner else end - start,
-                    first_key=first_key,
-                    strip=strip,
-                    offset=start - first_key,
-                )
-            )
-            start = end
-        return torch.cat(outputs)
-
-    def _blocks(
-        self,
-        query: Tensor,
-        *,
-        n_blocks: int,
-        block: int,
-        first_key: int,
-        strip: int,
-        offset: int = 0,
-    ) -> Tensor:
-        """Attention of `n_blocks` equal blocks, whose strips start every `block` keys.
-
-        `offset` is the place of a block's first query in its strip.
-        """
-        keys = slice(first_key, first_key + strip + (n_blocks - 1) * block)
-        key = _strips(self.key[keys], strip=strip, step=block)
-        value = _strips(self.value[keys], strip=strip, step=block)
-        mask = self._band_mask(keys, block=block, strip=strip, offset=offset)
-        if self.visible is not None:
-            key = _append(key, self.visible.key)
-            value = _append(value, self.visible.value)
-            mask = _append_mask(mask, self.visible, n_blocks=n_blocks, block=block, strip=strip)
-        output = functional.scaled_dot_product_attention(
-            query.unflatten(0, (n_blocks, block)).transpose(1, 2),
-            key,
-            value,
-            attn_mask=None if mask is None else _additive(mask, query.dtype),
-            dropout_p=self.dropout,
-        )
-        return output.transpose(1, 2).flatten(0, 1)
-
-    def _band_mask(self, keys: slice, *, block: int, strip: int, offset: int) -> Tensor | None:
-        """(N or 1, c or 1, strip) bool; None where every query of a block sees its whole strip."""
-        mask = None
-        if self.half_window is not None and strip > self.half_window + 1:
-            place = torch.arange(offset, offset + block, device=self.key.device)
-            distance = place[:, None] - torch.arange(strip, device=self.key.device)
-            mask = (distance.abs() <= self.half_window).unsqueeze(0)
-        if self.unseen is not None and (unseen := self.unseen[keys]).any():
-            seen = ~unseen.unfold(0, strip, block).unsqueeze(1)
-            mask = seen if mask is None else mask & seen
-        return mask
-
-
-def _strips(packed: Tensor, *, strip: int, step: int) -> Tensor:
+def _strips(packed: Tensor, span: _Span) -> Tensor:
     """(keys, H, D) as overlapping strips (N, H, strip, D), without a copy."""
-    return packed.unfold(0, strip, step).transpose(-1, -2)
+    return packed.unfold(0, span.strip, span.block).transpose(-1, -2)
 
 
 def _append(strips: Tensor, visible: Tensor) -> Tensor:
@@ -146,24 +144,17 @@ def _append(strips: Tensor, visible: Tensor) -> Tensor:
     return torch.cat([strips, visible.transpose(0, 1).expand(len(strips), -1, -1, -1)], dim=2)
 
 
-def _append_mask(
-    mask: Tensor | None, visible: VisibleKeys, *, n_blocks: int, block: int, strip: int
-) -> Tensor | None:
+def _append_mask(mask: Tensor | None, visible: VisibleKeys, *, strip: int) -> Tensor | None:
     if mask is None and visible.mask is None:
         return None
-    there = visible.mask
-    if there is None:
+    if (there := visible.mask) is None:
         there = torch.ones(len(visible.key), dtype=torch.bool, device=visible.key.device)
     if mask is None:
-        mask = torch.ones(1, 1, strip, dtype=torch.bool, device=visible.key.device)
+        mask = there.new_ones(1, 1, strip)
     return torch.cat([mask, there.expand(*mask.shape[:2], -1)], dim=-1)
 
 
 def _additive(mask: Tensor, dtype: torch.dtype) -> Tensor:
     """0 where seen, the lowest number elsewhere (not -inf, see `reference`); (N or 1, 1, c, K)."""
-    lowest = torch.finfo(dtype).min
-    return (
-        torch.zeros(mask.shape, dtype=dtype, device=mask.device)
-        .masked_fill_(~mask, lowest)
-        .unsqueeze(1)
-    )
+    bias = torch.zeros(mask.shape, dtype=dtype, device=mask.device)
+    return bias.masked_fill_(~mask, torch.finfo(dtype).min).unsqueeze(1)

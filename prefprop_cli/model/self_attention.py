@@ -123,6 +123,8 @@ class SelfAttention(nn.Module):
             visible=context.joint_prefix,
             dropout=context.attention_dropout,
         )
+        if not context.is_decomposed:
+            return mixed
         placeholders = hidden[context.layout.placeholder_index]
         (key,) = self._split_heads(self.key_global(placeholders))
         (value,) = self._split_heads(self.value_global(placeholders))

@@ -164,6 +164,19 @@ def test_bf16_computes_in_it_and_trains_in_fp32(toys):
     assert {tensor.dtype for tensor in state.trained.values()} == {torch.float32}
 
 
+def test_losses_of_a_coarse_type_are_summed_in_fp32(toys):
+    toy = toys()
+    coarse = []
+
+    def loss(batch):
+        losses = toy.loss(batch).bfloat16()
+        coarse.extend(losses.tolist())
+        return losses
+
+    toy.fit(loss=loss, epochs=1, batch_size=10)
+    assert toy.told(Step)[0].loss == pytest.approx(sum(coarse) / 10, rel=1e-6)
+
+
 # The end of an epoch and of a run
 
 
@@ -366,6 +379,13 @@ def test_out_of_memory_with_one_document_is_an_error_that_helps(toys):
     toy = toys()
     with pytest.raises(ResourceError, match=r"micro_batch_size = 1 .*data\.max_length"):
         toy.fit(loss=small_memory(toy, fits=0, error=MemoryError()))
+
+
+def test_another_error_is_not_tried_again(toys):
+    toy = toys()
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        toy.fit(loss=small_memory(toy, fits=1, error=RuntimeError("shapes differ")))
+    assert toy.told(Warned) == []
 
 
 def test_out_of_memory_in_an_evaluation_is_a_resource_error(toys):
