@@ -10,7 +10,7 @@ from prefprop_cli.build.adapter import make_adapter, save_adapter
 from prefprop_cli.build.model import Classifier
 from prefprop_cli.build.plan import Plan, load_classifier
 from prefprop_cli.data.prepare import Prepared
-from prefprop_cli.errors import DataError
+from prefprop_cli.errors import ConfigError, DataError
 from prefprop_cli.evaluation.metrics import classification_metrics
 from prefprop_cli.evaluation.predict import predict_logits
 from prefprop_cli.evaluation.results import load_logits, save_logits
@@ -59,6 +59,13 @@ class Experiment:
             How it ended; only a run that was not interrupted has an adapter.
         """
         settings = self.plan.config.train
+        if settings.metric == "f1_binary" and len(self.prepared.labels) != 2:
+            raise ConfigError(
+                [
+                    f'train.metric = "f1_binary" needs two classes, and the data have '
+                    f'{len(self.prepared.labels)}. Use "f1_macro"'
+                ]
+            )
         seed_everything(settings.seed)
         model = load_classifier(self.plan, n_classes=len(self.prepared.labels))
         self._validation = examples_of(self.prepared, "validation")

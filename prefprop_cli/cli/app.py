@@ -36,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     streams.repair()
     signals.leave_on_signals()
+    # Read by OpenMP when torch is imported. Its threads otherwise spin while they wait for each
+    # other, and beside one other busy process a training step takes five times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if completion.VARIABLE in os.environ:
         completion.register_shells()
     code = _run(arguments)

@@ -1,12 +1,25 @@
 """How the blocks are cut; that they add up to the definition is in tests/equivalence."""
 
 import pytest
-import torch
 from torch import Tensor
 from torch.nn import functional
 
 from prefprop_cli.attention import Band, Rows, sdpa
 from tests.helpers.compare import random
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Tensor, Tensor]]:
+    """The queries (N, H, c, D) and keys (N, H, strip, D) of each call of PyTorch's function."""
+    seen: list[tuple[Tensor, Tensor]] = []
+    original = functional.scaled_dot_product_attention
+
+    def keep(query: Tensor, key: Tensor, value: Tensor, **options: object) -> Tensor:
+        seen.append((query, key))
+        return original(query, key, value, **options)
+
+    monkeypatch.setattr(functional, "scaled_dot_product_attention", keep)
+    return seen
 
 
 @pytest.mark.parametrize(
@@ -19,28 +32,15 @@ from tests.helpers.compare import random
         (1030, 128, [(1, 128), (6, 128), (1, 128), (1, 6)]),
     ],
 )
-def test_the_inner_blocks_are_one_call(
+def test_the_inner_blocks_are_one_call_on_strips_that_are_not_copied(
     length: int,
     half_window: int,
     blocks: list[tuple[int, int]],
-    monkeypatch: pytest.MonkeyPatch,
+    calls: list[tuple[Tensor, Tensor]],
 ):
-    calls: list[tuple[int, int]] = []
-    original = functional.scaled_dot_product_attention
-
-    def counting(query: Tensor, *given: Tensor, **options: object) -> Tensor:
-        calls.append((query.shape[0], query.shape[2]))
-        return original(query, *given, **options)
-
-    monkeypatch.setattr(functional, "scaled_dot_product_attention", counting)
     rows = Rows.of_lengths([length])
     query, key, value = random(3, length, 1, 8)
     sdpa.attend(query, key, value, Band(rows, rows, half_window))
-    assert calls == blocks
-
-
-def test_a_strip_is_not_copied():
-    key = torch.zeros(640, 2, 8)
-    strips = sdpa._strips(key, strip=72, step=64)
-    assert strips.shape == (9, 2, 72, 8)
-    assert strips.data_ptr() == key.data_ptr()
+    assert [(len(part), part.shape[2]) for part, _ in calls] == blocks
+    for _, strips in calls:
+        assert strips.untyped_storage().data_ptr() == key.untyped_storage().data_ptr()
