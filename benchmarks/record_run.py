@@ -1,0 +1,70 @@
+"""Write the figures of a finished run, its command, versions and machine, to one JSON file.
+
+    python benchmarks/record_run.py RUN benchmarks/NAME.json
+
+Run `prefprop train ...` and `prefprop calibrate RUN` first.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+
+def main(run: Path, out: Path) -> None:
+    manifest = json.loads((run / "manifest.json").read_text())
+    record = {
+        "command": " ".join(map(without_folders, manifest["argv"])),
+        "machine": {
+            "processor": processor(),
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+        },
+        **{key: manifest[key] for key in ("packages", "device", "seed", "seconds", "best_step")},
+        "steps": sum("loss" in row for row in rows(run)),
+        "loss": losses(run),
+        "validation": [
+            {"step": row["step"], **row["validation"]} for row in rows(run) if "validation" in row
+        ],
+        "test": evaluation(run),
+        "calibration": json.loads((run / "calibration" / "test.json").read_text()),
+    }
+    record["calibration"].pop("run")
+    record["test"].pop("run")
+    out.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def without_folders(argument: str) -> str:
+    key, separator, value = argument.rpartition("=")
+    return key + separator + (Path(value).name if "/" in value else value)
+
+
+def rows(run: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def losses(run: Path) -> dict[str, float]:
+    """Mean training loss of the first and the last twenty steps."""
+    values = [row["loss"] for row in rows(run) if "loss" in row]
+    return {"first_20": sum(values[:20]) / 20, "last_20": sum(values[-20:]) / 20}
+
+
+def evaluation(run: Path) -> dict[str, object]:
+    done = subprocess.run(
+        [sys.executable, "-m", "prefprop_cli", "eval", str(run), "--json", "-q"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return json.loads(done.stdout)
+
+
+def processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next(line.split(": ")[1] for line in lines if line.startswith("model name"))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
