@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from prefprop_cli.model.config import EncoderConfig
+from tests.helpers.shapes import LONGFORMER_BASE
 
 
 @pytest.fixture(autouse=True)
@@ -13,17 +14,4 @@ def _seeded() -> None:
 @pytest.fixture
 def base() -> EncoderConfig:
     """The shape of Longformer-base; no weights are made."""
-    return EncoderConfig(
-        model_type="longformer",
-        vocab_size=50265,
-        width=768,
-        n_layers=12,
-        n_heads=12,
-        ffn_width=3072,
-        n_positions=4098,
-        n_token_types=1,
-        pad_id=1,
-        layer_norm_eps=1e-5,
-        activation="gelu",
-        windows=(512,) * 12,
-    )
+    return LONGFORMER_BASE

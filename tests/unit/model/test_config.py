@@ -4,8 +4,9 @@ from dataclasses import replace
 import pytest
 
 from prefprop_cli.errors import DataError
-from prefprop_cli.model.config import EncoderConfig, from_hugging_face, to_hugging_face
+from prefprop_cli.model.config import from_hugging_face, to_hugging_face
 from tests.helpers import tiny
+from tests.helpers.shapes import LONGFORMER_BASE
 
 VALUES: Mapping[str, object] = {
     "model_type": "longformer",
@@ -25,20 +26,7 @@ VALUES: Mapping[str, object] = {
 
 def test_the_keys_of_longformer_base():
     config = from_hugging_face(VALUES)
-    assert config == EncoderConfig(
-        model_type="longformer",
-        vocab_size=50265,
-        width=768,
-        n_layers=12,
-        n_heads=12,
-        ffn_width=3072,
-        n_positions=4098,
-        n_token_types=1,
-        pad_id=1,
-        layer_norm_eps=1e-5,
-        activation="gelu",
-        windows=(512,) * 12,
-    )
+    assert config == LONGFORMER_BASE
     assert config.head_width == 64
     assert config.first_position == 2
     assert config.max_length == 4096
