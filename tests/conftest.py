@@ -1,6 +1,10 @@
+import os
 from pathlib import Path
 
 import pytest
+
+# Before torch is imported: threads that spin while they wait make a busy machine crawl.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 SHARED = Path(__file__).parents[1].parent / "shared"
 

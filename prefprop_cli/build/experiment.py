@@ -1,7 +1,7 @@
 """A training run from plan to adapter: the steps of `prefprop train`, without a word to anybody."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from prefprop_cli.build.adapter import make_adapter, save_adapter
 from prefprop_cli.build.model import Classifier
 from prefprop_cli.build.plan import Plan, load_classifier
 from prefprop_cli.data.prepare import Prepared
-from prefprop_cli.errors import ConfigError, DataError
+from prefprop_cli.errors import DataError
 from prefprop_cli.evaluation.metrics import classification_metrics
 from prefprop_cli.evaluation.predict import predict_logits
 from prefprop_cli.evaluation.results import load_logits, save_logits
@@ -51,6 +51,8 @@ class Experiment:
     emit: Callable[[Event], None]
     stop: Callable[[], bool]
     progress: Callable[[int], None] = lambda done: None
+    _step: int = field(default=0, init=False)
+    """The step whose tensors are evaluated."""
 
     def train(self, *, resume: bool) -> FitResult:
         """Train, or go on training, and leave an adapter behind.
@@ -59,24 +61,16 @@ class Experiment:
             How it ended; only a run that was not interrupted has an adapter.
         """
         settings = self.plan.config.train
-        if settings.metric == "f1_binary" and len(self.prepared.labels) != 2:
-            raise ConfigError(
-                [
-                    f'train.metric = "f1_binary" needs two classes, and the data have '
-                    f'{len(self.prepared.labels)}. Use "f1_macro"'
-                ]
-            )
         seed_everything(settings.seed)
         model = load_classifier(self.plan, n_classes=len(self.prepared.labels))
-        self._validation = examples_of(self.prepared, "validation")
-        self._step = 0
+        validation = examples_of(self.prepared, "validation")
         result = fit(
             model=model,
             loss=lambda batch: losses(model(batch), batch),
             trained=model.trained,
             unreached=model.unread,
             examples=examples_of(self.prepared, "train"),
-            evaluate=lambda: self._evaluate(model),
+            evaluate=lambda: self._evaluate(model, validation),
             settings=settings,
             checkpoints=Checkpoints(self.run.checkpoints, keep=settings.keep),
             device=self.device,
@@ -88,10 +82,10 @@ class Experiment:
             self._keep(model, result)
         return result
 
-    def _evaluate(self, model: Classifier) -> Evaluation | None:
+    def _evaluate(self, model: Classifier, validation: Examples) -> Evaluation | None:
         logits = predict_logits(
             model,
-            self._validation,
+            validation,
             batch_size=self.plan.config.eval.batch_size,
             device=self.device,
             stop=self.stop,

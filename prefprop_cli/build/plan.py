@@ -72,16 +72,18 @@ def prepare_data(
 
     Raises:
         DataError: the documents cannot be used.
+        ConfigError: the configuration does not fit them.
     """
-    corpus = read_corpus(plan.config.data)
-    return prepare(
-        corpus,
+    prepared = prepare(
+        read_corpus(plan.config.data),
         tokenizer=plan.tokenizer,
         max_tokens=plan.max_tokens,
         cache=cache,
         force=force,
         stop=stop,
     )
+    _check_metric(plan.config, n_classes=len(prepared.labels))
+    return prepared
 
 
 def load_encoder(plan: Plan) -> Encoder:
@@ -129,6 +131,16 @@ def _resolved(config: Config, folder: Path, encoder: EncoderConfig) -> Config:
     model = config.model.model_copy(update={"backbone": backbone, "to_long": to_long})
     data = config.data.model_copy(update={"source": source})
     return config.model_copy(update={"model": model, "data": data})
+
+
+def _check_metric(config: Config, *, n_classes: int) -> None:
+    if config.train.metric == "f1_binary" and n_classes != 2:
+        raise ConfigError(
+            [
+                f'train.metric = "f1_binary" needs two classes, and the data have {n_classes}. '
+                'Use "f1_macro"'
+            ]
+        )
 
 
 def _check_attention(config: Config) -> None:

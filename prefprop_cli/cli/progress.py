@@ -139,8 +139,8 @@ class Log:
             self._say_line(progress)
 
     def close(self, progress: Progress) -> None:
-        """Write a last line if there is something new to say."""
-        if progress.done != self._said:
+        """Write a last line if there is something new to say, and it was known how much to do."""
+        if progress.total and progress.done != self._said:
             self._say_line(progress)
 
     def _say_line(self, progress: Progress) -> None:
@@ -178,7 +178,7 @@ class Bar:
         """Take the bar away and leave its last state."""
         self._active = False
         self._rich_bar.stop()
-        if progress.done != self._first:
+        if progress.total and progress.done != self._first:
             self._say(progress.line())
 
     @contextmanager

@@ -357,6 +357,16 @@ def test_bad_input_has_one_clear_message_and_its_code(
     assert "Traceback" not in err
 
 
+def test_a_metric_for_two_classes_needs_two(trained: Project, output: Output) -> None:
+    rows = [{"text": f"{'abc'[n % 3]} {'x ' * n}", "label": str(n % 3)} for n in range(30)]
+    Path("three.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    flags = ["-s", "train.metric=f1_binary", "--source", "three.jsonl"]
+    code, out, err = output("train", "-p", trained.config, *flags)
+    assert (code, out) == (2, "")
+    assert "needs two classes, and the data have 3" in err
+    assert not Path("runs").exists()
+
+
 def test_a_pickle_is_refused(trained: Project, output: Output) -> None:
     folder = project.write_backbone(Path("pickled"))
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")

@@ -55,7 +55,7 @@ def test_figures_stay_until_they_change_or_go(clock: Clock) -> None:
     assert progress.line() == "step 3 loss 0.25"
 
 
-def log(said: list[str], clock: Clock, *, total: int) -> Progress:
+def log(said: list[str], clock: Clock, *, total: int | None) -> Progress:
     return Progress("step", total=total, display=Log(said.append, clock=clock), clock=clock)
 
 
@@ -78,6 +78,16 @@ def test_log_does_not_say_a_line_twice(clock: Clock) -> None:
         clock.now_s += 31
         progress.update(2)
     assert said == ["step 2/2 100%"]
+
+
+def test_log_of_a_loop_without_a_known_end_has_no_last_line(clock: Clock) -> None:
+    said: list[str] = []
+    with log(said, clock, total=None) as progress:
+        progress.update(1)
+        clock.now_s += 31
+        progress.update(2)
+        progress.update(3)
+    assert said == ["step 2"]
 
 
 def test_log_says_how_far_a_loop_came_that_failed(clock: Clock) -> None:
