@@ -97,7 +97,7 @@ class MethodTable(Table):
     alpha_trainable: bool = False
     alpha_per_head: bool = False
     lengthscale: Annotated[float, Field(gt=0)] | None = None
-    """Of the rbf kernel; initial value, trained; default: the fourth root of the head width, the scale of exp."""
+    """Initial value of the rbf kernel, trained; default: the fourth root of the head width."""
     degree: PositiveInt = 2
     """Of the polynomial kernel; even degrees keep the weights positive."""
 
