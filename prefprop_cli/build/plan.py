@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -31,7 +32,7 @@ class Plan:
     """Its shape, after the conversion if there is one."""
     tokenizer: TextTokenizer
 
-    @property
+    @cached_property
     def n_placeholders(self) -> int:
         with torch.device("meta"):
             return create_method(self.config.method, self.encoder).n_placeholders
