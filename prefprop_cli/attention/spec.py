@@ -4,10 +4,10 @@ Axes: B rows, T packed tokens, S tokens of one row, H heads, D head width, V vis
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate, pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -51,12 +51,14 @@ class Band:
         key_rows: rows of the keys; as many, and the same ones where there is a window.
         half_window: tokens on one side, or None for the whole row.
         unseen: (T,) bool, keys that no query sees through the band.
+        derived: what a backend works out of the band once and finds again in the next layer.
     """
 
     query_rows: Rows
     key_rows: Rows
     half_window: int | None = None
     unseen: Tensor | None = None
+    derived: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.half_window is not None and self.query_rows != self.key_rows:

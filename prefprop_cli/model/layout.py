@@ -10,7 +10,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from prefprop_cli.attention import Rows
+from prefprop_cli.attention import Band, Rows
 
 
 @dataclass(frozen=True)
@@ -139,6 +139,20 @@ class Layout:
     def global_text_table(self) -> tuple[Tensor, Tensor | None]:
         """The same without the placeholders, for the decomposed form."""
         return self._table(self.is_global & ~self.is_placeholder)
+
+    def band(self, half_window: int) -> Band:
+        """The band of a window of that half; the same object each time, for what it derives.
+
+        Global keys are not in it, so that one inside the window is not seen twice.
+        """
+        if half_window not in self._bands:
+            band = Band(self.rows, self.rows, half_window, unseen=self.is_global)
+            self._bands[half_window] = band
+        return self._bands[half_window]
+
+    @cached_property
+    def _bands(self) -> dict[int, Band]:
+        return {}
 
     def one_per_row(self, place: int) -> Read:
         """Position `place` of each row; place 0 is the first placeholder, if there is one."""

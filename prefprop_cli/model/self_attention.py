@@ -68,7 +68,7 @@ class SelfAttention(nn.Module):
             return self._full(hidden, context, read).flatten(1)
         if read is not None:
             return self._global(hidden, context, read).flatten(1)
-        mixed = self._local(hidden, context)
+        mixed = self._local(hidden, context, self.half_window)
         everywhere = context.layout.globals
         if len(everywhere.index):
             of_globals = self._global(hidden, context, everywhere).to(mixed.dtype)
@@ -82,11 +82,10 @@ class SelfAttention(nn.Module):
             query, query_rows = query[read.index], read.rows
         return self._attend(query, key, value, context.whole_rows(query_rows), context, None)
 
-    def _local(self, hidden: Tensor, context: Context) -> Tensor:
+    def _local(self, hidden: Tensor, context: Context, half_window: int) -> Tensor:
         query, key, value = self._split_heads(self.qkv(hidden))
         layout = context.layout
-        # Global keys leave the band, so that one inside the window is not seen twice.
-        band = Band(layout.rows, layout.rows, self.half_window, unseen=layout.is_global)
+        band = layout.band(half_window)
         table, mask = layout.global_text_table if context.is_decomposed else layout.global_table
         visible = VisibleKeys(key[table], value[table], mask) if table.numel() else None
         return self._attend(query, key, value, band, context, visible)
