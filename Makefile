@@ -48,9 +48,9 @@ test: .venv/.dev
 test-slow: .venv/.dev
 	$(TEST) -m slow
 
-# the tests that need a CUDA device
+# on a machine with CUDA: the tests that need it, then speed and memory into benchmarks/gpu-<device>.json
 gpu-check: .venv/.dev
-	$(BIN)/pytest -m gpu
+	$(BIN)/python benchmarks/gpu_check.py
 
 # the scripts in completions/, from the program
 completions: .venv/.dev

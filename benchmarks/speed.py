@@ -1,45 +1,102 @@
-"""Forward pass and prefix step, ours and `transformers`', at 512 and 4,096 tokens.
+"""Every figure of the speed table, one `prefprop bench` after another, into `speed.json`.
 
-    python benchmarks/speed.py
+    python benchmarks/speed.py [--only PART] [--force]
 
-Both run in one process with the glibc settings that make `transformers`' Longformer fastest.
-Writes `benchmarks/speed.json`.
+About a quarter of an hour on two cores, which should have nothing else to do. It goes on where it
+was stopped: what is in the file already is measured again only with `--force`, or on another
+machine or with other versions. `speed_table.py` makes the table.
 """
 
+import argparse
 import json
 import os
 import platform
 import subprocess
 import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
 
 from record_run import processor
 
-MALLOC = {
-    "MALLOC_MMAP_THRESHOLD_": "4294967296",
-    "MALLOC_TRIM_THRESHOLD_": "8589934592",
-    "MALLOC_TOP_PAD_": "268435456",
+OUT = Path(__file__).with_suffix(".json")
+
+BASE = "--shape longformer-base"
+MINILM = "--shape minilm"
+TUNED = "--against transformers --malloc tuned"
+BOTH = "--against transformers --malloc both"
+# HF's prefix step on the base shape takes half a minute: few repetitions, in turn with ours.
+PARTS = {
+    "base-forward": f"{BASE} --lengths 4096 {TUNED} --warmup 1 --repeat 4 --no-memory",
+    "base-forward-bf16": (
+        f"{BASE} --lengths 4096 {TUNED} --dtype bfloat16 --warmup 1 --repeat 2 --no-memory"
+    ),
+    "base-prefix": f"{BASE} --lengths 4096 --train prefix {TUNED} --warmup 1 --repeat 3",
+    "base-prefix-bf16": (
+        f"{BASE} --lengths 4096 --train prefix {TUNED} --dtype bfloat16 "
+        "--warmup 1 --repeat 1 --no-memory"
+    ),
+    "base-prefix-checkpointing": (
+        f"{BASE} --lengths 4096 --train prefix -s model.gradient_checkpointing=true "
+        "--malloc tuned --warmup 0 --repeat 1"
+    ),
+    "minilm-forward": f"{MINILM} --lengths 4096 {BOTH} --warmup 1 --repeat 5 --no-memory",
+    "minilm-prefix": f"{MINILM} --lengths 4096 --train prefix {BOTH} --warmup 1 --repeat 5",
+    "minilm-forward-512": f"{MINILM} --lengths 512 {BOTH} --warmup 2 --repeat 20 --no-memory",
+    "minilm-prefix-512": (
+        f"{MINILM} --lengths 512 --train prefix {BOTH} --warmup 2 --repeat 15 --no-memory"
+    ),
+    "newsgroups": (
+        f"{MINILM} --like newsgroups --documents 16 --batch-size 4 --pad-to 4088 --train prefix "
+        f"{TUNED} --warmup 1 --repeat 3 --no-memory"
+    ),
+    "prefix-and-full": (
+        f"{BASE} --lengths 4096 --train prefix,full --malloc tuned --warmup 1 --repeat 4"
+    ),
+    "table-7": f"{BASE} --table 7 --malloc tuned --warmup 1 --repeat 9 --no-memory",
+    "growth": f"{BASE} --lengths 1024,4096 --malloc tuned --warmup 1 --repeat 7 --no-memory",
 }
-FLAGS = "bench -p demo --lengths 512,4096 --repeat 5 --warmup 1 --against transformers --json -q"
 
 
-def bench(*more: str) -> dict[str, object]:
-    command = [sys.executable, "-m", "prefprop_cli", *FLAGS.split(), *more]
-    done = subprocess.run(command, env={**os.environ, **MALLOC}, check=True, capture_output=True)
-    return json.loads(done.stdout)
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only", choices=PARTS, action="append")
+    parser.add_argument("--force", action="store_true")
+    asked = parser.parse_args()
+    record = begun()
+    for name in asked.only or PARTS:
+        if name in record["parts"] and not asked.force:
+            continue
+        print(f"{name}: prefprop bench {PARTS[name]}", file=sys.stderr)
+        record["parts"][name] = measured(PARTS[name])
+        OUT.write_text(json.dumps(record, indent=1) + "\n")
 
 
-record = {
-    "command": f"prefprop {FLAGS} [--train]",
-    "environment": MALLOC,
-    "machine": {
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-    },
-    "packages": {name: version(name) for name in ("torch", "transformers")},
-    "forward": bench(),
-    "train": bench("--train"),
-}
-Path(__file__).with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
+def begun() -> dict[str, dict[str, object]]:
+    """What is in the file, if it was measured here and with what is installed now."""
+    here = {
+        "machine": {
+            "processor": processor(),
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+        },
+        "packages": {name: version(name) for name in ("torch", "transformers")},
+    }
+    before = json.loads(OUT.read_text()) if OUT.exists() else {}
+    same = all(before.get(key) == value for key, value in here.items())
+    return here | {"parts": before.get("parts", {}) if same else {}}
+
+
+def measured(flags: str) -> dict[str, object]:
+    started = time.monotonic()
+    command = [sys.executable, "-m", "prefprop_cli", "bench", *flags.split(), "--json"]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    return {
+        "command": f"prefprop bench {flags} --json",
+        "seconds": round(time.monotonic() - started),
+        **json.loads(done.stdout),
+    }
+
+
+if __name__ == "__main__":
+    main()

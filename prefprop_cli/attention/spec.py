@@ -131,7 +131,18 @@ class Attend(Protocol):
 
 @dataclass(frozen=True)
 class Backend:
-    """One way to compute `Attend`, and what it can do."""
+    """One way to compute `Attend`, and what it can do.
+
+    Args:
+        name: what a configuration calls it.
+        summary: one line for people.
+        attend: computes it.
+        devices: device types it runs on.
+        dropout: whether it can drop attention weights.
+        backward: whether it has a backward pass.
+        forward_on: more device types, for tests: no backward pass, never chosen by `auto`.
+        why_not: why it cannot be used on this machine; empty if it can.
+    """
 
     name: str
     summary: str
@@ -139,3 +150,5 @@ class Backend:
     devices: tuple[str, ...]
     dropout: bool
     backward: bool
+    forward_on: tuple[str, ...] = ()
+    why_not: Callable[[], str] = lambda: ""

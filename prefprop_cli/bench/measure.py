@@ -1,7 +1,7 @@
 """Timing: several subjects in turn, after a warm-up, so that a noisy machine is noisy for all."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,48 +37,61 @@ class Timing:
         return float(np.median(self.cpu_s))
 
     def per_second(self, n: int) -> tuple[float, Interval]:
-        """`n` things per repetition as things per second: the median and its 95 % interval.
+        """`n` things per repetition as things per second: the median and its 95 % interval."""
+        found = median_interval(self.wall_s)
+        return n / self.p50_s, Interval(n / found.high, n / found.low, found.level)
 
-        The interval is the distribution-free one between order statistics; with fewer than six
-        repetitions it is their whole range.
-        """
-        found = quantile_test(self.wall_s, p=0.5).confidence_interval(0.95)
-        fastest = found.low if np.isfinite(found.low) else min(self.wall_s)
-        slowest = found.high if np.isfinite(found.high) else max(self.wall_s)
-        return n / self.p50_s, Interval(n / slowest, n / fastest, 0.95)
+
+def median_interval(values: Sequence[float]) -> Interval:
+    """The distribution-free 95 % interval of the median, between two of the values.
+
+    With fewer than six values it is their whole range.
+    """
+    found = quantile_test(values, p=0.5).confidence_interval(0.95)
+    low = found.low if np.isfinite(found.low) else min(values)
+    high = found.high if np.isfinite(found.high) else max(values)
+    return Interval(float(low), float(high), 0.95)
+
+
+def paired_ratio(
+    numerator: Sequence[float], denominator: Sequence[float]
+) -> tuple[float, Interval]:
+    """Median of the ratios of repetitions that followed each other, and its 95 % interval.
+
+    What slows the machine down for a while slows both halves of a pair, and cancels out.
+    """
+    ratios = [top / bottom for top, bottom in zip(numerator, denominator, strict=True)]
+    return float(np.median(ratios)), median_interval(ratios)
 
 
 def interleaved(
-    subjects: Mapping[str, Callable[[], None]],
+    subjects: Sequence[Callable[[], object]],
     *,
     warmup: int,
     repeat: int,
     progress: Callable[[int], None] = lambda done: None,
-) -> dict[str, Timing]:
+) -> tuple[Timing, ...]:
     """Time each subject `repeat` times, one repetition of each in turn.
 
     Args:
-        subjects: name → what to time.
+        subjects: what to time.
         warmup: repetitions of each before the first that counts.
         repeat: repetitions that count.
         progress: told how many repetitions of all subjects together are done.
     """
-    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in subjects}
+    seconds: list[list[tuple[float, float]]] = [[] for _ in subjects]
     done = 0
     for round_number in range(warmup + repeat):
-        for name, subject in subjects.items():
-            measured = _seconds_of(subject)
+        for subject, measured in zip(subjects, seconds, strict=True):
+            pair = _seconds_of(subject)
             if round_number >= warmup:
-                seconds[name].append(measured)
+                measured.append(pair)
             done += 1
             progress(done)
-    return {
-        name: Timing(*(tuple(column) for column in zip(*pairs, strict=True)))
-        for name, pairs in seconds.items()
-    }
+    return tuple(Timing(*(tuple(c) for c in zip(*pairs, strict=True))) for pairs in seconds)
 
 
-def _seconds_of(subject: Callable[[], None]) -> tuple[float, float]:
+def _seconds_of(subject: Callable[[], object]) -> tuple[float, float]:
     wall, cpu = time.perf_counter(), time.process_time()
     subject()
     return time.perf_counter() - wall, time.process_time() - cpu

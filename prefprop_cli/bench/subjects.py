@@ -1,131 +1,213 @@
-"""What is timed: a forward pass or a prefix step on random documents, ours and `transformers`'.
+"""The subjects of a job, ready to be timed: our encoder, and the same in `transformers`.
 
-Both use the same weights and the same token ids. `transformers` gets its prefix by one
+Both get the same weights, token ids, prefix and dropout. `transformers` gets its prefix by one
 out-of-place pre-hook per layer, which is exact (see tests/equivalence).
+
+Axes: B documents of a batch, S longest document, P placeholders, W hidden width.
 """
 
-import tempfile
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+import gc
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
+from prefprop_cli.bench.job import Job, Library, Step, Subject
+from prefprop_cli.bench.shapes import SHAPES
 from prefprop_cli.build.model import create_method
-from prefprop_cli.build.plan import Plan, load_encoder
-from prefprop_cli.methods.prefix_propagation import PrefixPropagation
-from prefprop_cli.model.checkpoint import encoder_files
+from prefprop_cli.build.plan import load_encoder, make_plan
+from prefprop_cli.methods import Method
+from prefprop_cli.model.checkpoint import build_encoder, to_hugging_face_names
+from prefprop_cli.model.config import EncoderConfig, to_hugging_face
 from prefprop_cli.model.encoder import Encoder
-from prefprop_cli.model.layout import Layout, pack
+from prefprop_cli.model.layout import Layout
+from prefprop_cli.tasks.classification import collate
 
-OURS, TRANSFORMERS = "prefprop", "transformers"
+
+class Model(Protocol):
+    """An encoder of either library."""
+
+    @property
+    def encoder(self) -> nn.Module: ...
+
+    def __call__(self, texts: Sequence[Tensor], method: Method, *, pad_to: int | None) -> Tensor:
+        """Last hidden states of `[CLS]`; (B, W)."""
 
 
-@dataclass(frozen=True)
-class Work:
-    """What to do.
+def ready(job: Job) -> list[Callable[[], Tensor]]:
+    """The subjects of a job; each call does the work once.
 
-    Args:
-        length: positions per document, placeholders included.
-        batch_size: documents at a time.
-        train: a forward and a backward pass that reach the prefix, in place of a forward pass.
+    It returns the last hidden states of `[CLS]` of the last batch, (B, W).
     """
 
-    length: int
-    batch_size: int = 1
-    train: bool = False
+    # Subjects share a model where they can: where it lies in memory is then the same for all.
+    @cache
+    def model(library: Library, step: Step) -> Model:
+        encoder = load(job).train(step != "forward").requires_grad_(step == "full")
+        made = Ours(encoder) if library == "prefprop" else Twin(encoder)
+        made.encoder.to(job.device)
+        return made
 
-    def input_ids(self, plan: Plan) -> Tensor:
-        """Random tokens (B, length - P), the same ones for every subject."""
-        generator = torch.Generator().manual_seed(0)
-        shape = (self.batch_size, self.length - plan.n_placeholders)
-        return torch.randint(5, plan.encoder.vocab_size, shape, generator=generator)
-
-
-def subject(name: str, plan: Plan, work: Work, *, device: str) -> Callable[[], None]:
-    """The subject of that name, loaded and ready; each call does the work once."""
-    encoder = load_encoder(plan).to(device)
-    return {OURS: _ours, TRANSFORMERS: _transformers}[name](encoder, plan, work)
+    found = [_work(model(s.library, s.step), s, job) for s in job.subjects]
+    gc.collect()
+    return found
 
 
-def _ours(encoder: Encoder, plan: Plan, work: Work) -> Callable[[], None]:
-    method = create_method(plan.config.method, plan.encoder)
-    encoder.requires_grad_(method.trains_backbone).train(work.train)
-    method.train(work.train)
-    device = next(encoder.parameters()).device
-    method.to(device)
-    input_ids = work.input_ids(plan).to(device)
-    tokens = pack(input_ids, None, _first_is_global(input_ids))
+def load(job: Job) -> Encoder:
+    """The encoder of a job, on CPU, in evaluation mode."""
+    if job.shape is None:
+        return load_encoder(make_plan(job.config))
+    table = job.config.model
+    return random_encoder(
+        encoder_config(job),
+        attention=table.attention,
+        dropout=table.dropout,
+        attention_dropout=table.attention_dropout,
+        gradient_checkpointing=table.gradient_checkpointing,
+    )
 
-    def run() -> None:
-        with torch.set_grad_enabled(work.train):
-            layout = Layout.of(tokens, n_placeholders=method.n_placeholders)
-            read = layout.one_per_row(method.n_placeholders)
-            hidden = encoder.encode(tokens, layout, method(work.batch_size), read=read)
-            _finish(hidden, train=work.train)
+
+def encoder_config(job: Job) -> EncoderConfig:
+    """The shape of the encoder of a job.
+
+    Raises:
+        DataError: the backbone is missing, or of a type that cannot be used.
+        ConfigError: the configuration asks for what this backbone cannot do.
+    """
+    if job.shape is None:
+        return make_plan(job.config).encoder
+    shape = SHAPES[job.shape]
+    return replace(shape, n_positions=job.n_positions or shape.n_positions)
+
+
+def random_encoder(config: EncoderConfig, **options: object) -> Encoder:
+    """An encoder of that shape with weights from N(0, .02²), those of norms around 1; seed 0."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.device("meta"):
+        empty = Encoder(config).state_dict()
+    weights = {
+        name: torch.randn(tensor.shape, generator=generator)
+        .mul_(0.02)
+        .add_(float(name.endswith("norm.weight")))
+        for name, tensor in empty.items()
+    }
+    return build_encoder(config, weights, **options)
+
+
+class Ours:
+    """Our encoder; a batch is packed."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.encoder = encoder
+
+    def __call__(self, texts: Sequence[Tensor], method: Method, *, pad_to: int | None) -> Tensor:
+        n = len(texts)
+        tokens = collate(range(n), texts, [0] * n).tokens.to(texts[0].device)
+        layout = Layout.of(tokens, n_placeholders=method.n_placeholders)
+        read = layout.one_per_row(method.n_placeholders)
+        return self.encoder.encode(tokens, layout, method(n), read=read)
+
+
+class Twin:
+    """`transformers`' model with the weights and the dropout of ours; a batch is padded.
+
+    Placeholders are its first positions, without a word and global.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.encoder = _as_hugging_face(encoder)
+        self._config = encoder.config
+        self._added: list[Tensor] = []
+        for number, layer in enumerate(self.encoder.encoder.layer):
+            layer.register_forward_pre_hook(self._adds(number))
+
+    def __call__(self, texts: Sequence[Tensor], method: Method, *, pad_to: int | None) -> Tensor:
+        n_placeholders = method.n_placeholders
+        input_ids = pad_sequence(list(texts), batch_first=True, padding_value=self._config.pad_id)
+        short = max(0, (pad_to or 0) - input_ids.shape[1])
+        input_ids = nn.functional.pad(input_ids, (0, short), value=self._config.pad_id)
+        lengths = torch.tensor([len(text) + n_placeholders for text in texts])
+        places = torch.arange(input_ids.shape[1] + n_placeholders)
+        mask = (places < lengths[:, None]).long().to(input_ids.device)
+        arguments = {"attention_mask": mask}
+        if self._config.windows is not None:
+            is_global = (places <= n_placeholders).long().to(input_ids.device)
+            arguments["global_attention_mask"] = is_global.expand_as(mask)
+        prefix = method(len(texts))
+        layers = prefix.layers if prefix else ()
+        self._added = [layer.added for layer in layers if layer.added is not None]
+        if n_placeholders:
+            words = self.encoder.embeddings.word_embeddings(input_ids)
+            arguments["inputs_embeds"] = nn.functional.pad(words, (0, 0, n_placeholders, 0))
+        else:
+            arguments["input_ids"] = input_ids
+        hidden: Tensor = self.encoder(**arguments).last_hidden_state
+        return hidden[:, n_placeholders]
+
+    def _adds(self, number: int) -> Callable[[nn.Module, tuple[Any, ...]], tuple[Any, ...] | None]:
+        def hook(_: nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...] | None:
+            if not self._added:
+                return None
+            (hidden, *others), added = arguments, self._added[number]
+            front = hidden[:, : added.shape[1]] + added
+            return torch.cat([front, hidden[:, added.shape[1] :]], dim=1), *others
+
+        return hook
+
+
+def _work(model: Model, subject: Subject, job: Job) -> Callable[[], Tensor]:
+    device, train = torch.device(job.device), subject.step != "forward"
+    config = encoder_config(job)
+    torch.manual_seed(0)
+    method = create_method(subject.method, config).to(device).train(train)
+    batches = [[text.to(device) for text in batch] for batch in _texts(subject, config)]
+    # Not a sum: that of a normalised vector is a constant, and its gradient zero.
+    direction = torch.randn(config.width, device=device)
+    half = subject.dtype == "bfloat16"
+
+    def run() -> Tensor:
+        if train:
+            method.zero_grad()
+            model.encoder.zero_grad()
+        for batch in batches:
+            with (
+                torch.set_grad_enabled(train),
+                torch.autocast(device.type, torch.bfloat16, enabled=half),
+            ):
+                read = model(batch, method, pad_to=subject.pad_to)
+            if train:
+                (read.float() @ direction).sum().backward()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        return read.detach()
 
     return run
 
 
-def _transformers(encoder: Encoder, plan: Plan, work: Work) -> Callable[[], None]:
-    """Placeholders of a propagated prefix are its first positions; other prefixes it cannot do."""
-    model = _as_hugging_face(encoder)
-    method = create_method(plan.config.method, plan.encoder)
-    model.requires_grad_(method.trains_backbone).train(work.train)
-    device = next(model.parameters()).device
-    input_ids = work.input_ids(plan).to(device)
-    prefix_length = method.n_placeholders
-    if isinstance(method, PrefixPropagation):
-        for layer, prefix in zip(model.encoder.layer, method.to(device).prefix, strict=True):
-            layer.register_forward_pre_hook(_adds(prefix))
-    words = model.embeddings.word_embeddings(input_ids).detach()
-    words = torch.cat([words.new_zeros(len(words), prefix_length, words.shape[2]), words], dim=1)
-    is_global = torch.arange(words.shape[1], device=device) <= prefix_length
-    mask = torch.ones(words.shape[:2], dtype=torch.long, device=device)
-    arguments = {"inputs_embeds": words, "attention_mask": mask}
-    if plan.encoder.windows is not None:
-        arguments["global_attention_mask"] = is_global.long().expand_as(mask)
-
-    def run() -> None:
-        with torch.set_grad_enabled(work.train):
-            hidden = model(**arguments).last_hidden_state
-            _finish(hidden[:, prefix_length], train=work.train)
-
-    return run
-
-
-def _finish(read: Tensor, *, train: bool) -> None:
-    if train:
-        read.sum().backward()
-    if read.is_cuda:
-        torch.cuda.synchronize()
-
-
-def _adds(prefix: Tensor) -> Callable[[nn.Module, tuple[Tensor, ...]], tuple[Tensor, ...]]:
-    def hook(_: nn.Module, arguments: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        hidden, *others = arguments
-        front = hidden[:, : len(prefix)] + prefix
-        return torch.cat([front, hidden[:, len(prefix) :]], dim=1), *others
-
-    return hook
+def _texts(subject: Subject, config: EncoderConfig) -> list[list[Tensor]]:
+    """Random tokens, the same ones for subjects of the same lengths."""
+    generator = torch.Generator().manual_seed(0)
+    return [
+        [torch.randint(5, config.vocab_size, (length,), generator=generator) for length in batch]
+        for batch in subject.batches
+    ]
 
 
 def _as_hugging_face(encoder: Encoder) -> Any:
-    from transformers import AutoModel
+    from transformers import AutoConfig, AutoModel
     from transformers.utils import logging
 
     logging.set_verbosity_error()
-    with suppress(AttributeError):
-        logging.disable_progress_bar()
-    with tempfile.TemporaryDirectory() as folder:
-        for name, data in encoder_files(encoder).items():
-            (Path(folder) / name).write_bytes(data)
-        device = next(encoder.parameters()).device
-        return AutoModel.from_pretrained(folder, add_pooling_layer=False).to(device)
-
-
-def _first_is_global(input_ids: Tensor) -> Tensor:
-    return (torch.arange(input_ids.shape[1], device=input_ids.device) == 0).expand_as(input_ids)
+    values = to_hugging_face(encoder.config) | {
+        "hidden_dropout_prob": encoder.embeddings.dropout.p,
+        "attention_probs_dropout_prob": encoder.attention_dropout,
+    }
+    config = AutoConfig.for_model(values.pop("model_type"), **values)
+    model = AutoModel.from_config(config, add_pooling_layer=False)
+    model.load_state_dict(to_hugging_face_names(encoder.state_dict(), encoder.config))
+    trains = next(encoder.parameters()).requires_grad
+    return model.train(encoder.training).requires_grad_(trains)

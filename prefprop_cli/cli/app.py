@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from prefprop_cli import __version__
-from prefprop_cli.cli import completion, signals, streams
+from prefprop_cli.cli import completion, runtime, signals, streams
 from prefprop_cli.cli import options as o
 from prefprop_cli.cli.console import Common, Console, OutputClosed, output_failure
 from prefprop_cli.cli.failures import report
@@ -36,9 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     streams.repair()
     signals.leave_on_signals()
-    # Read by OpenMP when torch is imported. Its threads otherwise spin while they wait for each
-    # other, and beside one other busy process a training step takes five times as long.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    runtime.set_up()
     if completion.VARIABLE in os.environ:
         completion.register_shells()
     code = _run(arguments)
@@ -369,39 +367,101 @@ def bench(
     *,
     run: o.OptionalRun = None,
     preset: o.Preset = None,
+    overrides: o.Overrides = None,
+    shape: Annotated[
+        Literal["longformer-base", "minilm"] | None,
+        typer.Option(help="A backbone with random weights, instead of a run or preset."),
+    ] = None,
     lengths: Annotated[
-        str, typer.Option(metavar="N,N", help="Document lengths in tokens.")
-    ] = "512,1024,2048,4096",
+        str | None,
+        typer.Option(
+            metavar="N,N",
+            help="Positions per document, placeholders included; default: 512,1024,2048,4096.",
+        ),
+    ] = None,
+    like: Annotated[
+        Literal["newsgroups", "hyperpartisan"] | None,
+        typer.Option(help="Documents as long as those of a real set, instead of --lengths."),
+    ] = None,
+    documents: Annotated[
+        int, typer.Option(min=1, metavar="N", help="How many of them, with --like.")
+    ] = 32,
+    pad_to: Annotated[
+        int | None,
+        typer.Option(
+            min=3, metavar="N", help="With --like, transformers padded to N tokens as well."
+        ),
+    ] = None,
+    table: Annotated[
+        Literal["7"] | None,
+        typer.Option(help="The paper's: no PEFT, prefix-tuning, propagation, at 4096 text tokens."),
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, metavar="N", help="Documents at a time.")] = 1,
     warmup: Annotated[
         int, typer.Option(min=0, metavar="N", help="Passes before the clock starts.")
     ] = 2,
     repeat: Annotated[int, typer.Option(min=1, metavar="N", help="Passes that count.")] = 10,
     train: Annotated[
-        bool, typer.Option("--train", help="Time a training step, backward pass included.")
-    ] = False,
+        str | None,
+        typer.Option(
+            metavar="prefix|full",
+            help="Forward and backward, to the prefix or to every weight; prefix,full: both.",
+        ),
+    ] = None,
+    dtype: Annotated[
+        Literal["float32", "bfloat16"],
+        typer.Option(help="Of ours; transformers computes in float32."),
+    ] = "float32",
     against: Annotated[
         Literal["transformers"] | None, typer.Option(help="Time another library beside it.")
     ] = None,
+    malloc: Annotated[
+        Literal["installed", "tuned", "both"] | None,
+        typer.Option(
+            help="glibc as installed or tuned, as the program has it; default beside another: both."
+        ),
+    ] = None,
+    memory: Annotated[
+        bool,
+        typer.Option(help="Measure the peak of each, alone in a process, malloc as installed."),
+    ] = True,
     device: o.Device = "auto",
 ) -> None:
     """Measure speed and memory at several document lengths.
 
+    Subjects take turns in one process. Ratios compare times per document with the first row of a
+    length; each figure has its 95 % interval, and --json has everything.
+
     Example: prefprop bench -p demo --lengths 512,4096 --against transformers
-    """
-    sizes = o.integers(lengths, flag="--lengths")
+
+    \b
+    More:
+        prefprop bench --shape longformer-base --lengths 4096 --train prefix,full
+        prefprop bench --shape minilm --like newsgroups --train prefix --against transformers
+        prefprop bench --shape longformer-base --table 7 --repeat 30
+    """  # noqa: D301
+    sizes = o.integers(lengths, flag="--lengths") if lengths else None
     from prefprop_cli.cli import bench as command
 
     command.run(
         console,
         run=run,
         preset=preset,
+        overrides=overrides or [],
+        shape=shape,
         lengths=sizes,
+        like=like,
+        documents=documents,
+        pad_to=pad_to,
+        table=table,
         batch_size=batch_size,
         warmup=warmup,
         repeat=repeat,
         train=train,
-        against=against,
+        dtype=dtype,
+        against=against is not None,
+        malloc=malloc,
+        memory=memory,
         device=device,
     )
 

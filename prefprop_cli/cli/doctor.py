@@ -97,6 +97,7 @@ def _backends() -> dict[str, object]:
             "devices": list(backend.devices),
             "dropout": backend.dropout,
             "backward": backend.backward,
+            "why_not": backend.why_not() or None,
         }
         for name, backend in BACKENDS.items()
     }
@@ -139,6 +140,8 @@ def _shown(name: str, value: object) -> str:
             return "yes" if value else "no"
         case int() if name.endswith("_bytes"):
             return size(value)
+        case {"why_not": str(reason)}:
+            return f"not available: {reason}"
         case {"summary": summary, "devices": list(devices), **abilities}:
             can = [*devices, *(ability for ability, able in abilities.items() if able)]
             return f"{', '.join(can)}: {summary}"

@@ -115,13 +115,13 @@ class Encoder(nn.Module):
         *early, last = (self._context(hidden, layout, layer_prefix) for layer_prefix in given)
         for layer, context in zip(self.layers, early, strict=False):
             hidden = self._run_layer(layer, hidden, context)
-        if read is None or self._can_read(layout, read):
+        if read is None or self._can_read(read):
             return self._run_layer(self.layers[-1], hidden, last, read)
         return self._run_layer(self.layers[-1], hidden, last)[read.index]
 
-    def _can_read(self, layout: Layout, read: Read) -> bool:
+    def _can_read(self, read: Read) -> bool:
         """Whether the last layer can compute these positions alone."""
-        return self.config.windows is None or bool(layout.is_global[read.index].all())
+        return self.config.windows is None or read.all_global
 
     def _run_layer(
         self, layer: nn.Module, hidden: Tensor, context: Context, read: Read | None = None
@@ -191,11 +191,12 @@ class Layer(nn.Module):
 
     def forward(self, hidden: Tensor, context: Context, read: Read | None = None) -> Tensor:
         """(T, W) to (T, W), or to (R, W) if only the positions in `read` are wanted."""
+        text = hidden
         if (added := context.prefix.added) is not None:
             places = context.layout.placeholder_index
             # Out of place: a checkpointed layer sees its input a second time.
             hidden = hidden.index_add(0, places, added.flatten(0, 1).to(hidden.dtype))
-        mixed = self.attention(hidden, context, read)
+        mixed = self.attention(hidden, context, read, text=text)
         if read is not None:
             hidden = hidden[read.index]
         hidden = self.attention_norm(hidden + self.dropout(self.attention_output(mixed)))

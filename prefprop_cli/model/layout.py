@@ -20,7 +20,7 @@ class Tokens:
     Args:
         input_ids: (T,) int64.
         rows: where each text lies.
-        is_global: (T,) bool.
+        is_global: (T,) bool, always on the CPU: a layout is worked out there.
     """
 
     input_ids: Tensor
@@ -28,7 +28,7 @@ class Tokens:
     is_global: Tensor
 
     def to(self, device: str | torch.device) -> "Tokens":
-        return Tokens(self.input_ids.to(device), self.rows, self.is_global.to(device))
+        return Tokens(send(self.input_ids, device), self.rows, self.is_global)
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,12 @@ class Read:
     Args:
         index: (R,) places in the packed tokens, in the order of the rows.
         rows: how many of them each row has.
+        all_global: whether all of them are global tokens.
     """
 
     index: Tensor
     rows: Rows
+    all_global: bool
 
 
 def pack(input_ids: Tensor, key_mask: Tensor | None, global_mask: Tensor | None) -> Tokens:
@@ -55,20 +57,27 @@ def pack(input_ids: Tensor, key_mask: Tensor | None, global_mask: Tensor | None)
     Raises:
         ValueError: the shapes differ, a row is empty, or padding precedes a token.
     """
-    if key_mask is None:
-        key_mask = torch.ones_like(input_ids, dtype=torch.bool)
-    if global_mask is None:
-        global_mask = torch.zeros_like(input_ids, dtype=torch.bool)
-    key_mask, global_mask = key_mask.bool(), global_mask.bool()
-    if not input_ids.ndim == 2 or not input_ids.shape == key_mask.shape == global_mask.shape:
+    shape = input_ids.shape
+    key_mask = torch.ones(shape, dtype=torch.bool) if key_mask is None else key_mask.cpu().bool()
+    is_global = torch.zeros(shape, dtype=torch.bool)
+    if global_mask is not None:
+        is_global = global_mask.cpu().bool()
+    if not input_ids.ndim == 2 or not shape == key_mask.shape == is_global.shape:
         raise ValueError(
-            f"input_ids {tuple(input_ids.shape)}, key_mask {tuple(key_mask.shape)} and global_mask "
-            f"{tuple(global_mask.shape)} must have one shape (B, S)"
+            f"input_ids {tuple(shape)}, key_mask {tuple(key_mask.shape)} and global_mask "
+            f"{tuple(is_global.shape)} must have one shape (B, S)"
         )
     lengths = key_mask.sum(dim=1)
     if (lengths == 0).any() or (key_mask[:, 1:] & ~key_mask[:, :-1]).any():
         raise ValueError("key_mask: each row needs tokens first, then padding")
-    return Tokens(input_ids[key_mask], Rows.of_lengths(lengths.tolist()), global_mask[key_mask])
+    places = send(key_mask.flatten().nonzero().squeeze(1), input_ids.device)
+    rows = Rows.of_lengths(lengths.tolist())
+    return Tokens(input_ids.flatten()[places], rows, is_global[key_mask])
+
+
+def send(tensor: Tensor, device: str | torch.device) -> Tensor:
+    """The tensor on that device; a copy to a GPU does not wait for what the GPU is doing."""
+    return tensor.to(device, non_blocking=torch.device(device).type != "cpu")
 
 
 def unpack(hidden: Tensor, rows: Rows) -> Tensor:
@@ -80,89 +89,112 @@ def unpack(hidden: Tensor, rows: Rows) -> Tensor:
 class Layout:
     """Where everything is in the packed tokens of one batch; the same for all its layers.
 
+    It is worked out on the CPU and sent to the device of the tokens, so nothing waits for a GPU.
+
     Args:
         rows: placeholders and text of each row.
         n_placeholders: P, at the front of each row.
-        is_global: (T,) bool, placeholders included.
+        host_is_global: (T,) bool on the CPU, placeholders included.
+        device: where the tokens are.
     """
 
     rows: Rows
     n_placeholders: int
-    is_global: Tensor
+    host_is_global: Tensor
+    device: torch.device
 
     @classmethod
     def of(cls, tokens: Tokens, *, n_placeholders: int) -> "Layout":
         """The layout of these texts with `n_placeholders` positions in front of each."""
+        device = tokens.input_ids.device
         if not n_placeholders:
-            return cls(tokens.rows, 0, tokens.is_global)
+            return cls(tokens.rows, 0, tokens.is_global, device)
         rows = Rows.of_lengths([n_placeholders + length for length in tokens.rows.lengths])
         front = tokens.is_global.new_ones(n_placeholders)
         parts = [part for row in tokens.rows for part in (front, tokens.is_global[row])]
-        return cls(rows, n_placeholders, torch.cat(parts))
+        return cls(rows, n_placeholders, torch.cat(parts), device)
+
+    @cached_property
+    def is_global(self) -> Tensor:
+        """(T,) bool, placeholders included."""
+        return self._send(self.host_is_global)
 
     @cached_property
     def placeholder_index(self) -> Tensor:
         """(B · P,) places of the placeholders."""
-        return self._places(range(self.n_placeholders))
+        return self._send(self._places(range(self.n_placeholders)))
 
     @cached_property
     def text_index(self) -> Tensor:
         """(T - B · P,) places of the text tokens."""
-        is_text = torch.ones_like(self.is_global)
-        is_text[self.placeholder_index] = False
-        return is_text.nonzero().squeeze(1)
+        return self._send((~self._host_is_placeholder).nonzero().squeeze(1))
 
     @cached_property
     def positions(self) -> Tensor:
         """(T,) place of each token in its own row, from 0."""
-        return torch.cat(
-            [torch.arange(length, device=self.is_global.device) for length in self.rows.lengths]
-        )
+        return self._send(self._host_positions)
 
     @cached_property
     def is_placeholder(self) -> Tensor:
         """(T,) bool."""
-        return self.positions < self.n_placeholders
+        return self._send(self._host_is_placeholder)
 
     @cached_property
     def globals(self) -> Read:
         """The global tokens, placeholders included."""
-        counts = [int(self.is_global[row].sum()) for row in self.rows]
-        return Read(self.is_global.nonzero().squeeze(1), Rows.of_lengths(counts))
+        counts = [int(self.host_is_global[row].sum()) for row in self.rows]
+        index = self.host_is_global.nonzero().squeeze(1)
+        return Read(self._send(index), Rows.of_lengths(counts), all_global=True)
 
     @cached_property
     def global_table(self) -> tuple[Tensor, Tensor | None]:
         """Places of each row's global tokens (B, V), and a mask (B, V); see `_table`."""
-        return self._table(self.is_global)
+        return self._table(self.host_is_global)
 
     @cached_property
     def global_text_table(self) -> tuple[Tensor, Tensor | None]:
         """The same without the placeholders, for the decomposed form."""
-        return self._table(self.is_global & ~self.is_placeholder)
+        return self._table(self.host_is_global & ~self._host_is_placeholder)
+
+    def one_per_row(self, place: int) -> Read:
+        """Position `place` of each row; place 0 is the first placeholder, if there is one."""
+        index = self._places([place])
+        all_global = bool(self.host_is_global[index].all())
+        return Read(self._send(index), Rows.of_lengths([1] * len(self.rows)), all_global)
 
     def band(self, half_window: int) -> Band:
         """The band of a window of that half; the same object each time, for what it derives.
 
         Global keys are not in it, so that one inside the window is not seen twice.
         """
-        if half_window not in self._bands:
-            band = Band(self.rows, self.rows, half_window, unseen=self.is_global)
-            self._bands[half_window] = band
-        return self._bands[half_window]
+        return self._keep(Band(self.rows, self.rows, half_window, unseen=self.is_global))
+
+    def whole_rows(self, query_rows: Rows, *, sees_placeholders: bool = True) -> Band:
+        """The band of queries that see their whole row; the same object each time."""
+        unseen = None if sees_placeholders else self.is_placeholder
+        return self._keep(Band(query_rows, self.rows, unseen=unseen))
+
+    def _keep(self, band: Band) -> Band:
+        name = (band.query_rows, band.half_window, band.unseen is self.is_placeholder)
+        return self._bands.setdefault(name, band)
 
     @cached_property
-    def _bands(self) -> dict[int, Band]:
+    def _bands(self) -> dict[tuple[Rows, int | None, bool], Band]:
         return {}
 
-    def one_per_row(self, place: int) -> Read:
-        """Position `place` of each row; place 0 is the first placeholder, if there is one."""
-        return Read(self._places([place]), Rows.of_lengths([1] * len(self.rows)))
+    @cached_property
+    def _host_positions(self) -> Tensor:
+        return torch.cat([torch.arange(length) for length in self.rows.lengths])
+
+    @cached_property
+    def _host_is_placeholder(self) -> Tensor:
+        return self._host_positions < self.n_placeholders
 
     def _table(self, chosen: Tensor) -> tuple[Tensor, Tensor | None]:
         """The chosen tokens of each row side by side.
 
         Args:
-            chosen: (T,) bool.
+            chosen: (T,) bool on the CPU.
 
         Returns:
             Places (B, V) and a mask (B, V) that is False in the gaps; None where there are none.
@@ -170,9 +202,11 @@ class Layout:
         places = [chosen[row].nonzero().squeeze(1) + row.start for row in self.rows]
         table = torch.nn.utils.rnn.pad_sequence(places, batch_first=True, padding_value=-1)
         mask = table >= 0
-        return table.clamp_min(0), None if mask.all() else mask
+        return self._send(table.clamp_min(0)), None if mask.all() else self._send(mask)
 
     def _places(self, places: Collection[int]) -> Tensor:
         starts = self.rows.offsets[:-1]
-        index = [start + place for start in starts for place in places]
-        return torch.tensor(index, dtype=torch.int64, device=self.is_global.device)
+        return torch.tensor([start + place for start in starts for place in places]).long()
+
+    def _send(self, tensor: Tensor) -> Tensor:
+        return send(tensor, self.device)

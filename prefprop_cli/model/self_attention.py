@@ -17,6 +17,7 @@ from prefprop_cli.attention.absorbed import attend_absorbed
 from prefprop_cli.model.config import EncoderConfig
 from prefprop_cli.model.layout import Layout, Read
 from prefprop_cli.model.prefix import LayerPrefix
+from prefprop_cli.model.projection import split_qkv
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,7 @@ class Context:
 
     def whole_rows(self, query_rows: Rows) -> Band:
         """The band of queries that see their whole row; a decomposed prefix is not in it."""
-        unseen = self.layout.is_placeholder if self.is_decomposed else None
-        return Band(query_rows, self.layout.rows, unseen=unseen)
+        return self.layout.whole_rows(query_rows, sees_placeholders=not self.is_decomposed)
 
 
 class SelfAttention(nn.Module):
@@ -62,13 +62,32 @@ class SelfAttention(nn.Module):
             self.key_global = nn.Linear(width, width)
             self.value_global = nn.Linear(width, width)
 
-    def forward(self, hidden: Tensor, context: Context, read: Read | None = None) -> Tensor:
-        """Mixed values of all heads; (T, W), or (R, W) for the positions in `read`."""
+    def forward(
+        self,
+        hidden: Tensor,
+        context: Context,
+        read: Read | None = None,
+        *,
+        text: Tensor | None = None,
+    ) -> Tensor:
+        """Mixed values of all heads.
+
+        Args:
+            hidden: (T, W).
+            context: what the layer is given beside them.
+            read: the only positions wanted.
+            text: (T, W), `hidden` before a prefix was added to its placeholders, if one was.
+
+        Returns:
+            (T, W), or (R, W) for the positions in `read`.
+        """
         if self.half_window is None:
             return self._full(hidden, context, read).flatten(1)
         if read is not None:
             return self._global(hidden, context, read).flatten(1)
-        mixed = self._local(hidden, context, self.half_window)
+        is_frozen = text is not None and hidden.requires_grad and not text.requires_grad
+        frozen = text if is_frozen else None
+        mixed = self._local(hidden, frozen, context, self.half_window)
         everywhere = context.layout.globals
         if len(everywhere.index):
             of_globals = self._global(hidden, context, everywhere).to(mixed.dtype)
@@ -82,13 +101,23 @@ class SelfAttention(nn.Module):
             query, query_rows = query[read.index], read.rows
         return self._attend(query, key, value, context.whole_rows(query_rows), context, None)
 
-    def _local(self, hidden: Tensor, context: Context, half_window: int) -> Tensor:
-        query, key, value = self._split_heads(self.qkv(hidden))
+    def _local(
+        self, hidden: Tensor, frozen: Tensor | None, context: Context, half_window: int
+    ) -> Tensor:
         layout = context.layout
-        band = layout.band(half_window)
         table, mask = layout.global_text_table if context.is_decomposed else layout.global_table
-        visible = VisibleKeys(key[table], value[table], mask) if table.numel() else None
-        return self._attend(query, key, value, band, context, visible)
+        places = table.flatten()
+        if frozen is None or context.is_decomposed:
+            projected = self.qkv(hidden)
+            query, key, value, *of_globals = split_qkv(projected, places, n_heads=self.n_heads)
+        else:
+            # The first layer of a frozen backbone: nothing but the placeholders wants a gradient,
+            # and they, being global, are neither keys of the band nor local queries that count.
+            query, key, value = self._split_heads(self.qkv(frozen))
+            _, *of_globals = self._split_heads(self.qkv(hidden[places]))
+        global_key, global_value = (part.unflatten(0, table.shape) for part in of_globals)
+        visible = VisibleKeys(global_key, global_value, mask) if table.numel() else None
+        return self._attend(query, key, value, layout.band(half_window), context, visible)
 
     def _attend(
         self,
@@ -103,6 +132,8 @@ class SelfAttention(nn.Module):
             visible = context.joint_prefix.and_also(visible)
         dropout = context.attention_dropout
         mixed = context.attend(query, key, value, band, visible=visible, dropout=dropout)
+        if not context.is_decomposed:
+            return mixed
         places = context.layout.placeholder_index
         return _add_prefix_term(mixed, query, band, context, key[places], value[places])
 
@@ -136,14 +167,13 @@ class SelfAttention(nn.Module):
 def _add_prefix_term(
     mixed: Tensor, query: Tensor, band: Band, context: Context, key: Tensor, value: Tensor
 ) -> Tensor:
-    """`mixed + alpha · kernel_attention(query, K_P, V_P)`; unchanged under the joint softmax.
+    """`mixed + alpha · kernel_attention(query, K_P, V_P)`.
 
     The prefix keys are those of the placeholders, `key` and `value` (B · P, H, D), and those the
     method gives. Source: paper, eq. 7-9.
     """
     decomposed, given = context.prefix.decomposed, context.prefix.visible
-    if decomposed is None:
-        return mixed
+    assert decomposed is not None
     per_row = (len(band.query_rows), context.layout.n_placeholders)
     keys, values = key.unflatten(0, per_row), value.unflatten(0, per_row)
     if given is not None:

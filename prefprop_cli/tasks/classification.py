@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from prefprop_cli.attention import Rows
-from prefprop_cli.model.layout import Tokens
+from prefprop_cli.model.layout import Tokens, send
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Batch:
         return self.tokens.rows.n_tokens
 
     def to(self, device: str | torch.device) -> "Batch":
-        return Batch(self.ids, self.tokens.to(device), self.labels.to(device))
+        return Batch(self.ids, self.tokens.to(device), send(self.labels, device))
 
 
 class Table(Protocol):

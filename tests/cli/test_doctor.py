@@ -1,6 +1,7 @@
 import importlib.metadata
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,15 @@ def test_backends_with_their_abilities(run: RunFolder) -> None:
     for name, backend in BACKENDS.items():
         assert report[name]["devices"] == list(backend.devices)
         assert report[name]["backward"] == backend.backward
+        assert report[name]["why_not"] == (backend.why_not() or None)
+
+
+def test_a_backend_that_is_not_available_is_told_with_the_reason(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flex = replace(BACKENDS["flex"], why_not=lambda: "no compiler")
+    monkeypatch.setitem(BACKENDS, "flex", flex)
+    assert "attention\tflex\tnot available: no compiler\n" in examined()
 
 
 def test_malloc_variables_are_told(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:

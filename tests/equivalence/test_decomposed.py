@@ -12,6 +12,7 @@ from prefprop_cli.methods import Options, create
 from prefprop_cli.methods.prefix_propagation import PrefixPropagation
 from prefprop_cli.model.encoder import Encoder
 from tests.helpers import tiny
+from tests.helpers.backends import ON_CPU
 from tests.helpers.compare import assert_close, max_difference, random
 from tests.helpers.encode import assert_is_the_formula, encode
 
@@ -20,7 +21,7 @@ PREFIXES = ["prefix-propagation", "prefix-tuning", "combined"]
 OPTIONS = Options(prefix_length=3, tuning_length=2, init_std=1, alpha=0.7, alpha_trainable=True)
 
 
-@pytest.mark.parametrize("backend", ["reference", "sdpa"])
+@pytest.mark.parametrize("backend", ON_CPU)
 @pytest.mark.parametrize("name", PREFIXES)
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_longformer(kernel: str, name: str, backend: str):

@@ -10,10 +10,10 @@ from transformers import PreTrainedModel
 from prefprop_cli.model.checkpoint import encoder_files, load_encoder, to_hugging_face_names
 from prefprop_cli.model.encoder import Encoder
 from tests.helpers import tiny
+from tests.helpers.backends import ON_CPU
 from tests.helpers.compare import assert_close, random
 from tests.helpers.encode import gradients
 
-BACKENDS = ["reference", "sdpa"]
 TYPES = ["longformer", "roberta", "bert"]
 LAYOUTS = {  # lengths, global tokens of each row, windows
     "below the window": ([5], [1], (8, 8)),
@@ -48,7 +48,7 @@ def run_both(theirs: PreTrainedModel, encoder: Encoder, texts: tiny.Batch) -> tu
     return actual[texts.key_mask], expected[texts.key_mask]
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", ON_CPU)
 @pytest.mark.parametrize("n_heads", HEADS)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_longformer(layout: str, n_heads: int, backend: str):
@@ -61,7 +61,7 @@ def test_longformer(layout: str, n_heads: int, backend: str):
     assert_close(*pair, within=1e-5, what=layout)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", ON_CPU)
 @pytest.mark.parametrize("activation", ["gelu", "gelu_new", "relu", "silu"])
 @pytest.mark.parametrize("model_type", ["roberta", "bert"])
 def test_full_attention(model_type: str, activation: str, backend: str):
@@ -72,7 +72,7 @@ def test_full_attention(model_type: str, activation: str, backend: str):
     assert_close(*pair, within=1e-5, what=model_type)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", ON_CPU)
 @pytest.mark.parametrize(
     ("model_type", "layout"),
     [

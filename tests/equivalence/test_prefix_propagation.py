@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 from prefprop_cli.methods import Options, create
 from tests.helpers import tiny
+from tests.helpers.backends import ON_CPU
 from tests.helpers.compare import assert_close, random
 from tests.helpers.encode import assert_is_the_formula, encode, gradients
 
@@ -51,7 +52,7 @@ def run_theirs(theirs: PreTrainedModel, texts: tiny.Batch) -> Tensor:
     ).last_hidden_state
 
 
-@pytest.mark.parametrize("backend", ["reference", "sdpa"])
+@pytest.mark.parametrize("backend", ON_CPU)
 @pytest.mark.parametrize("placeholder", ["embedded", "zero"])
 @pytest.mark.parametrize(
     ("model_type", "lengths", "n_globals"),

@@ -5,6 +5,7 @@ import torch
 
 from prefprop_cli.methods import Options, create
 from tests.helpers import oracle, tiny
+from tests.helpers.backends import ON_CPU
 from tests.helpers.compare import assert_close
 from tests.helpers.encode import assert_is_the_formula
 
@@ -30,7 +31,7 @@ def test_the_oracle_itself_is_the_transformers_model(layout: str):
             assert_close(actual, expected[row, mask], within=1e-5, what=f"row {row}")
 
 
-@pytest.mark.parametrize("backend", ["reference", "sdpa"])
+@pytest.mark.parametrize("backend", ON_CPU)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_values_and_gradients(layout: str, backend: str):
     model_type, lengths, n_globals = LAYOUTS[layout]

@@ -2,25 +2,25 @@ import time
 
 import pytest
 
-from prefprop_cli.bench.measure import Timing, interleaved
+from prefprop_cli.bench.measure import Timing, interleaved, median_interval, paired_ratio
 
 
 def test_subjects_take_turns_and_the_warm_up_does_not_count() -> None:
     calls: list[str] = []
     told: list[int] = []
     timings = interleaved(
-        {"a": lambda: calls.append("a"), "b": lambda: calls.append("b")},
+        [lambda: calls.append("a"), lambda: calls.append("b")],
         warmup=1,
         repeat=2,
         progress=told.append,
     )
     assert calls == ["a", "b"] * 3
     assert told == [1, 2, 3, 4, 5, 6]
-    assert [len(timing.wall_s) for timing in timings.values()] == [2, 2]
+    assert [len(timing.wall_s) for timing in timings] == [2, 2]
 
 
 def test_waiting_takes_time_by_the_clock_and_none_of_the_processor() -> None:
-    timing = interleaved({"wait": lambda: time.sleep(0.05)}, warmup=0, repeat=3)["wait"]
+    (timing,) = interleaved([lambda: time.sleep(0.05)], warmup=0, repeat=3)
     assert timing.p50_s >= 0.05
     assert timing.cpu_p50_s < 0.04
 
@@ -34,6 +34,13 @@ def test_rates_come_from_the_median() -> None:
 
 
 def test_the_interval_leaves_out_the_odd_repetition() -> None:
-    timing = Timing(wall_s=(0.1, 9.0, *(0.2 + n / 100 for n in range(10))), cpu_s=(0.1,) * 12)
-    _, interval = timing.per_second(1)
-    assert 1 / 0.3 < interval.low < interval.high < 1 / 0.1
+    interval = median_interval([0.1, 9.0, *(0.2 + n / 100 for n in range(10))])
+    assert 0.1 < interval.low < interval.high < 0.3
+
+
+def test_a_ratio_is_of_pairs_so_that_a_slow_while_cancels_out() -> None:
+    slow_while = [1.0, 1.0, 5.0, 5.0, 5.0, 1.0, 1.0]
+    ratio, interval = paired_ratio([3 * s for s in slow_while], slow_while)
+    assert (ratio, interval.low, interval.high) == (3, 3, 3)
+    ratio, interval = paired_ratio([2, 4, 6], [1, 1, 1])
+    assert (ratio, interval.low, interval.high) == (4, 2, 6)

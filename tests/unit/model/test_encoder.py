@@ -5,6 +5,7 @@ from torch import Tensor
 from prefprop_cli.methods import Options, create
 from prefprop_cli.model.encoder import Encoder
 from tests.helpers import tiny
+from tests.helpers.backends import ON_CPU
 from tests.helpers.compare import max_difference
 
 
@@ -72,14 +73,17 @@ def test_evaluation_drops_nothing():
     assert max_difference(run(encoder), run(longformer(dropout=0.0))) == 0
 
 
-@pytest.mark.parametrize("backend", ["reference", "sdpa"])
+@pytest.mark.parametrize("backend", ON_CPU)
 def test_training_without_dropout_is_evaluation(backend: str):
     encoder = longformer(dropout=0.0, attention_dropout=0.0, attention=backend)
     assert torch.equal(run(encoder.train()), run(encoder.eval()))
 
 
-@pytest.mark.parametrize("backend", ["reference", "sdpa"])
-@pytest.mark.parametrize("options", [{"dropout": 0.1}, {"dropout": 0.0, "attention_dropout": 0.1}])
+@pytest.mark.parametrize(
+    ("backend", "options"),
+    [(name, {"dropout": 0.1}) for name in ON_CPU]
+    + [(name, {"dropout": 0.0, "attention_dropout": 0.1}) for name in ("sdpa", "reference")],
+)
 def test_training_drops_anew_in_each_pass(options: dict[str, float], backend: str):
     encoder = longformer(attention=backend, **options).train()
     assert torch.equal(run(encoder, seed=1), run(encoder, seed=1))

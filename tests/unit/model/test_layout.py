@@ -120,9 +120,36 @@ def test_one_per_row():
     assert read.rows == Rows.of_lengths([1, 1, 1])
 
 
-def test_tokens_move_to_a_device():
+def test_whether_only_global_tokens_are_read_is_known():
+    assert layout(2).one_per_row(0).all_global
+    assert not layout(2).one_per_row(2).all_global
+    assert layout(2).globals.all_global
+
+
+def test_a_band_is_made_once():
+    one = layout(2)
+    assert one.band(4) is one.band(4)
+    assert one.band(4) is not one.band(5)
+    queries = Rows.of_lengths([1, 1, 1])
+    seen, unseen = one.whole_rows(queries), one.whole_rows(queries, sees_placeholders=False)
+    assert seen is one.whole_rows(queries)
+    assert seen is not unseen is one.whole_rows(queries, sees_placeholders=False)
+    assert seen is not one.whole_rows(one.rows)
+    assert seen.unseen is None
+    assert unseen.unseen is one.is_placeholder
+
+
+def test_indices_are_where_the_tokens_are():
+    moved = Layout.of(pack(IDS, MASK, GLOBAL).to("meta"), n_placeholders=2)
+    indices = [moved.positions, moved.text_index, moved.placeholder_index, moved.globals.index]
+    masks = [moved.is_global, moved.is_placeholder, *moved.global_table, *moved.global_text_table]
+    assert all(tensor.is_meta for tensor in (*indices, *masks, moved.one_per_row(0).index))
+    assert moved.globals.rows == layout(2).globals.rows
+
+
+def test_tokens_move_to_a_device_and_the_global_ones_are_marked_on_the_cpu():
     tokens = Tokens(torch.tensor([3, 4]), Rows.of_lengths([2]), torch.tensor([True, False]))
     moved = tokens.to("meta")
     assert moved.input_ids.is_meta
-    assert moved.is_global.is_meta
+    assert moved.is_global.tolist() == [True, False]
     assert moved.rows == tokens.rows
