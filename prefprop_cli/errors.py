@@ -24,6 +24,10 @@ class PrefpropError(Exception):
 
     exit_code = 1
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # To another process by its parts: a subclass may take more than a message.
+        return _rebuilt, (type(self), self.args, vars(self))
+
 
 class UsageError(PrefpropError):
     """The command line asks for something that cannot be done; nothing was started."""
@@ -91,3 +95,11 @@ class Interrupted(PrefpropError):
     def __init__(self, message: str, *, signal_number: int) -> None:
         super().__init__(message)
         self.exit_code = 128 + signal_number
+
+
+def _rebuilt(
+    kind: type[PrefpropError], args: tuple[object, ...], state: dict[str, object]
+) -> PrefpropError:
+    error = kind.__new__(kind, *args)
+    vars(error).update(state)
+    return error

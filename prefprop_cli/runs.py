@@ -79,7 +79,7 @@ class RunFolder:
             run = cls(parent / (stem + suffix))
             with disk_errors(run.path), suppress(FileExistsError):
                 run.path.mkdir()
-                return run._begin()
+                return run.begin()
         raise ResourceError(f"{parent} holds 999 folders named {stem}")
 
     @classmethod
@@ -93,7 +93,7 @@ class RunFolder:
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise UsageError(f"{path} is there already; name a new folder, or `--resume {path}`")
         make_folder(path)
-        return cls(path)._begin()
+        return cls(path).begin()
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
@@ -116,6 +116,17 @@ class RunFolder:
                 f"{SCHEMA_VERSION}; use the version of prefprop that wrote it"
             )
         return run
+
+    def begin(self) -> "RunFolder":
+        """Write the first manifest, unless there is one, into a folder that is there.
+
+        Raises:
+            ResourceError: it cannot be written.
+        """
+        if not (self.path / "manifest.json").exists():
+            record = {"schema_version": SCHEMA_VERSION, "status": "running", "started": now()}
+            self._write_manifest(record)
+        return self
 
     @property
     def manifest(self) -> Record:
@@ -223,12 +234,6 @@ class RunFolder:
         me = json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode()
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, me, 0)
-
-    def _begin(self) -> "RunFolder":
-        self._write_manifest(
-            {"schema_version": SCHEMA_VERSION, "status": "running", "started": now()}
-        )
-        return self
 
     def _write_manifest(self, record: Record) -> None:
         write_atomically(self.path / "manifest.json", seal(record))

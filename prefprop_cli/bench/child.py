@@ -15,6 +15,7 @@ from prefprop_cli.bench.job import Job, Message
 from prefprop_cli.bench.measure import interleaved
 from prefprop_cli.bench.subjects import ready
 from prefprop_cli.errors import PrefpropError
+from prefprop_cli.malloc import return_freed_memory
 from prefprop_cli.training.memory import is_out_of_memory
 
 OUT_OF_MEMORY = "out of memory. Use shorter documents, or a smaller --batch-size"
@@ -29,6 +30,8 @@ def main() -> None:
 
         try:
             job = Job.model_validate_json(sys.stdin.read())
+            if job.config.model.gradient_checkpointing:
+                return_freed_memory()
             if job.measures == "memory":
                 send(Message(peak_bytes=_peak_bytes(job)))
                 return

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from prefprop_cli.bench.job import Subject
 from prefprop_cli.bench.measure import Timing, paired_ratio
 from prefprop_cli.bench.process import Malloc
-from prefprop_cli.bench.request import PAPER_OVERHEAD, Groups
+from prefprop_cli.bench.request import Groups
+from prefprop_cli.evaluation.paper import PAPER_OVERHEAD
 
 Row = dict[str, object]
 

@@ -15,6 +15,7 @@ from prefprop_cli.bench.subjects import encoder_config
 from prefprop_cli.build.model import create_method
 from prefprop_cli.config.schema import Config, MethodTable
 from prefprop_cli.errors import UsageError
+from prefprop_cli.evaluation.paper import PAPER_OVERHEAD
 from prefprop_cli.model.config import EncoderConfig
 
 Groups = list[list[Subject]]
@@ -24,9 +25,6 @@ PADDED_DOCUMENTS = 2
 """Documents that are padded to a fixed length: each costs the same, and seconds."""
 
 _WITHOUT_PREFIX = ("fine-tuning", "head-only")
-
-PAPER_OVERHEAD = {"prefix-tuning": 0.021, "prefix-propagation": 0.002}
-"""Inference time beside no PEFT. Source: Li et al. 2023, table 7, 8,000 sequences of 4,096."""
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ def load_adapter(folder: Path, *, backbone: str | None = None) -> tuple[Adapter,
         model_table = model_table.model_copy(update={"backbone": backbone})
     plan = make_plan(adapter.config.model_copy(update={"model": model_table}))
     _check_backbone(adapter, plan, folder)
-    model = load_classifier(plan, n_classes=len(adapter.labels))
+    model = load_classifier(plan, n_labels=len(adapter.labels))
     load_trained(load(files["trained.safetensors"]), model.trained, source=str(folder))
     return adapter, plan, model.eval()
 

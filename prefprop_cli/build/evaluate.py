@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,14 @@ from prefprop_cli.build.plan import prepare_data
 from prefprop_cli.build.run import Run, load_run
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.prepare import default_cache
+from prefprop_cli.data.questions import read_questions
 from prefprop_cli.data.sets.files import labelled_documents
 from prefprop_cli.errors import DataError
 from prefprop_cli.evaluation.predict import predict_logits
 from prefprop_cli.evaluation.results import SavedLogits, load_logits, save_logits
+from prefprop_cli.parallel import world
 from prefprop_cli.runs import RunFolder
-from prefprop_cli.tasks.classification import Batch, Examples, collate
+from prefprop_cli.tasks.batch import Batch, Examples
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class Evaluator:
         Raises:
             DataError: there is no such split, or the data are not those of the training.
         """
-        if not (self.run.evaluation / f"{split}.safetensors").exists():
+        stored = self.run.evaluation / f"{split}.safetensors"
+        if not world().on_main(stored.exists):
             self._compute(split)
         return load_logits(self.run.evaluation, split)
 
@@ -55,29 +59,30 @@ class Evaluator:
             DataError: they cannot be read, or have a label the run does not know.
         """
         loaded = self._load()
-        documents = labelled_documents(path, loaded.plan.config.data)
-        known = {label: number for number, label in enumerate(loaded.labels)}
-        labels = [known[_known_label(document, known)] for document in documents]
-        examples = _Texts(documents, labels, loaded)
-        logits = self._predict(loaded, examples)
+        documents = _read(path, loaded)
+        labels = [_label_index(document, loaded) for document in documents]
+        logits = self._predict(loaded, _Documents(documents, loaded))
         return SavedLogits(tuple(d.id for d in documents), logits, np.asarray(labels))
 
     def _compute(self, split: str) -> None:
         loaded = self._load()
-        prepared = prepare_data(loaded.plan, cache=default_cache())
+        prepared = world().first_on_machine(
+            lambda: prepare_data(loaded.plan, cache=default_cache())
+        )
         if prepared.labels != loaded.labels:
             raise DataError(
                 f"the data now have the labels {', '.join(prepared.labels)}, the run was trained "
                 f"on {', '.join(loaded.labels)}. Give the original data, or --data FILE"
             )
-        logits = self._predict(loaded, examples_of(prepared, split))
+        logits = self._predict(loaded, examples_of(loaded.plan, prepared, split))
         labels, ids = labels_and_ids(prepared, split)
-        save_logits(self.run.evaluation, split, ids=ids, logits=logits, labels=labels)
+        save = partial(save_logits, ids=ids, logits=logits, labels=labels)
+        world().on_main(lambda: save(self.run.evaluation, split))
 
     def _load(self) -> Run:
         return load_run(self.run.path, device=self.device, backbone=self.backbone)
 
-    def _predict(self, loaded: Run, examples: "Examples | _Texts") -> NDArray[np.float32]:
+    def _predict(self, loaded: Run, examples: "Examples | _Documents") -> NDArray[np.float32]:
         total = len(examples)
         logits = predict_logits(
             loaded.model,
@@ -91,32 +96,35 @@ class Evaluator:
 
 
 @dataclass(frozen=True)
-class _Texts:
+class _Documents:
     """Documents that are tokenised as they are needed."""
 
     documents: Sequence[Document]
-    labels: Sequence[int]
     loaded: Run
 
     def __len__(self) -> int:
         return len(self.documents)
 
     def load(self, indices: Sequence[int]) -> Batch:
-        plan, chosen = self.loaded.plan, [self.documents[index] for index in indices]
-        encodings = plan.tokenizer.encode_batch(
-            [document.text for document in chosen], max_tokens=plan.max_tokens
-        )
-        return collate(
-            [document.id for document in chosen],
-            [encoding.input_ids for encoding in encodings],
-            [self.labels[index] for index in indices],
+        return self.loaded.collate(
+            self.loaded.form.encode([self.documents[index] for index in indices])
         )
 
 
-def _known_label(document: Document, known: dict[str, int]) -> str:
-    if document.label not in known:
+def _read(path: Path, loaded: Run) -> list[Document]:
+    table = loaded.plan.config.data
+    if loaded.labels:
+        return labelled_documents(path, table)
+    return list(read_questions(path, errors=table.errors))
+
+
+def _label_index(document: Document, loaded: Run) -> int:
+    names = loaded.names_of(document)
+    if document.label is None:
+        raise DataError(f"{document.id}: the answer is not given")
+    if document.label not in names:
         raise DataError(
             f'{document.id}: label "{document.label}" was not seen in training; '
-            f"it knew {', '.join(known)}"
+            f"it knew {', '.join(names)}"
         )
-    return document.label
+    return names.index(document.label)

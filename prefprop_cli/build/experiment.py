@@ -9,13 +9,16 @@ from numpy.typing import NDArray
 from prefprop_cli.build.adapter import make_adapter, save_adapter
 from prefprop_cli.build.model import Classifier
 from prefprop_cli.build.plan import Plan, load_classifier
+from prefprop_cli.build.task import task_of
 from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.errors import DataError
 from prefprop_cli.evaluation.metrics import classification_metrics
 from prefprop_cli.evaluation.predict import predict_logits
 from prefprop_cli.evaluation.results import load_logits, save_logits
+from prefprop_cli.malloc import return_freed_memory
+from prefprop_cli.parallel import world
 from prefprop_cli.runs import RunFolder
-from prefprop_cli.tasks.classification import Examples, losses
+from prefprop_cli.tasks.batch import Examples, losses
 from prefprop_cli.training.checkpoint import Checkpoints
 from prefprop_cli.training.events import (
     Evaluated,
@@ -61,15 +64,17 @@ class Experiment:
             How it ended; only a run that was not interrupted has an adapter.
         """
         settings = self.plan.config.train
+        if self.plan.config.model.gradient_checkpointing:
+            return_freed_memory()
         seed_everything(settings.seed)
-        model = load_classifier(self.plan, n_classes=len(self.prepared.labels))
-        validation = examples_of(self.prepared, "validation")
+        model = load_classifier(self.plan, n_labels=len(self.prepared.labels))
+        validation = examples_of(self.plan, self.prepared, "validation")
         result = fit(
             model=model,
             loss=lambda batch: losses(model(batch), batch),
             trained=model.trained,
             unreached=model.unread,
-            examples=examples_of(self.prepared, "train"),
+            examples=examples_of(self.plan, self.prepared, "train", training=True),
             evaluate=lambda: self._evaluate(model, validation),
             settings=settings,
             checkpoints=Checkpoints(self.run.checkpoints, keep=settings.keep),
@@ -79,7 +84,7 @@ class Experiment:
             resume=resume,
         )
         if result.status != "interrupted":
-            self._keep(model, result)
+            world().on_main(lambda: self._keep(model, result))
         return result
 
     def _evaluate(self, model: Classifier, validation: Examples) -> Evaluation | None:
@@ -94,10 +99,11 @@ class Experiment:
         if logits is None:
             return None
         labels, ids = labels_and_ids(self.prepared, "validation")
-        n_classes = len(self.prepared.labels)
-        save_logits(
-            self.run.evaluation, _step_name(self._step), ids=ids, logits=logits, labels=labels
-        )
+        n_classes = len(self.prepared.labels) or None
+        if world().is_main:
+            save_logits(
+                self.run.evaluation, _step_name(self._step), ids=ids, logits=logits, labels=labels
+            )
         metrics = classification_metrics(
             logits, labels, n_classes=n_classes, n_bins=self.plan.config.eval.bins
         )
@@ -136,8 +142,14 @@ class Experiment:
         self.emit(event)
 
 
-def examples_of(prepared: Prepared, split: str) -> Examples:
+def examples_of(plan: Plan, prepared: Prepared, split: str, *, training: bool = False) -> Examples:
     """A split of prepared documents as batches.
+
+    Args:
+        plan: says the task.
+        prepared: the documents as tokens.
+        split: its name.
+        training: put what has no order inside a document into another order in each epoch.
 
     Raises:
         DataError: there is no such split, or it is empty.
@@ -146,8 +158,14 @@ def examples_of(prepared: Prepared, split: str) -> Examples:
     if table is None or not len(table):
         there = ", ".join(prepared.splits)
         raise DataError(f'the data has no documents in a split "{split}"; it has {there}')
-    n_tokens = np.minimum(table["n_tokens"], int(str(prepared.summary["max_tokens"])))
-    return Examples(table, lengths=n_tokens.tolist())
+    task = task_of(plan.config)
+    return Examples(
+        table,
+        lengths=list(table["n_computed"]),
+        collate=task.collate(plan.tokenizer, plan.max_tokens),
+        shuffle=task.shuffle if training else None,
+        seed=plan.config.train.seed,
+    )
 
 
 def labels_and_ids(prepared: Prepared, split: str) -> tuple[NDArray[np.int64], list[str]]:
@@ -156,7 +174,9 @@ def labels_and_ids(prepared: Prepared, split: str) -> tuple[NDArray[np.int64], l
     return np.asarray(table["label"], dtype=np.int64), list(table["id"])
 
 
-def _counts(classes: NDArray[np.int64], n_classes: int) -> tuple[int, ...]:
+def _counts(classes: NDArray[np.int64], n_classes: int | None) -> tuple[int, ...]:
+    if n_classes is None:  # the first candidate of one question is no class with that of another
+        return ()
     return tuple(np.bincount(classes, minlength=n_classes).tolist())
 
 

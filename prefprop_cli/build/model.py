@@ -1,20 +1,25 @@
 """Backbone, method and head as one module, and which of their parameters train.
 
-Axes: N documents of a batch, C classes.
+Axes: N documents of a batch, R rows, C classes or candidates, W hidden width.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from prefprop_cli import methods
-from prefprop_cli.config.schema import MethodTable, ModelTable
+from prefprop_cli.build.task import task_of
+from prefprop_cli.config.schema import Config, MethodTable
 from prefprop_cli.methods import Method
 from prefprop_cli.model.config import EncoderConfig
 from prefprop_cli.model.encoder import Encoder
-from prefprop_cli.model.layout import Layout
-from prefprop_cli.tasks.classification import Batch
-from prefprop_cli.tasks.head import ClassificationHead
+from prefprop_cli.model.layout import Layout, Tokens
+from prefprop_cli.tasks.batch import Batch, Head, Pooling, pooled
 
 
 class Classifier(nn.Module):
@@ -23,24 +28,49 @@ class Classifier(nn.Module):
     Args:
         backbone: the encoder; frozen unless the method trains it.
         method: what is trained beside the head.
-        head: reads one position per document.
-        pool: which one, `cls` or `prefix` (the first placeholder).
+        head: reads some positions of each row.
+        pool: `cls` for the positions of the task, or `prefix` for the first placeholder.
+        chunk_pooling: how the logits of the rows of a document become one.
+        chunks_per_pass: rows in one forward pass, or one for each document of the batch if that
+            is more. More rows are computed part by part, and each part again in the backward
+            pass, so that memory does not grow with the document.
     """
 
     def __init__(
-        self, backbone: Encoder, method: Method, head: ClassificationHead, *, pool: str
+        self,
+        backbone: Encoder,
+        method: Method,
+        head: Head,
+        *,
+        pool: str = "cls",
+        chunk_pooling: Pooling = "mean",
+        chunks_per_pass: int = 1,
     ) -> None:
         super().__init__()
         self.backbone, self.method, self.head, self.pool = backbone, method, head, pool
+        self.chunk_pooling: Pooling = chunk_pooling
+        self.chunks_per_pass = chunks_per_pass
         backbone.requires_grad_(method.trains_backbone)
 
     def forward(self, batch: Batch) -> Tensor:
-        """Logits; (N, C)."""
-        n_placeholders = self.method.n_placeholders
-        layout = Layout.of(batch.tokens, n_placeholders=n_placeholders)
-        read = layout.one_per_row(0 if self.pool == "prefix" else n_placeholders)
+        """Logits; (N, C), -inf for a candidate that a question does not have."""
+        parts = list(batch.parts(max(self.chunks_per_pass, len(batch.n_rows))))
+        if len(parts) == 1 or not torch.is_grad_enabled():
+            logits = [self._of_rows(*part) for part in parts]
+        else:
+            logits = [checkpoint(self._of_rows, *part, use_reentrant=False) for part in parts]
+        return pooled(_stacked(logits), batch.n_rows, how=self.chunk_pooling)
+
+    def _of_rows(self, tokens: Tokens, places: Sequence[Sequence[int]]) -> Tensor:
+        """Logits of rows; (R, C)."""
+        layout = Layout.of(tokens, n_placeholders=self.method.n_placeholders)
+        if self.pool == "prefix":
+            read = layout.one_per_row(0)
+        else:
+            read = layout.read([[layout.n_placeholders + p for p in row] for row in places])
         prefix = self.method(len(layout.rows))
-        return self.head(self.backbone.encode(batch.tokens, layout, prefix, read=read))
+        hidden = self.backbone.encode(tokens, layout, prefix, read=read, markers=self.head.markers)
+        return self.head(hidden, read.rows)
 
     @property
     def trained(self) -> dict[str, nn.Parameter]:
@@ -110,10 +140,27 @@ def create_method(table: MethodTable, config: EncoderConfig) -> Method:
     return methods.create(table.name, config, methods.Options(**options))
 
 
-def create_classifier(
-    backbone: Encoder, *, model: ModelTable, method: MethodTable, n_classes: int
-) -> Classifier:
-    """A classifier with a fresh method and head around a backbone."""
-    head = ClassificationHead(backbone.config.width, n_classes, dropout=model.dropout)
-    tuned = create_method(method, backbone.config)
-    return Classifier(backbone, tuned, head, pool=method.pool)
+def create_classifier(backbone: Encoder, config: Config, *, n_labels: int) -> Classifier:
+    """A classifier with a fresh method and head around a backbone.
+
+    Args:
+        backbone: its encoder.
+        config: says the method, the task and how rows are pooled.
+        n_labels: classes; 0 where each document brings its own candidates.
+    """
+    # The head first: seeds mean the same weights as in earlier runs.
+    head = task_of(config).head(config, backbone.config.width, n_labels)
+    return Classifier(
+        backbone,
+        create_method(config.method, backbone.config),
+        head,
+        pool=config.method.pool,
+        chunk_pooling=config.data.chunk_pooling,
+        chunks_per_pass=config.train.chunks_per_pass,
+    )
+
+
+def _stacked(parts: Sequence[Tensor]) -> Tensor:
+    """Parts (R_i, C_i) one after another, as wide as the widest."""
+    width = max(part.shape[1] for part in parts)
+    return torch.cat([functional.pad(p, (0, width - p.shape[1]), value=-inf) for p in parts])

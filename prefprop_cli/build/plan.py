@@ -12,6 +12,7 @@ from prefprop_cli.build.backbones import MINILM, backbone_config, find_backbone,
 from prefprop_cli.build.model import Classifier, create_classifier, create_method
 from prefprop_cli.config.schema import Config
 from prefprop_cli.data import read_corpus
+from prefprop_cli.data.forms import Form, form_of
 from prefprop_cli.data.prepare import Prepared, prepare
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import ConfigError
@@ -39,8 +40,14 @@ class Plan:
 
     @property
     def max_tokens(self) -> int:
-        """Tokens of a text that are read, `[CLS]` and `[SEP]` included."""
+        """Longest row of a text, special tokens included."""
         return self.config.data.max_length - self.n_placeholders
+
+    def form(self, labels: tuple[str, ...]) -> Form:
+        """How documents become tokens; `labels` are none where each brings its own candidates."""
+        return form_of(
+            self.config.data, labels=labels, tokenizer=self.tokenizer, max_tokens=self.max_tokens
+        )
 
 
 def make_plan(config: Config) -> Plan:
@@ -78,12 +85,13 @@ def prepare_data(
     prepared = prepare(
         read_corpus(plan.config.data),
         tokenizer=plan.tokenizer,
+        data=plan.config.data,
         max_tokens=plan.max_tokens,
         cache=cache,
         force=force,
         stop=stop,
     )
-    _check_metric(plan.config, n_classes=len(prepared.labels))
+    _check_metric(plan.config, n_labels=len(prepared.labels))
     return prepared
 
 
@@ -101,21 +109,15 @@ def load_encoder(plan: Plan) -> Encoder:
     )
 
 
-def load_classifier(plan: Plan, *, n_classes: int) -> Classifier:
+def load_classifier(plan: Plan, *, n_labels: int) -> Classifier:
     """A fresh classifier on the backbone of a plan; draws its initial values from torch's RNG."""
-    config = plan.config
-    return create_classifier(
-        load_encoder(plan), model=config.model, method=config.method, n_classes=n_classes
-    )
+    return create_classifier(load_encoder(plan), plan.config, n_labels=n_labels)
 
 
-def empty_classifier(plan: Plan, *, n_classes: int) -> Classifier:
+def empty_classifier(plan: Plan, *, n_labels: int) -> Classifier:
     """The same without weights, on the meta device: for counting."""
-    config = plan.config
     with torch.device("meta"):
-        return create_classifier(
-            Encoder(plan.encoder), model=config.model, method=config.method, n_classes=n_classes
-        )
+        return create_classifier(Encoder(plan.encoder), plan.config, n_labels=n_labels)
 
 
 def _resolved(config: Config, folder: Path, encoder: EncoderConfig) -> Config:
@@ -134,11 +136,16 @@ def _resolved(config: Config, folder: Path, encoder: EncoderConfig) -> Config:
     return config.model_copy(update={"model": model, "data": data})
 
 
-def _check_metric(config: Config, *, n_classes: int) -> None:
-    if config.train.metric == "f1_binary" and n_classes != 2:
+def _check_metric(config: Config, *, n_labels: int) -> None:
+    metric = config.train.metric
+    if not n_labels and metric.startswith("f1"):
+        raise ConfigError(
+            [f'train.metric = "{metric}" needs classes, and here are candidates. Use "accuracy"']
+        )
+    if metric == "f1_binary" and n_labels != 2:
         raise ConfigError(
             [
-                f'train.metric = "f1_binary" needs two classes, and the data have {n_classes}. '
+                f'train.metric = "f1_binary" needs two classes, and the data have {n_labels}. '
                 'Use "f1_macro"'
             ]
         )

@@ -3,8 +3,10 @@
 Axes: N documents, C classes.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
@@ -15,10 +17,16 @@ from numpy.typing import NDArray
 from prefprop_cli.build.adapter import Adapter, load_adapter
 from prefprop_cli.build.model import Classifier
 from prefprop_cli.build.plan import Plan
+from prefprop_cli.build.task import task_of
+from prefprop_cli.data.corpus import Document
+from prefprop_cli.data.forms import Form
+from prefprop_cli.data.questions import Question
+from prefprop_cli.errors import UsageError
 from prefprop_cli.evaluation.calibration import softmax
 from prefprop_cli.evaluation.predict import batch_logits, batch_size_on
+from prefprop_cli.parallel import world
 from prefprop_cli.runs import RunFolder
-from prefprop_cli.tasks.classification import collate
+from prefprop_cli.tasks.batch import Batch, Record
 
 
 @dataclass(frozen=True)
@@ -50,50 +58,69 @@ class Run:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The classes, in the order of the logits."""
+        """The classes, in the order of the logits; none where each document has candidates."""
         return self.adapter.labels
 
-    def predict(self, texts: Iterable[str], *, calibrated: bool = True) -> list[Prediction]:
-        """Classify documents.
+    def names_of(self, document: Document) -> tuple[str, ...]:
+        """What the logits of a document are of: the classes, or its own candidates."""
+        return document.candidates if isinstance(document, Question) else self.labels
+
+    @cached_property
+    def form(self) -> Form:
+        """How a document becomes tokens."""
+        return self.plan.form(self.labels)
+
+    @cached_property
+    def collate(self) -> Callable[[Sequence[Record]], Batch]:
+        """How tokens become a batch."""
+        return task_of(self.plan.config).collate(self.plan.tokenizer, self.plan.max_tokens)
+
+    def predict(
+        self, documents: Iterable[str | Document], *, calibrated: bool = True
+    ) -> list[Prediction]:
+        """Classify documents, or choose among the candidates of questions.
 
         Args:
-            texts: the documents, whole; tokens beyond the model's length are not read.
+            documents: texts, whole, or `Question`s for a run on wikihop. What `data.beyond` leaves
+                out of a long text is not read.
             calibrated: divide the logits by the temperature `calibrate` stored, if there is one.
 
         Returns:
             One record per document, in order.
 
         Raises:
-            DataError: a text cannot be tokenised.
+            DataError: a text cannot be tokenised, or is none where a question is needed.
         """
-        return list(self.stream(texts, calibrated=calibrated))
+        return list(self.stream(documents, calibrated=calibrated))
 
     def stream(
-        self, texts: Iterable[str], *, batch_size: int = 8, calibrated: bool = True
+        self,
+        documents: Iterable[str | Document],
+        *,
+        batch_size: int = 8,
+        calibrated: bool = True,
     ) -> Iterator[Prediction]:
         """The same, one by one; a batch at a time on a GPU, a document at a time on a CPU."""
-        temperature = self.adapter.temperature if calibrated else None
-        for chunk in _chunks(texts, batch_size_on(self.device, batch_size)):
-            encodings = self.plan.tokenizer.encode_batch(chunk, max_tokens=self.plan.max_tokens)
-            batch = collate(
-                [str(number) for number in range(len(chunk))],
-                [encoding.input_ids for encoding in encodings],
-                [0] * len(chunk),
-            )
-            logits = batch_logits(self.model, batch, device=self.device)
-            for probs, encoding in zip(
-                softmax(logits / (temperature or 1.0)), encodings, strict=True
-            ):
-                yield self._prediction(probs, encoding.n_tokens, encoding.truncated)
+        temperature = (self.adapter.temperature if calibrated else None) or 1.0
+        for chunk in _chunks(documents, batch_size_on(self.device, batch_size)):
+            named = [Document("-", d, label=None) if isinstance(d, str) else d for d in chunk]
+            unlabelled = [replace(document, label=None) for document in named]
+            records = self.form.encode(unlabelled)
+            logits = batch_logits(self.model, self.collate(records), device=self.device)
+            rows = zip(softmax(logits / temperature), named, records, strict=True)
+            yield from (self._prediction(*row) for row in rows)
 
-    def _prediction(self, probs: NDArray[np.float64], n_tokens: int, truncated: bool) -> Prediction:
-        best = int(probs.argmax())
+    def _prediction(
+        self, probs: NDArray[np.float64], document: Document, record: Record
+    ) -> Prediction:
+        best, names = int(probs.argmax()), self.names_of(document)
         return Prediction(
-            label=self.labels[best],
+            label=names[best],
             prob=float(probs[best]),
-            probs={name: float(prob) for name, prob in zip(self.labels, probs, strict=True)},
-            n_tokens=n_tokens,
-            truncated=truncated,
+            # A question with fewer candidates than its neighbours has probabilities to spare.
+            probs={name: float(prob) for name, prob in zip(names, probs, strict=False)},
+            n_tokens=record["n_tokens"],
+            truncated=record["n_cut"] > 0,
         )
 
 
@@ -114,17 +141,28 @@ def load_run(run_dir: str | Path, *, device: str = "auto", backbone: str | None 
     if not (folder / "adapter.json").exists():
         folder = RunFolder.open(folder).adapter
     adapter, plan, model = load_adapter(folder, backbone=backbone)
-    return Run(adapter, plan, model, device=resolve_device(device))
+    return Run(adapter, plan, model, device=world().own_device(resolve_device(device)))
 
 
 def resolve_device(name: str) -> str:
-    """`auto` as the best device there is; any other name as it is."""
-    if name != "auto":
-        return name
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    """`auto` as the best device there is; any other name as it is.
+
+    Raises:
+        UsageError: there is no such device here.
+    """
+    has_cuda = torch.cuda.is_available()
+    if name == "auto":
+        return "cuda" if has_cuda else "cpu"
+    found = re.fullmatch(r"cpu|cuda(?::(\d+))?", name)
+    if not found:
+        raise UsageError(f'--device {name}: no such device. Use "auto", "cpu", "cuda" or "cuda:N"')
+    if name != "cpu" and int(found[1] or 0) >= torch.cuda.device_count():
+        n = torch.cuda.device_count()
+        raise UsageError(f"--device {name}: PyTorch sees {n} CUDA devices. See `prefprop doctor`")
+    return name
 
 
-def _chunks(texts: Iterable[str], size: int) -> Iterator[Sequence[str]]:
-    iterator = iter(texts)
+def _chunks(documents: Iterable[str | Document], size: int) -> Iterator[Sequence[str | Document]]:
+    iterator = iter(documents)
     while chunk := list(islice(iterator, size)):
         yield chunk

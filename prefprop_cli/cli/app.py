@@ -14,6 +14,7 @@ from prefprop_cli.cli import completion, runtime, signals, streams
 from prefprop_cli.cli import options as o
 from prefprop_cli.cli.console import Common, Console, OutputClosed, output_failure
 from prefprop_cli.cli.failures import report
+from prefprop_cli.parallel import world
 
 app = typer.Typer(
     add_completion=False,
@@ -61,11 +62,13 @@ def _command(function: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(function)
     def command(*, json: bool, quiet: bool, verbose: bool, debug: bool, **values: object) -> None:
-        console = Console(Common(json=json, quiet=quiet, verbose=verbose, debug=debug))
+        common = Common(json=json, quiet=quiet, verbose=verbose, debug=debug)
+        console = Console(common) if world().is_main else Console.silent(common)
         try:
             function(console, **values)
         except (Exception, KeyboardInterrupt) as failure:
-            raise typer.Exit(report(failure, console)) from failure
+            teller = Console(common) if world().tells(failure) else console
+            raise typer.Exit(report(failure, teller)) from failure
 
     own = list(inspect.signature(function).parameters.values())[1:]
     common = inspect.signature(_common_flags).parameters.values()
@@ -196,9 +199,7 @@ def train(
             help="Train nothing: print the configuration, the lengths and the memory it takes.",
         ),
     ] = False,
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Download nothing, use what is on the disk.")
-    ] = False,
+    offline: o.Offline = False,
 ) -> None:
     """Train a method on a data set and print the run folder.
 
@@ -218,6 +219,45 @@ def train(
         device=device,
         seed=seed,
         dry_run=dry_run,
+        offline=offline,
+    )
+
+
+@_command
+def sweep(
+    console: Console,
+    *,
+    preset: o.Preset = None,
+    overrides: o.Overrides = None,
+    source: o.Source = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Sweep folder; default: sweeps/NAME.")
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(metavar="URL|FILE", help="Where trials are kept; default: DIR/sweep.journal."),
+    ] = None,
+    device: o.Device = "auto",
+    offline: o.Offline = False,
+) -> None:
+    """Run searches and seeds ([sweep]), print the best run folder.
+
+    Start it as often as there are GPUs or machines: all share the trials. Started again after a
+    crash or Ctrl-C, it goes on where it was. Machines without a common folder share a database:
+    --storage postgresql://HOST/NAME.
+
+    Example: prefprop sweep -p hyperpartisan -s sweep.seeds=[0,1,2]
+    """
+    from prefprop_cli.cli import sweep as command
+
+    command.run(
+        console,
+        preset=preset,
+        overrides=overrides or [],
+        source=source,
+        out=out,
+        storage=storage,
+        device=device,
         offline=offline,
     )
 
@@ -302,6 +342,55 @@ def calibrate(
         ece=ece,
         plot=plot,
         fail_above=fail_above,
+        backbone=backbone,
+        device=device,
+    )
+
+
+@_command
+def report_(
+    console: Console,
+    *,
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN",
+            help="Run folders, folders that hold some, FILE.json of bench --table 7.",
+            autocompletion=completion.runs,
+        ),
+    ],
+    table: Annotated[
+        Literal["2", "3", "7"] | None,
+        typer.Option(help="Scores, calibration error or inference time; default: all three."),
+    ] = None,
+    figure: Annotated[
+        Literal["2", "3", "4"] | None,
+        typer.Option(help="Seeds, document lengths or error along training."),
+    ] = None,
+    split: Annotated[str, typer.Option(metavar="NAME", help="Split to report on.")] = "test",
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE|DIR", help="Write .md, .json, .svg, or a folder with all."),
+    ] = None,
+    backbone: o.Backbone = None,
+    device: o.Device = "auto",
+) -> None:
+    """Make the paper's tables and figures from runs of your own.
+
+    Methods are compared with propagation: differences with intervals, tests over seeds, and what
+    these seeds could have shown. Runs that were not evaluated on the split are.
+
+    Example: prefprop report runs --table 2 --out table-2.md
+    """
+    from prefprop_cli.cli import report as command
+
+    command.run(
+        console,
+        paths=paths,
+        table=table,
+        figure=figure,
+        split=split,
+        out=out,
         backbone=backbone,
         device=device,
     )

@@ -9,6 +9,7 @@ from prefprop_cli.cli.bars import reliability_bars
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.eval import logits_of
 from prefprop_cli.errors import GateError, UsageError
+from prefprop_cli.parallel import world
 
 if TYPE_CHECKING:
     from prefprop_cli.evaluation.results import CalibrationReport, Score
@@ -64,12 +65,16 @@ def run(
         n_bins=bins or table.bins,
         n_resamples=table.resamples,
     )
-    with folder.lock():
-        set_temperature(folder.adapter, value)
-        folder.calibration.mkdir(exist_ok=True)
-        record = {"run": str(run), "split": split, **report.as_dict()}
-        write_atomically(folder.calibration / f"{split}.json", json.dumps(record).encode())
-    if plot:
+    record = {"run": str(run), "split": split, **report.as_dict()}
+
+    def store() -> None:
+        with folder.lock():
+            set_temperature(folder.adapter, value)
+            folder.calibration.mkdir(exist_ok=True)
+            write_atomically(folder.calibration / f"{split}.json", json.dumps(record).encode())
+
+    world().on_main(store)
+    if plot and world().is_main:
         _draw(console, report, plot)
     _tell(console, report, record, first=ece)
     _check(report, fail_above, first=ece)

@@ -7,8 +7,9 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from io import StringIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TextIO, cast
 
@@ -60,6 +61,16 @@ class Console:
         self._stderr = stderr or sys.stderr
         self._bar: Bar | None = None
 
+    @classmethod
+    def silent(cls, common: Common) -> "Console":
+        """One that nobody hears: of a process whose results another one tells."""
+        return cls(replace(common, quiet=True), stdout=_Nobody(), stderr=_Nobody())
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether results go to a terminal."""
+        return self._stdout.isatty()
+
     def result(self, text: str) -> None:
         """Write a result and a line end; on a terminal without control characters.
 
@@ -78,9 +89,7 @@ class Console:
         Raises:
             OutputClosed, ResourceError: as `result`.
         """
-        text = json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)
-        # Half of a surrogate pair is no text in UTF-8; in JSON it has the escape \udXXX.
-        self._write(text.encode("utf-8", "backslashreplace").decode("utf-8"))
+        self._write(json_text(value))
 
     def row(self, cells: Sequence[str]) -> None:
         """Write one row of a result that is streamed: cells with a tab between them."""
@@ -93,7 +102,7 @@ class Console:
                 self.row(row)
             return
         lines = [[escape(cell) for cell in row] for row in ([header] if header else []) + [*rows]]
-        for line in _aligned(lines):
+        for line in aligned(lines):
             self._write(line)
 
     def detail(self, text: str) -> None:
@@ -162,6 +171,13 @@ class Console:
                 raise output_failure(failure) from failure
 
 
+def json_text(value: object) -> str:
+    """A value as one line of JSON, as `Console.result_json` writes it."""
+    text = json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)
+    # Half of a surrogate pair is no text in UTF-8; in JSON it has the escape \udXXX.
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def output_failure(failure: OSError) -> Exception:
     """What a failed write to the standard output means: nobody reads it, or its disk is full."""
     if failure.errno in (errno.EPIPE, errno.EBADF):
@@ -181,7 +197,8 @@ def _plain(value: object) -> object:
     return str(value) if isinstance(value, Path) else value
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of cells as lines, each column as wide as its widest cell on a terminal."""
     from rich.cells import cell_len
 
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
@@ -191,6 +208,13 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
+
+
+class _Nobody(StringIO):
+    """A text stream that is not kept."""
+
+    def write(self, text: str) -> int:
+        return len(text)
 
 
 class _Forgiving:

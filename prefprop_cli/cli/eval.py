@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from prefprop_cli.evaluation.statistics import Interval
     from prefprop_cli.runs import RunFolder
 
+BASELINES = {
+    "majority": "always the most frequent label",
+    "chance": "any candidate at random",
+}
+
 
 def run(
     console: Console,
@@ -34,7 +39,6 @@ def run(
     from prefprop_cli.build.adapter import read_adapter
     from prefprop_cli.evaluation.metrics import (
         classification_metrics,
-        majority_share,
         metric_intervals,
     )
     from prefprop_cli.runs import RunFolder
@@ -52,19 +56,29 @@ def run(
     )
     table = adapter.config.eval
     arguments = (logits.logits, logits.labels)
-    shape = {"n_classes": len(adapter.labels), "n_bins": table.bins}
-    metrics = classification_metrics(*arguments, **shape)
-    intervals = metric_intervals(*arguments, **shape, n_resamples=table.resamples)
+    n_classes = len(adapter.labels) or None
+    metrics = classification_metrics(*arguments, n_classes=n_classes, n_bins=table.bins)
+    intervals = metric_intervals(
+        *arguments, n_classes=n_classes, n_bins=table.bins, n_resamples=table.resamples
+    )
     what = "own data" if data else split
     _tell(
         console,
         metrics,
         intervals,
         facts={"run": folder.path, "split": what, "n": len(logits.labels)},
-        majority=majority_share(logits.labels),
+        baseline=_baseline(logits, has_classes=bool(adapter.labels)),
         paper=_paper(adapter.config),
     )
     _check(metrics, fail_below)
+
+
+def _baseline(logits: "SavedLogits", *, has_classes: bool) -> tuple[str, float]:
+    from prefprop_cli.evaluation.metrics import chance_share, majority_share
+
+    if has_classes:
+        return "majority", majority_share(logits.labels)
+    return "chance", chance_share(logits.logits)
 
 
 def logits_of(
@@ -106,7 +120,7 @@ def _tell(
     intervals: "Mapping[str, Interval]",
     *,
     facts: Mapping[str, object],
-    majority: float,
+    baseline: tuple[str, float],
     paper: Mapping[str, float],
 ) -> None:
     if console.common.json:
@@ -119,11 +133,11 @@ def _tell(
             }
             for name, value in metrics.items()
         }
-        console.result_json({**facts, "majority": majority, "metrics": table})
+        console.result_json({**facts, baseline[0]: baseline[1], "metrics": table})
         return
+    name, accuracy = baseline
     console.info(
-        f"{facts['n']} documents of {facts['split']}; always the most frequent label: "
-        f"accuracy {majority:.3f}"
+        f"{facts['n']} documents of {facts['split']}; {BASELINES[name]}: accuracy {accuracy:.3f}"
     )
     rows = [_row(name, value, intervals[name], paper) for name, value in metrics.items()]
     console.table(rows, header=("metric", "value", "low", "high", "paper"))

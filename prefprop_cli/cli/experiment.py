@@ -1,7 +1,7 @@
 """What `prepare`, `train` and `bench` share: reading the configuration, telling the data."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from prefprop_cli.cli.console import Console
@@ -33,21 +33,36 @@ def load_settings(
 
 
 def tell_data(console: Console, prepared: "Prepared") -> None:
-    """Say how many documents there are, how long, how many are cut, and what is wrong with them."""
+    """Say how many documents there are, how long, how much is read, and what is wrong with them."""
     summary = prepared.summary
     counts = {name: len(table) for name, table in prepared.splits.items()}
     parts = ", ".join(f"{count} {name}" for name, count in counts.items())
-    console.info(f"data: {summary['source']}, {parts} documents, {len(prepared.labels)} classes")
-    tokens, truncated = summary["tokens"], summary["truncated"]
+    classes = f"{len(prepared.labels)} classes" if prepared.labels else "candidates of their own"
+    console.info(f"data: {summary['source']}, {parts} documents, {classes}")
+    tokens = summary["tokens"]
     assert isinstance(tokens, dict)
-    assert isinstance(truncated, dict)
-    median = next(iter(tokens.values()))["50"]
-    share = max(truncated.values())
     console.info(
-        f"tokens: median {median} in train; {share:.0%} of documents are cut at "
-        f"{summary['max_tokens']}"
+        f"tokens: median {next(iter(tokens.values()))['50']} in train; {_reading(summary)}"
     )
     notes = summary["notes"]
     assert isinstance(notes, list)
     for note in notes:
         console.warn(note) if "leak" in note else console.info(f"note: {note}")
+
+
+def _reading(summary: Mapping[str, object]) -> str:
+    """What is read of long documents, for the split in which most are long."""
+    cut, chunked, n_rows = (_most(summary[key]) for key in ("truncated", "chunked", "rows"))
+    most = summary["max_tokens"]
+    if summary["beyond"] == "chunk":
+        return (
+            f"{chunked:.0%} of documents are read in chunks of at most {most}, up to {n_rows} "
+            f"rows a split; {cut:.0%} are cut"
+        )
+    where = ", in the middle" if summary["beyond"] == "head+tail" else ""
+    return f"{cut:.0%} of documents are cut at {most}{where}"
+
+
+def _most(of_splits: object) -> float:
+    assert isinstance(of_splits, dict)
+    return max(of_splits.values())

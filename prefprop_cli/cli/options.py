@@ -40,6 +40,9 @@ Source = Annotated[
     typer.Option(metavar="PATH", help="File, folder or hub name of the data (data.source)."),
 ]
 Device = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")]
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Download nothing, use what is on the disk.")
+]
 Backbone = Annotated[
     str | None,
     typer.Option(metavar="PATH", help="Where the backbone is now, if it has moved since training."),

@@ -1,16 +1,17 @@
 """`prefprop predict`: documents in, one row each out, in order."""
 
 import sys
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.text import plural
 from prefprop_cli.errors import DataError, UsageError
+from prefprop_cli.parallel import world
 
 if TYPE_CHECKING:
     from prefprop_cli.build.run import Prediction, Run
@@ -49,16 +50,21 @@ def run(
     """
     sources = files or _standard_input()
     from prefprop_cli.build.run import load_run
+    from prefprop_cli.data.questions import read_questions
+    from prefprop_cli.data.texts import read_texts
     from prefprop_cli.evaluation.predict import batch_size_on
     from prefprop_cli.runs import resolve_run
 
     loaded = load_run(run or resolve_run(None).path, device=device, backbone=backbone)
     size = batch_size_on(loaded.device, batch_size or loaded.plan.config.eval.batch_size)
     n_inputs, n_failed = 0, 0
-    inputs = _inputs(sources, lines=lines, errors=errors)
+    # Without classes, each document is a question that brings its candidates.
+    read = partial(read_texts if loaded.labels else read_questions, lines=lines, errors=errors)
+    inputs = _inputs(sources, read)
+    work = partial(_answers, loaded=loaded, calibrated=not uncalibrated)
     with closing(inputs), console.progress(total=None, label="document") as progress:
-        while chunk := list(islice(inputs, size)):
-            for source, answer in _answers(chunk, loaded, calibrated=not uncalibrated):
+        for answers in world().stream(inputs, work, size=size):
+            for source, answer in answers:
                 n_inputs += 1
                 if isinstance(answer, Failure):
                     n_failed += 1
@@ -78,14 +84,11 @@ def _standard_input() -> Sequence[str]:
 
 
 def _inputs(
-    sources: Sequence[str], *, lines: bool, errors: Errors
+    sources: Sequence[str], read: "Callable[[Path | BinaryIO], Iterator[Document]]"
 ) -> Generator["Document | Failure"]:
-    from prefprop_cli.data.texts import read_texts
-
     for source in sources:
         try:
-            stream = sys.stdin.buffer if source == "-" else Path(source)
-            for document in read_texts(stream, errors=errors, lines=lines):
+            for document in read(sys.stdin.buffer if source == "-" else Path(source)):
                 yield document if document.text.strip() else Failure(document.id, _empty(document))
         except DataError as error:
             yield Failure(source, error)
@@ -96,13 +99,12 @@ def _empty(document: "Document") -> DataError:
 
 
 def _answers(
-    chunk: "Sequence[Document | Failure]", loaded: "Run", *, calibrated: bool
-) -> "Iterator[tuple[str, Prediction | Failure]]":
+    chunk: "Sequence[Document | Failure]", *, loaded: "Run", calibrated: bool
+) -> "list[tuple[str, Prediction | Failure]]":
     """The chunk with a prediction in the place of each document."""
-    texts = [item.text for item in chunk if not isinstance(item, Failure)]
-    predictions = loaded.stream(texts, batch_size=len(texts), calibrated=calibrated)
-    for item in chunk:
-        yield item.id, item if isinstance(item, Failure) else next(predictions)
+    documents = [item for item in chunk if not isinstance(item, Failure)]
+    predictions = loaded.stream(documents, batch_size=len(documents), calibrated=calibrated)
+    return [(item.id, item if isinstance(item, Failure) else next(predictions)) for item in chunk]
 
 
 def _write(console: Console, id: str, answer: "Prediction | Failure", *, top_k: int) -> None:

@@ -86,7 +86,8 @@ def documented_schema() -> dict[str, Any]:
 def schema_rows(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
     """Key, type with bounds, default as TOML, and meaning, for each key of a JSON schema."""
     for name, schema in document["properties"].items():
-        table = document["$defs"].get(schema.get("$ref", "").rpartition("/")[2])
+        reference = next((each for each in schema.get("anyOf", ()) if "$ref" in each), schema)
+        table = document["$defs"].get(reference.get("$ref", "").rpartition("/")[2])
         fields = table["properties"].items() if table else [("", schema)]
         for field, value in fields:
             key = f"{name}.{field}" if field else name

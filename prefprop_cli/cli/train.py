@@ -1,11 +1,10 @@
 """`prefprop train`: a run folder with an adapter in it."""
 
-import hashlib
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +13,12 @@ from prefprop_cli.cli.experiment import load_settings, tell_data
 from prefprop_cli.cli.signals import StopRequest
 from prefprop_cli.cli.text import size
 from prefprop_cli.errors import UsageError
+from prefprop_cli.parallel import world
 
 if TYPE_CHECKING:
     from prefprop_cli.build.model import TrainedNumbers
     from prefprop_cli.build.plan import Plan
-    from prefprop_cli.config.load import Loaded
+    from prefprop_cli.config.schema import Config
     from prefprop_cli.data.prepare import Prepared
     from prefprop_cli.runs import RunFolder
     from prefprop_cli.training.events import FitResult
@@ -43,9 +43,7 @@ def run(
         UsageError: `--resume` beside a configuration, or of a run that is finished.
         Interrupted: a signal came; the state is saved.
     """
-    if offline:
-        # Read by the hub's libraries when they are imported, which is below.
-        os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
+    stay_offline(offline)
     if resume and (preset or overrides or source or out or seed is not None):
         raise UsageError(
             f"--resume {resume} goes on with that run's own configuration. Leave the others out"
@@ -54,13 +52,18 @@ def run(
     loaded = load_settings(
         str(folder.config) if folder else preset, overrides, source=source, seed=seed
     )
+    from prefprop_cli.build.launch import create_run
+    from prefprop_cli.config.sweep import with_values
+
     with StopRequest() as stop:
-        plan, prepared = _prepare(console, loaded, stop)
+        plan, prepared = prepare(console, with_values(loaded.config, {}), stop)
         if dry_run:
             _tell_plan(console, plan, prepared)
             return
-        folder = folder or _create(loaded, plan, prepared, out=out)
-        with folder.lock():
+        folder = folder or create_run(
+            plan, prepared, out=out, sources=loaded.sources, argv=sys.argv
+        )
+        with folder.lock() if world().is_main else nullcontext():
             result = _train(console, plan, prepared, folder, device, stop, resume=bool(resume))
         if result.status == "interrupted":
             again = f"prefprop train --resume {shlex.quote(str(folder.path))}"
@@ -77,25 +80,39 @@ def _open(path: Path) -> "RunFolder":
     return folder
 
 
-def _prepare(console: Console, loaded: "Loaded", stop: StopRequest) -> tuple["Plan", "Prepared"]:
+def stay_offline(offline: bool) -> None:
+    """Keep the hub's libraries, which read this when they are imported, from the network."""
+    if offline:
+        os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
+
+
+def prepare(console: Console, config: "Config", stop: StopRequest) -> tuple["Plan", "Prepared"]:
+    """Find the backbone, prepare the data, and say what they are.
+
+    Raises:
+        ConfigError: they do not fit each other.
+        DataError: they cannot be used.
+        Interrupted: a signal came.
+    """
     from prefprop_cli.build.plan import make_plan, prepare_data
     from prefprop_cli.data.prepare import default_cache
 
-    plan = make_plan(loaded.config)
+    plan = make_plan(config)
     converted = plan.config.model.to_long
-    if converted and not loaded.config.model.to_long:
+    if converted and not config.model.to_long:
         console.info(
             f"model: {plan.config.model.backbone} is turned into a Longformer of {converted} "
             "positions, since data.max_length asks for more than it has"
         )
-    prepared = prepare_data(plan, cache=default_cache(), stop=stop.raise_if_requested)
+    prepared = world().first_on_machine(
+        lambda: prepare_data(plan, cache=default_cache(), stop=stop.raise_if_requested)
+    )
     tell_data(console, prepared)
-    tell_trained(console, plan, prepared)
+    _tell_trained(console, plan, prepared)
     return plan, prepared
 
 
-def tell_trained(console: Console, plan: "Plan", prepared: "Prepared") -> None:
-    """Say how many numbers train, as the paper counts them and in total."""
+def _tell_trained(console: Console, plan: "Plan", prepared: "Prepared") -> None:
     numbers = _numbers(plan, prepared)
     method = plan.config.method.name
     console.info(
@@ -109,7 +126,7 @@ def _numbers(plan: "Plan", prepared: "Prepared") -> "TrainedNumbers":
     from prefprop_cli.build.model import trained_numbers
     from prefprop_cli.build.plan import empty_classifier
 
-    return trained_numbers(empty_classifier(plan, n_classes=len(prepared.labels)))
+    return trained_numbers(empty_classifier(plan, n_labels=len(prepared.labels)))
 
 
 def _tell_plan(console: Console, plan: "Plan", prepared: "Prepared") -> None:
@@ -132,29 +149,6 @@ def _tell_plan(console: Console, plan: "Plan", prepared: "Prepared") -> None:
     console.result(dump_config(plan.config).rstrip("\n"))
 
 
-def _create(
-    loaded: "Loaded", plan: "Plan", prepared: "Prepared", *, out: Path | None
-) -> "RunFolder":
-    from prefprop_cli.build.backbones import weights_sha256
-    from prefprop_cli.config.load import dump_config
-    from prefprop_cli.provenance import run_manifest
-    from prefprop_cli.runs import RunFolder, write_atomically
-
-    folder = RunFolder.create_at(out) if out else RunFolder.create(Path("runs"), plan.config.name)
-    config = dump_config(plan.config).encode()
-    write_atomically(folder.config, config)
-    folder.update_manifest(
-        **run_manifest(sys.argv),
-        sources=list(loaded.sources),
-        seed=plan.config.train.seed,
-        config_sha256=hashlib.sha256(config).hexdigest(),
-        data_sha256=prepared.summary["inputs"],
-        data_folder=prepared.folder.name,
-        backbone_sha256=weights_sha256(plan.backbone),
-    )
-    return folder
-
-
 def _train(
     console: Console,
     plan: "Plan",
@@ -165,44 +159,23 @@ def _train(
     *,
     resume: bool,
 ) -> "FitResult":
-    from prefprop_cli.build.experiment import Experiment
+    from prefprop_cli.build.launch import train_run
     from prefprop_cli.build.run import resolve_device
     from prefprop_cli.cli.train_view import TrainView
 
-    device = resolve_device(device)
+    device = world().own_device(resolve_device(device))
     console.info(f"run: {folder.path} on {device}")
-    folder.update_manifest(status="running", device=device, exit_reason=None)
-    with _ending(folder), TrainView(console, log=folder.log) as view:
-        experiment = Experiment(
-            plan=plan,
-            prepared=prepared,
-            run=folder,
+    with TrainView(console, log=folder.log) as view:
+        return train_run(
+            plan,
+            prepared,
+            folder,
             device=device,
             emit=view.show,
-            stop=lambda: stop.requested,
             progress=view.evaluated,
+            stop=lambda: stop.requested,
+            resume=resume,
         )
-        result = experiment.train(resume=resume)
-        status = "interrupted" if result.status == "interrupted" else "finished"
-        spent = folder.manifest.get("seconds") or 0.0
-        folder.update_manifest(
-            status=status,
-            exit_reason=result.status,
-            seconds=round(spent + result.seconds, 3),
-            best_step=result.best_step,
-            validation=dict(result.metrics),
-        )
-    return result
-
-
-@contextmanager
-def _ending(folder: "RunFolder") -> Iterator[None]:
-    """Note in the manifest how the run failed, if it does."""
-    try:
-        yield
-    except Exception as error:
-        folder.update_manifest(status="failed", exit_reason=f"{type(error).__name__}: {error}")
-        raise
 
 
 def _tell_result(console: Console, folder: "RunFolder", result: "FitResult") -> None:

@@ -28,6 +28,7 @@ _NOUNS = {
     "boolean": "true or false",
     "string": "text",
     "object": "a table",
+    "array": "an array",
 }
 _LOWER = (("minimum", "<="), ("exclusiveMinimum", "<"))
 _UPPER = (("exclusiveMaximum", "<"), ("maximum", "<="))
@@ -46,12 +47,16 @@ def expected(path: KeyPath) -> str:
     """Say which values the key takes, with its bounds.
 
     Args:
-        path: a key of the schema; what lies deeper than the schema is ignored.
+        path: a key of the schema, or an item of its array; what lies deeper is ignored.
     """
     schema = _value_schemas()[".".join(path[:2])]
+    for _ in path[2:]:
+        schema = schema.get("items") or schema.get("additionalProperties") or schema
     if "enum" in schema:
         return "expected one of " + ", ".join(map(str, schema["enum"]))
-    return f"expected {_NOUNS[str(schema['type'])]}" + _bounds(path[-1], schema)
+    is_filled = schema.keys() & {"minItems", "minProperties"}
+    noun = _NOUNS[str(schema["type"])] + (" that is not empty" if is_filled else "")
+    return f"expected {noun}" + _bounds(path[:2][-1], schema)
 
 
 def found(value: object) -> str:
@@ -96,6 +101,7 @@ def _value_schemas() -> dict[str, Schema]:
     document = Config.model_json_schema()
     schemas: dict[str, Schema] = {}
     for name, schema in document["properties"].items():
+        schema = _without_null(schema)
         table = document["$defs"].get(schema.get("$ref", "").rpartition("/")[2])
         schemas[name] = table or schema
         for key, value in (table or {}).get("properties", {}).items():

@@ -18,6 +18,7 @@ from prefprop_cli.config.layers import Layer, override_layers, preset_layers
 from prefprop_cli.config.locate import KeyPath
 from prefprop_cli.config.presets import is_path
 from prefprop_cli.config.schema import Config
+from prefprop_cli.config.sweep import STAGES, stage_problems
 from prefprop_cli.errors import ConfigError
 
 _MOST_PROBLEMS = 50
@@ -95,12 +96,13 @@ def _layer_problems(layer: Layer) -> list[str]:
             if problem["type"] == "extra_forbidden":
                 messages[path] = unknown_key(path)
             elif problem["type"] != "value_error":
-                messages[path] = _wrong_value(path, problem["input"], layer)
+                messages[path[:2]] = _wrong_value(path, problem["input"], layer)
     for path, value in _too_large(layer.values):
         if not messages.keys() & {path, path[:1]}:
             messages[path] = _wrong_value(path, value, layer)
-    in_file_order = sorted(messages, key=lambda path: layer.positions.get(path, (0, 0)))
-    return [f"{layer.where(path)}  {'.'.join(path)}: {messages[path]}" for path in in_file_order]
+    found_at = [*messages.items(), *((STAGES, text) for text in stage_problems(layer.values))]
+    found_at.sort(key=lambda item: layer.positions.get(item[0], (0, 0)))
+    return [f"{layer.where(path)}  {'.'.join(path)}: {text}" for path, text in found_at]
 
 
 def _wrong_value(path: KeyPath, value: object, layer: Layer) -> str:

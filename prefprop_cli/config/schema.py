@@ -6,10 +6,11 @@ are the same word. Values are checked here, relations between tables in `Config`
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 PositiveInt = Annotated[int, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class Table(BaseModel):
@@ -49,16 +50,25 @@ class ModelTable(Table):
 class DataTable(Table):
     """Which documents, how they are split and how many tokens of each are read."""
 
-    set: Literal["files", "hub", "sotu", "newsgroups", "hyperpartisan", "arxiv"] = "files"
+    set: Literal["files", "hub", "sotu", "newsgroups", "hyperpartisan", "arxiv", "wikihop"] = (
+        "files"
+    )
     """Reader: own files, a hub data set, or one of the known sets."""
     source: str | None = None
     """File, folder or hub name the set is read from; `--source` overrides it."""
     split: str = "default"
-    """Named split of the set, e.g. `reference`, `dedup` or `kfold5` for hyperpartisan."""
+    """Named split: `dedup`, `kfold5` or `reference` for hyperpartisan, `halves` or `dev` for
+    wikihop."""
     fold: Annotated[int, Field(ge=0)] = 0
     """Which fold is held out where the split is a k-fold."""
     max_length: Annotated[int, Field(ge=8)] = 4096
-    """Positions per document, special tokens and placeholders included; the rest is cut off."""
+    """Positions per row, special tokens and placeholders included."""
+    beyond: Literal["truncate", "head+tail", "chunk"] = "truncate"
+    """What is read of a longer document: its beginning, beginning and end, or all, in chunks."""
+    max_chunks: PositiveInt | None = None
+    """Most chunks that are read of a document."""
+    chunk_pooling: Literal["mean", "max", "sum"] = "mean"
+    """How the logits of the chunks of a document become one; for wikihop, too."""
     text_column: str = "text"
     label_column: str = "label"
     group_column: str | None = None
@@ -71,6 +81,20 @@ class DataTable(Table):
     """Keep at most this many documents per split (stratified), for trials."""
     errors: Literal["strict", "replace"] = "strict"
     """What to do with bytes that are not UTF-8: refuse the file, or replace them."""
+
+    @model_validator(mode="after")
+    def _chunks_are_asked_for(self) -> "DataTable":
+        if self.set == "wikihop" and (self.beyond != "truncate" or self.max_chunks):
+            raise ValueError(
+                f'beyond = "{self.beyond}" and max_chunks do not apply to set = "wikihop", which '
+                "reads all its texts, in chunks. Leave both out"
+            )
+        if self.max_chunks and self.beyond != "chunk":
+            raise ValueError(
+                f'max_chunks = {self.max_chunks} bounds chunks, and beyond = "{self.beyond}" makes '
+                'none. Use beyond = "chunk"'
+            )
+        return self
 
 
 class MethodTable(Table):
@@ -112,6 +136,9 @@ class TrainTable(Table):
     """Documents per optimizer step; reached by accumulation."""
     micro_batch_size: PositiveInt = 1
     """Documents per forward pass."""
+    chunks_per_pass: PositiveInt = 1
+    """Chunks per forward pass where a document has several; they are computed again in the
+    backward pass, so that memory does not grow with the document."""
     lr: Annotated[float, Field(gt=0, lt=1)] = 1e-2
     """Peak learning rate of AdamW."""
     weight_decay: Fraction = 0.0
@@ -122,7 +149,7 @@ class TrainTable(Table):
     """Validation metric that chooses the best epoch."""
     patience: PositiveInt | None = None
     """Stop after this many epochs without a better metric."""
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    seed: Seed = 0
     """Of initialisation, order and dropout."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`auto`: bf16 on a GPU that computes in it, else fp32."""
@@ -143,6 +170,46 @@ class EvalTable(Table):
     """Bootstrap resamples behind each interval."""
 
 
+def _dotted(stage: object) -> object:
+    """A stage with `train.lr = …`, which is a table in a table, as if the key were in quotes."""
+    if not isinstance(stage, dict):
+        return stage
+    flat: dict[str, object] = {}
+    for name, value in stage.items():
+        if isinstance(value, dict):
+            flat |= {f"{name}.{key}": values for key, values in value.items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+Grid = Annotated[
+    dict[str, Annotated[list[object], Field(min_length=1)]],
+    Field(min_length=1),
+    BeforeValidator(_dotted),
+]
+
+
+class SweepTable(Table):
+    """The runs of `prefprop sweep`, stage by stage; a single run has no such table."""
+
+    stages: list[Grid] = []
+    """Searches, e.g. `[{ "train.lr" = [1e-2, 1e-3] }, { "method.alpha" = [1e-2, 4e-2] }]`. Each
+    runs every combination of its values with `train.seed`; its best run by the validation
+    `train.metric` is fixed in the next."""
+    seeds: list[Seed] = []
+    """Last stage: the best setting with each of these as `train.seed`."""
+    pruner: Literal["none", "median"] = "none"
+    """`median`: a search gives up a run that is worse than the median of the others at the same
+    epoch. Never the seeds."""
+
+    @model_validator(mode="after")
+    def _each_seed_once(self) -> "SweepTable":
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds = {self.seeds} has one twice; each is a run of its own")
+        return self
+
+
 class Config(Table):
     """A whole experiment."""
 
@@ -154,6 +221,7 @@ class Config(Table):
     method: MethodTable = MethodTable()
     train: TrainTable = TrainTable()
     eval: EvalTable = EvalTable()
+    sweep: SweepTable | None = None
 
     @model_validator(mode="after")
     def _tables_agree(self) -> "Config":
@@ -162,6 +230,11 @@ class Config(Table):
             raise ValueError(
                 f'method.pool = "prefix" needs placeholders, and method.name = '
                 f'"{self.method.name}" has none. Use pool = "cls"'
+            )
+        if self.method.pool == "prefix" and self.data.set == "wikihop":
+            raise ValueError(
+                'method.pool = "prefix" reads one position, and wikihop needs one for each '
+                'candidate. Use pool = "cls"'
             )
         if self.method.kernel != "none" and self.method.name in ("fine-tuning", "head-only"):
             raise ValueError(

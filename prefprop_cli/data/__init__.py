@@ -24,6 +24,7 @@ SETS = {
     "newsgroups": "prefprop_cli.data.sets.newsgroups",
     "hyperpartisan": "prefprop_cli.data.sets.hyperpartisan",
     "arxiv": "prefprop_cli.data.sets.arxiv",
+    "wikihop": "prefprop_cli.data.sets.wikihop",
 }
 
 
@@ -40,10 +41,12 @@ def read_corpus(table: DataTable) -> Corpus:
 
 
 def _limited(corpus: Corpus, limit: int, seed: int) -> Corpus:
-    """At most `limit` documents of each split, of each label its share."""
+    """At most `limit` documents of each split, of each class its share."""
     splits: Splits = {}
     for name, documents in corpus.splits.items():
         share = Fraction(limit, len(documents))
-        splits[name], _ = split_off(documents, share=share, seed=seed, together=False)
+        splits[name], _ = split_off(
+            documents, share=share, seed=seed, together=False, stratified=bool(corpus.labels)
+        )
     note = f"at most {limit} documents of each split are used"
     return replace(corpus, splits=splits, notes=(*corpus.notes, note))

@@ -3,7 +3,8 @@
 from collections import Counter
 from itertools import combinations
 
-from prefprop_cli.data.corpus import Splits, text_key
+from prefprop_cli.data.corpus import Document, Splits, text_key
+from prefprop_cli.data.questions import Question
 
 
 def audit(splits: Splits) -> dict[str, object]:
@@ -13,9 +14,10 @@ def audit(splits: Splits) -> dict[str, object]:
     are counted apart.
 
     Returns:
-        `documents`: split -> label -> number; `empty`: split -> number; `duplicates`: split ->
-        documents whose text came before in it; `shared`: "test in train" -> documents of the
-        one whose text is also in the other.
+        `documents`: split -> label -> number, all under `question` where each document has labels
+        of its own; `empty`: split -> number; `duplicates`: split -> documents whose text came
+        before in it; `shared`: "test in train" -> documents of the one whose text is also in the
+        other.
     """
     keys = {
         name: [text_key(document.text) for document in documents if document.text.strip()]
@@ -23,7 +25,7 @@ def audit(splits: Splits) -> dict[str, object]:
     }
     return {
         "documents": {
-            name: dict(sorted(Counter(str(document.label) for document in documents).items()))
+            name: dict(sorted(Counter(map(_class_of, documents)).items()))
             for name, documents in splits.items()
         },
         "empty": {name: len(splits[name]) - len(keys[name]) for name in splits},
@@ -34,3 +36,7 @@ def audit(splits: Splits) -> dict[str, object]:
             for set_of_keys in [set(keys[earlier])]
         },
     }
+
+
+def _class_of(document: Document) -> str:
+    return "question" if isinstance(document, Question) else str(document.label)

@@ -37,7 +37,8 @@ class Corpus:
     Attributes:
         name: short name of the set and its split.
         splits: keys among `train`, `validation` and `test`.
-        labels: the classes; numbers by value, other labels by name, eras by time.
+        labels: the classes; numbers by value, other labels by name, eras by time. None where each
+            document brings its own candidates and its label is one of them.
         inputs: sha256 of each input, by name; a folder of texts counts as one input.
         notes: facts the reader of a result should know, one sentence each.
     """
@@ -72,7 +73,7 @@ def checked(corpus: Corpus) -> Corpus:
     """The corpus with notes on empty documents and rare classes.
 
     Raises:
-        DataError: a split is empty, there are fewer than two classes, or an evaluation split
+        DataError: a split is empty, there are classes and fewer than two, or an evaluation split
             has a label that training has not (the message names the documents).
     """
     empty_splits = [name for name, documents in corpus.splits.items() if not documents]
@@ -81,11 +82,9 @@ def checked(corpus: Corpus) -> Corpus:
             f"{corpus.name}: no documents in split {', '.join(empty_splits or ['train'])}. "
             "Give more documents, or set the fraction of that split to 0"
         )
-    train = Counter(_labels(corpus.splits["train"]))
-    for name, documents in corpus.splits.items():
-        _check_known(documents, train, where=f"{corpus.name}: split {name}")
-    if len(train) < 2:
-        raise DataError(f"{corpus.name}: all documents have the label {min(train)!r}; two needed")
+    train = Counter(_labels(corpus.splits["train"]) if corpus.labels else ())
+    if corpus.labels:
+        _check_classes(corpus, train)
     return replace(corpus, notes=corpus.notes + tuple(_general_notes(corpus.splits, train)))
 
 
@@ -95,6 +94,13 @@ def _labels(documents: Iterable[Document]) -> Iterable[str]:
 
 def _by_value_then_name(label: str) -> tuple[bool, int, str]:
     return (False, len(label), label) if label.isdecimal() else (True, 0, label)
+
+
+def _check_classes(corpus: Corpus, train: Counter[str]) -> None:
+    for name, documents in corpus.splits.items():
+        _check_known(documents, train, where=f"{corpus.name}: split {name}")
+    if len(train) < 2:
+        raise DataError(f"{corpus.name}: all documents have the label {min(train)!r}; two needed")
 
 
 def _check_known(documents: list[Document], known: Counter[str], *, where: str) -> None:

@@ -12,25 +12,22 @@ import numpy as np
 import platformdirs
 import pyarrow as pa
 from datasets import Dataset
+from numpy.typing import NDArray
 
+from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.audit import audit
 from prefprop_cli.data.corpus import SPLITS, Corpus, Document, content_hash
+from prefprop_cli.data.forms import Form, form_of
+from prefprop_cli.data.forms.base import COUNTS
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import CorruptFileError
 from prefprop_cli.runs import save_folder, verify_folder
 
-FORMAT = 1
+FORMAT = 2
 PERCENTILES = (5, 25, 50, 75, 95, 100)
 BATCH_DOCUMENTS, BATCH_CHARACTERS = 64, 2**20
 SUMMARY = "summary.json"
-SCHEMA = pa.schema(
-    {
-        "id": pa.string(),
-        "input_ids": pa.list_(pa.int32()),
-        "label": pa.int64(),
-        "n_tokens": pa.int64(),
-    }
-)
+Counts = dict[str, NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -39,8 +36,8 @@ class Prepared:
 
     Attributes:
         folder: where it lies.
-        labels: the classes; the column `label` is an index into them.
-        splits: name -> rows with `id`, `input_ids`, `label` and `n_tokens` (before truncation).
+        labels: the classes; none where each document brings its own candidates.
+        splits: name -> documents, in the columns of their form (`data/forms`).
         summary: what the reader of a result should know of the data; JSON.
     """
 
@@ -59,6 +56,7 @@ def prepare(
     corpus: Corpus,
     *,
     tokenizer: TextTokenizer,
+    data: DataTable,
     max_tokens: int,
     cache: Path,
     force: bool = False,
@@ -69,15 +67,18 @@ def prepare(
     Args:
         corpus: labelled documents in splits.
         tokenizer: of the backbone.
-        max_tokens: longest document, `[CLS]` and `[SEP]` included; the rest is cut off.
+        data: says what documents become, and what is read of long ones.
+        max_tokens: longest row, special tokens included.
         cache: folder that holds prepared corpora.
         force: tokenise even if it has been done.
         stop: called before each batch; may raise to end the work, nothing is left behind.
 
     Raises:
+        DataError: a document cannot be tokenised.
         ResourceError: the cache cannot be written.
     """
-    key = _key(corpus, tokenizer, max_tokens)
+    form = form_of(data, labels=corpus.labels, tokenizer=tokenizer, max_tokens=max_tokens)
+    key = _key(corpus, tokenizer, form)
     plain_name = re.sub(r"[^a-zA-Z0-9]+", "-", corpus.name).strip("-")[:40]
     folder = cache / f"{plain_name}-{key[:16]}"
     if not force and folder.exists():
@@ -85,11 +86,10 @@ def prepare(
             return load_prepared(folder)
         except CorruptFileError:
             pass  # built again below
-    files, lengths = {}, {}
+    files, counts = {}, {}
     for name, documents in corpus.splits.items():
-        rows = _tokenised(documents, corpus.labels, tokenizer, max_tokens, stop)
-        files[f"{name}.arrow"], lengths[name] = _arrow(rows)
-    summary = _summary(corpus, lengths, tokenizer, max_tokens)
+        files[f"{name}.arrow"], counts[name] = _arrow(_tokenised(documents, form, stop), form)
+    summary = _summary(corpus, counts, tokenizer, form)
     save_folder(folder, files | {SUMMARY: json.dumps(summary, indent=1).encode()})
     return load_prepared(folder)
 
@@ -107,35 +107,21 @@ def load_prepared(folder: Path) -> Prepared:
     return Prepared(folder, tuple(summary["labels"]), splits, summary)
 
 
-def _key(corpus: Corpus, tokenizer: TextTokenizer, max_tokens: int) -> str:
+def _key(corpus: Corpus, tokenizer: TextTokenizer, form: Form) -> str:
     contents = {name: content_hash(documents) for name, documents in corpus.splits.items()}
     facts = [FORMAT, corpus.name, corpus.labels, corpus.inputs, corpus.notes, contents]
     return hashlib.sha256(
-        json.dumps([*facts, tokenizer.fingerprint, max_tokens]).encode()
+        json.dumps([*facts, tokenizer.fingerprint, form.settings]).encode()
     ).hexdigest()
 
 
 def _tokenised(
-    documents: list[Document],
-    labels: tuple[str, ...],
-    tokenizer: TextTokenizer,
-    max_tokens: int,
-    stop: Callable[[], None] | None,
+    documents: list[Document], form: Form, stop: Callable[[], None] | None
 ) -> Iterator[pa.RecordBatch]:
     for batch in _batches(documents):
         if stop is not None:
             stop()
-        encodings = tokenizer.encode_batch([d.text for d in batch], max_tokens=max_tokens)
-        rows = [
-            {
-                "id": document.id,
-                "input_ids": encoding.input_ids,
-                "label": labels.index(str(document.label)),
-                "n_tokens": encoding.n_tokens,
-            }
-            for document, encoding in zip(batch, encodings, strict=True)
-        ]
-        yield pa.RecordBatch.from_pylist(rows, schema=SCHEMA)
+        yield pa.RecordBatch.from_pylist(form.encode(batch), schema=form.schema)
 
 
 def _batches(documents: list[Document]) -> Iterator[list[Document]]:
@@ -151,19 +137,20 @@ def _batches(documents: list[Document]) -> Iterator[list[Document]]:
         yield batch
 
 
-def _arrow(batches: Iterator[pa.RecordBatch]) -> tuple[pa.Buffer, list[int]]:
-    """The rows as an Arrow stream, and their lengths in tokens."""
-    lengths: list[int] = []
+def _arrow(batches: Iterator[pa.RecordBatch], form: Form) -> tuple[pa.Buffer, Counts]:
+    """The documents as an Arrow stream, and their counts."""
+    counts: list[pa.RecordBatch] = []
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, SCHEMA) as writer:
+    with pa.ipc.new_stream(sink, form.schema) as writer:
         for batch in batches:
             writer.write_batch(batch)
-            lengths += batch.column("n_tokens").to_pylist()
-    return sink.getvalue(), lengths
+            counts.append(batch.select([name for name, _ in COUNTS]))
+    table = pa.Table.from_batches(counts)
+    return sink.getvalue(), {name: table[name].to_numpy() for name in table.column_names}
 
 
 def _summary(
-    corpus: Corpus, lengths: dict[str, list[int]], tokenizer: TextTokenizer, max_tokens: int
+    corpus: Corpus, counts: dict[str, Counts], tokenizer: TextTokenizer, form: Form
 ) -> dict[str, object]:
     return {
         "source": corpus.name,
@@ -171,15 +158,15 @@ def _summary(
         "labels": list(corpus.labels),
         "notes": list(corpus.notes),
         "tokenizer": tokenizer.fingerprint,
-        "max_tokens": max_tokens,
-        "tokens": {name: _percentiles(counts) for name, counts in lengths.items()},
-        "truncated": {
-            name: float(np.mean(np.array(counts) > max_tokens)) for name, counts in lengths.items()
-        },
+        **form.settings,
+        "tokens": {name: _percentiles(of["n_tokens"]) for name, of in counts.items()},
+        "truncated": {name: float((of["n_cut"] > 0).mean()) for name, of in counts.items()},
+        "chunked": {name: float((of["n_rows"] > 1).mean()) for name, of in counts.items()},
+        "rows": {name: int(of["n_rows"].sum()) for name, of in counts.items()},
         **audit(corpus.splits),
     }
 
 
-def _percentiles(counts: list[int]) -> dict[str, int]:
-    values = np.percentile(counts, PERCENTILES, method="nearest")
-    return {str(p): int(value) for p, value in zip(PERCENTILES, values, strict=True)}
+def _percentiles(values: NDArray[np.int64]) -> dict[str, int]:
+    at = np.percentile(values, PERCENTILES, method="nearest")
+    return {str(p): int(value) for p, value in zip(PERCENTILES, at, strict=True)}

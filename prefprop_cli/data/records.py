@@ -55,6 +55,28 @@ def label_of(fields: Fields, column: str, *, where: str, option: str = "label_co
     return clean(str(value).strip(), where=where, errors="strict")
 
 
+def parse_json(text: str, *, name: str, line: int = 1) -> object:
+    """The value that a JSON text holds; a key may stand once in an object.
+
+    Args:
+        text: one JSON value.
+        name: of its file, for the message.
+        line: where in the file the text starts.
+
+    Raises:
+        DataError: it is no JSON, with line and column.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_unique)
+    except json.JSONDecodeError as error:
+        place = f"{name}:{line + error.lineno - 1}:{error.colno}"
+        raise DataError(f"{place}: not JSON: {error.msg}") from None
+    except RecursionError:
+        raise DataError(f"{name}:{line}:1: nested too deeply") from None
+    except ValueError as error:
+        raise DataError(f"{name}:{line}:1: {error}") from None
+
+
 def _value(fields: Fields, column: str, *, option: str, where: str) -> object:
     if column not in fields:
         found = ", ".join(map(repr, fields)) or "none"
@@ -70,21 +92,11 @@ def _jsonl(path: Path, errors: Errors) -> Iterator[tuple[int, Fields]]:
     with opened(path) as stream:
         for number, line in read_lines(stream, name=str(path), errors=errors):
             if line.strip():
-                yield number, _json_object(line, where=f"{path}:{number}")
-
-
-def _json_object(line: str, *, where: str) -> Fields:
-    try:
-        value = json.loads(line, object_pairs_hook=_unique)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{where}:{error.colno}: not JSON: {error.msg}") from None
-    except RecursionError:
-        raise DataError(f"{where}:1: nested too deeply") from None
-    except ValueError as error:
-        raise DataError(f"{where}:1: {error}") from None
-    if not isinstance(value, dict):
-        raise DataError(f"{where}:1: expected an object {{...}}, found {type(value).__name__}")
-    return value
+                value = parse_json(line, name=str(path), line=number)
+                if not isinstance(value, dict):
+                    found = type(value).__name__
+                    raise DataError(f"{path}:{number}:1: expected an object {{...}}, found {found}")
+                yield number, value
 
 
 def _unique(pairs: list[tuple[str, object]]) -> Fields:

@@ -64,7 +64,12 @@ def k_fold(
 
 
 def split_off(
-    documents: list[Document], *, share: Share, seed: int, together: bool = True
+    documents: list[Document],
+    *,
+    share: Share,
+    seed: int,
+    together: bool = True,
+    stratified: bool = True,
 ) -> tuple[list[Document], list[Document]]:
     """(taken, rest): `share` of the documents, of each label as nearly as whole numbers allow.
 
@@ -77,10 +82,11 @@ def split_off(
         share: between 0 and 1.
         seed: another seed takes others.
         together: whether documents of one group, or with the same text, stay together.
+        stratified: whether labels matter; they do not where each document has its own.
     """
     taken: set[int] = set()
     owed = Fraction(0)
-    for unit in _units(documents, seed=seed, together=together):
+    for unit in _units(documents, seed=seed, together=together, stratified=stratified):
         owed += Fraction(str(share)) * len(unit)
         if 2 * owed >= len(unit):
             taken.update(unit)
@@ -91,13 +97,15 @@ def split_off(
     )
 
 
-def _units(documents: list[Document], *, seed: int, together: bool) -> list[list[int]]:
+def _units(
+    documents: list[Document], *, seed: int, together: bool, stratified: bool
+) -> list[list[int]]:
     members: dict[str, list[int]] = defaultdict(list)
     for index, document in enumerate(documents):
         members[_unit_key(document) if together else document.id].append(index)
 
     def place(unit: list[int]) -> tuple[str, str]:
-        labels = Counter(str(documents[i].label) for i in unit)
+        labels = Counter(str(documents[i].label) if stratified else "" for i in unit)
         first_id = min(documents[i].id for i in unit)
         return min(labels, key=lambda label: (-labels[label], label)), _hash(seed, first_id)
 

@@ -128,7 +128,12 @@ def reliability_bins(
 
 
 def expected_null_error(
-    probs: ArrayLike, *, n_bins: int = DEFAULT_BINS, n_resamples: int = 2000, seed: int = 0
+    probs: ArrayLike,
+    *,
+    n_bins: int = DEFAULT_BINS,
+    mode: Mode = "guo",
+    n_resamples: int = 2000,
+    seed: int = 0,
 ) -> Null:
     """ECE that chance alone gives a perfectly calibrated model with these confidences.
 
@@ -137,7 +142,8 @@ def expected_null_error(
 
     Args:
         probs: (N, C), rows sum to 1.
-        n_bins: bins of the `guo` error.
+        n_bins: bins of the error.
+        mode: its definition, as in `expected_calibration_error`.
         n_resamples: draws.
         seed: of the draws.
 
@@ -148,8 +154,9 @@ def expected_null_error(
     """
     probs, _ = checked(probs, np.zeros(len(np.asarray(probs)), np.int64))
     confidence = np.sort(probs.max(axis=1))
-    starts = np.unique(_bin_index(confidence, n_bins), return_index=True)[1]
-    expected = np.add.reduceat(confidence, starts)
+    index, claim = _claims(confidence, n_bins=n_bins, mode=mode)
+    starts = np.unique(index, return_index=True)[1]
+    expected = np.add.reduceat(claim, starts)
     rng = np.random.default_rng(seed)
 
     def draw() -> float:
@@ -198,6 +205,8 @@ def calibration_scores(
 def checked(rows: ArrayLike, labels: ArrayLike) -> tuple[Floats, Ints]:
     """Logits or probabilities (N, C) as float64 and labels (N,) as int64.
 
+    A logit of -inf says that a row does not have this class, as with the candidates of a question.
+
     Raises:
         DataError: no rows, shapes that do not fit, a NaN or infinity, or a label outside [0, C).
     """
@@ -208,8 +217,10 @@ def checked(rows: ArrayLike, labels: ArrayLike) -> tuple[Floats, Ints]:
         )
     if not values.size:
         raise DataError("no predictions to score: the split is empty. Choose another split")
-    if not np.isfinite(values).all():
-        bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
+    is_number = np.isfinite(values) | np.isneginf(values)
+    has_class = np.isfinite(values).any(axis=1)
+    if not (is_number.all() and has_class.all()):
+        bad = np.flatnonzero(~(is_number.all(axis=1) & has_class))
         raise DataError(
             f"{len(bad)} of {len(values)} predictions hold NaN or infinity, first in row {bad[0]}. "
             "The model has diverged: use an earlier checkpoint or a lower learning rate"
@@ -217,6 +228,8 @@ def checked(rows: ArrayLike, labels: ArrayLike) -> tuple[Floats, Ints]:
     if names.min() < 0 or names.max() >= values.shape[1]:
         wrong = names[(names < 0) | (names >= values.shape[1])][0]
         raise DataError(f"label {wrong} is outside the model's {values.shape[1]} classes")
+    if np.isneginf(values[np.arange(len(names)), names]).any():
+        raise DataError("a label is of a class that its row does not have: the logit is -inf")
     return values, names.astype(np.int64)
 
 
@@ -226,16 +239,22 @@ def _top_label(probs: Floats, labels: Ints) -> tuple[Floats, Floats]:
 
 def _gaps(probs: Floats, labels: Ints, *, n_bins: int, mode: Mode) -> tuple[Ints, Floats]:
     """The bin of each document, and how far its outcome lies above its bin's claim."""
+    confidence, right = _top_label(probs, labels)
+    if mode == "paper":  # the metric is handed float32, in which two classes may be level
+        right = (probs.astype(np.float32).argmax(axis=1) == labels).astype(np.float64)
+    index, claim = _claims(confidence, n_bins=n_bins, mode=mode)
+    return index, right - claim
+
+
+def _claims(confidence: Floats, *, n_bins: int, mode: Mode) -> tuple[Ints, Floats]:
+    """The bin of each document, and the accuracy that is claimed for it."""
     if mode == "guo":
-        confidence, right = _top_label(probs, labels)
-        return _bin_index(confidence, n_bins), right - confidence
-    # The metric is handed float32; on an edge the rounding decides the bin (.7 falls below .7).
-    rounded = probs.astype(np.float32)
-    right = (rounded.argmax(axis=1) == labels).astype(np.float64)
-    confidence = rounded.max(axis=1).astype(np.float64)
-    index = np.searchsorted(_edges(n_bins), confidence, "right") - 1
+        return _bin_index(confidence, n_bins), confidence
+    # On an edge the rounding to float32 decides the bin (.7 falls below .7).
+    rounded = confidence.astype(np.float32).astype(np.float64)
+    index = np.searchsorted(_edges(n_bins), rounded, "right") - 1
     index = index.clip(0, n_bins - 1).astype(np.int64)
-    return index, right - _edges(n_bins)[index + 1]
+    return index, _edges(n_bins)[index + 1]
 
 
 def _edges(n_bins: int) -> Floats:

@@ -1,5 +1,8 @@
 """Metrics of a classifier, computed from its logits alone.
 
+Where each document brings candidates of its own there are no classes, and with them no precision,
+recall or F1.
+
 Precision, recall and F1 come from the confusion matrix, because the bootstrap needs thousands
 of them; the numbers are those of scikit-learn with `zero_division=0`.
 """
@@ -29,7 +32,7 @@ Scores = Callable[..., dict[str, float]]
 
 
 def classification_metrics(
-    logits: ArrayLike, labels: ArrayLike, *, n_classes: int, n_bins: int = DEFAULT_BINS
+    logits: ArrayLike, labels: ArrayLike, *, n_classes: int | None, n_bins: int = DEFAULT_BINS
 ) -> dict[str, float]:
     """All metrics of a split.
 
@@ -40,9 +43,10 @@ def classification_metrics(
     has precision 0.
 
     Args:
-        logits: (N, n_classes).
+        logits: (N, n_classes); -inf for a candidate that a document does not have.
         labels: (N,) int, in [0, n_classes).
-        n_classes: classes of the model.
+        n_classes: classes of the model; None for candidates, which give `accuracy` and the
+            calibration scores.
         n_bins: bins of `ece` and `mce`; `ece_paper` always has 10.
 
     Returns:
@@ -51,7 +55,7 @@ def classification_metrics(
     Raises:
         DataError: no rows, shapes that do not fit, a NaN or infinity, or a label out of range.
     """
-    scores, terms = _scores_and_terms(logits, labels, n_classes=n_classes, n_bins=n_bins)
+    scores, terms = scores_and_terms(logits, labels, n_classes=n_classes, n_bins=n_bins)
     return scores(*terms)
 
 
@@ -59,7 +63,7 @@ def metric_intervals(
     logits: ArrayLike,
     labels: ArrayLike,
     *,
-    n_classes: int,
+    n_classes: int | None,
     n_bins: int = DEFAULT_BINS,
     n_resamples: int = 2000,
     seed: int = 0,
@@ -72,7 +76,7 @@ def metric_intervals(
     Raises:
         DataError: as `classification_metrics`.
     """
-    scores, terms = _scores_and_terms(logits, labels, n_classes=n_classes, n_bins=n_bins)
+    scores, terms = scores_and_terms(logits, labels, n_classes=n_classes, n_bins=n_bins)
     observed = scores(*terms)
     n = len(terms[0])
     accuracy = wilson_interval(round(observed["accuracy"] * n), n, level=level)
@@ -80,7 +84,8 @@ def metric_intervals(
     intervals = bootstrap_intervals(
         scores, *terms, n_resamples=n_resamples, seed=seed, level=level, bounds=bounds
     )
-    return {**intervals, "accuracy": accuracy, "f1_micro": accuracy}
+    shares = [name for name in ("accuracy", "f1_micro") if name in observed]
+    return {**intervals, **dict.fromkeys(shares, accuracy)}
 
 
 def better(metric_name: str, new: float, best: float | None) -> bool:
@@ -102,20 +107,46 @@ def majority_share(labels: ArrayLike) -> float:
     return float(counts.max() / counts.sum())
 
 
-def _scores_and_terms(
-    logits: ArrayLike, labels: ArrayLike, *, n_classes: int, n_bins: int
+def chance_share(logits: ArrayLike) -> float:
+    """Accuracy of a guess among the candidates of each document, those without a logit of -inf."""
+    return float((1 / np.isfinite(np.asarray(logits)).sum(axis=1)).mean())
+
+
+def scores_and_terms(
+    logits: ArrayLike, labels: ArrayLike, *, n_classes: int | None, n_bins: int
 ) -> tuple[Scores, tuple[NDArray[np.generic], ...]]:
-    """All metrics as a function of per-document arrays, which can be resampled, and the arrays."""
+    """All metrics as a function of per-document arrays, and these arrays, which can be resampled.
+
+    `scores(*terms)` are the `classification_metrics`; `scores` of rows drawn from every array of
+    `terms`, the same rows, are those of the documents drawn.
+
+    Args:
+        logits: (N, n_classes); -inf for a candidate that a document does not have.
+        labels: (N,) int, in [0, n_classes).
+        n_classes: classes of the model; None for candidates.
+        n_bins: bins of `ece` and `mce`; `ece_paper` always has 10.
+
+    Raises:
+        DataError: as `classification_metrics`.
+    """
     values, names = checked(logits, labels)
+    terms = calibration_terms(values, names, n_bins=n_bins)
+    predicted = values.argmax(axis=1)
+    if n_classes is None:
+
+        def of_candidates(right: Ints, *terms: *CalibrationTerms) -> dict[str, float]:
+            accuracy = float(right.mean())
+            return {"accuracy": accuracy, **calibration_scores(*terms, n_bins=n_bins)}
+
+        return of_candidates, ((predicted == names).astype(np.int64), *terms)
     if values.shape[1] != n_classes:
         raise DataError(f"logits have {values.shape[1]} columns, the task {n_classes} classes")
-    cell = names * n_classes + values.argmax(axis=1)
 
-    def scores(cell: Ints, *terms: *CalibrationTerms) -> dict[str, float]:
+    def of_classes(cell: Ints, *terms: *CalibrationTerms) -> dict[str, float]:
         matrix = np.bincount(cell, minlength=n_classes**2).reshape(n_classes, n_classes)
         return {**_confusion_scores(matrix), **calibration_scores(*terms, n_bins=n_bins)}
 
-    return scores, (cell, *calibration_terms(values, names, n_bins=n_bins))
+    return of_classes, (names * n_classes + predicted, *terms)
 
 
 def _confusion_scores(matrix: Ints) -> dict[str, float]:

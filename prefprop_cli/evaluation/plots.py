@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prefprop_cli.errors import UsageError
+from prefprop_cli.evaluation.drawing import GRID, INK, QUIET, drawing, write_svg
 from prefprop_cli.evaluation.results import CalibrationReport, CalibrationState
-from prefprop_cli.runs import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_INK, _QUIET, _GRID = "#1f2933", "#616e7c", "#e4e7eb"
 _ACCURACY, _OVER, _UNDER, _COUNT = "#7ba3c9", "#f2b5b0", "#f5d08a", "#9aa5b1"
-_STYLE = {
-    "font.family": "sans-serif",
-    "font.size": 9,
-    "text.color": _INK,
-    "axes.edgecolor": _QUIET,
-    "axes.labelcolor": _INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "xtick.color": _QUIET,
-    "ytick.color": _QUIET,
-}
 
 
 def reliability_svg(report: CalibrationReport, path: Path) -> None:
@@ -42,13 +27,7 @@ def reliability_svg(report: CalibrationReport, path: Path) -> None:
     Raises:
         UsageError: matplotlib is not installed.
     """
-    figure = reliability_figure(report)
-    from matplotlib import rc_context
-
-    content = BytesIO()
-    with rc_context({"svg.hashsalt": "prefprop"}):  # else element ids are random
-        figure.savefig(content, format="svg", metadata={"Date": None})
-    write_atomically(path, content.getvalue())
+    write_svg(reliability_figure(report), path)
 
 
 def reliability_figure(report: CalibrationReport) -> Figure:
@@ -60,17 +39,7 @@ def reliability_figure(report: CalibrationReport) -> Figure:
     Raises:
         UsageError: matplotlib is not installed.
     """
-    try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-        from matplotlib.layout_engine import ConstrainedLayoutEngine
-    except ImportError as error:
-        raise UsageError(
-            "a plot needs matplotlib, which is not installed. "
-            'Run: pip install "prefprop-cli[plots]"'
-        ) from error
-    with rc_context(_STYLE):
-        figure = Figure(figsize=(8.4, 5.2), layout=ConstrainedLayoutEngine(wspace=0.06))
+    with drawing(8.4, 5.2, wspace=0.06) as figure:
         _draw(figure, report)
     return figure
 
@@ -87,7 +56,7 @@ def _draw(figure: Figure, report: CalibrationReport) -> None:
             (0, 5),
             xycoords="axes fraction",
             textcoords="offset points",
-            color=_QUIET,
+            color=QUIET,
             linespacing=1.4,
         )
         _draw_diagram(diagram, state)
@@ -118,10 +87,10 @@ def _draw_diagram(axes: Axes, state: CalibrationState) -> None:
     axes.bar(centre, over, width, accuracy, color=_OVER, label="too confident by")
     axes.bar(centre, under, width, accuracy, color=_UNDER, label="too modest by")
     left, right = centre - width / 2, centre + width / 2
-    axes.hlines(accuracy, left, right, color=_INK, linewidth=1.4, label="accuracy")
-    axes.plot([0, 1], [0, 1], color=_INK, linewidth=0.9, linestyle=(0, (4, 3)), label="calibrated")
+    axes.hlines(accuracy, left, right, color=INK, linewidth=1.4, label="accuracy")
+    axes.plot([0, 1], [0, 1], color=INK, linewidth=0.9, linestyle=(0, (4, 3)), label="calibrated")
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xticks=np.arange(6) / 5, yticks=np.arange(6) / 5)
-    axes.grid(axis="y", color=_GRID)
+    axes.grid(axis="y", color=GRID)
 
 
 def _draw_counts(axes: Axes, state: CalibrationState) -> None:
@@ -130,6 +99,6 @@ def _draw_counts(axes: Axes, state: CalibrationState) -> None:
     bars = axes.bar(centres, counts, 0.92 / len(counts), color=_COUNT)
     if len(counts) * len(str(max(counts))) <= 60:  # else they would touch
         labels = [str(count) if count else "" for count in counts]
-        axes.bar_label(bars, labels, fontsize=6, color=_QUIET, padding=1.5)
+        axes.bar_label(bars, labels, fontsize=6, color=QUIET, padding=1.5)
     axes.margins(y=0.3)
     axes.set_xlabel("confidence")

@@ -78,21 +78,22 @@ def bootstrap_intervals(
         drawn = statistics(*(array[chosen] for array in arrays))
         row[:] = [drawn[name] for name in bounds]
     return {
-        name: _interval(column, observed[name], level=level, bounds=bounds[name])
+        name: percentile_interval(column, observed[name], level=level, bounds=bounds[name])
         for name, column in zip(bounds, samples.T, strict=True)
     }
+
+
+def percentile_interval(
+    samples: NDArray[np.float64], observed: float, *, level: float, bounds: tuple[float, float]
+) -> Interval:
+    """The interval of one statistic from its resamples (R,); see `bootstrap_intervals`."""
+    tail = (1 - level) / 2
+    bias = samples.mean() - observed
+    low, high = np.clip(np.quantile(samples, [tail, 1 - tail]) - 2 * bias, *bounds)
+    return Interval(min(float(low), observed), max(float(high), observed), level)
 
 
 def wilson_interval(successes: int, n: int, *, level: float = 0.95) -> Interval:
     """Wilson score interval of a share, such as accuracy; sensible at 0 and at n of n too."""
     found = stats.binomtest(successes, n).proportion_ci(level, method="wilson")
     return Interval(float(found.low), float(found.high), level)
-
-
-def _interval(
-    samples: NDArray[np.float64], observed: float, *, level: float, bounds: tuple[float, float]
-) -> Interval:
-    tail = (1 - level) / 2
-    bias = samples.mean() - observed
-    low, high = np.clip(np.quantile(samples, [tail, 1 - tail]) - 2 * bias, *bounds)
-    return Interval(min(float(low), observed), max(float(high), observed), level)

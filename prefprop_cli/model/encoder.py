@@ -95,6 +95,7 @@ class Encoder(nn.Module):
         prefix: Prefix | None = None,
         *,
         read: Read | None = None,
+        markers: Tensor | None = None,
     ) -> Tensor:
         """Hidden states of the last layer, packed.
 
@@ -103,6 +104,7 @@ class Encoder(nn.Module):
             layout: where they and the placeholders lie.
             prefix: what a method gives each layer.
             read: the only positions wanted; the last layer computes no others where it can.
+            markers: (M, W), words of a task that the vocabulary does not have; negative ids.
 
         Returns:
             (T, W), placeholders included, or (R, W) for the positions in `read`.
@@ -110,7 +112,7 @@ class Encoder(nn.Module):
         Raises:
             ValueError: a row has more tokens than the encoder has positions.
         """
-        hidden = self.embeddings(tokens, layout, prefix)
+        hidden = self.embeddings(tokens, layout, prefix, markers)
         given = prefix.layers if prefix else (LayerPrefix(),) * len(self.layers)
         *early, last = (self._context(hidden, layout, layer_prefix) for layer_prefix in given)
         for layer, context in zip(self.layers, early, strict=False):
@@ -153,7 +155,13 @@ class Embeddings(nn.Module):
         self.norm = nn.LayerNorm(config.width, eps=config.layer_norm_eps)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, tokens: Tokens, layout: Layout, prefix: Prefix | None) -> Tensor:
+    def forward(
+        self,
+        tokens: Tokens,
+        layout: Layout,
+        prefix: Prefix | None,
+        markers: Tensor | None = None,
+    ) -> Tensor:
         """Hidden states before the first layer; (T, W)."""
         longest = max(layout.rows.lengths)
         if longest > self.config.max_length:
@@ -163,7 +171,7 @@ class Embeddings(nn.Module):
                 f"{longest} positions asked for{placeholders}; "
                 f"the backbone has {self.config.max_length}"
             )
-        words = self.word(tokens.input_ids)
+        words = self._words(tokens.input_ids, markers)
         if layout.n_placeholders:
             nothing = words.new_zeros(layout.rows.n_tokens, self.config.width)
             words = nothing.index_copy(0, layout.text_index, words)
@@ -172,6 +180,12 @@ class Embeddings(nn.Module):
         if prefix and prefix.placeholder == "zero":
             hidden = hidden.masked_fill(layout.is_placeholder.unsqueeze(1), 0.0)
         return hidden
+
+    def _words(self, input_ids: Tensor, markers: Tensor | None) -> Tensor:
+        if markers is None:
+            return self.word(input_ids)
+        words, own = self.word(input_ids.clamp_min(0)), markers[(-1 - input_ids).clamp_min(0)]
+        return torch.where((input_ids < 0).unsqueeze(1), own, words)
 
 
 class Layer(nn.Module):

@@ -3,7 +3,7 @@
 Axes: B rows, S longest row, T packed tokens, G global tokens, V most global tokens of one row.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,7 +18,7 @@ class Tokens:
     """The texts of a batch, packed.
 
     Args:
-        input_ids: (T,) int64.
+        input_ids: (T,) int64; a negative id -1 - m is marker m of a task, a word of its own.
         rows: where each text lies.
         is_global: (T,) bool, always on the CPU: a layout is worked out there.
     """
@@ -29,6 +29,13 @@ class Tokens:
 
     def to(self, device: str | torch.device) -> "Tokens":
         return Tokens(send(self.input_ids, device), self.rows, self.is_global)
+
+    def between(self, first: int, end: int) -> "Tokens":
+        """The rows from `first` up to `end`, without `end`."""
+        offsets = self.rows.offsets
+        part = slice(offsets[first], offsets[min(end, len(self.rows))])
+        rows = Rows.of_lengths(self.rows.lengths[first:end])
+        return Tokens(self.input_ids[part], rows, self.is_global[part])
 
 
 @dataclass(frozen=True)
@@ -158,9 +165,15 @@ class Layout:
 
     def one_per_row(self, place: int) -> Read:
         """Position `place` of each row; place 0 is the first placeholder, if there is one."""
-        index = self._places([place])
+        return self.read([(place,)] * len(self.rows))
+
+    def read(self, places: Sequence[Sequence[int]]) -> Read:
+        """The positions `places[b]` of each row b, counted with the placeholders."""
+        starts = self.rows.offsets[:-1]
+        pairs = zip(starts, places, strict=True)
+        index = torch.tensor([start + place for start, row in pairs for place in row]).long()
         all_global = bool(self.host_is_global[index].all())
-        return Read(self._send(index), Rows.of_lengths([1] * len(self.rows)), all_global)
+        return Read(self._send(index), Rows.of_lengths([len(row) for row in places]), all_global)
 
     def band(self, half_window: int) -> Band:
         """The band of a window of that half; the same object each time, for what it derives.

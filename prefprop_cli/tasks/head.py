@@ -6,8 +6,11 @@ set-up, after RoBERTa's classification head.
 
 from torch import Tensor, nn
 
+from prefprop_cli.attention import Rows
+from prefprop_cli.tasks.batch import Head
 
-class ClassificationHead(nn.Module):
+
+class ClassificationHead(Head):
     """Two layers on the pooled hidden state.
 
     Args:
@@ -18,6 +21,7 @@ class ClassificationHead(nn.Module):
 
     def __init__(self, width: int, n_classes: int, *, dropout: float) -> None:
         super().__init__()
+        self.markers = None
         self.dense = nn.Linear(width, width)
         self.out = nn.Linear(width, n_classes)
         self.dropout = nn.Dropout(dropout)
@@ -25,7 +29,7 @@ class ClassificationHead(nn.Module):
             nn.init.normal_(layer.weight, std=0.02)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, pooled: Tensor) -> Tensor:
-        """Logits (N, C) of pooled hidden states (N, W)."""
+    def forward(self, pooled: Tensor, rows: Rows) -> Tensor:
+        """Logits (R, C) of the hidden states (R, W) that are read, one of each row."""
         hidden = self.dense(self.dropout(pooled)).tanh()
         return self.out(self.dropout(hidden))

@@ -66,6 +66,8 @@ class TrainingState:
     rng: dict[str, str]
     """State of each generator, in hexadecimal."""
     metrics: dict[str, float]
+    other_rngs: list[dict[str, str]] = field(default_factory=list)
+    """The same of ranks 1, 2, … of a run of several processes."""
 
 
 @dataclass

@@ -9,6 +9,8 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import GradientAccumulationPlugin, patch_environment
 
+from prefprop_cli.parallel import world
+
 Precision = Literal["fp32", "bf16"]
 
 
@@ -24,9 +26,10 @@ def make_accelerator(*, device: str, precision: Precision) -> Accelerator:
     """An Accelerator on exactly this device.
 
     Args:
-        device: `cpu`, `cuda` or `cuda:N`.
+        device: `cpu`, `cuda` or `cuda:N`, the one of this process where there are several.
         precision: of the forward pass; parameters and gradients stay float32.
     """
+    world().connect()
     logging.getLogger("accelerate").setLevel(logging.ERROR)
     # Its state is one per process, and it refuses a second run with another device or precision.
     AcceleratorState._reset_state(reset_partial_state=True)

@@ -3,6 +3,9 @@
 It is given a loss, parameters, documents and an evaluation, and knows nothing else about them. A
 run is a pure function of its settings: stopped at any moment and resumed, it ends with the same
 bits as one that was left alone.
+
+Started as several processes, each computes its share of every step; the parameters, and all
+decisions, are the same on every rank (`prefprop_cli.parallel`).
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -14,11 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from prefprop_cli.config.schema import TrainTable
-from prefprop_cli.errors import CorruptFileError, DataError, UsageError
+from prefprop_cli.errors import DataError, UsageError
 from prefprop_cli.evaluation.metrics import better
+from prefprop_cli.parallel import world
 from prefprop_cli.training import guards
 from prefprop_cli.training.accumulation import Accumulator, BatchT, Examples, StopRequested
-from prefprop_cli.training.checkpoint import Checkpoints, TrainingState, set_rng_state
+from prefprop_cli.training.checkpoint import Checkpoints, set_rng_state
 from prefprop_cli.training.device import make_accelerator, resolve_precision
 from prefprop_cli.training.events import (
     Evaluated,
@@ -35,9 +39,9 @@ from prefprop_cli.training.events import (
 )
 from prefprop_cli.training.memory import resource_errors
 from prefprop_cli.training.order import effective_batches, remaining
-from prefprop_cli.training.progress import Progress, capture, load_trained, restore
+from prefprop_cli.training.progress import Keeper, Progress
 from prefprop_cli.training.schedule import learning_rate
-from prefprop_cli.training.seed import seed_everything
+from prefprop_cli.training.seed import process_seed, seed_everything
 
 
 def fit(
@@ -70,13 +74,13 @@ def fit(
             of the first gradients lets them pass.
         examples: the training documents.
         evaluate: evaluates the model as it is now on the validation documents; None if a request
-            to stop broke it off.
+            to stop broke it off. Called on every rank; what rank 0 returns counts.
         settings: the `[train]` table.
-        checkpoints: where states are saved and found.
+        checkpoints: where states are saved and found; used on rank 0 only.
         device: `cpu`, `cuda` or `cuda:N`.
-        emit: receives each event as it happens.
-        stop: whether to stop; asked before each micro-batch and each evaluation. The state after
-            the last whole step is then saved.
+        emit: receives each event as it happens, on rank 0 only.
+        stop: whether to stop; asked before each micro-batch and each evaluation, and one rank that
+            says so stops all. The state after the last whole step is then saved.
         resume: continue from the newest checkpoint.
 
     Returns:
@@ -94,7 +98,7 @@ def fit(
     """
     if not examples.lengths:
         raise DataError("there are no training documents")
-    seed_everything(settings.seed)
+    seed_everything(process_seed(settings.seed, rank=world().rank))
     run = _Run(
         model=model,
         loss=loss,
@@ -105,7 +109,7 @@ def fit(
         settings=settings,
         checkpoints=checkpoints,
         device=device,
-        emit=emit,
+        emit=emit if world().is_main else _tell_nobody,
         stop=stop,
     )
     with resource_errors():
@@ -128,6 +132,7 @@ class _Run(Generic[BatchT]):
 
     def __post_init__(self) -> None:
         settings = self.settings
+        self.world = world()
         self.started_at = perf_counter()
         self.precision = resolve_precision(settings.precision, device=self.device)
         accelerator = make_accelerator(device=self.device, precision=self.precision)
@@ -136,14 +141,19 @@ class _Run(Generic[BatchT]):
             self.trained.values(), lr=settings.lr, weight_decay=settings.weight_decay
         )
         self.accumulator = Accumulator(
-            model=self.model,
             loss=self.loss,
             trained=self.trained,
-            examples=self.examples,
             accelerator=accelerator,
+            world=self.world,
             micro_batch_size=settings.micro_batch_size,
             stop=self.stop,
-            warn=self._warn,
+        )
+        self.keeper = Keeper(
+            checkpoints=self.checkpoints,
+            world=self.world,
+            trained=self.trained,
+            optimizer=self.optimizer,
+            seed=settings.seed,
         )
         self.n_examples = len(self.examples.lengths)
         n_steps = settings.epochs * -(-self.n_examples // settings.batch_size)
@@ -153,18 +163,16 @@ class _Run(Generic[BatchT]):
         self.saved_place: tuple[int, int, int] | None = None
 
     def to_the_end(self, *, resume: bool) -> FitResult:
-        state = self.checkpoints.newest() if resume else None
-        if state is not None:
-            self._restore(state)
+        is_resumed = resume and self._resume()
         self._announce()
-        if resume and state is None:
+        if resume and not is_resumed:
             self._warn("there is no checkpoint to resume from; training starts at step 1")
         self._pass_on_warnings()
         try:
             while (status := self._status()) is None:
                 self._train_epoch()
                 self._end_epoch()
-            self._load_best()
+            self.keeper.load_best(self.progress.best_step)
         except StopRequested:
             self._save()
             status = "interrupted"
@@ -182,8 +190,9 @@ class _Run(Generic[BatchT]):
 
     def _train_epoch(self) -> None:
         self.model.train()
+        examples = self.examples.for_epoch(self.progress.epoch)
         batches = effective_batches(
-            self.examples.lengths,
+            examples.lengths,
             seed=self.settings.seed,
             epoch=self.progress.epoch,
             batch_size=self.settings.batch_size,
@@ -191,21 +200,23 @@ class _Run(Generic[BatchT]):
         for indices in remaining(batches, position=self.progress.position):
             if self._epoch_is_over():
                 break
-            self._step(indices)
+            self._step(examples, indices)
             self._save_between_evaluations()
 
     def _epoch_is_over(self) -> bool:
         return self.progress.step >= self.n_steps or self.progress.position == self.n_examples
 
-    def _step(self, indices: Sequence[int]) -> None:
+    def _step(self, examples: Examples[BatchT], indices: Sequence[int]) -> None:
         begun_at = perf_counter()
         step = self.progress.step + 1
         lr = self._set_learning_rate(step)
-        sums = self.accumulator.gradients(indices, rng=self.progress.rng)
+        sums = self.accumulator.gradients(examples, indices, rng=self.progress.rng)
+        for warning in sums.warnings:
+            self._warn(warning)
         grad_norm = nn.utils.clip_grad_norm_(self.trained.values(), self.settings.max_grad_norm)
         guards.check_finite_step(sums.losses, grad_norm, step=step, ids=sums.ids, lr=lr)
         if step == self.first_step:
-            guards.check_gradients(self.model, self.trained, unreached=self.unreached)
+            self.world.on_each(self._check_gradients)
         self.optimizer.step()
         self.progress.end_step(n_examples=len(indices))
         self.emit(
@@ -221,6 +232,9 @@ class _Run(Generic[BatchT]):
                 ids=sums.ids,
             )
         )
+
+    def _check_gradients(self) -> None:
+        guards.check_gradients(self.model, self.trained, unreached=self.unreached)
 
     def _set_learning_rate(self, step: int) -> float:
         lr = learning_rate(
@@ -250,15 +264,17 @@ class _Run(Generic[BatchT]):
             self._warn(warning)
         self._save()
         if is_best:
-            self.checkpoints.mark_best(progress.step)
+            self.keeper.mark_best(progress.step)
 
     def _evaluate(self) -> Evaluation:
         guards.check_finite_state(self.trained, step=self.progress.step)
         self.model.eval()
-        evaluation = None if self.stop() else self.evaluate()
+        if any(self.world.on_all(self.stop)):
+            raise StopRequested
+        evaluation, *others = self.world.on_all(self.evaluate)
         # Whatever the evaluation drew, training goes on with the numbers it would have drawn.
         set_rng_state(self.progress.rng)
-        if evaluation is None:
+        if evaluation is None or None in others:
             raise StopRequested
         return evaluation
 
@@ -270,28 +286,22 @@ class _Run(Generic[BatchT]):
     def _save(self) -> None:
         if self.saved_place == self.progress.place():
             return
-        state = capture(self.progress, trained=self.trained, optimizer=self.optimizer)
-        path = self.checkpoints.save(state)
+        path = self.keeper.save(self.progress)
         self.saved_place = self.progress.place()
-        self.emit(Saved(path, state.step))
+        self.emit(Saved(path, self.progress.step))
         self._pass_on_warnings()
 
-    def _restore(self, state: TrainingState) -> None:
-        self.progress = restore(state, trained=self.trained, optimizer=self.optimizer)
-        self.first_step = state.step + 1
-        self.saved_place = self.progress.place()
-        if state.best_step == state.step:
+    def _resume(self) -> bool:
+        progress = self.keeper.restore_newest()
+        if progress is None:
+            return False
+        self.progress = progress
+        self.first_step = progress.step + 1
+        self.saved_place = progress.place()
+        if progress.best_step == progress.step:
             # The run may have died between the save and the mark.
-            self.checkpoints.mark_best(state.step)
-
-    def _load_best(self) -> None:
-        best = self.checkpoints.best()
-        if best is None:
-            raise CorruptFileError(
-                f"step {self.progress.best_step} was the best, and its checkpoint is gone from "
-                f"{self.checkpoints.folder}"
-            )
-        load_trained(best.trained, self.trained, source=f"checkpoint {best.step}")
+            self.keeper.mark_best(progress.step)
+        return True
 
     def _pass_on_warnings(self) -> None:
         while self.checkpoints.warnings:
@@ -321,3 +331,7 @@ class _Run(Generic[BatchT]):
             metrics=self.progress.metrics,
             seconds=perf_counter() - self.started_at,
         )
+
+
+def _tell_nobody(event: Event) -> None:
+    """The events of a rank whose events rank 0 tells."""

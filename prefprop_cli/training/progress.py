@@ -2,19 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from prefprop_cli.errors import CorruptFileError
+from prefprop_cli.parallel import World
 from prefprop_cli.training.checkpoint import (
+    Checkpoints,
     TrainingState,
     load_optimizer_state,
     optimizer_state,
     rng_state,
     set_rng_state,
 )
+from prefprop_cli.training.seed import process_seed, seed_everything
 
 
 @dataclass
@@ -54,38 +58,96 @@ class Progress:
             self.metrics = dict(metrics)
 
 
-def capture(
-    progress: Progress, *, trained: Mapping[str, nn.Parameter], optimizer: Optimizer
-) -> TrainingState:
-    """The state of a run as it is saved; its tensors are those of the run, not copies."""
-    return TrainingState(
-        trained={name: tensor.detach() for name, tensor in trained.items()},
-        optimizer=optimizer_state(optimizer, trained),
-        **vars(progress),
-    )
+@dataclass(frozen=True, kw_only=True)
+class Keeper:
+    """Saves and restores a run; rank 0 alone touches the disk, and all ranks wait for it.
 
-
-def restore(
-    state: TrainingState, *, trained: Mapping[str, nn.Parameter], optimizer: Optimizer
-) -> Progress:
-    """Bring parameters, optimizer and generators back to a saved state.
-
-    Raises:
-        CorruptFileError: the state does not hold what trains.
+    Args:
+        checkpoints: where states are; used on rank 0.
+        world: the processes of the run.
+        trained: the parameters that train.
+        optimizer: of them.
+        seed: of the run.
     """
-    load_trained(state.trained, trained, source=f"the checkpoint of step {state.step}")
-    load_optimizer_state(optimizer, trained, state.optimizer)
-    set_rng_state(state.rng)
-    return Progress(
-        step=state.step,
-        epoch=state.epoch,
-        position=state.position,
-        best_metric=state.best_metric,
-        best_step=state.best_step,
-        metrics=state.metrics,
-        epochs_without_improvement=state.epochs_without_improvement,
-        rng=state.rng,
-    )
+
+    checkpoints: Checkpoints
+    world: World
+    trained: Mapping[str, nn.Parameter]
+    optimizer: Optimizer
+    seed: int
+
+    def save(self, progress: Progress) -> Path:
+        """Save the run as it is.
+
+        Raises:
+            NonFiniteError, ResourceError: as `Checkpoints.save`.
+        """
+        _, *other_rngs = self.world.on_all(lambda: progress.rng)
+        return self.world.on_main(lambda: self.checkpoints.save(self._state(progress, other_rngs)))
+
+    def mark_best(self, step: int) -> None:
+        """Note that this step is the best.
+
+        Raises:
+            ResourceError: as `Checkpoints.mark_best`.
+        """
+        self.world.on_main(lambda: self.checkpoints.mark_best(step))
+
+    def restore_newest(self) -> Progress | None:
+        """Bring parameters, optimizer and generators back to the newest state, if there is one.
+
+        Raises:
+            CorruptFileError: no state is whole, or it does not hold what trains.
+        """
+        state = self.world.on_main(self.checkpoints.newest)
+        if state is None:
+            return None
+        load_trained(state.trained, self.trained, source=f"the checkpoint of step {state.step}")
+        load_optimizer_state(self.optimizer, self.trained, state.optimizer)
+        self._restore_rng(state)
+        return Progress(
+            step=state.step,
+            epoch=state.epoch,
+            position=state.position,
+            best_metric=state.best_metric,
+            best_step=state.best_step,
+            metrics=state.metrics,
+            epochs_without_improvement=state.epochs_without_improvement,
+        )
+
+    def load_best(self, step: int | None) -> None:
+        """Copy the tensors of the best state, that of this step, into the parameters.
+
+        Raises:
+            CorruptFileError: it is damaged or gone.
+        """
+        tensors = self.world.on_main(lambda: self._best_tensors(step))
+        load_trained(tensors, self.trained, source=f"checkpoint {step}")
+
+    def _state(self, progress: Progress, other_rngs: list[dict[str, str]]) -> TrainingState:
+        # Its tensors are those of the run, not copies.
+        return TrainingState(
+            trained={name: tensor.detach() for name, tensor in self.trained.items()},
+            optimizer=optimizer_state(self.optimizer, self.trained),
+            other_rngs=other_rngs,
+            **vars(progress),
+        )
+
+    def _restore_rng(self, state: TrainingState) -> None:
+        rngs = [state.rng, *state.other_rngs]
+        if self.world.rank < len(rngs):
+            set_rng_state(rngs[self.world.rank])
+        else:  # the run had fewer processes
+            seed_everything(process_seed(self.seed, rank=self.world.rank, step=state.step))
+
+    def _best_tensors(self, step: int | None) -> dict[str, Tensor]:
+        best = self.checkpoints.best()
+        if best is None:
+            raise CorruptFileError(
+                f"step {step} was the best, and its checkpoint is gone from "
+                f"{self.checkpoints.folder}"
+            )
+        return best.trained
 
 
 def load_trained(

@@ -14,8 +14,9 @@ from prefprop_cli.cli import app, presets
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
-COMMANDS = ["presets", "prepare", "train", "eval", "calibrate", "predict", "bench", "doctor"]
-REQUIRED = {"eval": ["runs/a"], "calibrate": ["runs/a"]}
+COMMANDS = ["presets", "prepare", "train", "sweep", "eval", "calibrate", "report", "predict"]
+COMMANDS += ["bench", "doctor"]
+REQUIRED = {"eval": ["runs/a"], "calibrate": ["runs/a"], "report": ["runs/a"]}
 
 PRINTS = """
 def run(console, **flags):

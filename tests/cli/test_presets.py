@@ -9,7 +9,7 @@ import pytest
 
 from prefprop_cli.cli.presets import documented_schema, schema_rows
 from prefprop_cli.config import schema
-from prefprop_cli.config.schema import Config
+from prefprop_cli.config.schema import Config, SweepTable
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -77,7 +77,8 @@ def test_schema_lists_every_key_with_what_it_means(cli: Cli) -> None:
     rows = [line.split("\t") for line in cli("presets", "--schema").stdout.splitlines()]
     keys = [row[0] for row in rows]
     fields = {name for name in Config.model_fields if name not in ("name", "description")}
-    tables = {name: type(getattr(Config(), name)) for name in fields}
+    full = Config(sweep=SweepTable())
+    tables = {name: type(getattr(full, name)) for name in fields}
     assert set(keys) == {"name", "description"} | {
         f"{name}.{key}" for name, table in tables.items() for key in table.model_fields
     }
@@ -85,6 +86,7 @@ def test_schema_lists_every_key_with_what_it_means(cli: Cli) -> None:
     assert rows[keys.index("model.to_long")][1:3] == ["integer > 0 or unset", "unset"]
     assert rows[keys.index("method.pool")][1:3] == ["cls|prefix", '"cls"']
     assert rows[keys.index("train.keep")][1] == "integer > 0"
+    assert rows[keys.index("sweep.seeds")][1:3] == ["array", "[]"]
 
 
 def test_every_docstring_of_a_field_is_found() -> None:

@@ -10,10 +10,11 @@ BUDGET_S = 0.150
 HELPS = [
     ["--help"],
     *([command, "--help"] for command in ("presets", "prepare", "train", "eval", "calibrate")),
-    *([command, "--help"] for command in ("predict", "bench", "doctor")),
+    *([command, "--help"] for command in ("report", "predict", "bench", "sweep", "doctor")),
 ]
 HEAVY = {"torch", "transformers", "tokenizers", "datasets", "accelerate", "huggingface_hub"}
 HEAVY |= {"numpy", "scipy", "sklearn", "matplotlib", "pandas", "pyarrow", "safetensors"}
+HEAVY |= {"optuna", "sqlalchemy"}
 
 MODULES = "import sys; from prefprop_cli.cli.app import main; code = main(sys.argv[1:]); "
 MODULES += "sys.stderr.write(' '.join(sys.modules)); sys.exit(code)"

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from prefprop_cli.attention import Band, VisibleKeys, choose, flex, reference
 from prefprop_cli.attention.absorbed import attend_absorbed
 from prefprop_cli.build.model import create_classifier
-from prefprop_cli.config.schema import MethodTable, ModelTable
+from prefprop_cli.config.schema import Config, MethodTable, ModelTable
 from prefprop_cli.methods import Method, Options, create
 from prefprop_cli.model.encoder import Encoder
 from prefprop_cli.model.layout import Layout, pack
-from prefprop_cli.tasks.classification import collate, losses
+from prefprop_cli.tasks.batch import Row, losses, pack_rows
 from tests.helpers import tiny
 from tests.helpers.bands import D, H, is_read, make_band, tensors
 from tests.helpers.compare import assert_close, random
@@ -204,12 +204,12 @@ def test_checkpointing_changes_no_number():
 def test_training_in_bf16_keeps_prefix_and_head_in_float32_and_learns():
     encoder = tiny.ours(tiny.hugging_face("longformer", windows=(16, 16)), dropout=0.0)
     table = MethodTable(name="combined", prefix_length=3, tuning_length=2, dropout=0.0)
-    classifier = create_classifier(
-        encoder, model=ModelTable(dropout=0.0), method=table, n_classes=2
-    )
+    config = Config(model=ModelTable(dropout=0.0), method=table)
+    classifier = create_classifier(encoder, config, n_labels=2)
     classifier.to(DEVICE).train()
     texts = tiny.batch([200, 90, 50, 20], [0] * 4)
-    batch = collate(range(4), [*texts.input_ids], [0, 1, 0, 1]).to(DEVICE)
+    rows = [[Row(text, n_global=1, places=(0,))] for text in texts.input_ids]
+    batch = pack_rows(range(4), rows, [0, 1, 0, 1]).to(DEVICE)
     optimizer = torch.optim.AdamW(classifier.trained.values(), lr=1e-2)
     history = []
     for _ in range(30):

@@ -2,37 +2,12 @@ import pytest
 import torch
 from torch import nn
 
-from prefprop_cli.build.model import Classifier, create_classifier, trained_numbers
-from prefprop_cli.config.schema import MethodTable, ModelTable
-from prefprop_cli.model.config import EncoderConfig
-from prefprop_cli.model.encoder import Encoder
-from prefprop_cli.tasks.classification import collate, losses
+from prefprop_cli.build.model import Classifier, trained_numbers
+from prefprop_cli.tasks.batch import Batch, losses
 from prefprop_cli.training.guards import check_gradients
+from tests.helpers.classifier import TINY, classifier
+from tests.helpers.classifier import batch as batch_of
 from tests.helpers.shapes import LONGFORMER_BASE
-
-TINY = EncoderConfig(
-    model_type="longformer",
-    vocab_size=30,
-    width=16,
-    n_layers=2,
-    n_heads=2,
-    ffn_width=24,
-    n_positions=40,
-    n_token_types=1,
-    pad_id=1,
-    layer_norm_eps=1e-5,
-    activation="gelu",
-    windows=(4, 4),
-)
-
-
-def classifier(config: EncoderConfig, *, n_classes: int = 2, **method: object) -> Classifier:
-    return create_classifier(
-        Encoder(config),
-        model=ModelTable(),
-        method=MethodTable.model_validate(method),
-        n_classes=n_classes,
-    )
 
 
 @pytest.mark.parametrize(
@@ -60,7 +35,7 @@ def test_the_papers_trained_numbers(
 @pytest.mark.parametrize(("n_classes", "head"), [(2, 592_130), (11, 599_051), (20, 605_972)])
 def test_the_papers_heads(n_classes: int, head: int) -> None:
     with torch.device("meta"):
-        assert trained_numbers(classifier(LONGFORMER_BASE, n_classes=n_classes)).head == head
+        assert trained_numbers(classifier(LONGFORMER_BASE, n_labels=n_classes)).head == head
 
 
 def test_fine_tuning_trains_every_weight() -> None:
@@ -70,8 +45,8 @@ def test_fine_tuning_trains_every_weight() -> None:
     assert counted.method_percent == 100
 
 
-def batch() -> object:
-    return collate(["a", "b"], [[2, 5, 6, 7, 8, 9, 3], [2, 9, 3]], [0, 1])
+def batch() -> Batch:
+    return batch_of([[2, 5, 6, 7, 8, 9, 3]], [[2, 9, 3]], labels=[0, 1])
 
 
 def backward(model: nn.Module) -> None:
@@ -114,7 +89,7 @@ def test_pool_chooses_the_position_the_head_reads() -> None:
 def test_the_loss_of_a_batch_is_that_of_its_documents() -> None:
     model = classifier(TINY, name="prefix-propagation", prefix_length=2).eval()
     together = losses(model(batch()), batch())
-    alone = [collate(["a"], [[2, 5, 6, 7, 8, 9, 3]], [0]), collate(["b"], [[2, 9, 3]], [1])]
+    alone = [batch_of([[2, 5, 6, 7, 8, 9, 3]], labels=[0]), batch_of([[2, 9, 3]], labels=[1])]
     assert torch.allclose(together, torch.cat([losses(model(b), b) for b in alone]), atol=1e-6)
 
 
@@ -128,3 +103,65 @@ def test_an_adapter_has_one_name_for_each_trained_tensor() -> None:
         "method.alpha.1",
         "head.out.bias",
     } <= names
+
+
+LONG = batch_of([[2, 5, 6, 7, 3], [2, 8, 9, 3], [2, 4, 11, 3]], [[2, 9, 3]], labels=[0, 1])
+
+
+def gradients(model: Classifier, of: Batch) -> dict[str, torch.Tensor]:
+    torch.manual_seed(3)
+    model.zero_grad()
+    losses(model(of), of).sum().backward()
+    trained = {name: tensor for name, tensor in model.trained.items() if name not in model.unread}
+    return {name: tensor.grad.clone() for name, tensor in trained.items()}
+
+
+def test_the_logits_of_a_document_are_the_mean_of_those_of_its_rows() -> None:
+    model = classifier(TINY, name="prefix-propagation", prefix_length=2).eval()
+    alone = [batch_of([row], labels=[0]) for row in ([2, 5, 6, 7, 3], [2, 8, 9, 3], [2, 4, 11, 3])]
+    expected = torch.cat([model(row) for row in alone]).mean(dim=0)
+    assert torch.allclose(model(LONG)[0], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", [{"name": "combined"}, {"name": "fine-tuning"}])
+def test_rows_computed_part_by_part_have_the_gradients_of_all_at_once(method) -> None:
+    no_dropout = {"model": {"dropout": 0.0}}
+    model = classifier(TINY, tables=no_dropout, prefix_length=2, dropout=0.0, **method)
+    model.chunks_per_pass = 4
+    at_once = gradients(model, LONG)
+    model.chunks_per_pass = 1
+    for name, found in gradients(model, LONG).items():
+        torch.testing.assert_close(found, at_once[name], atol=1e-6, rtol=1e-5)
+
+
+def test_a_part_computed_again_has_the_dropout_of_the_first_time(monkeypatch) -> None:
+    model = classifier(TINY, name="prefix-propagation", prefix_length=2)
+    model.chunks_per_pass = 2
+    found = gradients(model, LONG)
+    monkeypatch.setattr(
+        "prefprop_cli.build.model.checkpoint", lambda f, *arguments, use_reentrant: f(*arguments)
+    )
+    for name, expected in gradients(model, LONG).items():
+        assert torch.equal(found[name], expected), name
+
+
+def bytes_kept(model: Classifier, n_chunks: int) -> int:
+    """What autograd keeps of the forward pass of one document."""
+    document = batch_of([[2, *range(4, 20), 3]] * n_chunks, labels=[0])
+    kept: dict[int, int] = {}
+
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        kept[tensor.data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        held = model(document)
+    assert held.requires_grad
+    return sum(kept.values())
+
+
+def test_memory_does_not_grow_with_the_chunks_of_a_document() -> None:
+    model = classifier(TINY, name="prefix-propagation", prefix_length=2)
+    few, many = bytes_kept(model, 2), bytes_kept(model, 20)
+    model.chunks_per_pass = 20
+    assert many - few < 0.05 * bytes_kept(model, 20)

@@ -17,6 +17,11 @@ from prefprop_cli.config.schema import Config
         (("data", "source"), "expected text"),
         (("name",), "expected text"),
         (("train",), "expected a table"),
+        (("sweep",), "expected a table"),
+        (("sweep", "seeds"), "expected an array"),
+        (("sweep", "seeds", "1"), "expected an integer (0 <= seeds < 4294967296)"),
+        (("sweep", "stages", "0"), "expected a table that is not empty"),
+        (("sweep", "stages", "0", "train.lr"), "expected an array that is not empty"),
     ],
 )
 def test_expected_says_type_and_bounds(path, words):

@@ -90,7 +90,7 @@ def test_all_problems_at_once_with_place_and_advice():
         "wikihop.toml:14:1  train.epohcs: unknown key - did you mean `train.epochs`?",
         "wikihop.toml:15:1  train.lr: expected a number (0 < lr < 1), found 2",
         "wikihop.toml:17:1  data.set: expected one of files, hub, sotu, newsgroups, "
-        'hyperpartisan, arxiv, found "x"',
+        'hyperpartisan, arxiv, wikihop, found "x"',
         "-s train.lr=fast  train.lr: expected a number (0 < lr < 1)",
         "-s learning_rate=1  learning_rate: unknown key - did you mean `train.lr`?",
     ]

@@ -16,7 +16,8 @@ PIECES = [
     "1979-05-27T07:32:00Z", "2020-13-45", "lr = 0.1", "lr = nan", "epochs = 3", "epochs",
     "train", "train.lr = 1", "model = 7", "name = 'a'", 'extends = "base"', "extends", "method",
     'name = "fine-tuning"', 'kernel = "exp"', "window = 3", "x = [1,\n2]", "ü", "[" * 500,
-    "a." * 1500,
+    "a." * 1500, "[sweep]", "[[sweep.stages]]", "stages = [{train.lr = [0.1, 'x']}]",
+    "seeds = [1,1]", "stages", "train.lr = [0.1]",
 ]  # fmt: skip
 
 SETTINGS = settings(

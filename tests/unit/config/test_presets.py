@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from prefprop_cli.config.presets import find_preset, is_path, list_presets
+from prefprop_cli.config.presets import find_preset, is_path, list_presets, preset_folders
 from prefprop_cli.errors import ConfigError
 
 
@@ -29,7 +29,9 @@ def test_list_shows_each_name_once_with_its_description(user_folder):
     (user_folder / "demo.toml").write_text('description = "of\\n mine"')
     (user_folder / "broken.toml").write_bytes(b"\xff")
     presets = {preset.name: preset for preset in list_presets()}
-    assert list(presets) == ["arxiv", "base", "broken", "demo", "hyperpartisan", "newsgroups"]
+    built_in = {path.stem for path in preset_folders()["built-in"].glob("*.toml")}
+    assert {"arxiv", "base", "demo", "wikihop"} <= built_in
+    assert list(presets) == sorted(built_in | {"broken"})
     assert (presets["demo"].description, presets["demo"].origin) == ("of mine", "user")
     assert presets["broken"].description == "(cannot be read)"
     assert presets["arxiv"].origin == "built-in"

@@ -1,12 +1,15 @@
 import gzip
 import io
+import stat
 import tarfile
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from prefprop_cli.data import archives
-from prefprop_cli.data.archives import read_members
+from prefprop_cli.data.archives import read_members, read_zip
 from prefprop_cli.errors import CorruptFileError
 
 
@@ -110,3 +113,105 @@ def test_damaged_archives(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(CorruptFileError, match=r"damaged.tar.gz: not a readable .tar.gz"):
             names(path)
+
+
+def zipped(folder: Path, **contents: bytes) -> Path:
+    path = folder / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
+        for name, content in contents.items():
+            target.writestr(name, content)
+    return path
+
+
+def with_member(path: Path, name: str, mode: int) -> Path:
+    """The archive with one more member, of that type."""
+    info = zipfile.ZipInfo(name)
+    info.external_attr = mode << 16
+    with zipfile.ZipFile(path, "a") as target:
+        target.writestr(info, b"../outside")
+    return path
+
+
+def test_wanted_members_of_a_zip(tmp_path: Path) -> None:
+    path = zipped(tmp_path, **{"b/2": b"two", "a/1": b"one", "b/": b""})
+    assert read_zip(path, wanted=["a/1", "c/3"]) == {"a/1": b"one"}
+    assert read_zip(path, wanted=["b/2", "a/1"]) == {"a/1": b"one", "b/2": b"two"}
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [
+        ("../outside", 0),
+        ("a/../../outside", 0),
+        ("/outside", 0),
+        ("link", stat.S_IFLNK | 0o777),
+        ("device", stat.S_IFCHR),
+        ("pipe", stat.S_IFIFO),
+    ],
+)
+def test_a_zip_that_points_outside_is_refused(
+    tmp_path: Path, quiet_place: Path, name: str, mode: int
+) -> None:
+    path = with_member(zipped(tmp_path, good=b"text"), name, mode)
+    with pytest.raises(CorruptFileError, match="not a plain file below the archive's root"):
+        read_zip(path, wanted=["good"])
+    assert list(quiet_place.iterdir()) == []
+    assert {path.name for path in tmp_path.iterdir()} == {"a.zip", "place"}
+
+
+def test_a_zip_bomb_is_refused_unopened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = zipped(tmp_path, good=b"text", bomb=bytes(40 * 2**20))
+    monkeypatch.delattr(zipfile.ZipFile, "read")
+    with pytest.raises(CorruptFileError, match="unpacks to more than 16,777,216 bytes"):
+        read_zip(path, wanted=["good"])
+
+
+def test_a_zip_that_lies_about_sizes_is_refused(tmp_path: Path) -> None:
+    path = zipped(tmp_path, bomb=bytes(40 * 2**20))
+    size, lie = (number.to_bytes(4, "little") for number in (40 * 2**20, 1000))
+    path.write_bytes(path.read_bytes().replace(size, lie))
+    with pytest.raises(CorruptFileError, match=r"a.zip: not a readable .zip: Bad CRC"):
+        read_zip(path, wanted=["bomb"])
+
+
+def test_the_limit_of_a_zip_can_be_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = zipped(tmp_path, a=bytes(30_000), b=b"b")
+    monkeypatch.setattr(archives, "FREE_BYTES", 0)
+    with pytest.raises(CorruptFileError, match=f"more than {100 * path.stat().st_size:,} bytes"):
+        read_zip(path, wanted=["b"])
+    assert read_zip(path, wanted=["b"], max_bytes=30_001) == {"b": b"b"}
+    monkeypatch.setattr(archives, "MAX_MEMBERS", 1)
+    with pytest.raises(CorruptFileError, match="more than 1 members"):
+        read_zip(path, wanted=["b"], max_bytes=50_000)
+
+
+def patched(content: bytes, *, local: dict[int, int], listed: dict[int, int]) -> bytes:
+    """The archive with some bytes of its first header and of its directory replaced."""
+    changed = bytearray(content)
+    for start, bytes_ in ((content.index(b"PK\3\4"), local), (content.index(b"PK\1\2"), listed)):
+        for place, byte in bytes_.items():
+            changed[start + place] = byte
+    return bytes(changed)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole: b"",
+        lambda whole: b"no archive",
+        lambda whole: whole[: len(whole) // 2],
+        lambda whole: whole[:-4],
+        lambda whole: whole[:80] + b"x" + whole[81:],
+        lambda whole: whole[:-6] + b"\xff\xff" + whole[-4:],  # the directory before the start
+        lambda whole: patched(whole, local={31: 0xFF}, listed={}),  # no block of deflate
+        lambda whole: patched(whole, local={}, listed={10: 0, 22: 1, 26: 1}),  # beyond the end
+        lambda whole: patched(whole, local={6: 1}, listed={8: 1}),  # encrypted
+        lambda whole: patched(whole, local={}, listed={10: 99}),  # an unknown method
+        lambda whole: patched(whole, local={}, listed={9: 8, 46: 0xFF}),  # a name not UTF-8
+    ],
+)
+def test_damaged_zips(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    path = zipped(tmp_path, a=bytes(range(256)) * 300)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(CorruptFileError, match=r"a.zip: not a readable .zip"):
+        read_zip(path, wanted=["a"])

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from prefprop_cli.data.corpus import Corpus, Document, checked, content_hash, labels_of, text_key
@@ -72,3 +74,10 @@ def test_empty_documents_and_rare_classes_are_noted() -> None:
         "2 documents have no text; they are kept",
         "classes with a single training document: z",
     )
+
+
+def test_documents_with_candidates_of_their_own_may_have_any_label() -> None:
+    own = replace(corpus(train="xx", test="zy"), labels=())
+    assert checked(own) == own
+    with pytest.raises(DataError, match="no documents in split test"):
+        checked(replace(corpus(train="xx", test=""), labels=()))

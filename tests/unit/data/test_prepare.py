@@ -1,3 +1,4 @@
+import io
 import json
 import subprocess
 import sys
@@ -7,11 +8,14 @@ from pathlib import Path
 import pytest
 from datasets import Features, List, Value
 
+from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.corpus import Corpus, Document
 from prefprop_cli.data.prepare import default_cache, load_prepared, prepare
+from prefprop_cli.data.questions import read_questions
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import CorruptFileError, Interrupted, ResourceError
 
+WORDS = ("war", "tax", "law")
 TEXTS = ["the war", "the state of the union", "", "law", "peace, " * 30, "the law of war"]
 
 
@@ -26,6 +30,7 @@ CORPUS = Corpus(
     inputs={"mine.csv": "0123"},
     notes=("a note",),
 )
+FILES = DataTable()
 
 
 @pytest.fixture
@@ -37,18 +42,18 @@ def tokenizer(tokenizers: tuple[TextTokenizer, ...]) -> TextTokenizer:
 def work(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows by the number of texts whenever the tokenizer is at work."""
     calls: list[int] = []
-    encode = TextTokenizer.encode_batch
+    encode = TextTokenizer.ids
 
-    def counted(self: TextTokenizer, texts: list[str], *, max_tokens: int) -> object:
+    def counted(self: TextTokenizer, texts: list[str]) -> object:
         calls.append(len(texts))
-        return encode(self, texts, max_tokens=max_tokens)
+        return encode(self, texts)
 
-    monkeypatch.setattr(TextTokenizer, "encode_batch", counted)
+    monkeypatch.setattr(TextTokenizer, "ids", counted)
     return calls
 
 
 def test_rows_are_the_tokens_of_the_documents(tokenizer: TextTokenizer, tmp_path: Path) -> None:
-    prepared = prepare(CORPUS, tokenizer=tokenizer, max_tokens=12, cache=tmp_path)
+    prepared = prepare(CORPUS, tokenizer=tokenizer, data=FILES, max_tokens=12, cache=tmp_path)
     assert list(prepared.splits) == ["train", "test"]
     assert prepared.labels == ("a", "b")
     assert prepared.folder.parent == tmp_path
@@ -59,23 +64,25 @@ def test_rows_are_the_tokens_of_the_documents(tokenizer: TextTokenizer, tmp_path
             encoding = tokenizer.encode(document.text, max_tokens=12)
             assert row == {
                 "id": document.id,
-                "input_ids": encoding.input_ids,
+                "rows": [encoding.input_ids],
                 "label": CORPUS.labels.index(str(document.label)),
                 "n_tokens": encoding.n_tokens,
+                "n_cut": encoding.n_tokens - len(encoding.input_ids),
+                "n_rows": 1,
+                "n_computed": len(encoding.input_ids),
             }
     assert prepared.splits["train"].features == Features(
         {
             "id": Value("string"),
-            "input_ids": List(Value("int32")),
-            "label": Value("int64"),
-            "n_tokens": Value("int64"),
+            "rows": List(List(Value("int32"))),
+            **dict.fromkeys(["label", "n_tokens", "n_cut", "n_rows", "n_computed"], Value("int64")),
         }
     )
     assert prepared.splits["train"].cache_files  # mapped from the disk
 
 
 def test_the_summary(tokenizer: TextTokenizer, tmp_path: Path) -> None:
-    prepared = prepare(CORPUS, tokenizer=tokenizer, max_tokens=12, cache=tmp_path)
+    prepared = prepare(CORPUS, tokenizer=tokenizer, data=FILES, max_tokens=12, cache=tmp_path)
     assert prepared.summary == {
         "source": "my set/1",
         "inputs": {"mine.csv": "0123"},
@@ -83,11 +90,14 @@ def test_the_summary(tokenizer: TextTokenizer, tmp_path: Path) -> None:
         "notes": ["a note"],
         "tokenizer": tokenizer.fingerprint,
         "max_tokens": 12,
+        "beyond": "truncate",
         "tokens": {
             "train": {"5": 2, "25": 3, "50": 4, "75": 7, "95": 62, "100": 62},
             "test": {"5": 4, "25": 4, "50": 4, "75": 4, "95": 4, "100": 4},
         },
         "truncated": {"train": pytest.approx(1 / 6), "test": 0.0},
+        "chunked": {"train": 0.0, "test": 0.0},
+        "rows": {"train": 6, "test": 2},
         "documents": {"train": {"a": 3, "b": 3}, "test": {"a": 1, "b": 1}},
         "empty": {"train": 1, "test": 0},
         "duplicates": {"train": 0, "test": 0},
@@ -96,12 +106,46 @@ def test_the_summary(tokenizer: TextTokenizer, tmp_path: Path) -> None:
     assert json.loads(json.dumps(prepared.summary)) == prepared.summary
 
 
+def test_long_documents_in_chunks(tokenizer: TextTokenizer, tmp_path: Path) -> None:
+    chunked = DataTable(beyond="chunk")
+    prepared = prepare(CORPUS, tokenizer=tokenizer, data=chunked, max_tokens=12, cache=tmp_path)
+    summary = prepared.summary
+    assert summary["beyond"] == "chunk"
+    assert summary["truncated"] == {"train": 0.0, "test": 0.0}
+    assert summary["chunked"] == {"train": pytest.approx(1 / 6), "test": 0.0}
+    assert summary["rows"] == {"train": 5 + 6, "test": 2}  # 60 tokens, 10 a row
+    [long] = [row for row in prepared.splits["train"] if row["n_rows"] > 1]
+    assert long["n_computed"] == 60 + 2 * 6
+
+
+def test_questions_in_their_parts(tokenizer: TextTokenizer, tmp_path: Path) -> None:
+    record = '{"query": "a_state x", "candidates": ["war", "tax"], "supports": ["law law", "war"]}'
+    answered = record[:-1] + ', "answer": "tax"}'
+    lines = io.BytesIO(f"{record}\n{answered}".encode())
+    questions = [*read_questions(lines, lines=True)]
+    corpus = Corpus("wikihop", {"train": [*questions]}, labels=(), inputs={})
+    wikihop = DataTable(set="wikihop")
+    prepared = prepare(corpus, tokenizer=tokenizer, data=wikihop, max_tokens=16, cache=tmp_path)
+    war, tax, law = (tokenizer.encode(text, max_tokens=3).input_ids[1] for text in WORDS)
+    first, second = prepared.splits["train"]
+    assert first["candidates"] == [[war], [tax]]
+    assert first["supports"] == [[law, law], [war]]
+    assert (first["label"], second["label"]) == (-1, 1)
+    # The front: [CLS] [question] a state x [/question] and two candidates of three tokens.
+    assert len(first["query"]) == 3
+    assert (first["n_tokens"], first["n_cut"]) == (12 + 7, 0)
+    assert (first["n_rows"], first["n_computed"]) == (2, 2 * 12 + 7)
+    assert prepared.summary["documents"] == {"train": {"question": 2}}
+    assert prepared.summary["chunked"] == {"train": 1.0}
+    assert prepared.labels == ()
+
+
 def test_many_documents_come_in_batches(
     tokenizer: TextTokenizer, tmp_path: Path, work: list[int]
 ) -> None:
     texts = ["x " * 400_000] * 2 + ["the law"] * 150 + [""] * 2
     many = replace(CORPUS, splits={"train": documents("train", texts)})
-    prepared = prepare(many, tokenizer=tokenizer, max_tokens=12, cache=tmp_path)
+    prepared = prepare(many, tokenizer=tokenizer, data=FILES, max_tokens=12, cache=tmp_path)
     assert work[:3] == [2, 64, 64]
     assert sum(work) == len(texts)
     assert prepared.splits["train"]["id"] == [document.id for document in many.splits["train"]]
@@ -111,13 +155,15 @@ def test_many_documents_come_in_batches(
 def test_a_second_call_opens_what_is_there(
     tokenizer: TextTokenizer, tmp_path: Path, work: list[int]
 ) -> None:
-    first = prepare(CORPUS, tokenizer=tokenizer, max_tokens=12, cache=tmp_path)
+    first = prepare(CORPUS, tokenizer=tokenizer, data=FILES, max_tokens=12, cache=tmp_path)
     assert sum(work) == 8
-    second = prepare(CORPUS, tokenizer=tokenizer, max_tokens=12, cache=tmp_path)
+    second = prepare(CORPUS, tokenizer=tokenizer, data=FILES, max_tokens=12, cache=tmp_path)
     assert sum(work) == 8
     assert (second.folder, second.summary) == (first.folder, first.summary)
     assert second.splits["train"].to_list() == first.splits["train"].to_list()
-    forced = prepare(CORPUS, tokenizer=tokenizer, max_tokens=12, cache=tmp_path, force=True)
+    forced = prepare(
+        CORPUS, tokenizer=tokenizer, data=FILES, max_tokens=12, cache=tmp_path, force=True
+    )
     assert sum(work) == 16
     assert forced.splits["test"].to_list() == first.splits["test"].to_list()
 
@@ -135,11 +181,18 @@ def test_another_content_has_another_folder(
         replace(CORPUS, splits={"train": train[::-1], "test": CORPUS.splits["test"]}),
         replace(CORPUS, splits={"test": train, "train": CORPUS.splits["test"]}),
     ]
-    choices = [(corpus, tokenizers[0], 12) for corpus in contents]
-    choices += [(CORPUS, tokenizers[0], 13), (CORPUS, tokenizers[1], 12)]
+    choices = [(corpus, tokenizers[0], FILES, 12) for corpus in contents]
+    choices += [(CORPUS, tokenizers[0], FILES, 13), (CORPUS, tokenizers[1], FILES, 12)]
+    choices += [
+        (CORPUS, tokenizers[0], DataTable(beyond="head+tail"), 12),
+        (CORPUS, tokenizers[0], DataTable(beyond="chunk"), 12),
+        (CORPUS, tokenizers[0], DataTable(beyond="chunk", max_chunks=2), 12),
+    ]
     folders = {
-        prepare(corpus, tokenizer=tokenizer, max_tokens=max_tokens, cache=tmp_path).folder
-        for corpus, tokenizer, max_tokens in choices
+        prepare(
+            corpus, tokenizer=tokenizer, data=data, max_tokens=max_tokens, cache=tmp_path
+        ).folder
+        for corpus, tokenizer, data, max_tokens in choices
     }
     assert len(folders) == len(choices)
 
@@ -149,7 +202,7 @@ def test_another_content_has_another_folder(
 def test_a_damaged_folder_is_noticed_and_made_again(
     tokenizer: TextTokenizer, tmp_path: Path, name: str, damage: str
 ) -> None:
-    sound = prepare(CORPUS, tokenizer=tokenizer, max_tokens=12, cache=tmp_path)
+    sound = prepare(CORPUS, tokenizer=tokenizer, data=FILES, max_tokens=12, cache=tmp_path)
     rows = sound.splits["train"].to_list()
     path = sound.folder / name
     content = bytearray(path.read_bytes())
@@ -161,13 +214,15 @@ def test_a_damaged_folder_is_noticed_and_made_again(
         path.write_bytes(content[: len(content) // 2])
     with pytest.raises(CorruptFileError, match=str(sound.folder)):
         load_prepared(sound.folder)
-    again = prepare(CORPUS, tokenizer=tokenizer, max_tokens=12, cache=tmp_path)
+    again = prepare(CORPUS, tokenizer=tokenizer, data=FILES, max_tokens=12, cache=tmp_path)
     assert again.folder == sound.folder
     assert again.splits["train"].to_list() == rows
 
 
 def test_a_folder_can_be_opened_by_its_path(tokenizer: TextTokenizer, tmp_path: Path) -> None:
-    prepared = prepare(CORPUS, tokenizer=tokenizer, max_tokens=12, cache=tmp_path / "new" / "cache")
+    prepared = prepare(
+        CORPUS, tokenizer=tokenizer, data=FILES, max_tokens=12, cache=tmp_path / "new" / "cache"
+    )
     opened = load_prepared(prepared.folder)
     assert (opened.labels, opened.summary) == (prepared.labels, prepared.summary)
     assert opened.splits["test"].to_list() == prepared.splits["test"].to_list()
@@ -184,14 +239,20 @@ def test_a_stop_leaves_nothing_behind(tokenizer: TextTokenizer, tmp_path: Path) 
             raise Interrupted("stopped", signal_number=15)
 
     with pytest.raises(Interrupted):
-        prepare(CORPUS, tokenizer=tokenizer, max_tokens=12, cache=tmp_path, stop=stop)
+        prepare(CORPUS, tokenizer=tokenizer, data=FILES, max_tokens=12, cache=tmp_path, stop=stop)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_cache_that_cannot_be_written(tokenizer: TextTokenizer, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ResourceError, match=str(tmp_path / "file")):
-        prepare(CORPUS, tokenizer=tokenizer, max_tokens=12, cache=tmp_path / "file" / "cache")
+        prepare(
+            CORPUS,
+            tokenizer=tokenizer,
+            data=FILES,
+            max_tokens=12,
+            cache=tmp_path / "file" / "cache",
+        )
 
 
 def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -224,7 +285,7 @@ import prefprop_cli.data.texts
 root = Path(sys.argv[1])
 corpus = read_corpus(DataTable(source=str(root / "data.csv"), split_seed=1))
 tokenizer = TextTokenizer.load(root / "tokenizer")
-prepare(corpus, tokenizer=tokenizer, max_tokens=9, cache=root / "cache")
+prepare(corpus, tokenizer=tokenizer, data=DataTable(), max_tokens=9, cache=root / "cache")
 assert "torch" not in sys.modules
 assert "transformers" not in sys.modules
 """

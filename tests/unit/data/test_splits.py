@@ -140,3 +140,12 @@ def test_folds_part_the_documents() -> None:
 def test_there_is_no_sixth_of_five_folds() -> None:
     with pytest.raises(DataError, match=r"data.fold = 5: there are 5 folds, 0 to 4"):
         k_fold(documents(10, 10), n_folds=5, fold=5, seed=0)
+
+
+def test_labels_of_their_own_do_not_decide() -> None:
+    own = [Document(str(i), f"text {i}", f"label {i:03}") for i in range(60)]
+    same = [Document(str(i), f"text {i}", "label") for i in range(60)]
+    taken, rest = split_off(own, share=0.5, seed=1, stratified=False)
+    assert (len(taken), len(rest)) == (30, 30)
+    assert ids(taken) == ids(split_off(same, share=0.5, seed=1)[0])
+    assert ids(taken) != ids(split_off(own, share=0.5, seed=1)[0])

@@ -131,6 +131,15 @@ def test_long_texts_are_encoded_in_pieces(tokenizers: tuple[TextTokenizer, ...],
         assert [tokenizer.encode(text, max_tokens=30) for tokenizer in tokenizers] == whole
 
 
+def test_ids_are_the_text_without_special_tokens(tokenizers: tuple[TextTokenizer, ...]) -> None:
+    texts = [*ORDINARY, *SPECIAL, "the war " * 500]
+    for tokenizer in tokenizers:
+        ids = tokenizer.ids(texts)
+        encoded = tokenizer.encode_batch(texts, max_tokens=10_000)
+        assert [list(text) for text in ids] == [e.input_ids[1:-1] for e in encoded]
+        assert len(ids[-1]) >= 1000
+
+
 def test_a_long_text_without_a_space(
     word_piece_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

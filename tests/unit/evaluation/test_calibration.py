@@ -196,12 +196,15 @@ def test_null_of_one_document():
     assert null.p95 == pytest.approx(0.8)
 
 
-def test_null_draws_the_error_that_is_measured():
+@pytest.mark.parametrize(("mode", "n_bins"), [("guo", 15), ("paper", 10)])
+def test_null_draws_the_error_that_is_measured(mode, n_bins):
     rng = np.random.default_rng(0)
     probs = softmax(rng.normal(size=(200, 3)))
     draws = [(rng.random((200, 1)) > probs.cumsum(1)).sum(1) for _ in range(400)]
-    measured = [expected_calibration_error(probs, labels) for labels in draws]
-    null = expected_null_error(probs, n_resamples=400)
+    measured = [
+        expected_calibration_error(probs, labels, n_bins=n_bins, mode=mode) for labels in draws
+    ]
+    null = expected_null_error(probs, n_bins=n_bins, mode=mode, n_resamples=400)
     assert null.mean == pytest.approx(np.mean(measured), rel=0.05)
     assert null.p95 == pytest.approx(np.quantile(measured, 0.95), rel=0.08)
 

@@ -5,10 +5,10 @@ import pytest
 
 from prefprop_cli.config.schema import DataTable, MethodTable
 from prefprop_cli.evaluation.metrics import classification_metrics
-from prefprop_cli.evaluation.paper import paper_figures
+from prefprop_cli.evaluation.paper import ROBERTA, paper_columns, paper_figures
 
 SETS = ("newsgroups", "hyperpartisan", "arxiv", "wikihop")
-METHODS = ("prefix-tuning", "prefix-propagation", "fine-tuning")
+METHODS = (ROBERTA, "prefix-tuning", "prefix-propagation", "fine-tuning")
 
 
 @pytest.mark.parametrize("method_name", METHODS)
@@ -29,6 +29,20 @@ def test_figures_of_two_experiments():
         "ece_paper": 0.042,
     }
     assert paper_figures("wikihop", "prefix-propagation") == {"accuracy": 0.422}
+    assert paper_figures("hyperpartisan", ROBERTA) == {
+        "precision_binary": 0.704,
+        "recall_binary": 0.592,
+        "f1_binary": 0.641,
+        "ece_paper": 0.228,
+    }
+
+
+@pytest.mark.parametrize("set_name", [*SETS, "sotu"])
+def test_columns_are_those_of_the_figures(set_name):
+    columns = paper_columns(set_name)
+    figures = paper_figures(set_name, "prefix-tuning")
+    assert tuple(figures)[: len(columns)] == (columns if figures else ())
+    assert columns[-1] in ("f1_micro", "f1_binary", "accuracy")
 
 
 @pytest.mark.parametrize("method_name", METHODS)
@@ -42,8 +56,8 @@ def test_hyperpartisan_f1_is_of_the_positive_class(method_name):
 def test_names_are_those_of_the_configuration():
     methods = typing.get_args(MethodTable.model_fields["name"].annotation)
     sets = typing.get_args(DataTable.model_fields["set"].annotation)
-    assert set(METHODS) <= set(methods)
-    assert set(SETS) - {"wikihop"} <= set(sets)
+    assert set(METHODS) - {ROBERTA} <= set(methods)
+    assert set(SETS) <= set(sets)
 
 
 @pytest.mark.parametrize("key", [("sotu", "fine-tuning"), ("arxiv", "head-only")])

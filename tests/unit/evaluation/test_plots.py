@@ -8,26 +8,13 @@ import pytest
 from prefprop_cli.errors import UsageError
 from prefprop_cli.evaluation.plots import reliability_figure, reliability_svg
 from prefprop_cli.evaluation.results import calibration_report
+from tests.helpers.pictures import drawn_texts
 
 
 def report(n=65, n_bins=15):
     rng = np.random.default_rng(0)
     logits, labels = 3 * rng.normal(size=(n, 2)), rng.integers(0, 2, n)
     return calibration_report(logits, labels, temperature=2.1, n_bins=n_bins, n_resamples=20)
-
-
-def drawn_texts(figure):
-    """Texts of a figure, without the labels of ticks beyond the end of their axis."""
-    from matplotlib.text import Text
-
-    beyond = {
-        label
-        for axes in figure.axes
-        for label in axes.get_yticklabels()
-        if not axes.get_ylim()[0] <= label.get_position()[1] <= axes.get_ylim()[1]
-    }
-    texts = figure.findobj(lambda artist: isinstance(artist, Text) and artist not in beyond)
-    return [text for text in texts if text.get_text() and text.get_visible()]
 
 
 def test_the_same_report_gives_the_same_picture(tmp_path):

@@ -1,3 +1,4 @@
+import json
 import os
 import random
 from collections.abc import Callable
@@ -40,6 +41,7 @@ def state(step: int, **changes: object) -> TrainingState:
         epochs_without_improvement=1,
         rng={"torch": "00ff"},
         metrics={"accuracy": 1 / 3},
+        other_rngs=[{"torch": "01"}, {"torch": "02"}],
     )
     return replace(plain, **changes)
 
@@ -83,6 +85,14 @@ class TestSaveAndLoad:
         checkpoints.save(state(1, trained={"a": transposed}))
         assert torch.equal(checkpoints.newest().trained["a"], transposed)
         assert not checkpoints.newest().trained["a"].requires_grad
+
+    def test_one_of_before_there_were_several_processes(self, checkpoints):
+        path = checkpoints.save(state(1, other_rngs=[]))
+        record = json.loads((path / "state.json").read_bytes())
+        del record["other_rngs"]
+        files = {name: (path / name).read_bytes() for name in FILES if name != MANIFEST}
+        save_folder(path, files | {"state.json": json.dumps(record).encode()})
+        assert_same(checkpoints.newest(), state(1, other_rngs=[]))
 
     def test_no_checkpoints(self, checkpoints):
         assert checkpoints.newest() is None

@@ -1,4 +1,6 @@
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from math import inf, nan
 
 import pytest
@@ -16,6 +18,7 @@ from prefprop_cli.training.events import (
     Stopped,
     Warned,
 )
+from prefprop_cli.training.order import effective_batches
 from prefprop_cli.training.schedule import learning_rate
 
 
@@ -72,6 +75,38 @@ def test_each_epoch_sees_each_document_once(toys):
         ids = [name for event in toy.told(Step) if event.epoch == epoch for name in event.ids]
         assert sorted(ids) == [f"doc{i}" for i in range(10)]
     assert order(toy)[:10] != order(toy)[10:]
+
+
+def test_each_epoch_has_its_own_view_of_the_documents(toys):
+    """Of their contents and of their lengths; a run that is resumed inside an epoch, too."""
+    expected, toy, again = toys("whole"), toys(), toys()
+    for process in (expected, toy, again):
+        process.examples.for_epoch = partial(Epoch, process.examples)
+    expected.fit(epochs=2)
+    looks = iter(range(99))
+    toy.fit(epochs=2, stop=lambda: next(looks) >= 9)
+    again.fit(epochs=2, resume=True)
+    for epoch in (0, 1):
+        rows = [e for e in expected.told(Step) if e.epoch == epoch + 1]
+        lengths = Epoch(expected.examples, epoch).lengths
+        batches = effective_batches(lengths, seed=0, epoch=epoch, batch_size=4)
+        assert [row.ids for row in rows] == [
+            tuple(f"doc{i}@{epoch}" for i in batch) for batch in batches
+        ]
+    assert 3 < len(toy.told(Step)) < 6
+    assert order(toy) + order(again) == order(expected)
+
+
+class Epoch:
+    """The documents of one epoch, under names of its own; their lengths change, too."""
+
+    def __init__(self, examples, epoch: int) -> None:
+        self.examples, self.epoch = examples, epoch
+        self.lengths = [(length * (epoch + 3)) % 17 for length in examples.lengths]
+
+    def load(self, indices):
+        batch = self.examples.load(indices)
+        return replace(batch, ids=tuple(f"{name}@{self.epoch}" for name in batch.ids))
 
 
 def test_the_order_is_of_the_seed(toys):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from prefprop_cli.training.seed import seed_everything
+from prefprop_cli.training.seed import process_seed, seed_everything
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,16 @@ def test_a_seed_fixes_each_generator(draw):
     other = draw()
     seed_everything(3)
     assert draw() == first != other
+
+
+def test_each_process_draws_its_own_numbers_and_rank_0_those_of_the_run():
+    assert [process_seed(seed, rank=0, step=9) for seed in (0, 2**32 - 1)] == [0, 2**32 - 1]
+    seeds = [
+        process_seed(seed, rank=rank, step=step)
+        for seed in (0, 1, 2)
+        for rank in (1, 2)
+        for step in (0, 7)
+    ]
+    assert len({0, 1, 2, *seeds}) == 3 + 12
+    assert all(0 <= seed < 2**32 for seed in seeds)
+    assert process_seed(1, rank=2, step=7) == process_seed(1, rank=2, step=7)

@@ -1,0 +1,91 @@
+"""What the stages of a sweep set: keys of the configuration with values that it takes."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+
+from pydantic import ValidationError
+
+from prefprop_cli.config.explain import expected, found, unknown_key
+from prefprop_cli.config.locate import KeyPath
+from prefprop_cli.config.schema import Config, SweepTable
+
+STAGES: KeyPath = ("sweep", "stages")
+
+Values = Mapping[str, object]
+"""Values by dotted key, e.g. `{"train.lr": 0.01}`."""
+
+_NOT_TO_VARY = {
+    "train.seed": "seeds are a stage of their own: set sweep.seeds",
+    "train.metric": "runs are compared by it, so it is the same for all",
+}
+
+
+def with_values(config: Config, values: Values) -> Config:
+    """The configuration of a single run: these values set, without the table `[sweep]`.
+
+    Raises:
+        ValidationError: the tables do not agree.
+    """
+    tables = config.model_dump(exclude={"sweep"})
+    for key, value in values.items():
+        table, _, name = key.partition(".")
+        tables[table][name] = value
+    return Config.model_validate(tables, strict=True)
+
+
+def value_of(config: Config, key: str) -> object:
+    """The value of a dotted key."""
+    table, _, name = key.partition(".")
+    return getattr(getattr(config, table), name)
+
+
+def stage_problems(layer: Mapping[str, object]) -> list[str]:
+    """What is wrong with the keys and values of the stages that a layer sets, one line each.
+
+    Args:
+        layer: tables by name; what is not even of the form of stages is passed over.
+    """
+    table = layer.get("sweep")
+    stages = table.get("stages", []) if isinstance(table, Mapping) else []
+    try:
+        sweep = SweepTable.model_validate({"stages": stages}, strict=True)
+    except ValidationError:
+        return []
+    return [
+        f"{key}: {text}"
+        for stage in sweep.stages
+        for key, values in stage.items()
+        for text in _key_problems(key, values)
+    ]
+
+
+def _key_problems(key: str, values: Sequence[object]) -> Iterator[str]:
+    path = tuple(key.split("."))
+    if key in _NOT_TO_VARY:
+        yield _NOT_TO_VARY[key]
+    elif len(path) != 2 or path[0] == STAGES[0]:
+        yield "expected a key of the configuration with its table, e.g. train.lr"
+    elif not _is_key(path):
+        yield unknown_key(path)
+    else:
+        is_taken = [_is_taken(path, value) for value in values]
+        wrong = [value for value, taken in zip(values, is_taken, strict=True) if not taken]
+        yield from (f"{expected(path)}, found {found(value)}" for value in wrong)
+        right = [value for value, taken in zip(values, is_taken, strict=True) if taken]
+        twice = [one for one, other in combinations(right, 2) if one == other]
+        yield from (f"{found(value)} is there twice" for value in twice)
+
+
+def _is_key(path: KeyPath) -> bool:
+    table = Config.model_fields.get(path[0])
+    return path[1] in getattr(table and table.annotation, "model_fields", {})
+
+
+def _is_taken(path: KeyPath, value: object) -> bool:
+    """Whether the key takes the value by itself, whatever the others say."""
+    table, name = path
+    try:
+        Config.model_validate({table: {name: value}}, strict=True)
+    except ValidationError as error:
+        return all(problem["type"] == "value_error" for problem in error.errors())
+    return True

@@ -1,0 +1,105 @@
+"""A question with its candidates and supports as rows of tokens; token ids in, token ids out.
+
+```
+[CLS] [question] q [/question] [ent] c1 [/ent] … [ent] cN [/ent]    the front, in every row, global
+[SEP] support [SEP] [SEP] support [SEP] …                           cut into chunks, one per row
+```
+
+The four markers are no words of the tokenizer: they have the ids -1 to -4, which no text can give,
+so a text that spells `[ent]` cannot add a candidate. Where the candidates stand is known from the
+construction.
+
+Source: Beltagy et al. (2020), section 6 and appendix (arXiv 2004.05150).
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, chain
+
+from prefprop_cli.data.beyond import Ids, chunks
+from prefprop_cli.errors import DataError
+
+MARKERS = (QUESTION, END_QUESTION, ENT, END_ENT) = (-1, -2, -3, -4)
+"""Their trained embeddings are kept in this order: that of marker m is row -1 - m."""
+SUPPORTS_SHARE = 4  # the supports get at least a quarter of a row, if they need it
+
+
+@dataclass(frozen=True)
+class QuestionRows:
+    """The rows of one question.
+
+    Attributes:
+        rows: token ids, each row with the whole front.
+        n_global: length of the front.
+        places: index in a row of each candidate's `[ent]`, in the order of the candidates.
+        n_cut: tokens of query and candidates that found no room; of the supports none is cut.
+    """
+
+    rows: list[list[int]]
+    n_global: int
+    places: list[int]
+    n_cut: int
+
+
+def question_rows(
+    query: Ids,
+    candidates: Sequence[Ids],
+    supports: Sequence[Ids],
+    *,
+    max_tokens: int,
+    cls_id: int,
+    sep_id: int,
+) -> QuestionRows:
+    """The rows of a question, as few as its supports need, with chunks equal to within a token.
+
+    Where query and candidates leave less than a quarter of a row to supports that need it, the
+    longest of them are shortened to one length. How many rows there are and how long they are does
+    not depend on the order of candidates and supports.
+
+    Args:
+        query: its tokens, without special tokens.
+        candidates: tokens of each.
+        supports: tokens of each; without any, the row ends with one `[SEP]`.
+        max_tokens: longest row.
+        cls_id: id of `[CLS]`.
+        sep_id: id of `[SEP]`, which stands before and behind each support.
+
+    Raises:
+        DataError: the candidates leave no room even at one token each.
+    """
+    stream = [token for support in supports for token in (sep_id, *support, sep_id)] or [sep_id]
+    room = max_tokens - min(len(stream), -(-max_tokens // SUPPORTS_SHARE))
+    parts = [query, *candidates]
+    shortened = _shortened(parts, room=room - 1 - 2 * len(parts))
+    front, places = _front(shortened[0], shortened[1:], cls_id=cls_id)
+    return QuestionRows(
+        rows=[[*front, *chunk] for chunk in chunks(stream, room=max_tokens - len(front))],
+        n_global=len(front),
+        places=places,
+        n_cut=sum(map(len, parts)) - sum(map(len, shortened)),
+    )
+
+
+def _front(query: Ids, candidates: Sequence[Ids], *, cls_id: int) -> tuple[list[int], list[int]]:
+    """The front and the places of `[ent]` in it."""
+    head = [cls_id, QUESTION, *query, END_QUESTION]
+    marked = [[ENT, *candidate, END_ENT] for candidate in candidates]
+    ends = accumulate(map(len, marked), initial=len(head))
+    return [*head, *chain(*marked)], list(ends)[:-1]
+
+
+def _shortened(parts: Sequence[Ids], *, room: int) -> list[Ids]:
+    """The parts, those longer than some length cut to it, the largest at which all fit."""
+    lengths = [len(part) for part in parts]
+
+    def total(most: int) -> int:
+        return sum(min(length, most) for length in lengths)
+
+    most = bisect_right(range(max(lengths) + 1), room, key=total) - 1
+    if most < min(1, max(lengths)):
+        raise DataError(
+            f"{len(parts) - 1} candidates need {total(1) - room} positions more than a row has, "
+            "even at one token each. Use a larger data.max_length"
+        )
+    return [part[:most] for part in parts]

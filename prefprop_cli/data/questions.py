@@ -1,0 +1,163 @@
+"""Questions with candidate answers and the texts that hold the answer, in the form of QAngaroo.
+
+```
+{"id": "WH_dev_0", "query": "country sms braunschweig", "candidates": ["austria", ...],
+ "supports": ["The North German Confederation was ...", ...], "answer": "german empire"}
+```
+
+The query opens with a relation, its words joined by underscores.
+
+Source: Welbl et al. (2018), TACL 6, arXiv 1710.06481; the spacing of punctuation is that of
+Beltagy et al. (2020), arXiv 2004.05150.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from prefprop_cli.data.corpus import Document
+from prefprop_cli.data.decoding import Errors, clean, opened, read_lines, read_text
+from prefprop_cli.data.records import Fields, parse_json
+from prefprop_cli.errors import DataError
+
+_STRAY_SPACE = re.compile(r" (?=[.,!?)]|'s\b)|(?<=\() ")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question(Document):
+    """A document that brings its own classes: the candidates.
+
+    `text` is all of it, line by line; `label` is the answer, one of the candidates, or None where
+    it is not known.
+
+    Attributes:
+        query: what is asked.
+        candidates: different from each other.
+        supports: the texts.
+        n_repeated: candidates that are left out, for they read the same as an earlier one.
+    """
+
+    query: str
+    candidates: tuple[str, ...]
+    supports: tuple[str, ...]
+    n_repeated: int = 0
+
+
+def read_questions(
+    source: Path | BinaryIO, *, errors: Errors = "strict", lines: bool = False
+) -> Iterator[Question]:
+    """The questions of a file, or of a stream of bytes such as standard input.
+
+    Args:
+        source: a .jsonl file with a record per line, or JSON: one record, or a list of them; or a
+            stream (named `-`) of JSON.
+        errors: what to do with bytes that are not UTF-8.
+        lines: take each line as a record, whatever the kind of file.
+
+    Yields:
+        Questions; one without `id` is called by its place, one without `answer` has no label.
+
+    Raises:
+        DataError: the file is missing or no JSON, or a record is not as it should be.
+    """
+    if not isinstance(source, Path):
+        yield from questions_in(source, name="-", errors=errors, lines=lines)
+    else:
+        with opened(source) as stream:
+            lines = lines or source.suffix == ".jsonl"
+            yield from questions_in(stream, name=str(source), errors=errors, lines=lines)
+
+
+def questions_in(
+    stream: BinaryIO, *, name: str, errors: Errors, lines: bool = False
+) -> Iterator[Question]:
+    """The questions of a stream of that name; as `read_questions`."""
+    empty = True
+    for where, record in _records(stream, name=name, errors=errors, lines=lines):
+        empty = False
+        yield _question(record, where=where, errors=errors)
+    if empty:
+        raise DataError(f"{name}: the file holds no questions")
+
+
+def normalised(text: str) -> str:
+    """The text with single spaces, and none before `. , ! ? ) 's` and behind `(`."""
+    return " ".join(_STRAY_SPACE.sub("", text).split())
+
+
+def _records(
+    stream: BinaryIO, *, name: str, errors: Errors, lines: bool
+) -> Iterator[tuple[str, object]]:
+    """(place, JSON value) of each record."""
+    if lines:
+        for number, line in read_lines(stream, name=name, errors=errors):
+            if line.strip():
+                yield f"{name}:{number}", parse_json(line, name=name, line=number)
+    else:
+        value = parse_json(read_text(stream, name=name, errors=errors), name=name)
+        records = value if isinstance(value, list) else [value]
+        for number, record in enumerate(records, start=1):
+            yield f"{name}, record {number}", record
+
+
+def _question(record: object, *, where: str, errors: Errors) -> Question:
+    if not isinstance(record, dict):
+        raise DataError(f"{where}: expected an object {{...}}, found {type(record).__name__}")
+    id = _text(record, "id", where=where, errors=errors) if "id" in record else where
+    where = where if id == where else f"{where} ({id})"
+    query = normalised(_text(record, "query", where=where, errors=errors))
+    named = _texts(record, "candidates", where=where, errors=errors)
+    candidates = tuple(dict.fromkeys(named))
+    supports = _texts(record, "supports", where=where, errors=errors)
+    if not query:
+        raise DataError(f"{where}: 'query' is empty")
+    if not all(candidates) or not candidates:
+        raise DataError(f"{where}: 'candidates' is empty, or one of them is")
+    relation, space, rest = query.partition(" ")
+    query = relation.replace("_", " ") + space + rest
+    return Question(
+        id,
+        "\n".join([query, *candidates, "", *supports]),
+        _answer(record, candidates, where=where, errors=errors),
+        query=query,
+        candidates=candidates,
+        supports=supports,
+        n_repeated=len(named) - len(candidates),
+    )
+
+
+def _answer(
+    record: Fields, candidates: tuple[str, ...], *, where: str, errors: Errors
+) -> str | None:
+    if record.get("answer") is None:
+        return None
+    answer = normalised(_text(record, "answer", where=where, errors=errors))
+    if answer not in candidates:
+        raise DataError(
+            f"{where}: the answer {answer!r} is none of the {len(candidates)} candidates"
+        )
+    return answer
+
+
+def _texts(record: Fields, field: str, *, where: str, errors: Errors) -> tuple[str, ...]:
+    values = _field(record, field, where=where)
+    if not isinstance(values, list):
+        raise DataError(f"{where}: {field!r} is of type {type(values).__name__}, not a list")
+    texts = {f"{field}[{number}]": value for number, value in enumerate(values)}
+    return tuple(normalised(_text(texts, name, where=where, errors=errors)) for name in texts)
+
+
+def _text(record: Fields, field: str, *, where: str, errors: Errors) -> str:
+    value = _field(record, field, where=where)
+    if not isinstance(value, str):
+        raise DataError(f"{where}: {field!r} is of type {type(value).__name__}, not a text")
+    return clean(value, where=f"{where}: {field!r}", errors=errors)
+
+
+def _field(record: Fields, field: str, *, where: str) -> object:
+    if field not in record:
+        found = ", ".join(map(repr, record)) or "none"
+        raise DataError(f"{where}: no field {field!r}; found {found}")
+    return record[field]

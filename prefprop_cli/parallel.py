@@ -1,0 +1,256 @@
+"""The processes of one command: who they are, how they divide work, how they agree on its end.
+
+`torchrun` and `accelerate launch` start several, called ranks. Each runs the same program; rank 0
+speaks, reads and writes for all of them. Everything here does nothing special in a process that
+was started alone, and nothing here imports torch before there is something to exchange.
+
+Rules of the house:
+
+- Every rank calls the same functions of `World` in the same order.
+- What one rank alone may find out - an error, a request to stop - becomes what all of them do by
+  `on_all` and `on_main`, so that none waits for another that has left.
+- An error that only one rank raises ends its process, and the launcher ends the others.
+"""
+
+import atexit
+import os
+import pickle
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from itertools import islice, zip_longest
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from prefprop_cli.errors import PrefpropError, UsageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+LONGEST_WAIT = timedelta(hours=6)
+"""A rank may have to wait while another tokenises a large set; PyTorch gives up after 30 min."""
+_RAISED_ON_ALL = "_raised_on_all_ranks"
+_NOTHING = object()
+
+
+@dataclass(frozen=True)
+class World:
+    """All processes of a command, seen from one of them.
+
+    Args:
+        rank: which of them this is, from 0.
+        size: how many they are.
+        local_rank: which of those on this machine this is, from 0.
+    """
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is rank 0, which speaks and writes for all."""
+        return self.rank == 0
+
+    def share(self, items: Sequence[T]) -> Sequence[T]:
+        """The items that are this rank's: every n-th, so that sorted work is dealt out evenly."""
+        return items[self.rank :: self.size]
+
+    def on_all(self, work: Callable[[], T]) -> list[T]:
+        """Do a piece of work on every rank.
+
+        Returns:
+            What each rank made of it, by rank.
+
+        Raises:
+            Exception: the error of the lowest rank that failed, on every rank.
+        """
+        if self.size == 1:
+            return [work()]
+        own = _attempt(work)
+        outcomes = _gathered(own, size=self.size)
+        # Not its copy: it has the traceback.
+        outcomes[self.rank] = own
+        return [outcome.result() for outcome in outcomes]
+
+    def on_each(self, work: Callable[[], T]) -> T:
+        """Do a piece of work on every rank, and return this rank's own result; only errors travel.
+
+        Raises:
+            Exception: as `on_all`.
+        """
+        own: list[T] = []
+        self.on_all(lambda: own.append(work()))
+        return own[0]
+
+    def on_main(self, work: Callable[[], T]) -> T:
+        """Do a piece of work on rank 0 alone, and return its result on every rank.
+
+        Raises:
+            Exception: what rank 0 raised, on every rank.
+        """
+        if self.size == 1:
+            return work()
+        own = _attempt(work) if self.is_main else None
+        outcome = _broadcast(own)
+        return (own or outcome).result()
+
+    def first_on_machine(self, work: Callable[[], T]) -> T:
+        """Do a piece of work on one rank of each machine, then on the others, which find its files.
+
+        Raises:
+            Exception: what one of the first raised, on every rank; or what this rank raised.
+        """
+        done: list[T] = []
+        self.on_all(lambda: done.append(work()) if self.local_rank == 0 else None)
+        return done[0] if done else work()
+
+    def stream(
+        self, items: Iterable[T], work: Callable[[Sequence[T]], Sequence[R]], *, size: int
+    ) -> Iterator[list[R]]:
+        """Do work on a stream that rank 0 reads, and yield the results in its order on every rank.
+
+        Args:
+            items: read on rank 0 only; what the others give is not looked at.
+            work: some items → as many results, which can be pickled.
+            size: items that a rank works on at a time.
+
+        Yields:
+            The results of the next `size` items of each rank.
+
+        Raises:
+            Exception: what reading raised on rank 0 or the work on any, on every rank.
+        """
+        iterator = iter(items if self.is_main else ())
+        while chunk := self.on_main(lambda: list(islice(iterator, size * self.size))):
+            yield merged(self.on_all(partial(work, self.share(chunk))))
+
+    def add_up(self, tensor: "Tensor") -> None:
+        """Replace a tensor by its sum over the ranks, the same bits on each; it stays in place."""
+        if self.size > 1:
+            _start_group()
+            from torch import distributed
+
+            distributed.all_reduce(tensor)
+
+    def connect(self) -> None:
+        """Let the ranks find each other, if there are several; other functions do so, too."""
+        if self.size > 1:
+            _start_group()
+
+    def own_device(self, name: str) -> str:
+        """Where this rank computes: with several ranks, `cuda` is a GPU for each.
+
+        Raises:
+            UsageError: one GPU is named for several ranks, or the machine has too few of them.
+        """
+        if self.size == 1 or not name.startswith("cuda"):
+            return name
+        import torch
+
+        if name != "cuda":
+            raise UsageError(
+                f"--device {name} names one GPU for {self.size} processes. Use --device cuda, "
+                "and CUDA_VISIBLE_DEVICES to choose the GPUs"
+            )
+        if self.local_rank >= torch.cuda.device_count():
+            raise UsageError(
+                f"process {self.local_rank + 1} of this machine has no GPU: there are "
+                f"{torch.cuda.device_count()}. Start as many processes (--nproc-per-node)"
+            )
+        torch.cuda.set_device(self.local_rank)
+        return f"cuda:{self.local_rank}"
+
+    def tells(self, error: BaseException) -> bool:
+        """Whether this rank is to tell of an error: rank 0 tells those that all ranks raise."""
+        return self.is_main or not any(
+            getattr(cause, _RAISED_ON_ALL, False) for cause in (error, error.__cause__)
+        )
+
+
+def world() -> World:
+    """The processes that `torchrun` or `accelerate launch` started; one process without them."""
+    # A WORLD_SIZE without a LOCAL_RANK was set by a cluster for what it starts, not by a launcher.
+    if "LOCAL_RANK" not in os.environ:
+        return World()
+    rank, size, local_rank = (
+        int(os.environ.get(name, default))
+        for name, default in (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0))
+    )
+    return World(rank, size, local_rank)
+
+
+def merged(shares: Sequence[Sequence[T]]) -> list[T]:
+    """Items in the order they had before each rank got its share."""
+    rounds = zip_longest(*shares, fillvalue=_NOTHING)
+    return [item for dealt in rounds for item in dealt if item is not _NOTHING]  # type: ignore[misc]
+
+
+@dataclass(frozen=True)
+class _Outcome(Generic[T]):
+    """What a piece of work came to."""
+
+    value: T | None = None
+    error: Exception | None = None
+
+    def result(self) -> T:
+        if self.error is not None:
+            setattr(self.error, _RAISED_ON_ALL, True)
+            raise self.error
+        return self.value  # type: ignore[return-value]
+
+
+def _attempt(work: Callable[[], T]) -> _Outcome[T]:
+    try:
+        return _Outcome(value=work())
+    except Exception as error:
+        return _Outcome(error=error if _travels(error) else _plain(error))
+
+
+def _travels(error: Exception) -> bool:
+    """Whether an error arrives as what it is; one that takes odd arguments does not."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return False
+    return True
+
+
+def _plain(error: Exception) -> PrefpropError:
+    plain = PrefpropError(f"{type(error).__name__}: {error}")
+    plain.__cause__ = error
+    return plain
+
+
+def _gathered(own: _Outcome[T], *, size: int) -> list[_Outcome[T]]:
+    _start_group()
+    from torch import distributed
+
+    outcomes: list[_Outcome[T]] = [own] * size
+    distributed.all_gather_object(outcomes, own)
+    return outcomes
+
+
+def _broadcast(outcome: _Outcome[T] | None) -> _Outcome[T]:
+    _start_group()
+    from torch import distributed
+
+    box = [outcome]
+    distributed.broadcast_object_list(box, src=0)
+    assert box[0] is not None  # rank 0 sent one
+    return box[0]
+
+
+def _start_group() -> None:
+    """Connect the ranks; accelerate takes over a group that is there."""
+    import torch
+    from torch import distributed
+
+    if not distributed.is_initialized():
+        # Objects always go by way of the CPU, so that they wait for no GPU and take no room on it.
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        distributed.init_process_group(backend, timeout=LONGEST_WAIT)
+        atexit.register(distributed.destroy_process_group)

@@ -1,0 +1,152 @@
+"""From what was named on the command line to finished runs and timings."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from prefprop_cli.config.load import load_config
+from prefprop_cli.config.schema import Config
+from prefprop_cli.errors import DataError, PrefpropError, UsageError
+from prefprop_cli.report.methods import method_label
+from prefprop_cli.runs import Record, RunFolder
+
+_SHOWN = 5
+_ENDS = ("", "_low", "_high")
+_TIMING = {
+    "method",
+    "text",
+    *(f"{name}{end}" for name in ("docs_per_s", "overhead") for end in _ENDS),
+}
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run that was trained to its end."""
+
+    folder: RunFolder
+    config: Config
+    backbone_sha256: str
+    started: str
+    validation: Mapping[str, float]
+    """Metrics of its best step."""
+
+    @property
+    def method(self) -> str:
+        return method_label(self.config)
+
+    @property
+    def seed(self) -> int:
+        return self.config.train.seed
+
+
+@dataclass
+class Collected:
+    """What was found.
+
+    Attributes:
+        runs: finished ones, in the order of their paths.
+        timings: rows of `prefprop bench --table 7 --json`, of all files together.
+        notes: what was left out, and why.
+    """
+
+    runs: list[FinishedRun] = field(default_factory=list)
+    timings: list[Record] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def collect(paths: Sequence[Path]) -> Collected:
+    """Find the runs and timings in files and folders.
+
+    Args:
+        paths: run folders, folders that hold some at any depth, and JSON files of `bench`.
+
+    Raises:
+        UsageError: a path is not there, or a folder holds no run.
+        DataError: a JSON file holds no timings of table 7.
+    """
+    found = Collected()
+    unfinished: dict[str, list[str]] = {}
+    for folder in _run_folders(paths, found):
+        try:
+            manifest = RunFolder.open(folder).manifest
+            if manifest.get("status") == "finished":
+                found.runs.append(_run(folder, manifest))
+            else:
+                unfinished.setdefault(_state(manifest), []).append(str(folder))
+        except PrefpropError as error:
+            found.notes.append(f"left out {folder}: {error}")
+    found.notes += (_left_out(state, folders) for state, folders in unfinished.items())
+    return found
+
+
+def _run_folders(paths: Sequence[Path], found: Collected) -> Iterator[Path]:
+    """Each run folder once; timings go straight to what was found."""
+    seen = set()
+    for path in paths:
+        if path.is_file():
+            found.timings += _timings(path)
+            continue
+        folders = list(_runs_in(path))
+        if not folders:
+            raise UsageError(
+                f"{path} {'holds no run folder' if path.is_dir() else 'does not exist'}. Name run "
+                "folders, folders that hold some, or FILE.json of `prefprop bench --table 7 --json`"
+            )
+        for folder in folders:
+            if folder.resolve() not in seen:
+                seen.add(folder.resolve())
+                yield folder
+
+
+def _runs_in(path: Path) -> Iterator[Path]:
+    for parent, folders, files in os.walk(path):
+        folders.sort()
+        if "manifest.json" in files:
+            folders.clear()  # nothing inside a run is another
+            yield Path(parent)
+
+
+def _run(folder: Path, manifest: Record) -> FinishedRun:
+    run = RunFolder(folder)
+    return FinishedRun(
+        folder=run,
+        config=load_config(preset=str(run.config)).config,
+        backbone_sha256=str(manifest.get("backbone_sha256", "")),
+        started=str(manifest.get("started", "")),
+        validation=manifest.get("validation") or {},
+    )
+
+
+def _state(manifest: Record) -> str:
+    reason = manifest.get("exit_reason")
+    return "pruned" if reason == "pruned" else str(manifest.get("status"))
+
+
+def _left_out(state: str, folders: Sequence[str]) -> str:
+    more = f" and {len(folders) - _SHOWN} more" if len(folders) > _SHOWN else ""
+    return f"left out, {state}: {', '.join(folders[:_SHOWN])}{more}"
+
+
+def _timings(path: Path) -> list[Record]:
+    try:
+        document = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        document = None
+    rows = [row for row in _rows(document) if row.keys() >= _TIMING]
+    if not rows:
+        raise DataError(
+            f"{path} holds no timings of table 7. Measure them: prefprop bench "
+            "--shape longformer-base --table 7 --json > FILE.json"
+        )
+    return rows
+
+
+def _rows(document: object) -> Iterator[Record]:
+    """The rows of a document of `bench`, or of a benchmark file with several in `parts`."""
+    if isinstance(document, dict):
+        rows, parts = document.get("rows"), document.get("parts")
+        yield from (row for row in rows if isinstance(row, dict)) if isinstance(rows, list) else ()
+        for part in parts.values() if isinstance(parts, dict) else ():
+            yield from _rows(part)

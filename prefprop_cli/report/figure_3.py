@@ -1,0 +1,110 @@
+"""Figure 3: how many tokens the documents of each set have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prefprop_cli.evaluation.drawing import GRID, INK, LINES, QUIET, drawing, legend_below
+from prefprop_cli.report.page import Grid, Page
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TITLE = "Figure 3: tokens per document"
+PERCENTILES = (5, 25, 50, 75, 95, 100)
+WINDOWS = (512, 4096)
+"""Positions of RoBERTa and of Longformer."""
+
+_MARKS = "positions of RoBERTa and of Longformer"
+
+Lengths = Mapping[str, NDArray[np.int64]]
+"""By the name of the set, the tokens of each of its documents, before any are cut: (N,)."""
+
+
+def figure_3(lengths: Lengths) -> Page:
+    """The figures of the picture.
+
+    Args:
+        lengths: of the documents of each set, all splits together.
+    """
+    header = ("set", "documents", *(f"{p} %" if p < 100 else "longest" for p in PERCENTILES))
+    grid = Grid(
+        (*header, *(f"> {window}" for window in WINDOWS)),
+        tuple(_row(name, counts) for name, counts in lengths.items()),
+    )
+    record = {name: _record(counts) for name, counts in lengths.items()}
+    return Page("figure-3", TITLE, (grid,), {"figure": "3", "sets": record})
+
+
+def draw_3(lengths: Lengths) -> Figure:
+    """A histogram for each set over a common axis, the windows of both backbones marked.
+
+    Raises:
+        UsageError: matplotlib is not installed.
+    """
+    edges = _edges(np.concatenate([*lengths.values()]))
+    with drawing(7.6, 0.8 + 1.7 * len(lengths)) as figure:
+        panels = figure.subplots(len(lengths), 1, squeeze=False, sharex=True)[:, 0]
+        for place, (axes, (name, counts)) in enumerate(zip(panels, lengths.items(), strict=True)):
+            _draw_set(axes, name, counts, edges, colour=LINES[place % len(LINES)])
+            axes.set_ylabel("% of documents")
+        panels[-1].set_xlabel("tokens per document (logarithmic)")
+        legend_below(figure)
+    return figure
+
+
+def _draw_set(
+    axes: Axes, name: str, counts: NDArray[np.int64], edges: NDArray[np.float64], *, colour: str
+) -> None:
+    weights = np.full(len(counts), 100 / len(counts))
+    axes.hist(counts.clip(1), edges.tolist(), weights=weights, color=colour, alpha=0.8)
+    axes.set_xscale("log")
+    axes.axvline(float(np.median(counts)), color=INK, linewidth=1.4, label="median")
+    for window in WINDOWS:
+        axes.axvline(window, color=QUIET, linewidth=0.9, linestyle=(0, (4, 3)), label=_MARKS)
+    beyond = ", ".join(f"{_beyond(counts, window):.1%} above {window:,}" for window in WINDOWS)
+    axes.set_title(name, loc="left", weight="bold", pad=17)
+    axes.annotate(
+        f"{len(counts):,} documents, median {np.median(counts):,.0f} tokens, {beyond}",
+        (0, 1),
+        (0, 5),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        color=QUIET,
+    )
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.grid(axis="y", color=GRID)
+
+
+def _edges(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Of bins that are equally wide on a logarithmic axis and hold every length and window."""
+    longest = max(int(counts.max()), WINDOWS[-1])
+    return np.geomspace(max(1, int(counts.min())), 1.3 * longest, 61)
+
+
+def _row(name: str, counts: NDArray[np.int64]) -> tuple[str, ...]:
+    tokens = (f"{tokens:,}" for tokens in _percentiles(counts).values())
+    shares = (f"{_beyond(counts, window):.1%}" for window in WINDOWS)
+    return (name, f"{len(counts):,}", *tokens, *shares)
+
+
+def _record(counts: NDArray[np.int64]) -> dict[str, object]:
+    return {
+        "n": len(counts),
+        "percentiles": _percentiles(counts),
+        "longer_than": {str(window): _beyond(counts, window) for window in WINDOWS},
+    }
+
+
+def _percentiles(counts: NDArray[np.int64]) -> dict[str, int]:
+    values = np.percentile(counts, PERCENTILES, method="nearest")
+    return {str(p): int(value) for p, value in zip(PERCENTILES, values, strict=True)}
+
+
+def _beyond(counts: NDArray[np.int64], window: int) -> float:
+    return float((counts > window).mean())

@@ -1,0 +1,83 @@
+"""The baselines below the methods: what the same documents give without any of them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from prefprop_cli.config.schema import DataTable
+from prefprop_cli.data.corpus import Corpus
+from prefprop_cli.errors import DataError, PrefpropError
+from prefprop_cli.evaluation.baselines import majority_logits, tfidf_logits
+from prefprop_cli.evaluation.calibration import Floats
+from prefprop_cli.evaluation.metrics import chance_share
+from prefprop_cli.evaluation.statistics import Interval
+from prefprop_cli.report.scores import ScoredSet, estimates_of, resampled
+
+CorpusOf = Callable[[DataTable], Corpus]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Metrics of a classifier without seeds; intervals over documents, for those that have one."""
+
+    name: str
+    figures: Mapping[str, float]
+    intervals: Mapping[str, Interval]
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The baselines of a data set, and what its reader says of the documents."""
+
+    baselines: tuple[Baseline, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def floor_of(scored: ScoredSet, *, corpus_of: CorpusOf) -> Floor:
+    """Fit the baselines on the set's training documents and evaluate them on its split.
+
+    Args:
+        scored: the set.
+        corpus_of: reads the texts; what it raises becomes a note.
+    """
+    if scored.n_classes is None:
+        chance = chance_share(scored.lines[0].logits[0])
+        return Floor((Baseline("a candidate by lot", {"accuracy": chance}, {}),))
+    try:
+        corpus = corpus_of(scored.data.lines[0].runs[0].config.data)
+        return _fitted(scored, corpus, scored.n_classes)
+    except PrefpropError as error:
+        return Floor(notes=(f"without baselines: {error}",))
+
+
+def _fitted(scored: ScoredSet, corpus: Corpus, n_classes: int) -> Floor:
+    train, documents = corpus.splits["train"], corpus.splits.get(scored.split, [])
+    numbers = {label: number for number, label in enumerate(corpus.labels)}
+    names = np.array([numbers[str(document.label)] for document in train])
+    labels = [numbers[str(document.label)] for document in documents]
+    if tuple(d.id for d in documents) != scored.ids or labels != scored.labels.tolist():
+        raise DataError("the documents are no longer those of the runs")
+    texts = [document.text for document in documents]
+    fits: dict[str, Callable[[], Floats]] = {
+        "TF-IDF, logistic regression": lambda: tfidf_logits(
+            [document.text for document in train], names, texts, n_classes=n_classes
+        ),
+        "most frequent class": lambda: majority_logits(names, n_classes=n_classes, n=len(texts)),
+    }
+    found, notes = [], list(corpus.notes)
+    for name, fit in fits.items():
+        try:
+            found.append(_baseline(name, fit(), scored))
+        except PrefpropError as error:
+            notes.append(f"without {name}: {error}")
+    return Floor(tuple(found), tuple(notes))
+
+
+def _baseline(name: str, logits: Floats, scored: ScoredSet) -> Baseline:
+    estimates = estimates_of([resampled(logits, scored)])
+    return Baseline(
+        name,
+        {metric: each.seeds.mean for metric, each in estimates.items()},
+        {metric: each.overall for metric, each in estimates.items()},
+    )

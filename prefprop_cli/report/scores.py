@@ -1,0 +1,188 @@
+"""The figures of each line on a split: of its seeds, their mean, and intervals of two kinds.
+
+Axes: N documents, C classes or candidates.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import inf
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prefprop_cli.config.schema import Config, EvalTable
+from prefprop_cli.errors import DataError
+from prefprop_cli.evaluation.compare import Summary, summary
+from prefprop_cli.evaluation.metrics import scores_and_terms
+from prefprop_cli.evaluation.nested import Resampled, nested_intervals, resample_documents
+from prefprop_cli.evaluation.paper import paper_columns, paper_figures
+from prefprop_cli.evaluation.results import SavedLogits, load_logits
+from prefprop_cli.evaluation.statistics import Interval
+from prefprop_cli.report.collect import FinishedRun
+from prefprop_cli.report.groups import DataSet, Line
+from prefprop_cli.report.methods import CANDIDATE_SETS, backbone_name, has_papers_backbone
+
+CALIBRATION = ("ece", "ece_paper", "nll")
+UNBOUNDED = ("nll",)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A metric of one line.
+
+    Attributes:
+        seeds: n, mean, standard deviation and the t-interval of the mean over seeds.
+        overall: the interval over seeds and documents, by nested bootstrap.
+    """
+
+    seeds: Summary
+    overall: Interval
+
+
+@dataclass(frozen=True)
+class ScoredLine:
+    """A line with its figures on a split."""
+
+    line: Line
+    seeds: tuple[Resampled, ...]
+    """Of each run, in its order."""
+    logits: tuple[NDArray[np.float32], ...]
+    paper: Mapping[str, float]
+    """The paper's figures for this set and method; may be empty."""
+
+    @property
+    def name(self) -> str:
+        return self.line.name
+
+    @property
+    def config(self) -> Config:
+        """Of its first run."""
+        return self.line.runs[0].config
+
+    @property
+    def backbone(self) -> str:
+        """Its name, and what was made of it."""
+        to_long = self.config.model.to_long
+        name = backbone_name(self.config)
+        return name if to_long is None else f"{name} as a Longformer of {to_long} positions"
+
+    @property
+    def on_papers_backbone(self) -> bool:
+        return has_papers_backbone(self.config)
+
+    @cached_property
+    def estimates(self) -> dict[str, Estimate]:
+        """By metric."""
+        return estimates_of(self.seeds)
+
+    def values(self, metric: str) -> list[float]:
+        """Of each seed."""
+        return [each[metric] for each in self.seeds]
+
+
+@dataclass(frozen=True)
+class ScoredSet:
+    """A data set with the figures of its lines on a split.
+
+    Attributes:
+        data: the set.
+        split: whose figures these are.
+        columns: metrics of the paper's table 2, the one that decides last.
+        ids: the documents, N.
+        labels: theirs, (N,).
+        n_classes: C; None where documents bring candidates of their own.
+        settings: bins and resamples.
+        lines: as in `data`.
+    """
+
+    data: DataSet
+    split: str
+    columns: tuple[str, ...]
+    ids: tuple[str, ...]
+    labels: NDArray[np.int64]
+    n_classes: int | None
+    settings: EvalTable
+    lines: tuple[ScoredLine, ...]
+
+    @property
+    def metric(self) -> str:
+        """The one that decides: F1, or accuracy where there is none."""
+        return self.columns[-1]
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Metrics of our table 2: where F1 is of one class, accuracy as well."""
+        return (*self.columns, "accuracy") if self.metric == "f1_binary" else self.columns
+
+
+def score(data: DataSet, split: str, *, told: Callable[[], None] = lambda: None) -> ScoredSet:
+    """Score the lines of a data set on a split, from the logits that its runs have stored.
+
+    Bins and resamples are those of the first run's table `[eval]`.
+
+    Args:
+        data: the set.
+        split: of its documents.
+        told: called after each run.
+
+    Raises:
+        UsageError: a run was not evaluated on the split.
+        CorruptFileError: its logits are damaged.
+        DataError: runs were evaluated on different documents, or predictions cannot be scored.
+    """
+    first = load_logits(data.lines[0].runs[0].folder.evaluation, split)
+    scored = ScoredSet(
+        data=data,
+        split=split,
+        columns=paper_columns(data.set),
+        ids=first.ids,
+        labels=first.labels,
+        n_classes=None if data.set in CANDIDATE_SETS else first.logits.shape[1],
+        settings=data.lines[0].runs[0].config.eval,
+        lines=(),
+    )
+    return replace(scored, lines=tuple(_scored_line(line, scored, told) for line in data.lines))
+
+
+def estimates_of(seeds: Sequence[Resampled]) -> dict[str, Estimate]:
+    """The metrics of models that differ in their seed, by name."""
+    names = seeds[0].names
+    bounds = {name: (0.0, inf if name in UNBOUNDED else 1.0) for name in names}
+    overall = nested_intervals(seeds, bounds=bounds)
+    return {
+        name: Estimate(summary([each[name] for each in seeds], bounds=bounds[name]), overall[name])
+        for name in names
+    }
+
+
+def resampled(logits: NDArray[np.generic], scored: ScoredSet) -> Resampled:
+    """The metrics of table 2 and the calibration scores of one model on the set's documents."""
+    statistics, terms = scores_and_terms(
+        logits, scored.labels, n_classes=scored.n_classes, n_bins=scored.settings.bins
+    )
+    names = (*scored.shown, *CALIBRATION)
+    return resample_documents(
+        statistics, *terms, names=names, n_resamples=scored.settings.resamples
+    )
+
+
+def _scored_line(line: Line, scored: ScoredSet, told: Callable[[], None]) -> ScoredLine:
+    logits, seeds = [], []
+    for run in line.runs:
+        found = load_logits(run.folder.evaluation, scored.split)
+        _check_same(run, found, scored)
+        logits.append(found.logits)
+        seeds.append(resampled(found.logits, scored))
+        told()
+    paper = paper_figures(scored.data.set, line.method)
+    return ScoredLine(line, tuple(seeds), tuple(logits), paper)
+
+
+def _check_same(run: FinishedRun, found: SavedLogits, scored: ScoredSet) -> None:
+    if found.ids != scored.ids or not np.array_equal(found.labels, scored.labels):
+        raise DataError(
+            f"{run.folder.path} was evaluated on other documents of {scored.split} than the runs "
+            f"beside it ({len(found.ids)} and {len(scored.ids)}), though on the same ones of "
+            f"validation. Delete eval/{scored.split}.safetensors where it is out of date"
+        )

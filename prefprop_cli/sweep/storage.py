@@ -1,0 +1,119 @@
+"""Where the trials of a sweep are kept: a journal file, or a database that machines share."""
+
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import sleep
+
+import optuna
+from optuna.exceptions import OptunaError
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from prefprop_cli.atomic import disk_errors, make_folder
+from prefprop_cli.errors import CorruptFileError, PrefpropError, UsageError
+
+_BUSY_S = 60
+"""How long SQLite waits for another process."""
+_TRY_S = 0.3
+
+
+def open_storage(place: str) -> BaseStorage:
+    """Open a storage, or make it.
+
+    Args:
+        place: a database URL such as `sqlite:///sweep.db` or `postgresql://host/name`, or a file.
+
+    Raises:
+        UsageError: there is no such database.
+        CorruptFileError: the file is no journal.
+        ResourceError: the file cannot be written.
+    """
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+    return _database(place) if "://" in place else _journal(Path(place))
+
+
+@contextmanager
+def storage_errors(place: str) -> Iterator[None]:
+    """Turn a failure of the storage into one that names it and says how to go on."""
+    try:
+        yield
+    except (OptunaError, SQLAlchemyError) as error:
+        raise PrefpropError(
+            f"the storage {without_password(place)} failed: {_first_line(error)}. "
+            "What was trained is saved; go on with the same command"
+        ) from error
+
+
+def without_password(text: str) -> str:
+    """A database URL, or a text with some in it, fit for a screen or a log."""
+    return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", text)
+
+
+def _database(url: str, *, tries: int = 5) -> BaseStorage:
+    arguments = {"connect_args": {"timeout": _BUSY_S}} if url.startswith("sqlite") else None
+    try:
+        return RDBStorage(url, engine_kwargs=arguments)
+    except (OptunaError, SQLAlchemyError, ImportError) as error:
+        if tries > 1 and isinstance(error, DBAPIError):
+            # Two processes that make the tables of a new database disturb each other.
+            sleep(_TRY_S)
+            return _database(url, tries=tries - 1)
+        raise UsageError(
+            f"--storage {without_password(url)} cannot be opened: {_first_line(error)}"
+        ) from error
+
+
+def _journal(path: Path) -> BaseStorage:
+    make_folder(path.parent)
+    with disk_errors(path):
+        path.touch()
+        with path.open("rb") as file:
+            is_journal = file.read(1) in (b"", b"{")
+    try:
+        if is_journal:
+            lock = KernelLock(path)
+            return JournalStorage(JournalFileBackend(str(path), lock_obj=lock))
+    except (ValueError, LookupError, TypeError, AssertionError):
+        pass
+    raise CorruptFileError(
+        f"{path} is no journal of a sweep, or is damaged. Name another --storage"
+    )
+
+
+class KernelLock(JournalFileOpenLock):
+    """A lock on a journal that ends with its holder, however that ends.
+
+    Optuna's own stays behind when its holder is killed, and is broken after 30 s. A last line
+    that a dead writer or a full disk has torn is cut off, else the next would be glued to it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self._path = path
+        self._descriptor = -1
+
+    def acquire(self) -> bool:
+        self._descriptor = os.open(self._path, os.O_RDWR)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        _mend(self._descriptor)
+        return True
+
+    def release(self) -> None:
+        os.close(self._descriptor)
+
+
+def _mend(descriptor: int) -> None:
+    size = os.fstat(descriptor).st_size
+    start = max(0, size - 2**20)
+    tail = os.pread(descriptor, size - start, start)
+    if not tail.endswith(b"\n"):
+        os.ftruncate(descriptor, start + tail.rfind(b"\n") + 1)
+
+
+def _first_line(error: BaseException) -> str:
+    return without_password(str(error).strip().split("\n")[0]) or type(error).__name__

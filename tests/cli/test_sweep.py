@@ -1,0 +1,250 @@
+"""`prefprop sweep` in one process, on a small project."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from prefprop_cli.cli.app import main
+from prefprop_cli.errors import NonFiniteError, ResourceError
+from tests.helpers import sweeps
+
+pytest.importorskip("optuna")
+
+SWEEP = """
+stages = [{ "train.lr" = [0.02, 0.5] }, { method.prefix_length = [2, 3] }]
+seeds = [0, 1]
+"""
+Output = Callable[..., tuple[int, str, str]]
+
+
+@dataclass(frozen=True)
+class Done:
+    """A sweep that ran to its end."""
+
+    folder: Path
+    config: Path
+    out: Path
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
+    folder = tmp_path_factory.mktemp("sweep")
+    config = sweeps.write_sweep(folder, SWEEP)
+    os.environ["PREFPROP_CACHE"] = str(folder / "cache")
+    assert main(["sweep", "-p", str(config), "--out", str(folder / "out"), "-q"]) == 0
+    yield Done(folder, config, folder / "out")
+    del os.environ["PREFPROP_CACHE"]
+
+
+@pytest.fixture
+def output(
+    done: Done,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Output:
+    """Run `prefprop sweep` in this process and an empty folder: exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        capfd.readouterr()
+        code = main(["sweep", *(str(argument) for argument in arguments)])
+        return code, *capfd.readouterr()
+
+    return run
+
+
+def test_each_setting_is_run_once(done: Done) -> None:
+    names = set(sweeps.runs(done.out))
+    searched = {name for name in names if "seed" not in name and "prefix" not in name}
+    assert searched == {"lr=0.02", "lr=0.5"}
+    assert len(names) == 4  # prefix_length = 2 and seed 0 are those of the first search
+    for run in sweeps.runs(done.out).values():
+        assert sweeps.manifest(run)["status"] == "finished"
+        assert "[sweep]" not in (run / "config.toml").read_text()
+        assert len(sweeps.starts(run)) == 1
+
+
+def test_it_prints_the_best_run_and_goes_on_where_it_was(done: Done, output: Output) -> None:
+    code, out, err = output("-p", done.config, "--out", done.out)
+    assert code == 0
+    best = Path(out.removesuffix("\n"))
+    assert (best / "adapter" / "trained.safetensors").is_file()
+    assert "trial 1 of" not in err
+    assert "stage 1 of 3: train.lr, 2 trials, 2 done" in err
+    assert "over 2 seeds" in err
+    metrics = {
+        run: sweeps.manifest(run)["validation"]["nll"] for run in sweeps.runs(done.out).values()
+    }
+    last = json.loads(output("-p", done.config, "--out", done.out, "--json")[1])["trials"][-2:]
+    assert best == min((Path(trial["run"]) for trial in last), key=lambda run: metrics[run])
+
+
+def test_json_has_every_trial_and_the_best(done: Done, output: Output) -> None:
+    code, out, _ = output("-p", done.config, "--out", done.out, "--json", "-q")
+    record = json.loads(out)
+    assert code == 0
+    assert record["metric"] == "nll"
+    assert [trial["stage"] for trial in record["trials"]] == [1, 1, 2, 2, 3, 3]
+    assert [trial["reused"] for trial in record["trials"]] == [False, False, True, False] + [
+        trial["seed"] == 0 for trial in record["trials"][4:]
+    ]
+    for trial in record["trials"]:
+        assert trial["state"] == "finished"
+        assert trial["metric"] == trial["metrics"]["nll"]
+        assert sweeps.manifest(Path(trial["run"]))["validation"] == trial["metrics"]
+    seeds = [trial["metric"] for trial in record["trials"][4:]]
+    assert record["best"]["metric"] == min(seeds)
+    assert record["seeds"]["n"] == 2
+    assert record["seeds"]["mean"] == pytest.approx(sum(seeds) / 2)
+
+
+def test_the_leaderboard_has_the_best_first(done: Done, output: Output) -> None:
+    _, _, err = output("-p", done.config, "--out", done.out)
+    table = err[err.index("stage 1: train.lr") :]
+    values = [float(line.split()[1]) for line in table.splitlines()[2:4]]
+    assert values == sorted(values)
+    assert "reused" in table
+
+
+def test_a_run_of_a_sweep_can_be_trained_again_alone(done: Done, output: Output) -> None:
+    run = sweeps.runs(done.out)["lr=0.02"]
+    assert main(["train", "-p", str(run / "config.toml"), "--out", "alone", "-q"]) == 0
+    again = Path("alone/adapter/trained.safetensors").read_bytes()
+    assert again == (run / "adapter" / "trained.safetensors").read_bytes()
+    sources = sweeps.manifest(run)["sources"]
+    assert sources == [str(done.config), "-s train.lr=0.02"]
+
+
+def test_train_leaves_the_table_out(done: Done, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "-p", str(done.config), "--dry-run"]) == 0
+    assert "[sweep]" in done.config.read_text()
+    assert "[sweep" not in capfd.readouterr().out
+
+
+def test_another_configuration_is_another_sweep(done: Done, output: Output) -> None:
+    other = ["-s", "sweep.stages=[]", "-s", "sweep.seeds=[0]", "-s", "train.epochs=1"]
+    code, out, _ = output("-p", done.config, *other, "--storage", "sqlite:///here.db", "-q")
+    assert code == 0
+    assert out.startswith("sweeps/tiny/runs/seed=0-")
+    assert Path("here.db").is_file()
+    first = out
+    other[-1] = "train.epochs=2"
+    _, out, _ = output("-p", done.config, *other, "--storage", "sqlite:///here.db", "-q")
+    assert out != first
+    assert len(sweeps.runs(Path("sweeps/tiny"))) == 1
+    assert len(list(Path("sweeps/tiny/runs").iterdir())) == 2
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Make the steps with some learning rates fail."""
+
+    def arrange(errors: dict[float, Exception]) -> None:
+        def check(losses: object, grad_norm: object, *, lr: float, **_: object) -> None:
+            for limit, error in errors.items():
+                if lr > limit:
+                    raise error
+
+        monkeypatch.setattr("prefprop_cli.training.guards.check_finite_step", check)
+
+    return arrange
+
+
+def out_of_memory() -> ResourceError:
+    error = ResourceError("out of memory: a step does not fit")
+    error.__cause__ = MemoryError()
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(NonFiniteError("the loss is nan"), 6), (out_of_memory(), 7)]
+)
+def test_a_trial_that_fails_is_in_the_leaderboard_and_the_sweep_goes_on(
+    error: Exception, code: int, done: Done, output: Output, failing: Callable[..., None]
+) -> None:
+    failing({0.2: error})
+    search = ["-s", 'sweep.stages=[{"train.lr"=[0.9, 0.02]}]', "-s", "sweep.seeds=[]"]
+    search += ["-s", "train.epochs=1"]
+    found, out, err = output("-p", done.config, *search, "--json")
+    assert found == 0
+    failed, finished = json.loads(out)["trials"]
+    assert (failed["state"], failed["exit_code"]) == ("failed", code)
+    assert failed["reason"] == str(error)
+    assert failed["metric"] is None
+    assert finished["state"] == "finished"
+    assert json.loads(out)["best"] == finished
+    assert f"warning: the trial failed: {error}" in err
+    assert sweeps.manifest(Path(failed["run"]))["status"] == "failed"
+
+
+def test_where_all_fail_the_last_failure_is_that_of_the_sweep(
+    done: Done, output: Output, failing: Callable[..., None]
+) -> None:
+    failing({0.0: NonFiniteError("the loss is nan")})
+    code, out, err = output("-p", done.config)
+    assert (code, out) == (6, "")
+    assert "all 2 trials of stage 1 failed, the last one: the loss is nan" in err
+    assert "stage 2" not in err
+    code, out, _ = output("-p", done.config, "--json")
+    assert code == 6
+    assert json.loads(out)["best"] is None
+
+
+def test_a_full_disk_is_no_fault_of_a_setting(
+    done: Done, output: Output, failing: Callable[..., None]
+) -> None:
+    full = ResourceError("no room to write")
+    full.__cause__ = OSError(28, "No space left on device")
+    failing({0.0: full})
+    code, out, err = output("-p", done.config)
+    assert (code, out) == (7, "")
+    assert "failed" not in err
+    failing({})
+    assert output("-p", done.config)[0] == 0
+
+
+def test_hopeless_trials_are_given_up_if_asked(done: Done, output: Output) -> None:
+    rates = 'sweep.stages=[{"train.lr"=[0.02, 0.03, 0.9]}]'
+    search = ["-s", rates, "-s", "sweep.seeds=[]", "-s", "train.epochs=3"]
+    code, out, err = output("-p", done.config, *search, "-s", "sweep.pruner=median", "--json")
+    assert code == 0
+    *others, hopeless = json.loads(out)["trials"]
+    assert [trial["state"] for trial in others] == ["finished", "finished"]
+    assert hopeless["state"] == "pruned"
+    assert max(sweeps.steps(Path(hopeless["run"]))) == 12  # two epochs of three
+    assert sweeps.manifest(Path(hopeless["run"]))["exit_reason"] == "pruned"
+    assert "pruned: nll" in err
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        (["-s", "sweep.stages=[]", "-s", "sweep.seeds=[]"], "neither stages nor seeds"),
+        (["-s", 'sweep.stages=[{"train.lrr"=[1]}]'], "did you mean `train.lr`?"),
+        (["-s", 'sweep.stages=[{"method.kernel"=["exp"], "method.name"=["head-only"]}]'], "kernel"),
+        (["--storage", "nothing://x"], "--storage nothing://x cannot be opened"),
+    ],
+)
+def test_nothing_is_started_where_something_is_wrong(
+    flags: list[str], problem: str, done: Done, output: Output
+) -> None:
+    code, out, err = output("-p", done.config, *flags)
+    assert (code, out) == (2, "")
+    assert problem in err
+    assert "Traceback" not in err
+    assert not Path("sweeps").exists()
+
+
+def test_a_launcher_of_ranks_is_refused(
+    done: Done, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    code, _, err = output("-p", done.config)
+    assert code == 2
+    assert "Start `prefprop sweep` several times instead" in err

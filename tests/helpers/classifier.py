@@ -1,0 +1,47 @@
+"""Tiny classifiers and their batches, for tests of what is built around the encoder."""
+
+from prefprop_cli.build.model import Classifier, create_classifier
+from prefprop_cli.config.schema import Config
+from prefprop_cli.model.config import EncoderConfig
+from prefprop_cli.model.encoder import Encoder
+from prefprop_cli.tasks import classification
+from prefprop_cli.tasks.batch import Batch
+
+TINY = EncoderConfig(
+    model_type="longformer",
+    vocab_size=30,
+    width=16,
+    n_layers=2,
+    n_heads=2,
+    ffn_width=24,
+    n_positions=40,
+    n_token_types=1,
+    pad_id=1,
+    layer_norm_eps=1e-5,
+    activation="gelu",
+    windows=(4, 4),
+)
+
+
+def classifier(
+    config: EncoderConfig,
+    *,
+    n_labels: int = 2,
+    tables: dict[str, object] | None = None,
+    **method: object,
+) -> Classifier:
+    """A fresh classifier; `tables` are those of the configuration beside `[method]`."""
+    values = {"data": {"set": "files"}, **(tables or {}), "method": method}
+    asked = Config.model_validate(values)
+    encoder = Encoder(config, dropout=asked.model.dropout)
+    return create_classifier(encoder, asked, n_labels=n_labels)
+
+
+def batch(*documents: list[list[int]], labels: list[int]) -> Batch:
+    """A batch of documents, each a list of rows."""
+    return classification.collate(
+        [
+            {"id": chr(ord("a") + number), "rows": rows, "label": label}
+            for number, (rows, label) in enumerate(zip(documents, labels, strict=True))
+        ]
+    )

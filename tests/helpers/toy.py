@@ -1,0 +1,131 @@
+"""A tiny classifier on random documents, ready to fit."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from prefprop_cli.config.schema import TrainTable
+from prefprop_cli.training.checkpoint import Checkpoints
+from prefprop_cli.training.events import Evaluation, Event, FitResult
+from prefprop_cli.training.loop import fit
+
+N, WIDTH, CLASSES = 10, 4, 3
+
+
+@dataclass(frozen=True)
+class ToyBatch:
+    ids: tuple[str, ...]
+    x: Tensor
+    y: Tensor
+
+    @property
+    def n_tokens(self) -> int:
+        return self.x.numel()
+
+    def to(self, device: torch.device) -> "ToyBatch":
+        return ToyBatch(self.ids, self.x.to(device), self.y.to(device))
+
+
+class ToyExamples:
+    def __init__(self) -> None:
+        generator = torch.Generator().manual_seed(1)
+        self.x = torch.randn(N, WIDTH, generator=generator)
+        self.y = torch.arange(N) % CLASSES
+        self.lengths = torch.randint(1, 99, (N,), generator=generator).tolist()
+
+    def load(self, indices: Sequence[int]) -> ToyBatch:
+        chosen = list(indices)
+        return ToyBatch(tuple(f"doc{i}" for i in chosen), self.x[chosen], self.y[chosen])
+
+    def for_epoch(self, epoch: int) -> "ToyExamples":
+        return self
+
+
+class ToyModel(nn.Module):
+    def __init__(self, dropout: float) -> None:
+        super().__init__()
+        self.backbone = nn.Linear(WIDTH, 8).requires_grad_(False)
+        self.prefix = nn.Parameter(torch.zeros(8))
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(8, CLASSES)
+        self.reads_prefix = True
+
+    def forward(self, x: Tensor) -> Tensor:
+        prefix = self.prefix if self.reads_prefix else 0.0
+        logits: Tensor = self.head(self.dropout(torch.tanh(self.backbone(x) + prefix)))
+        return logits
+
+
+@dataclass
+class Toy:
+    """One process of a run: a freshly built model, and what the fit told."""
+
+    folder: Path
+    dropout: float = 0.5
+    events: list[Event] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        torch.manual_seed(7)
+        self.model = ToyModel(self.dropout)
+        self.examples = ToyExamples()
+        self.checkpoints = Checkpoints(self.folder, 2)
+
+    @property
+    def trained(self) -> dict[str, nn.Parameter]:
+        return {
+            name: tensor
+            for name, tensor in self.model.named_parameters()
+            if not name.startswith("backbone")
+        }
+
+    def weights(self) -> dict[str, Tensor]:
+        return {name: tensor.detach().clone() for name, tensor in self.trained.items()}
+
+    def loss(self, batch: ToyBatch) -> Tensor:
+        return nn.functional.cross_entropy(self.model(batch.x), batch.y, reduction="none")
+
+    def evaluate(self) -> Evaluation:
+        torch.rand(3)  # an evaluation may draw
+        with torch.no_grad():
+            logits = self.model(self.examples.x)
+        nll = nn.functional.cross_entropy(logits, self.examples.y).item()
+        predicted = torch.bincount(logits.argmax(1), minlength=CLASSES)
+        labelled = torch.bincount(self.examples.y, minlength=CLASSES)
+        return Evaluation({"nll": nll}, tuple(predicted.tolist()), tuple(labelled.tolist()))
+
+    def fit(
+        self,
+        *,
+        loss: Callable[[ToyBatch], Tensor] | None = None,
+        evaluate: Callable[[], Evaluation | None] | None = None,
+        stop: Callable[[], bool] = lambda: False,
+        emit: Callable[[Event], None] = lambda event: None,
+        resume: bool = False,
+        unreached: Sequence[str] = (),
+        **settings: object,
+    ) -> FitResult:
+        def record(event: Event) -> None:
+            self.events.append(event)
+            emit(event)
+
+        table = {"epochs": 3, "batch_size": 4, "micro_batch_size": 2, "lr": 0.1, "metric": "nll"}
+        return fit(
+            model=self.model,
+            loss=loss or self.loss,
+            trained=self.trained,
+            unreached=unreached,
+            examples=self.examples,
+            evaluate=evaluate or self.evaluate,
+            settings=TrainTable.model_validate(table | settings),
+            checkpoints=self.checkpoints,
+            device="cpu",
+            emit=record,
+            stop=stop,
+            resume=resume,
+        )
+
+    def told(self, kind: type[Event]) -> list[Event]:
+        return [event for event in self.events if isinstance(event, kind)]

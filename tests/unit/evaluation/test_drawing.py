@@ -1,0 +1,52 @@
+import sys
+
+import pytest
+
+from prefprop_cli.errors import UsageError
+from prefprop_cli.evaluation.drawing import LINES, colours, drawing, legend_below, write_svg
+
+pytest.importorskip("matplotlib")
+
+
+def figure(names):
+    with drawing(5, 3) as drawn:
+        for axes in drawn.subplots(1, 2):
+            for name in names:
+                axes.plot([0, 1], label=name)
+        legend_below(drawn)
+    return drawn
+
+
+def test_the_same_figure_gives_the_same_bytes(tmp_path):
+    for name in ("one.svg", "two.svg"):
+        write_svg(figure(["a", "b"]), tmp_path / name)
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+
+
+@pytest.mark.parametrize(("length", "n_columns"), [(3, 4), (20, 2), (80, 1)])
+def test_the_legend_names_each_thing_once_and_fits(length, n_columns):
+    drawn = figure([str(n) * length for n in range(4)])
+    (legend,) = drawn.legends
+    assert [text.get_text() for text in legend.get_texts()] == [str(n) * length for n in range(4)]
+    assert legend._ncols == n_columns
+
+
+def test_a_name_has_one_colour():
+    found = colours(["a", "b", "a", *map(str, range(20))])
+    assert (found["a"], found["b"]) == LINES[:2]
+    assert len(found) == 22
+
+
+def test_the_style_ends_with_the_figure():
+    from matplotlib import rcParams
+
+    before = rcParams["axes.titlesize"]
+    with drawing(5, 3):
+        assert rcParams["axes.titlesize"] == 10
+    assert rcParams["axes.titlesize"] == before
+
+
+def test_without_matplotlib_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(UsageError, match=r'pip install "prefprop-cli\[plots\]"'), drawing(5, 3):
+        pass

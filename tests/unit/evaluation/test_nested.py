@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from prefprop_cli.evaluation.metrics import scores_and_terms
+from prefprop_cli.evaluation.nested import nested_intervals, resample_documents
+from prefprop_cli.evaluation.statistics import bootstrap_interval
+
+FREE = {"mean": (-np.inf, np.inf)}
+
+
+def mean(values):
+    return {"mean": float(values.mean()), "largest": float(values.max())}
+
+
+def resampled(values, **options):
+    return resample_documents(mean, np.asarray(values), names=["mean"], **options)
+
+
+def width(found):
+    return found.high - found.low
+
+
+def test_of_one_seed_it_is_the_bootstrap_over_documents():
+    values = np.random.default_rng(0).normal(size=80)
+    found = nested_intervals([resampled(values, seed=4)], bounds=FREE)
+    assert found["mean"] == bootstrap_interval(np.mean, values, seed=4)
+
+
+def test_of_two_methods_it_is_paired_by_document():
+    """Documents differ by 10, methods by 1 in each of them: the difference is sure."""
+    rng = np.random.default_rng(0)
+    hardness = rng.normal(0, 10, 200)
+    first, second = hardness + 1, hardness
+    found = nested_intervals([resampled(first)], [resampled(second)], bounds=FREE)["mean"]
+    assert found.low == pytest.approx(1)
+    assert found.high == pytest.approx(1)
+
+
+def test_the_spread_is_that_of_seeds_and_documents():
+    """Seed effects a_s and document effects b_i: variance var(a)/n as drawn, plus var(b)/N."""
+    rng = np.random.default_rng(1)
+    seeds, documents = rng.normal(0, 1, 5), rng.normal(0, 8, 100)
+    found = nested_intervals([resampled(documents + a) for a in seeds], bounds=FREE)["mean"]
+    variance = seeds.var() / 5 + documents.var() / 100
+    assert width(found) == pytest.approx(2 * 1.96 * np.sqrt(variance), rel=0.07)
+    assert found.low < documents.mean() + seeds.mean() < found.high
+
+
+def test_seeds_of_two_methods_are_drawn_independently():
+    values = np.zeros(10)
+    first = [resampled(values + a) for a in (0.0, 1.0)]
+    found = nested_intervals(first, first, bounds=FREE)["mean"]
+    assert (found.low, found.high) == (pytest.approx(-1, abs=0.1), pytest.approx(1, abs=0.1))
+
+
+def test_resamples_are_seeded_and_bounded():
+    values = np.random.default_rng(0).random(30)
+    one, same, other = (resampled(values, seed=seed).samples for seed in (1, 1, 2))
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
+    found = nested_intervals([resampled(values)], bounds={"mean": (0.5, 0.6)})["mean"]
+    assert (found.low, found.high) == (0.5, 0.6)
+
+
+def test_any_metric_of_logits_and_labels():
+    rng = np.random.default_rng(0)
+    logits, labels = 2 * rng.normal(size=(60, 3)), rng.integers(0, 3, 60)
+    scores, terms = scores_and_terms(logits, labels, n_classes=3, n_bins=15)
+    found = resample_documents(scores, *terms, names=["f1_macro", "ece"], n_resamples=20)
+    assert found["ece"] == scores(*terms)["ece"]
+    assert found.samples.shape == (20, 2)
+    drawn = np.random.default_rng(0).integers(0, 60, 60)
+    again, terms = scores_and_terms(logits[drawn], labels[drawn], n_classes=3, n_bins=15)
+    assert found.samples[0].tolist() == [again(*terms)[name] for name in ("f1_macro", "ece")]

@@ -1,0 +1,137 @@
+"""Figures 2, 3 and 4: what they draw, and that it can be read."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from prefprop_cli.errors import DataError
+from prefprop_cli.evaluation.metrics import classification_metrics
+from prefprop_cli.evaluation.results import load_logits
+from prefprop_cli.report.collect import collect
+from prefprop_cli.report.figure_2 import draw_2, figure_2
+from prefprop_cli.report.figure_3 import draw_3, figure_3
+from prefprop_cli.report.figure_4 import courses_of, draw_4, figure_4
+from prefprop_cli.report.groups import group
+from tests.helpers import finished
+from tests.helpers.pictures import drawn_texts
+
+rng = np.random.default_rng(0)
+LENGTHS = {
+    "hyperpartisan, dedup": rng.lognormal(6.4, 0.8, 645).astype(int),
+    "newsgroups": rng.lognormal(4.6, 1.1, 3000).astype(int),
+}
+
+
+@pytest.fixture(scope="module")
+def courses(runs):
+    sets, _ = group(collect([runs]).runs)
+    return courses_of(sets)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _needs_matplotlib():
+    pytest.importorskip("matplotlib")
+
+
+def assert_readable(figure):
+    """No text touches another or leaves the picture."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure).draw()
+    shown = [(text.get_text(), text.get_window_extent()) for text in drawn_texts(figure)]
+    assert len(shown) > 8
+    for (first, box), (second, other) in combinations(shown, 2):
+        assert not box.overlaps(other), f"{first!r} overlaps {second!r}"
+    for text, box in shown:
+        assert 0 <= box.x0 < box.x1 <= figure.bbox.x1, text
+        assert 0 <= box.y0 < box.y1 <= figure.bbox.y1, text
+
+
+def test_figures_can_be_read(scored, courses):
+    for figure in (draw_2([scored, scored]), draw_3(LENGTHS), draw_4(courses), draw_4(courses * 2)):
+        assert_readable(figure)
+
+
+def test_figure_2_has_a_point_for_each_seed_and_the_papers_mean(scored):
+    (axes,) = draw_2([scored]).axes
+    points = [line.get_xdata() for line in axes.lines if line.get_marker() == "o"]
+    assert [list(x) for x in points] == [
+        [100 * value for value in each.values("f1_binary")] for each in scored.lines
+    ]
+    diamonds = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "D"]
+    assert diamonds == pytest.approx([75.3, 81.8, 81.5])
+    assert axes.get_xlabel() == "F1 of each seed on 60 documents of test, %"
+
+
+def test_figure_2_in_words(scored):
+    page = figure_2([scored])
+    values = page.record["sets"]["hyperpartisan"]["prefix-propagation"]
+    assert values == dict(enumerate(scored.lines[1].values("f1_binary")))
+    grid = page.blocks[1]
+    assert grid.rows[1][0] == "prefix-propagation"
+    assert len(grid.rows[1][2].split()) == 4
+
+
+def test_figure_3_holds_every_document():
+    figure = draw_3(LENGTHS)
+    for axes, counts in zip(figure.axes, LENGTHS.values(), strict=True):
+        bars = [bar.get_height() for bar in axes.patches]
+        assert sum(bars) == pytest.approx(100)
+        assert axes.get_xscale() == "log"
+        marks = {line.get_xdata()[0] for line in axes.lines}
+        assert marks == {np.median(counts), 512, 4096}
+
+
+def test_figure_3_in_words():
+    record = figure_3({"mine": np.array([1, 511, 512, 513, 5000])}).record["sets"]["mine"]
+    assert record["n"] == 5
+    assert record["percentiles"]["50"] == 512
+    assert record["percentiles"]["100"] == 5000
+    assert record["longer_than"] == {"512": 0.4, "4096": 0.2}
+
+
+def test_figure_4_is_computed_from_the_logits_of_each_epoch(runs, courses):
+    ((course, *_),) = [each.courses for each in courses if each.courses[0].name == "prefix-tuning"]
+    assert course.epochs == [1, 2, 3]
+    for seed in range(3):
+        folder = runs / f"prefix-tuning-{seed}" / "eval"
+        for place, step in enumerate((5, 10, 15)):
+            saved = load_logits(folder, f"validation-step-{step:06d}")
+            wanted = classification_metrics(saved.logits, saved.labels, n_classes=2)
+            for metric in ("ece", "ece_paper", "accuracy"):
+                assert course.values[metric][place, seed] == wanted[metric]
+
+
+def test_figure_4_draws_means_and_bands(courses):
+    figure = draw_4(courses)
+    upper, lower = figure.axes
+    for axes, metric in ((upper, "ece"), (lower, "accuracy")):
+        lines = {line.get_label(): line.get_ydata() for line in axes.lines}
+        for course in courses[0].courses:
+            assert list(lines[course.name]) == list(course.values[metric].mean(axis=1))
+    n_bands = len([each for each in courses[0].courses if each.values["ece"].shape[1] > 1])
+    assert len(upper.collections) == n_bands + 1  # one that stands in the legend
+
+
+def test_figure_4_in_words(courses):
+    page = figure_4(courses)
+    course = courses[0].courses[0]
+    ece = course.values["ece"].mean(axis=1)
+    cells = page.blocks[1].rows[0]
+    assert cells[3] == f"{ece[0]:.3f}"
+    assert (cells[4], cells[5]) == (f"{ece.min():.3f}", str(1 + ece.argmin()))
+
+
+def test_epochs_that_not_all_seeds_have_are_left_out(tmp_path):
+    finished.write(tmp_path / "a", finished.config(), epochs=3)
+    finished.write(tmp_path / "b", finished.config(), epochs=2, seed=1)
+    ((data,), _) = group(collect([tmp_path]).runs)
+    assert courses_of([data])[0].courses[0].epochs == [1, 2]
+
+
+def test_runs_without_stored_epochs(tmp_path):
+    finished.write(tmp_path / "a", finished.config(), epochs=0)
+    ((data,), _) = group(collect([tmp_path]).runs)
+    with pytest.raises(DataError, match="no run has the logits of its epochs"):
+        courses_of([data])

@@ -1,0 +1,54 @@
+from math import nan
+
+import pytest
+
+from prefprop_cli.evaluation.compare import Summary
+from prefprop_cli.evaluation.statistics import Interval
+from prefprop_cli.report.page import (
+    PERCENT,
+    SHARE,
+    Grid,
+    Heading,
+    Page,
+    between,
+    markdown,
+    p_value,
+    spread,
+)
+from prefprop_cli.report.scores import Estimate
+
+PAGE = Page(
+    "figure-2",
+    "Figure 2: points",
+    (Heading("my_set"), "one *two*\nthree", Grid(("a", "b|c"), (("1", "< 0.1"), ("x", "y`z")))),
+    {},
+)
+
+
+def test_markdown():
+    assert markdown([PAGE, Page("table-7", "Seconds", (), {})]) == (
+        "## Figure 2: points\n\n### my_set\n\none \\*two\\* three\n\n"
+        "| a | b\\|c |\n| --- | --- |\n| 1 | \\< 0.1 |\n| x | y\\`z |\n\n## Seconds\n"
+    )
+
+
+def test_markdown_shows_pictures_that_were_drawn():
+    assert markdown([PAGE], pictures=["figure-2"]).startswith(
+        "## Figure 2: points\n\n![Figure 2: points](figure-2.svg)\n\n### my_set"
+    )
+
+
+def test_figures_in_print():
+    interval = Interval(-0.00004, 0.8341, 0.95)
+    assert spread(Estimate(Summary(3, 0.818, 0.0123, interval), interval), PERCENT) == "81.8 ± 1.2"
+    assert spread(Estimate(Summary(1, 0.0421, nan, None), interval), SHARE) == "0.042"
+    assert between(interval, PERCENT) == "[0.0, 83.4]"
+    assert between(None, SHARE) == "-"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.00099, "< 0.001"), (0.00123, "0.0012"), (0.0456, "0.046"), (0.31, "0.31"), (None, "-")],
+)
+def test_p_values_in_print(value, shown):
+    assert p_value(value) == shown

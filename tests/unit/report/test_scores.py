@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+
+from prefprop_cli.errors import DataError, UsageError
+from prefprop_cli.evaluation.compare import summary
+from prefprop_cli.evaluation.metrics import classification_metrics
+from prefprop_cli.evaluation.results import load_logits, save_logits
+from prefprop_cli.report.collect import collect
+from prefprop_cli.report.groups import group
+from prefprop_cli.report.scores import score
+from tests.helpers import finished
+
+
+def scored_in(folder, split="test"):
+    (data,), _ = group(collect([folder]).runs)
+    return score(data, split)
+
+
+def test_every_metric_of_every_seed(runs, scored):
+    assert (scored.metric, scored.n_classes, len(scored.ids)) == ("f1_binary", 2, 60)
+    line = next(each for each in scored.lines if each.name == "prefix-propagation")
+    assert len(line.seeds) == 4
+    for seed in range(4):
+        saved = load_logits(runs / f"prefix-propagation-{seed}" / "eval", "test")
+        wanted = classification_metrics(saved.logits, saved.labels, n_classes=2)
+        for name in ("precision_binary", "recall_binary", "f1_binary", "ece", "ece_paper", "nll"):
+            assert line.values(name)[seed] == wanted[name]
+    assert line.paper["f1_binary"] == 0.818
+    assert line.on_papers_backbone
+
+
+def test_two_intervals_of_each_estimate(scored):
+    line = scored.lines[1]
+    estimate = line.estimates["f1_binary"]
+    assert estimate.seeds == summary(line.values("f1_binary"), bounds=(0, 1))
+    assert estimate.overall.low < estimate.seeds.interval.low < estimate.seeds.mean
+    fine_tuning = scored.lines[2]
+    assert fine_tuning.estimates["f1_binary"].seeds.interval is None
+    alone = fine_tuning.estimates["f1_binary"].overall
+    assert alone.low < fine_tuning.values("f1_binary")[0] < alone.high
+
+
+def test_another_split_has_other_figures(runs, scored):
+    validation = scored_in(runs, "validation")
+    assert validation.ids[0] == "validation-0"
+    assert validation.lines[0].values("ece") != scored.lines[0].values("ece")
+
+
+def test_told_of_each_run(runs):
+    (data,), _ = group(collect([runs]).runs)
+    calls = []
+    score(data, "test", told=lambda: calls.append(1))
+    assert len(calls) == 8
+
+
+def test_candidates_have_accuracy_and_calibration(tmp_path):
+    path = finished.write(tmp_path / "run", finished.config(set_name="wikihop"), n_classes=4)
+    saved = load_logits(path / "eval", "test")
+    logits = np.where(np.arange(4) > np.maximum(saved.labels, 1)[:, None], -np.inf, saved.logits)
+    save_logits(path / "eval", "test", ids=saved.ids, logits=logits, labels=saved.labels)
+    found = scored_in(tmp_path)
+    assert (found.columns, found.n_classes) == (("accuracy",), None)
+    (line,) = found.lines
+    assert line.values("accuracy")[0] == np.mean(logits.argmax(axis=1) == saved.labels)
+    assert 0 < line.estimates["ece"].overall.high < 1
+    assert line.paper == {"accuracy": 0.422}
+
+
+def test_other_documents_are_refused(tmp_path):
+    finished.write(tmp_path / "one", finished.config())
+    other = finished.write(tmp_path / "two", finished.config(), seed=1)
+    saved = load_logits(other / "eval", "test")
+    ids = [f"x{number}" for number in range(len(saved.ids))]
+    save_logits(other / "eval", "test", ids=ids, logits=saved.logits, labels=saved.labels)
+    with pytest.raises(DataError, match=r"two was evaluated on other documents of test"):
+        scored_in(tmp_path)
+
+
+def test_a_split_that_was_not_evaluated(tmp_path):
+    finished.write(tmp_path / "one", finished.config(), splits=["validation"])
+    with pytest.raises(UsageError, match="no logits of split 'test'"):
+        scored_in(tmp_path)

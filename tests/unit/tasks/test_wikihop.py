@@ -1,0 +1,117 @@
+from math import inf
+
+import numpy as np
+import pytest
+import torch
+
+from prefprop_cli.attention import Rows
+from prefprop_cli.data.question_rows import ENT
+from prefprop_cli.tasks.batch import Batch, losses
+from prefprop_cli.tasks.wikihop import CandidateHead, collate, shuffled
+from prefprop_cli.training.guards import check_gradients
+from tests.helpers.classifier import TINY, classifier
+
+IDS = {"cls_id": 2, "sep_id": 3}
+TWO = {
+    "id": "two",
+    "query": [10, 11],
+    "candidates": [[12], [13, 14]],
+    "supports": [[20, 21, 22, 23, 24], [25, 26, 27]],
+    "label": 1,
+}
+THREE = {
+    "id": "three",
+    "query": [9],
+    "candidates": [[12], [15], [16]],
+    "supports": [[20]],
+    "label": 0,
+}
+
+
+def batch(*records: dict[str, object], max_tokens: int = 40) -> Batch:
+    return collate(records, max_tokens=max_tokens, **IDS)
+
+
+def model(**method: object):
+    torch.manual_seed(0)
+    tables = {"data": {"set": "wikihop"}, "train": {"metric": "accuracy"}}
+    return classifier(TINY, n_labels=0, tables=tables, **method)
+
+
+def test_every_row_has_the_question_global_and_reads_each_candidate() -> None:
+    found = batch(TWO, THREE, max_tokens=18)
+    assert found.n_rows[0] > 1
+    assert found.n_rows[1] == 1
+    assert found.labels.tolist() == [1, 0]
+    for row, places in zip(found.tokens.rows, found.places, strict=True):
+        ids, is_global = found.tokens.input_ids[row], found.tokens.is_global[row]
+        assert (ids == ENT).nonzero().flatten().tolist() == list(places)
+        assert is_global[: places[-1] + 1].all()
+        assert not is_global[-1]
+
+
+def test_a_missing_candidate_has_no_chance() -> None:
+    head = CandidateHead(4)
+    hidden = torch.randn(5, 4)
+    found = head(hidden, Rows.of_lengths([2, 3]))
+    assert torch.equal(found[0, :2], head.score(hidden[:2]).squeeze(1))
+    assert found[0, 2] == -inf
+    assert torch.equal(found[1], head.score(hidden[2:]).squeeze(1))
+    assert sum(p.numel() for p in head.parameters()) == 4 + 4 * 4
+
+
+def test_a_question_is_answered_alike_beside_another() -> None:
+    net = model(name="prefix-propagation", prefix_length=2).eval()
+    together = net(batch(TWO, THREE, max_tokens=18))
+    assert together.shape == (2, 3)
+    assert together[0, 2] == -inf
+    assert torch.allclose(together[:1, :2], net(batch(TWO, max_tokens=18)), atol=1e-6)
+    assert torch.allclose(together[1:], net(batch(THREE, max_tokens=18)), atol=1e-6)
+
+
+def test_the_scores_of_a_candidate_are_averaged_over_the_chunks() -> None:
+    net = model(name="prefix-propagation", prefix_length=2).eval()
+    whole = batch(TWO, max_tokens=18)
+    rows = [net._of_rows(*part) for part in whole.parts(1)]
+    assert len(rows) == whole.n_rows[0] > 1
+    assert torch.allclose(net(whole), torch.cat(rows).mean(dim=0, keepdim=True), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "method", ["prefix-propagation", "prefix-tuning", "head-only", "fine-tuning"]
+)
+def test_markers_and_score_train_with_every_method(method: str) -> None:
+    net = model(name=method, prefix_length=2)
+    questions = batch(TWO, THREE, max_tokens=18)
+    losses(net(questions), questions).sum().backward()
+    check_gradients(net, net.trained, unreached=net.unread)
+    assert {"head.markers", "head.score.weight"} <= net.trained.keys()
+    assert net.trained["head.markers"].grad.abs().sum(dim=1).all()
+
+
+def test_questions_can_be_learnt() -> None:
+    net = model(name="prefix-propagation", prefix_length=2, dropout=0.0)
+    net.backbone.eval()
+    questions = batch(TWO, THREE, max_tokens=18)
+    optimizer = torch.optim.AdamW(net.trained.values(), lr=1e-2)
+    first = losses(net(questions), questions).mean().item()
+    for _ in range(30):
+        loss = losses(net(questions), questions).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.2 * first
+
+
+def test_a_shuffle_moves_candidates_and_supports_and_keeps_the_answer() -> None:
+    many = {
+        **TWO,
+        "candidates": [[n] for n in range(30, 40)],
+        "supports": [[n] for n in range(50, 60)],
+    }
+    found = shuffled(many, np.random.RandomState(0))
+    assert found["candidates"] != many["candidates"]
+    assert sorted(found["candidates"]) == many["candidates"]
+    assert sorted(found["supports"]) == many["supports"] != found["supports"]
+    assert found["candidates"][found["label"]] == many["candidates"][many["label"]]
+    assert many["label"] == TWO["label"]
