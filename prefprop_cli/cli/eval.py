@@ -107,11 +107,11 @@ def logits_of(
 
 def _paper(config: "Config") -> dict[str, float]:
     from prefprop_cli.evaluation.paper import paper_figures
+    from prefprop_cli.report.methods import has_papers_backbone, method_label
 
-    is_the_papers = config.model.backbone.rstrip("/").endswith("longformer-base-4096")
-    if config.method.kernel != "none" or not is_the_papers:
+    if not has_papers_backbone(config):
         return {}
-    return paper_figures(config.data.set, config.method.name)
+    return paper_figures(config.data.set, method_label(config))
 
 
 def _tell(

@@ -62,19 +62,36 @@ def run(
     read = partial(read_texts if loaded.labels else read_questions, lines=lines, errors=errors)
     inputs = _inputs(sources, read)
     work = partial(_answers, loaded=loaded, calibrated=not uncalibrated)
+    tell = partial(_tell, console, strict=strict, top_k=top_k)
+    here = world()
     with closing(inputs), console.progress(total=None, label="document") as progress:
-        for answers in world().stream(inputs, work, size=size):
-            for source, answer in answers:
-                n_inputs += 1
-                if isinstance(answer, Failure):
-                    n_failed += 1
-                    if strict:
-                        raise answer.error
-                    console.warn(str(answer.error))
-                _write(console, source, answer, top_k=top_k)
+        for answers in here.stream(inputs, work, size=size):
+            here.on_main(partial(tell, answers))
+            n_inputs += len(answers)
+            n_failed += sum(isinstance(answer, Failure) for _, answer in answers)
             progress.update(n_inputs)
     if n_failed:
-        raise DataError(f"{n_failed} of {plural(n_inputs, 'document')} could not be read")
+        failure = DataError(f"{n_failed} of {plural(n_inputs, 'document')} could not be read")
+        here.on_main(partial(_fail, failure))
+
+
+def _tell(
+    console: Console,
+    answers: "Sequence[tuple[str, Prediction | Failure]]",
+    *,
+    strict: bool,
+    top_k: int,
+) -> None:
+    for source, answer in answers:
+        if isinstance(answer, Failure):
+            if strict:
+                raise answer.error
+            console.warn(str(answer.error))
+        _write(console, source, answer, top_k=top_k)
+
+
+def _fail(error: DataError) -> None:
+    raise error
 
 
 def _standard_input() -> Sequence[str]:

@@ -4,7 +4,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,10 +48,10 @@ def run(
         raise UsageError(
             f"--resume {resume} goes on with that run's own configuration. Leave the others out"
         )
-    folder = _open(resume) if resume else None
-    loaded = load_settings(
-        str(folder.config) if folder else preset, overrides, source=source, seed=seed
-    )
+    here = world()
+    folder = here.on_each(lambda: _open(resume)) if resume else None
+    known = str(folder.config) if folder else preset
+    loaded = here.on_each(lambda: load_settings(known, overrides, source=source, seed=seed))
     from prefprop_cli.build.launch import create_run
     from prefprop_cli.config.sweep import with_values
 
@@ -63,11 +63,14 @@ def run(
         folder = folder or create_run(
             plan, prepared, out=out, sources=loaded.sources, argv=sys.argv
         )
-        with folder.lock() if world().is_main else nullcontext():
+        with ExitStack() as held:
+            lock = folder.lock()
+            here.on_main(lambda: held.enter_context(lock))
             result = _train(console, plan, prepared, folder, device, stop, resume=bool(resume))
         if result.status == "interrupted":
             again = f"prefprop train --resume {shlex.quote(str(folder.path))}"
-            stop.raise_if_requested(f"stopped at step {result.step}, saved. Go on with: {again}")
+            told = f"stopped at step {result.step}, saved. Go on with: {again}"
+            here.on_each(lambda: stop.raise_if_requested(told))
     _tell_result(console, folder, result)
 
 
@@ -97,7 +100,7 @@ def prepare(console: Console, config: "Config", stop: StopRequest) -> tuple["Pla
     from prefprop_cli.build.plan import make_plan, prepare_data
     from prefprop_cli.data.prepare import default_cache
 
-    plan = make_plan(config)
+    plan = world().on_each(lambda: make_plan(config))
     converted = plan.config.model.to_long
     if converted and not config.model.to_long:
         console.info(

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from prefprop_cli.attention.native import why_not
 from prefprop_cli.build.model import Classifier, trained_numbers
 from prefprop_cli.tasks.batch import Batch, losses
 from prefprop_cli.training.guards import check_gradients
@@ -143,6 +144,13 @@ def test_a_part_computed_again_has_the_dropout_of_the_first_time(monkeypatch) ->
     )
     for name, expected in gradients(model, LONG).items():
         assert torch.equal(found[name], expected), name
+
+
+def test_a_backend_may_be_chosen_for_the_first_time_inside_a_part() -> None:
+    why_not.cache_clear()
+    model = classifier(TINY, name="prefix-propagation", prefix_length=2)
+    losses(model(LONG), LONG).sum().backward()
+    check_gradients(model, model.trained)
 
 
 def bytes_kept(model: Classifier, n_chunks: int) -> int:
