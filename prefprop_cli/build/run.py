@@ -153,10 +153,10 @@ def resolve_device(name: str) -> str:
     has_cuda = torch.cuda.is_available()
     if name == "auto":
         return "cuda" if has_cuda else "cpu"
-    found = re.fullmatch(r"cpu|cuda(?::(\d+))?", name)
-    if not found:
-        raise UsageError(f'--device {name}: no such device. Use "auto", "cpu", "cuda" or "cuda:N"')
-    if name != "cpu" and int(found[1] or 0) >= torch.cuda.device_count():
+    found = re.fullmatch(r"cpu|mps|cuda(?::(\d+))?", name)
+    if not found or (name == "mps" and not torch.backends.mps.is_available()):
+        raise UsageError(f"--device {name}: no such device here. Use auto, cpu, cuda or cuda:N")
+    if name.startswith("cuda") and int(found[1] or 0) >= torch.cuda.device_count():
         n = torch.cuda.device_count()
         raise UsageError(f"--device {name}: PyTorch sees {n} CUDA devices. See `prefprop doctor`")
     return name

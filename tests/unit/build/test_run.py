@@ -12,8 +12,9 @@ def test_auto_is_cuda_where_there_is_cuda(monkeypatch: pytest.MonkeyPatch) -> No
     assert resolve_device("auto") == "cuda"
 
 
-@pytest.mark.parametrize("name", ["cpu", "cuda", "cuda:1"])
+@pytest.mark.parametrize("name", ["cpu", "cuda", "cuda:1", "mps"])
 def test_a_device_that_is_there_keeps_its_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert resolve_device(name) == name
 
@@ -21,5 +22,6 @@ def test_a_device_that_is_there_keeps_its_name(name: str, monkeypatch: pytest.Mo
 @pytest.mark.parametrize("name", ["gpu", "cuda:", "cuda:2", "CPU", "mps"])
 def test_a_device_that_is_not_there_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     with pytest.raises(UsageError, match=f"--device {name}"):
         resolve_device(name)
