@@ -16,6 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from prefprop_cli.attention import choose
 from prefprop_cli.errors import DataError
 from prefprop_cli.model.config import EncoderConfig
+from prefprop_cli.model.dropout import Dropout
 from prefprop_cli.model.layout import Layout, Read, Tokens, pack, unpack
 from prefprop_cli.model.prefix import LayerPrefix, Prefix
 from prefprop_cli.model.self_attention import Context, SelfAttention
@@ -153,7 +154,7 @@ class Embeddings(nn.Module):
         self.position = nn.Embedding(config.n_positions, config.width)
         self.token_type = nn.Embedding(config.n_token_types, config.width)
         self.norm = nn.LayerNorm(config.width, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(
         self,
@@ -201,7 +202,7 @@ class Layer(nn.Module):
         self.up = nn.Linear(width, config.ffn_width)
         self.down = nn.Linear(config.ffn_width, width)
         self.output_norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, hidden: Tensor, context: Context, read: Read | None = None) -> Tensor:
         """(T, W) to (T, W), or to (R, W) if only the positions in `read` are wanted."""
@@ -213,9 +214,9 @@ class Layer(nn.Module):
         mixed = self.attention(hidden, context, read, text=text)
         if read is not None:
             hidden = hidden[read.index]
-        hidden = self.attention_norm(hidden + self.dropout(self.attention_output(mixed)))
+        hidden = self.attention_norm(self.dropout(self.attention_output(mixed), onto=hidden))
         expanded = self.down(self.activation(self.up(hidden)))
-        return self.output_norm(hidden + self.dropout(expanded))
+        return self.output_norm(self.dropout(expanded, onto=hidden))
 
 
 def _activation(name: str) -> Callable[[Tensor], Tensor]:
