@@ -21,22 +21,14 @@ _LEVELS = 2**16
 """A share to drop is rounded to 1 / 65,536."""
 
 
-class Dropout(nn.Module):
-    """`onto + dropout(x)`: each number of x is 0 with probability p, else divided by 1 - p.
+class Dropout(nn.Dropout):
+    """`onto + dropout(input)`: a number is 0 with probability p, else divided by 1 - p."""
 
-    Args:
-        p: share that is dropped in train mode.
-    """
-
-    def __init__(self, p: float) -> None:
-        super().__init__()
-        self.p = p
-
-    def forward(self, x: Tensor, *, onto: Tensor | None = None) -> Tensor:
-        """The sum, or without `onto` the dropped x; shapes as x."""
-        if self.training and self.p and _fits(x, onto):
-            return _Dropped.apply(x, onto, self.p)  # type: ignore[no-untyped-call]
-        dropped = functional.dropout(x, self.p, self.training)
+    def forward(self, input: Tensor, *, onto: Tensor | None = None) -> Tensor:
+        """The sum, or without `onto` the dropped input; of the shape of the input."""
+        if self.training and self.p and _fits(input, onto):
+            return _Dropped.apply(input, onto, self.p)  # type: ignore[no-untyped-call]
+        dropped = functional.dropout(input, self.p, self.training)
         return dropped if onto is None else onto + dropped
 
 

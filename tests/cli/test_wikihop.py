@@ -40,8 +40,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "tiny.toml").write_text(
         f'name = "tiny"\n'
         f"[model]\nbackbone = {json.dumps(str(backbone))}\nto_long = 64\nwindow = 8\n"
+        f"dropout = 0.0\n"
         f"[data]\nset = 'wikihop'\nsource = {json.dumps(str(folder / 'data'))}\nmax_length = 32\n"
-        f"[method]\nprefix_length = 2\n"
+        f"[method]\nprefix_length = 2\ndropout = 0.0\n"
         f"[eval]\nresamples = 50\n"
         f"[train]\nmetric = 'accuracy'\nepochs = 10\nbatch_size = 4\nlr = 0.02\n"
     )
