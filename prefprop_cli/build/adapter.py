@@ -16,7 +16,7 @@ from torch import Tensor
 
 from prefprop_cli.build.backbones import weights_sha256
 from prefprop_cli.build.model import Classifier
-from prefprop_cli.build.plan import Plan, load_classifier, make_plan
+from prefprop_cli.build.plan import Plan, load_classifier, make_plan, with_backbone
 from prefprop_cli.config.schema import Config
 from prefprop_cli.errors import CorruptFileError, DataError
 from prefprop_cli.runs import read_verified, save_folder
@@ -93,10 +93,7 @@ def load_adapter(folder: Path, *, backbone: str | None = None) -> tuple[Adapter,
     """
     files = read_verified(folder)
     adapter = _from_json(files["adapter.json"], folder)
-    model_table = adapter.config.model
-    if backbone is not None:
-        model_table = model_table.model_copy(update={"backbone": backbone})
-    plan = make_plan(adapter.config.model_copy(update={"model": model_table}))
+    plan = make_plan(with_backbone(adapter.config, backbone))
     _check_backbone(adapter, plan, folder)
     model = load_classifier(plan, n_labels=len(adapter.labels))
     load_trained(load(files["trained.safetensors"]), model.trained, source=str(folder))

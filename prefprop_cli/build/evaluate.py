@@ -17,7 +17,7 @@ from prefprop_cli.data.questions import read_questions
 from prefprop_cli.data.sets.files import labelled_documents
 from prefprop_cli.errors import DataError
 from prefprop_cli.evaluation.predict import predict_logits
-from prefprop_cli.evaluation.results import SavedLogits, load_logits, save_logits
+from prefprop_cli.evaluation.results import SavedLogits, load_logits, logits_path, save_logits
 from prefprop_cli.parallel import world
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.tasks.batch import Batch, Examples
@@ -47,7 +47,7 @@ class Evaluator:
         Raises:
             DataError: there is no such split, or the data are not those of the training.
         """
-        stored = self.run.evaluation / f"{split}.safetensors"
+        stored = logits_path(self.run.evaluation, split)
         if not world().on_main(stored.exists):
             self._compute(split)
         return load_logits(self.run.evaluation, split)
@@ -66,9 +66,7 @@ class Evaluator:
 
     def _compute(self, split: str) -> None:
         loaded = self._load()
-        prepared = world().first_on_machine(
-            lambda: prepare_data(loaded.plan, cache=default_cache())
-        )
+        prepared = prepare_data(loaded.plan, cache=default_cache())
         if prepared.labels != loaded.labels:
             raise DataError(
                 f"the data now have the labels {', '.join(prepared.labels)}, the run was trained "

@@ -14,7 +14,7 @@ from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.errors import DataError
 from prefprop_cli.evaluation.metrics import classification_metrics
 from prefprop_cli.evaluation.predict import predict_logits
-from prefprop_cli.evaluation.results import load_logits, save_logits
+from prefprop_cli.evaluation.results import load_logits, save_logits, step_name
 from prefprop_cli.malloc import return_freed_memory
 from prefprop_cli.parallel import world
 from prefprop_cli.runs import RunFolder
@@ -102,7 +102,7 @@ class Experiment:
         n_classes = len(self.prepared.labels) or None
         if world().is_main:
             save_logits(
-                self.run.evaluation, _step_name(self._step), ids=ids, logits=logits, labels=labels
+                self.run.evaluation, step_name(self._step), ids=ids, logits=logits, labels=labels
             )
         metrics = classification_metrics(
             logits, labels, n_classes=n_classes, n_bins=self.plan.config.eval.bins
@@ -118,7 +118,7 @@ class Experiment:
         adapter = make_adapter(self.plan, labels=self.prepared.labels)
         save_adapter(self.run.adapter, adapter, model.trained)
         if result.best_step is not None:
-            best = load_logits(self.run.evaluation, _step_name(result.best_step))
+            best = load_logits(self.run.evaluation, step_name(result.best_step))
             save_logits(
                 self.run.evaluation,
                 "validation",
@@ -178,10 +178,6 @@ def _counts(classes: NDArray[np.int64], n_classes: int | None) -> tuple[int, ...
     if n_classes is None:  # the first candidate of one question is no class with that of another
         return ()
     return tuple(np.bincount(classes, minlength=n_classes).tolist())
-
-
-def _step_name(step: int) -> str:
-    return f"validation-step-{step:06d}"
 
 
 def _step_row(event: Step) -> Mapping[str, object]:

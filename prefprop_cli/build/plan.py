@@ -19,6 +19,7 @@ from prefprop_cli.errors import ConfigError
 from prefprop_cli.model.config import EncoderConfig
 from prefprop_cli.model.encoder import Encoder
 from prefprop_cli.model.to_long import long_config
+from prefprop_cli.parallel import world
 
 
 @dataclass(frozen=True)
@@ -73,24 +74,38 @@ def make_plan(config: Config) -> Plan:
     return Plan(config, folder, encoder, TextTokenizer.load(folder))
 
 
+def with_backbone(config: Config, backbone: str | None) -> Config:
+    """The configuration with its backbone at another place; None leaves it where it is."""
+    if backbone is None:
+        return config
+    model = config.model.model_copy(update={"backbone": backbone})
+    return config.model_copy(update={"model": model})
+
+
 def prepare_data(
     plan: Plan, *, cache: Path, force: bool = False, stop: Callable[[], None] | None = None
 ) -> Prepared:
     """Read, split and tokenise the documents of a plan; from the cache where it has them.
 
+    Of several processes on a machine one does it, and the others find what it left.
+
     Raises:
         DataError: the documents cannot be used.
         ConfigError: the configuration does not fit them.
     """
-    prepared = prepare(
-        read_corpus(plan.config.data),
-        tokenizer=plan.tokenizer,
-        data=plan.config.data,
-        max_tokens=plan.max_tokens,
-        cache=cache,
-        force=force,
-        stop=stop,
-    )
+
+    def work() -> Prepared:
+        return prepare(
+            read_corpus(plan.config.data),
+            tokenizer=plan.tokenizer,
+            data=plan.config.data,
+            max_tokens=plan.max_tokens,
+            cache=cache,
+            force=force,
+            stop=stop,
+        )
+
+    prepared = world().first_on_machine(work)
     _check_metric(plan.config, n_labels=len(prepared.labels))
     return prepared
 

@@ -141,25 +141,24 @@ def load_run(run_dir: str | Path, *, device: str = "auto", backbone: str | None 
     if not (folder / "adapter.json").exists():
         folder = RunFolder.open(folder).adapter
     adapter, plan, model = load_adapter(folder, backbone=backbone)
-    return Run(adapter, plan, model, device=world().own_device(resolve_device(device)))
+    return Run(adapter, plan, model, device=resolve_device(device))
 
 
 def resolve_device(name: str) -> str:
-    """`auto` as the best device there is; any other name as it is.
+    """`auto` as the best device there is, any other name as it is; of several GPUs this rank's.
 
     Raises:
-        UsageError: there is no such device here.
+        UsageError: there is no such device here, or none for this rank.
     """
-    has_cuda = torch.cuda.is_available()
     if name == "auto":
-        return "cuda" if has_cuda else "cpu"
+        return world().own_device("cuda" if torch.cuda.is_available() else "cpu")
     found = re.fullmatch(r"cpu|mps|cuda(?::(\d+))?", name)
     if not found or (name == "mps" and not torch.backends.mps.is_available()):
         raise UsageError(f"--device {name}: no such device here. Use auto, cpu, cuda or cuda:N")
     if name.startswith("cuda") and int(found[1] or 0) >= torch.cuda.device_count():
         n = torch.cuda.device_count()
         raise UsageError(f"--device {name}: PyTorch sees {n} CUDA devices. See `prefprop doctor`")
-    return name
+    return world().own_device(name)
 
 
 def _chunks(documents: Iterable[str | Document], size: int) -> Iterator[Sequence[str | Document]]:

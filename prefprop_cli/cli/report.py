@@ -89,8 +89,10 @@ def _score(
     console: Console, report: "Report", split: str, *, backbone: str | None, device: str
 ) -> None:
     """Score the runs, those first that were never evaluated on the split."""
+    from prefprop_cli.evaluation.results import logits_path
+
     runs = report.runs
-    missing = [run for run in runs if not (run.folder.evaluation / f"{split}.safetensors").exists()]
+    missing = [run for run in runs if not logits_path(run.folder.evaluation, split).exists()]
     for number, run in enumerate(missing, start=1):
         console.info(f"evaluating {run.folder.path} on {split} ({number} of {len(missing)})")
         logits_of(console, run.folder, split, backbone=backbone, device=device)
@@ -101,14 +103,11 @@ def _score(
 def _lengths(run: "FinishedRun", *, backbone: str | None) -> "NDArray[np.int64]":
     import numpy as np
 
-    from prefprop_cli.build.plan import make_plan, prepare_data
+    from prefprop_cli.build.plan import make_plan, prepare_data, with_backbone
     from prefprop_cli.data.prepare import default_cache
 
-    config = run.config
-    if backbone is not None:
-        model = config.model.model_copy(update={"backbone": backbone})
-        config = config.model_copy(update={"model": model})
-    prepared = prepare_data(make_plan(config), cache=default_cache())
+    plan = make_plan(with_backbone(run.config, backbone))
+    prepared = prepare_data(plan, cache=default_cache())
     return np.concatenate([np.asarray(split["n_tokens"]) for split in prepared.splits.values()])
 
 

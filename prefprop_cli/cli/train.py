@@ -107,9 +107,7 @@ def prepare(console: Console, config: "Config", stop: StopRequest) -> tuple["Pla
             f"model: {plan.config.model.backbone} is turned into a Longformer of {converted} "
             "positions, since data.max_length asks for more than it has"
         )
-    prepared = world().first_on_machine(
-        lambda: prepare_data(plan, cache=default_cache(), stop=stop.raise_if_requested)
-    )
+    prepared = prepare_data(plan, cache=default_cache(), stop=stop.raise_if_requested)
     tell_data(console, prepared)
     _tell_trained(console, plan, prepared)
     return plan, prepared
@@ -166,7 +164,7 @@ def _train(
     from prefprop_cli.build.run import resolve_device
     from prefprop_cli.cli.train_view import TrainView
 
-    device = world().own_device(resolve_device(device))
+    device = resolve_device(device)
     console.info(f"run: {folder.path} on {device}")
     with TrainView(console, log=folder.log) as view:
         return train_run(

@@ -3,8 +3,13 @@
 from collections import Counter
 from itertools import combinations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from prefprop_cli.data.corpus import Document, Splits, text_key
 from prefprop_cli.data.questions import Question
+
+PERCENTILES = (5, 25, 50, 75, 95, 100)
 
 
 def audit(splits: Splits) -> dict[str, object]:
@@ -40,3 +45,9 @@ def audit(splits: Splits) -> dict[str, object]:
 
 def _class_of(document: Document) -> str:
     return "question" if isinstance(document, Question) else str(document.label)
+
+
+def percentiles(n_tokens: NDArray[np.int64]) -> dict[str, int]:
+    """Lengths of documents that so many percent of them do not exceed, by `PERCENTILES`."""
+    at = np.percentile(n_tokens, PERCENTILES, method="nearest")
+    return {str(p): int(value) for p, value in zip(PERCENTILES, at, strict=True)}

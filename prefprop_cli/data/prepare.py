@@ -15,7 +15,7 @@ from datasets import Dataset
 from numpy.typing import NDArray
 
 from prefprop_cli.config.schema import DataTable
-from prefprop_cli.data.audit import audit
+from prefprop_cli.data.audit import audit, percentiles
 from prefprop_cli.data.corpus import SPLITS, Corpus, Document, content_hash
 from prefprop_cli.data.forms import Form, form_of
 from prefprop_cli.data.forms.base import COUNTS
@@ -24,7 +24,6 @@ from prefprop_cli.errors import CorruptFileError
 from prefprop_cli.runs import save_folder, verify_folder
 
 FORMAT = 2
-PERCENTILES = (5, 25, 50, 75, 95, 100)
 BATCH_DOCUMENTS, BATCH_CHARACTERS = 64, 2**20
 SUMMARY = "summary.json"
 Counts = dict[str, NDArray[np.int64]]
@@ -159,14 +158,9 @@ def _summary(
         "notes": list(corpus.notes),
         "tokenizer": tokenizer.fingerprint,
         **form.settings,
-        "tokens": {name: _percentiles(of["n_tokens"]) for name, of in counts.items()},
+        "tokens": {name: percentiles(of["n_tokens"]) for name, of in counts.items()},
         "truncated": {name: float((of["n_cut"] > 0).mean()) for name, of in counts.items()},
         "chunked": {name: float((of["n_rows"] > 1).mean()) for name, of in counts.items()},
         "rows": {name: int(of["n_rows"].sum()) for name, of in counts.items()},
         **audit(corpus.splits),
     }
-
-
-def _percentiles(values: NDArray[np.int64]) -> dict[str, int]:
-    at = np.percentile(values, PERCENTILES, method="nearest")
-    return {str(p): int(value) for p, value in zip(PERCENTILES, at, strict=True)}

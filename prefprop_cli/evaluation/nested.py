@@ -4,59 +4,15 @@ A method is trained with several seeds, and each is evaluated on the same N docu
 of chance. The bootstrap here draws documents, the same ones for every seed of every method, so
 that a hard document counts against all of them, and then the seeds of each method.
 
-Axes: N documents, R resamples, M figures such as F1 and ECE.
+Axes: R resamples, M figures such as F1 and ECE.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from prefprop_cli.evaluation.calibration import Floats
-from prefprop_cli.evaluation.statistics import Interval, percentile_interval
-
-Statistics = Callable[..., Mapping[str, float]]
-
-
-@dataclass(frozen=True)
-class Resampled:
-    """The figures of one seed, of all documents (M,) and of each resample of them (R, M)."""
-
-    names: tuple[str, ...]
-    observed: Floats
-    samples: Floats
-
-    def __getitem__(self, name: str) -> float:
-        return float(self.observed[self.names.index(name)])
-
-
-def resample_documents(
-    statistics: Statistics,
-    *arrays: NDArray[np.generic],
-    names: Sequence[str],
-    n_resamples: int = 2000,
-    seed: int = 0,
-) -> Resampled:
-    """The figures of one seed on R resamples of its documents.
-
-    Args:
-        statistics: takes the arrays, or a resample of their rows, and returns named numbers.
-        *arrays: (N, …) each, row i of all of them being document i.
-        names: those of the numbers to keep.
-        n_resamples: R, each N documents drawn with replacement.
-        seed: of the draws. The same N and seed give the same documents, which is what pairs
-            two methods.
-    """
-    rng = np.random.default_rng(seed)
-    n = len(arrays[0])
-
-    def figures(chosen: NDArray[np.int64] | slice) -> Floats:
-        found = statistics(*(array[chosen] for array in arrays))
-        return np.array([found[name] for name in names])
-
-    samples = np.array([figures(rng.integers(0, n, n)) for _ in range(n_resamples)])
-    return Resampled(tuple(names), figures(slice(None)), samples)
+from prefprop_cli.evaluation.statistics import Interval, Resampled, percentile_interval
 
 
 def nested_intervals(

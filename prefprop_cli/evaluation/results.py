@@ -146,7 +146,7 @@ def save_logits(
         "labels": np.ascontiguousarray(labels, np.int64),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    path = _logits_path(folder, split)
+    path = logits_path(folder, split)
     write_atomically(path, save(tensors, metadata={"ids": json.dumps(list(ids))}))
     return path
 
@@ -158,7 +158,7 @@ def load_logits(folder: Path, split: str) -> SavedLogits:
         UsageError: the split has not been evaluated.
         CorruptFileError: the file is damaged or is something else.
     """
-    path = _logits_path(folder, split)
+    path = logits_path(folder, split)
     if not path.is_file():
         raise UsageError(
             f"no logits of split {split!r}: {path} does not exist. "
@@ -173,6 +173,16 @@ def load_logits(folder: Path, split: str) -> SavedLogits:
     return saved
 
 
+def logits_path(folder: Path, split: str) -> Path:
+    """Where `save_logits` keeps a split."""
+    return folder / f"{split}.safetensors"
+
+
+def step_name(step: int) -> str:
+    """The name under which the validation logits after an optimizer step are kept."""
+    return f"validation-step-{step:06d}"
+
+
 def _read(path: Path) -> SavedLogits:
     with safe_open(path, framework="numpy") as file:
         return SavedLogits(
@@ -180,10 +190,6 @@ def _read(path: Path) -> SavedLogits:
             logits=file.get_tensor("logits"),
             labels=file.get_tensor("labels"),
         )
-
-
-def _logits_path(folder: Path, split: str) -> Path:
-    return folder / f"{split}.safetensors"
 
 
 def _damaged(path: Path, split: str, cause: str) -> str:

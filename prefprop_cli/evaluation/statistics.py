@@ -1,12 +1,14 @@
 """Intervals for figures that were measured on a limited number of documents."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+
+Statistics = Callable[..., Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,46 @@ class Interval:
     low: float
     high: float
     level: float
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """The figures of one seed, of all documents (M,) and of each resample of them (R, M)."""
+
+    names: tuple[str, ...]
+    observed: NDArray[np.float64]
+    samples: NDArray[np.float64]
+
+    def __getitem__(self, name: str) -> float:
+        return float(self.observed[self.names.index(name)])
+
+
+def resample_documents(
+    statistics: Statistics,
+    *arrays: NDArray[np.generic],
+    names: Sequence[str],
+    n_resamples: int = 2000,
+    seed: int = 0,
+) -> Resampled:
+    """The figures of one seed on R resamples of its documents.
+
+    Args:
+        statistics: takes the arrays, or a resample of their rows, and returns named numbers.
+        *arrays: (N, …) each, row i of all of them being document i.
+        names: those of the numbers to keep.
+        n_resamples: R, each N documents drawn with replacement.
+        seed: of the draws. The same N and seed give the same documents, which is what pairs
+            two methods.
+    """
+    rng = np.random.default_rng(seed)
+    n = len(arrays[0])
+
+    def figures(chosen: NDArray[np.int64] | slice) -> NDArray[np.float64]:
+        found = statistics(*(array[chosen] for array in arrays))
+        return np.array([found[name] for name in names])
+
+    samples = np.array([figures(rng.integers(0, n, n)) for _ in range(n_resamples)])
+    return Resampled(tuple(names), figures(slice(None)), samples)
 
 
 def bootstrap_interval(
@@ -39,7 +81,7 @@ def bootstrap_interval(
 
 
 def bootstrap_intervals(
-    statistics: Callable[..., Mapping[str, float]],
+    statistics: Statistics,
     *arrays: NDArray[np.generic],
     n_resamples: int = 2000,
     seed: int = 0,
@@ -69,17 +111,11 @@ def bootstrap_intervals(
 
     Source: Efron & Tibshirani 1993, chapters 10 and 13.
     """
-    rng = np.random.default_rng(seed)
-    n = len(arrays[0])
-    observed = statistics(*arrays)
-    samples = np.empty((n_resamples, len(bounds)))
-    for row in samples:
-        chosen = rng.integers(0, n, n)
-        drawn = statistics(*(array[chosen] for array in arrays))
-        row[:] = [drawn[name] for name in bounds]
+    names = tuple(bounds)
+    drawn = resample_documents(statistics, *arrays, names=names, n_resamples=n_resamples, seed=seed)
     return {
-        name: percentile_interval(column, observed[name], level=level, bounds=bounds[name])
-        for name, column in zip(bounds, samples.T, strict=True)
+        name: percentile_interval(column, drawn[name], level=level, bounds=bounds[name])
+        for name, column in zip(names, drawn.samples.T, strict=True)
     }
 
 

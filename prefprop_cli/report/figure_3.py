@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from prefprop_cli.data.audit import PERCENTILES, percentiles
 from prefprop_cli.evaluation.drawing import GRID, INK, LINES, QUIET, drawing, legend_below
 from prefprop_cli.report.page import Grid, Page
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Figure 3: tokens per document"
-PERCENTILES = (5, 25, 50, 75, 95, 100)
 WINDOWS = (512, 4096)
 """Positions of RoBERTa and of Longformer."""
 
@@ -88,7 +88,7 @@ def _edges(counts: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def _row(name: str, counts: NDArray[np.int64]) -> tuple[str, ...]:
-    tokens = (f"{tokens:,}" for tokens in _percentiles(counts).values())
+    tokens = (f"{tokens:,}" for tokens in percentiles(counts).values())
     shares = (f"{_beyond(counts, window):.1%}" for window in WINDOWS)
     return (name, f"{len(counts):,}", *tokens, *shares)
 
@@ -96,14 +96,9 @@ def _row(name: str, counts: NDArray[np.int64]) -> tuple[str, ...]:
 def _record(counts: NDArray[np.int64]) -> dict[str, object]:
     return {
         "n": len(counts),
-        "percentiles": _percentiles(counts),
+        "percentiles": percentiles(counts),
         "longer_than": {str(window): _beyond(counts, window) for window in WINDOWS},
     }
-
-
-def _percentiles(counts: NDArray[np.int64]) -> dict[str, int]:
-    values = np.percentile(counts, PERCENTILES, method="nearest")
-    return {str(p): int(value) for p, value in zip(PERCENTILES, values, strict=True)}
 
 
 def _beyond(counts: NDArray[np.int64], window: int) -> float:

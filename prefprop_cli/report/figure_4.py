@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from prefprop_cli.errors import DataError
 from prefprop_cli.evaluation.drawing import GRID, QUIET, colours, drawing, legend_below
 from prefprop_cli.evaluation.metrics import classification_metrics
-from prefprop_cli.evaluation.results import load_logits
+from prefprop_cli.evaluation.results import load_logits, logits_path, step_name
 from prefprop_cli.report.collect import FinishedRun
 from prefprop_cli.report.groups import DataSet, Line
 from prefprop_cli.report.page import SHARE, Block, Grid, Heading, Page
@@ -116,8 +116,8 @@ def _epochs(run: FinishedRun) -> dict[int, dict[str, float]]:
     """Metrics after each epoch, computed from its logits."""
     found = {}
     for row in run.folder.metrics():
-        name = f"validation-step-{row['step']:06d}"
-        if "validation" in row and (run.folder.evaluation / f"{name}.safetensors").exists():
+        name = step_name(row["step"])
+        if "validation" in row and logits_path(run.folder.evaluation, name).exists():
             saved = load_logits(run.folder.evaluation, name)
             found[int(row["epoch"])] = classification_metrics(
                 saved.logits, saved.labels, n_classes=None, n_bins=run.config.eval.bins

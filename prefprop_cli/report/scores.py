@@ -15,10 +15,10 @@ from prefprop_cli.config.schema import Config, EvalTable
 from prefprop_cli.errors import DataError
 from prefprop_cli.evaluation.compare import Summary, summary
 from prefprop_cli.evaluation.metrics import scores_and_terms
-from prefprop_cli.evaluation.nested import Resampled, nested_intervals, resample_documents
+from prefprop_cli.evaluation.nested import nested_intervals
 from prefprop_cli.evaluation.paper import paper_columns, paper_figures
 from prefprop_cli.evaluation.results import SavedLogits, load_logits
-from prefprop_cli.evaluation.statistics import Interval
+from prefprop_cli.evaluation.statistics import Interval, Resampled, resample_documents
 from prefprop_cli.report.collect import FinishedRun
 from prefprop_cli.report.groups import DataSet, Line
 from prefprop_cli.report.methods import CANDIDATE_SETS, backbone_name, has_papers_backbone

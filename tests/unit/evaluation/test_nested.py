@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from prefprop_cli.evaluation.metrics import scores_and_terms
-from prefprop_cli.evaluation.nested import nested_intervals, resample_documents
-from prefprop_cli.evaluation.statistics import bootstrap_interval
+from prefprop_cli.evaluation.nested import nested_intervals
+from prefprop_cli.evaluation.statistics import bootstrap_interval, resample_documents
 
 FREE = {"mean": (-np.inf, np.inf)}
 
