@@ -184,13 +184,22 @@ def _fixed(settings: Settings) -> Settings:
 
 
 def _told_apart(lines: Sequence[Line]) -> Iterator[Line]:
-    """The lines with what sets them apart: values of their own, not the usual ones of the set."""
-    usual = usual_settings(lines)
+    """The lines with what sets them apart: values that are not what most lines of the set have."""
+    usual = {key: v for key, v in usual_settings(lines).items() if not _is_tied(key, lines)}
     for same in _by(lambda line: line.method, lines).values():
         keys = _differing([line.settings for line in same])
         for line in same:
             own = _picked(line, keys)
-            yield replace(line, own={k: v for k, v in own.items() if v != usual[k]})
+            yield replace(
+                line, own={k: v for k, v in own.items() if k not in usual or v != usual[k]}
+            )
+
+
+def _is_tied(key: str, lines: Sequence[Line]) -> bool:
+    """Whether as many lines have another value as have the usual one."""
+    found = [line.settings[key] for line in lines if key in line.settings]
+    counts = [found.count(value) for value in found]
+    return counts.count(max(counts)) > max(counts)
 
 
 def _picked(line: Line, keys: Iterable[str]) -> Settings:

@@ -41,9 +41,11 @@ def test_configurations_are_never_mixed(tmp_path, write):
         write(seed=seed)
         write("prefix-tuning", seed=seed)
         write(seed=seed, model={"attention_dropout": 0.1})
+    write("head-only")
     write(seed=2, model={"backbone": "minilm", "to_long": 512, "attention_dropout": 0.1})
     ((data,), _) = grouped(tmp_path)
     assert [(line.name, seeds(line)) for line in data.lines] == [
+        ("head-only", [0]),
         ("prefix-tuning", [0, 1]),
         ("prefix-propagation", [0, 1]),
         ("prefix-propagation (attention_dropout = 0.1)", [0, 1]),
@@ -54,12 +56,22 @@ def test_configurations_are_never_mixed(tmp_path, write):
     ]
 
 
+def test_of_a_tie_both_lines_are_named(tmp_path, write):
+    write(train={"lr": 0.01, "weight_decay": 0.1})
+    write()
+    ((data,), _) = grouped(tmp_path)
+    assert {line.name for line in data.lines} == {
+        "prefix-propagation (weight_decay = 0.0)",
+        "prefix-propagation (weight_decay = 0.1)",
+    }
+
+
 def test_weights_of_one_name_that_differ_are_two_lines(tmp_path, write):
     write()
     finished.RunFolder.open(write(seed=1)).update_manifest(backbone_sha256="cd" * 32)
     ((data,), _) = grouped(tmp_path)
     assert [line.name for line in data.lines] == [
-        "prefix-propagation",
+        "prefix-propagation (weights = abababab)",
         "prefix-propagation (weights = cdcdcdcd)",
     ]
 
@@ -94,7 +106,7 @@ def test_a_search_is_decided_by_validation_on_the_seeds_all_have(tmp_path, write
     write(train={"lr": 0.01, "weight_decay": 0.1}, quality=0.1)
     ((data,), _) = grouped(tmp_path)
     assert [(line.name, line.settings["train.lr"]) for line in data.lines] == [
-        ("prefix-propagation", 0.01),
+        ("prefix-propagation (weight_decay = 0.0)", 0.01),
         ("prefix-propagation (weight_decay = 0.1)", 0.01),
     ]
     (lost,) = data.searched
