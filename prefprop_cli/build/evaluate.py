@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from prefprop_cli.build.experiment import examples_of, labels_and_ids
+from prefprop_cli.build.experiment import examples_of, with_documents
 from prefprop_cli.build.plan import prepare_data
 from prefprop_cli.build.run import Run, load_run
 from prefprop_cli.data.corpus import Document
@@ -73,9 +72,8 @@ class Evaluator:
                 f"on {', '.join(loaded.labels)}. Give the original data, or --data FILE"
             )
         logits = self._predict(loaded, examples_of(loaded.plan, prepared, split))
-        labels, ids = labels_and_ids(prepared, split)
-        save = partial(save_logits, ids=ids, logits=logits, labels=labels)
-        world().on_main(lambda: save(self.run.evaluation, split))
+        found = with_documents(logits, prepared, split)
+        world().on_main(lambda: save_logits(self.run.evaluation, split, found))
 
     def _load(self) -> Run:
         return load_run(self.run.path, device=self.device, backbone=self.backbone)

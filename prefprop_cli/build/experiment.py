@@ -14,7 +14,7 @@ from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.errors import DataError
 from prefprop_cli.evaluation.metrics import classification_metrics
 from prefprop_cli.evaluation.predict import predict_logits
-from prefprop_cli.evaluation.results import load_logits, save_logits, step_name
+from prefprop_cli.evaluation.results import SavedLogits, load_logits, save_logits, step_name
 from prefprop_cli.malloc import return_freed_memory
 from prefprop_cli.parallel import world
 from prefprop_cli.runs import RunFolder
@@ -98,19 +98,17 @@ class Experiment:
         )
         if logits is None:
             return None
-        labels, ids = labels_and_ids(self.prepared, "validation")
+        found = with_documents(logits, self.prepared, "validation")
         n_classes = len(self.prepared.labels) or None
         if world().is_main:
-            save_logits(
-                self.run.evaluation, step_name(self._step), ids=ids, logits=logits, labels=labels
-            )
+            save_logits(self.run.evaluation, step_name(self._step), found)
         metrics = classification_metrics(
-            logits, labels, n_classes=n_classes, n_bins=self.plan.config.eval.bins
+            logits, found.labels, n_classes=n_classes, n_bins=self.plan.config.eval.bins
         )
         return Evaluation(
             metrics,
             n_predicted=_counts(logits.argmax(axis=1), n_classes),
-            n_labelled=_counts(labels, n_classes),
+            n_labelled=_counts(found.labels, n_classes),
         )
 
     def _keep(self, model: Classifier, result: FitResult) -> None:
@@ -119,13 +117,7 @@ class Experiment:
         save_adapter(self.run.adapter, adapter, model.trained)
         if result.best_step is not None:
             best = load_logits(self.run.evaluation, step_name(result.best_step))
-            save_logits(
-                self.run.evaluation,
-                "validation",
-                ids=best.ids,
-                logits=best.logits,
-                labels=best.labels,
-            )
+            save_logits(self.run.evaluation, "validation", best)
 
     def _on_event(self, event: Event) -> None:
         match event:
@@ -168,10 +160,11 @@ def examples_of(plan: Plan, prepared: Prepared, split: str, *, training: bool = 
     )
 
 
-def labels_and_ids(prepared: Prepared, split: str) -> tuple[NDArray[np.int64], list[str]]:
-    """Labels (N,) and names of the documents of a split."""
+def with_documents(logits: NDArray[np.float32], prepared: Prepared, split: str) -> SavedLogits:
+    """The logits (N, C) of a split with what is known of its documents."""
     table = prepared.splits[split]
-    return np.asarray(table["label"], dtype=np.int64), list(table["id"])
+    labels, n_tokens = (np.asarray(table[name], np.int64) for name in ("label", "n_tokens"))
+    return SavedLogits(tuple(table["id"]), logits, labels, n_tokens)
 
 
 def _counts(classes: NDArray[np.int64], n_classes: int | None) -> tuple[int, ...]:

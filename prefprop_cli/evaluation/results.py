@@ -1,7 +1,6 @@
 """What an evaluation leaves in a run: the logits of a split and a report on their calibration."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from math import inf, isnan
@@ -39,11 +38,20 @@ _BOUNDS = {
 
 @dataclass(frozen=True)
 class SavedLogits:
-    """The logits of a split: ids of N documents, logits (N, C) float32, labels (N,) int64."""
+    """The logits of N documents.
+
+    Attributes:
+        ids: N.
+        logits: (N, C) float32.
+        labels: (N,) int64.
+        n_tokens: (N,) int64, lengths of the documents before any was cut; None where an earlier
+            version of the program wrote the file.
+    """
 
     ids: tuple[str, ...]
     logits: NDArray[np.float32]
     labels: Ints
+    n_tokens: Ints | None = None
 
 
 @dataclass(frozen=True)
@@ -126,28 +134,26 @@ def calibration_report(
     )
 
 
-def save_logits(
-    folder: Path, split: str, *, ids: Sequence[str], logits: ArrayLike, labels: ArrayLike
-) -> Path:
+def save_logits(folder: Path, split: str, saved: SavedLogits) -> Path:
     """Write the logits of a split to one safetensors file, ids as JSON in its header, atomically.
 
     Args:
         folder: made if it is absent.
         split: file name without its ending.
-        ids: N document ids.
-        logits: (N, C), stored as float32.
-        labels: (N,) int.
+        saved: what to write.
 
     Returns:
         The file written.
     """
     tensors = {
-        "logits": np.ascontiguousarray(logits, np.float32),
-        "labels": np.ascontiguousarray(labels, np.int64),
+        "logits": np.ascontiguousarray(saved.logits, np.float32),
+        "labels": np.ascontiguousarray(saved.labels, np.int64),
     }
+    if saved.n_tokens is not None:
+        tensors["n_tokens"] = np.ascontiguousarray(saved.n_tokens, np.int64)
     folder.mkdir(parents=True, exist_ok=True)
     path = logits_path(folder, split)
-    write_atomically(path, save(tensors, metadata={"ids": json.dumps(list(ids))}))
+    write_atomically(path, save(tensors, metadata={"ids": json.dumps(list(saved.ids))}))
     return path
 
 
@@ -168,7 +174,8 @@ def load_logits(folder: Path, split: str) -> SavedLogits:
         saved = _read(path)
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise CorruptFileError(_damaged(path, split, str(error))) from error
-    if not len(saved.ids) == len(saved.logits) == len(saved.labels):
+    columns = (saved.ids, saved.logits, saved.labels, saved.n_tokens)
+    if len({len(column) for column in columns if column is not None}) > 1:
         raise CorruptFileError(_damaged(path, split, "ids, logits and labels differ in number"))
     return saved
 
@@ -185,10 +192,12 @@ def step_name(step: int) -> str:
 
 def _read(path: Path) -> SavedLogits:
     with safe_open(path, framework="numpy") as file:
+        names = list(file.keys())
         return SavedLogits(
             ids=tuple(json.loads(file.metadata()["ids"])),
             logits=file.get_tensor("logits"),
             labels=file.get_tensor("labels"),
+            n_tokens=file.get_tensor("n_tokens") if "n_tokens" in names else None,
         )
 
 

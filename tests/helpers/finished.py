@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from prefprop_cli.config.load import dump_config
 from prefprop_cli.config.schema import Config
 from prefprop_cli.evaluation.metrics import classification_metrics
-from prefprop_cli.evaluation.results import save_logits
+from prefprop_cli.evaluation.results import SavedLogits, save_logits
 from prefprop_cli.runs import RunFolder
 
 N_DOCUMENTS = 60
@@ -45,6 +45,13 @@ def logits(
     return (2 * (quality * truth + documents + noise)).astype(np.float32)
 
 
+def saved(split: str, logits: Logits, labels: NDArray[np.int64]) -> SavedLogits:
+    """The documents `validation-0` and so on, each 30 tokens longer than the last."""
+    numbers = range(len(labels))
+    ids = tuple(f"{split}-{number}" for number in numbers)
+    return SavedLogits(ids, logits, labels, n_tokens=np.array([100 + 30 * i for i in numbers]))
+
+
 def write(
     folder: Path,
     config: Config,
@@ -69,13 +76,11 @@ def write(
     size = {"n": n, "n_classes": n_classes}
     for place, split in enumerate(splits):
         found = logits(quality, seed=seed, of=place, **size)
-        ids = [f"{split}-{number}" for number in range(n)]
-        save_logits(run.evaluation, split, ids=ids, logits=found, labels=truth)
-    ids = [f"validation-{number}" for number in range(n)]
+        save_logits(run.evaluation, split, saved(split, found, truth))
     for epoch in range(1, epochs + 1):
         found = logits(quality * epoch / epochs, seed=seed, **size)
         name = f"validation-step-{5 * epoch:06d}"
-        save_logits(run.evaluation, name, ids=ids, logits=found, labels=truth)
+        save_logits(run.evaluation, name, saved("validation", found, truth))
         metrics = classification_metrics(found, truth, n_classes=n_classes)
         run.append_metrics({"step": 5 * epoch - 1, "epoch": epoch, "loss": 1.0})
         run.append_metrics({"step": 5 * epoch, "epoch": epoch, "validation": metrics})

@@ -14,28 +14,40 @@ from prefprop_cli.evaluation.calibration import (
     reliability_bins,
     softmax,
 )
-from prefprop_cli.evaluation.results import calibration_report, load_logits, save_logits
+from prefprop_cli.evaluation.results import (
+    SavedLogits,
+    calibration_report,
+    load_logits,
+    save_logits,
+)
 
-IDS = ["speech/1829-Jackson", "ünïcode\n", "42"]
+IDS = ("speech/1829-Jackson", "ünïcode\n", "42")
 LOGITS = np.array([[1.5, -2.0], [0.25, 0.5], [3.0, 1.0]], np.float32)
 LABELS = np.array([0, 1, 1])
+N_TOKENS = np.array([512, 9, 70_000])
 
 
 @pytest.fixture
 def saved(tmp_path):
-    return save_logits(tmp_path / "eval", "test", ids=IDS, logits=LOGITS, labels=LABELS)
+    return save_logits(tmp_path / "eval", "test", SavedLogits(IDS, LOGITS, LABELS, N_TOKENS))
 
 
 def test_logits_come_back_as_they_were(saved):
     found = load_logits(saved.parent, "test")
-    assert found.ids == tuple(IDS)
+    assert found.ids == IDS
     assert found.logits.dtype == np.float32
     assert np.array_equal(found.logits, LOGITS)
     assert np.array_equal(found.labels, LABELS)
+    assert np.array_equal(found.n_tokens, N_TOKENS)
+
+
+def test_a_file_without_lengths_is_of_an_earlier_version(saved):
+    save_logits(saved.parent, "test", SavedLogits(IDS, LOGITS, LABELS))
+    assert load_logits(saved.parent, "test").n_tokens is None
 
 
 def test_saving_again_replaces_and_leaves_nothing_else(saved):
-    save_logits(saved.parent, "test", ids=IDS, logits=2 * LOGITS.astype(float), labels=LABELS)
+    save_logits(saved.parent, "test", SavedLogits(IDS, 2 * LOGITS.astype(float), LABELS))
     found = load_logits(saved.parent, "test").logits
     assert np.array_equal(found, 2 * LOGITS)
     assert found.dtype == np.float32
@@ -60,6 +72,11 @@ def test_a_cut_off_file_is_refused(saved):
         pytest.param({"logits": LOGITS, "labels": LABELS}, None, id="no ids"),
         pytest.param({"logits": LOGITS, "labels": LABELS}, {"ids": "[1, "}, id="ids not JSON"),
         pytest.param({"logits": LOGITS, "labels": LABELS}, {"ids": '["a"]'}, id="ids missing"),
+        pytest.param(
+            {"logits": LOGITS, "labels": LABELS, "n_tokens": LABELS[:2]},
+            {"ids": json.dumps(IDS)},
+            id="lengths missing",
+        ),
     ],
 )
 def test_a_file_of_something_else_is_refused(tmp_path, tensors, metadata):

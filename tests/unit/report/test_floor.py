@@ -83,7 +83,7 @@ def test_candidates_have_chance(tmp_path):
     saved = load_logits(path / "eval", "test")
     logits = saved.logits.copy()
     logits[saved.labels < 2, 2:] = -np.inf
-    save_logits(path / "eval", "test", ids=saved.ids, logits=logits, labels=saved.labels)
+    save_logits(path / "eval", "test", replace(saved, logits=logits))
     (data,), _ = group(collect([tmp_path]).runs)
     (chance,) = floor_of(score(data, "test"), corpus_of=corpus).baselines
     assert (chance.name, chance.figures) == ("a candidate by lot", {"accuracy": 3 / 8})

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -57,7 +59,7 @@ def test_candidates_have_accuracy_and_calibration(tmp_path):
     path = finished.write(tmp_path / "run", finished.config(set_name="wikihop"), n_classes=4)
     saved = load_logits(path / "eval", "test")
     logits = np.where(np.arange(4) > np.maximum(saved.labels, 1)[:, None], -np.inf, saved.logits)
-    save_logits(path / "eval", "test", ids=saved.ids, logits=logits, labels=saved.labels)
+    save_logits(path / "eval", "test", replace(saved, logits=logits))
     found = scored_in(tmp_path)
     assert (found.columns, found.n_classes) == (("accuracy",), None)
     (line,) = found.lines
@@ -70,8 +72,8 @@ def test_other_documents_are_refused(tmp_path):
     finished.write(tmp_path / "one", finished.config())
     other = finished.write(tmp_path / "two", finished.config(), seed=1)
     saved = load_logits(other / "eval", "test")
-    ids = [f"x{number}" for number in range(len(saved.ids))]
-    save_logits(other / "eval", "test", ids=ids, logits=saved.logits, labels=saved.labels)
+    ids = tuple(f"x{number}" for number in range(len(saved.ids)))
+    save_logits(other / "eval", "test", replace(saved, ids=ids))
     with pytest.raises(DataError, match=r"two was evaluated on other documents of test"):
         scored_in(tmp_path)
 
