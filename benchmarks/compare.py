@@ -15,15 +15,13 @@ process beside the first.
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from record_run import processor
+from record_run import machine
 
 METHODS = {
     "prefix-propagation": ["method.name='prefix-propagation'"],
@@ -99,11 +97,7 @@ def main() -> None:
     asked = parser.parse_args()
     record = {
         "command": f"python benchmarks/compare.py --profile {asked.profile}",
-        "machine": {
-            "processor": processor(),
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-        },
+        "machine": machine(),
         "runs": [],
     }
     for part in PROFILES[asked.profile]:

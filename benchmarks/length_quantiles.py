@@ -14,6 +14,7 @@ import numpy as np
 from prefprop_cli.build.backbones import MINILM, find_backbone
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data import read_corpus
+from prefprop_cli.data.forms.classification import N_SPECIAL
 from prefprop_cli.data.tokenizer import TextTokenizer
 
 ROOT = Path(__file__).parents[1]
@@ -36,8 +37,8 @@ def main() -> None:
 def table_of(table: DataTable, tokenizer: TextTokenizer) -> dict[str, object]:
     corpus = read_corpus(table)
     documents = corpus.splits["train"]
-    encodings = tokenizer.encode_batch([document.text for document in documents], max_tokens=8)
-    counts = [encoding.n_tokens for encoding in encodings]
+    texts = tokenizer.ids([document.text for document in documents])
+    counts = [len(ids) + N_SPECIAL for ids in texts]
     return {
         "source": f"{corpus.name}, split train",
         "inputs": corpus.inputs,

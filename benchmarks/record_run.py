@@ -17,11 +17,7 @@ def main(run: Path, out: Path) -> None:
     manifest = json.loads((run / "manifest.json").read_text())
     record = {
         "command": " ".join(map(without_folders, manifest["argv"])),
-        "machine": {
-            "processor": processor(),
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-        },
+        "machine": machine(),
         **{key: manifest[key] for key in ("packages", "device", "seed", "seconds", "best_step")},
         "steps": sum("loss" in row for row in rows(run)),
         "loss": losses(run),
@@ -61,9 +57,13 @@ def evaluation(run: Path) -> dict[str, object]:
     return json.loads(done.stdout)
 
 
-def processor() -> str:
+def machine() -> dict[str, object]:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next(line.split(": ")[1] for line in lines if line.startswith("model name"))
+    return {
+        "processor": next(line.split(": ")[1] for line in lines if line.startswith("model name")),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+    }
 
 
 if __name__ == "__main__":

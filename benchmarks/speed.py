@@ -9,15 +9,13 @@ machine or with other versions. `speed_table.py` makes the table.
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
 
-from record_run import processor
+from record_run import machine
 
 OUT = Path(__file__).with_suffix(".json")
 
@@ -79,11 +77,7 @@ def main() -> None:
 def begun() -> dict[str, dict[str, object]]:
     """What is in the file, if it was measured here and with what is installed now."""
     here = {
-        "machine": {
-            "processor": processor(),
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-        },
+        "machine": machine(),
         "packages": {name: version(name) for name in ("torch", "transformers")},
     }
     before = json.loads(OUT.read_text()) if OUT.exists() else {}

@@ -25,7 +25,7 @@ from prefprop_cli.model.checkpoint import build_encoder, to_hugging_face_names
 from prefprop_cli.model.config import EncoderConfig, to_hugging_face
 from prefprop_cli.model.encoder import Encoder
 from prefprop_cli.model.layout import Layout
-from prefprop_cli.tasks.batch import Row, pack_rows
+from prefprop_cli.tasks.classification import collate
 
 
 class Model(Protocol):
@@ -105,12 +105,11 @@ class Ours:
         self.encoder = encoder
 
     def __call__(self, texts: Sequence[Tensor], method: Method, *, pad_to: int | None) -> Tensor:
-        n = len(texts)
-        rows = [[Row(text, n_global=1, places=(0,))] for text in texts]
-        tokens = pack_rows(range(n), rows, [0] * n).tokens.to(texts[0].device)
+        records = [{"id": n, "rows": [text], "label": 0} for n, text in enumerate(texts)]
+        tokens = collate(records).tokens.to(texts[0].device)
         layout = Layout.of(tokens, n_placeholders=method.n_placeholders)
         read = layout.one_per_row(method.n_placeholders)
-        return self.encoder.encode(tokens, layout, method(n), read=read)
+        return self.encoder.encode(tokens, layout, method(len(texts)), read=read)
 
 
 class Twin:

@@ -1,6 +1,7 @@
 """Where a backbone comes from: a local folder, the package with MiniLM, or the hub."""
 
 import hashlib
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -94,12 +95,23 @@ def backbone_config(folder: Path) -> EncoderConfig:
 
 
 def weights_sha256(folder: Path) -> str:
-    """One hash over all weight files of a backbone folder."""
+    """One hash over all weight files of a backbone folder; each is read once in a process."""
     digest = hashlib.sha256()
     for file in sorted(folder.glob("model*.safetensors")):
-        with file.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
+        digest.update(bytes.fromhex(_file_sha256(file)))
     return digest.hexdigest()
+
+
+def _file_sha256(file: Path) -> str:
+    found = file.stat()
+    return _sha256_of(file.resolve(), found.st_size, found.st_mtime_ns)
+
+
+@cache
+def _sha256_of(file: Path, size: int, mtime_ns: int) -> str:
+    """Size and time are there for the cache: they change with the file."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _minilm_folder() -> Path:
@@ -110,8 +122,7 @@ def _minilm_folder() -> Path:
             'installed. Install it: pip install "prefprop-cli[demo]"'
         )
     folder = Path(spec.origin).parent / "model"
-    with (folder / "model.safetensors").open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    found = _file_sha256(folder / "model.safetensors")
     if found != _MINILM_SHA256:
         raise CorruptFileError(
             f"the weights of MiniLM have sha256 {found[:12]}…, the published ones "

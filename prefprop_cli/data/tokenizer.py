@@ -1,15 +1,14 @@
 """Text to token ids with the tokenizer files of a Hugging Face folder.
 
 What a user writes is always text: the added tokens of the files (`<s>`, `[MASK]`, ...) are
-removed before the tokenizer is built, so nothing in a text can match them, and `[CLS]` and
-`[SEP]` are put around the ids here.
+removed before the tokenizer is built, so nothing in a text can match them. `[CLS]` and `[SEP]`
+are put around it where rows are made of it.
 """
 
 import hashlib
 import json
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,27 +38,12 @@ _NOTHING_ADDED: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class Encoding:
-    """The tokens of one text.
-
-    Attributes:
-        input_ids: `[CLS]`, the text, `[SEP]`; at most as many as asked for.
-        n_tokens: how many there were before the text was cut.
-        truncated: whether it was cut.
-    """
-
-    input_ids: list[int]
-    n_tokens: int
-    truncated: bool
-
-
 class TextTokenizer:
     """A BERT (WordPiece) or RoBERTa (byte-level BPE) tokenizer for texts of any length.
 
     Attributes:
-        cls_id: id of the first token of every encoding.
-        sep_id: id of the last one.
+        cls_id: id of `[CLS]`.
+        sep_id: id of `[SEP]`.
         pad_id: id of the padding token.
         mask_id: id of the mask token, or None.
         vocab_size: one more than the highest id.
@@ -116,18 +100,6 @@ class TextTokenizer:
         for name, content in self._files.items():
             (folder / name).write_bytes(content)
 
-    def encode(self, text: str, *, max_tokens: int) -> Encoding:
-        """The tokens of one text; as `encode_batch`."""
-        return self.encode_batch([text], max_tokens=max_tokens)[0]
-
-    def encode_batch(self, texts: Sequence[str], *, max_tokens: int) -> list[Encoding]:
-        """The tokens of each text, cut at `max_tokens` tokens, `[CLS]` and `[SEP]` included.
-
-        Raises:
-            DataError: a text that is no text, or holds half of a surrogate pair.
-        """
-        return [self._encoding(ids, max_tokens=max_tokens) for ids in self.ids(texts)]
-
     def ids(self, texts: Sequence[str]) -> list[Sequence[int]]:
         """All tokens of each text, without special tokens.
 
@@ -141,11 +113,6 @@ class TextTokenizer:
             for piece in rest:
                 tokens.extend(self._ids([piece])[0])
         return list(ids)
-
-    def _encoding(self, ids: Sequence[int], *, max_tokens: int) -> Encoding:
-        n_tokens = len(ids) + 2
-        kept = [self.cls_id, *ids[: max_tokens - 2], self.sep_id]
-        return Encoding(kept, n_tokens, truncated=n_tokens > max_tokens)
 
     def _ids(self, texts: list[str]) -> list[list[int]]:
         try:

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -43,10 +44,17 @@ def load() -> ctypes.CDLL:
     return found
 
 
-def why_not() -> str:
-    """Why there are no kernels here; empty if there are."""
+def why_not(is_right: Callable[[], bool]) -> str:
+    """Why a kernel cannot be used here; empty if it can.
+
+    Args:
+        is_right: compares what the compiler of this machine made with the definition. It is called
+            each time there are kernels, so a caller keeps the answer.
+    """
     found = _attempt()
-    return found if isinstance(found, str) else ""
+    if isinstance(found, str):
+        return found
+    return "" if is_right() else "the compiled kernel gives wrong numbers"
 
 
 @cache

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from torch import Tensor
+
 from prefprop_cli.tasks.batch import Batch, Record, Row, pack_rows
 
 
@@ -14,5 +16,5 @@ def collate(records: Sequence[Record]) -> Batch:
     )
 
 
-def _row(input_ids: Sequence[int]) -> Row:
+def _row(input_ids: Sequence[int] | Tensor) -> Row:
     return Row(input_ids, n_global=1, places=(0,))

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from prefprop_cli.cli.app import main
+
 ROOT = Path(__file__).parents[2]
 
 # Runs the program with a `presets` command of the test's own.
@@ -20,6 +22,7 @@ sys.exit(main(["presets", *sys.argv[2:]]))
 """
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+Output = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -59,5 +62,20 @@ def cli(program: list[str], environment: dict[str, str], tmp_path: Path) -> Cli:
             stdin=subprocess.DEVNULL,
             check=False,
         )
+
+    return run
+
+
+@pytest.fixture
+def output(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Output:
+    """Run `prefprop` in this process and an empty folder: exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        capfd.readouterr()
+        code = main([str(argument) for argument in arguments])
+        return code, *capfd.readouterr()
 
     return run

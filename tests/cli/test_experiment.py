@@ -15,6 +15,7 @@ import pytest
 
 from prefprop_cli import load_run
 from prefprop_cli.cli.app import main
+from prefprop_cli.data.corpus import Document
 from tests.helpers import project
 
 
@@ -45,24 +46,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
     assert main(["train", "-p", str(config), "--out", str(run), "-q", *still]) == 0
     yield Project(folder, backbone, documents, config, run)
     del os.environ["PREFPROP_CACHE"]
-
-
-@pytest.fixture
-def output(
-    trained: Project,
-    capfd: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Output:
-    """Run `prefprop` in this process and an empty folder: exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        capfd.readouterr()
-        code = main([str(argument) for argument in arguments])
-        return code, *capfd.readouterr()
-
-    return run
 
 
 @pytest.fixture
@@ -273,7 +256,8 @@ def test_a_document_does_not_depend_on_its_neighbours(trained: Project) -> None:
 
 def test_special_tokens_in_a_text_are_text(trained: Project) -> None:
     run = load_run(trained.run)
-    ids = run.plan.tokenizer.encode("a [SEP] b [CLS] [PAD]", max_tokens=30).input_ids
+    [record] = run.form.encode([Document("1", "a [SEP] b [CLS] [PAD]", label=None)])
+    [ids] = record["rows"]
     assert ids[0] == run.plan.tokenizer.cls_id
     assert ids[-1] == run.plan.tokenizer.sep_id
     assert not {0, 2, 3, 4} & set(ids[1:-1])

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,23 +28,14 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def output(
-    capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Output:
-    """Run `prefprop report` in an empty folder: exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
+def report(output: Output, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Output:
+    """Run `prefprop report`, with an empty cache."""
     monkeypatch.setenv("PREFPROP_CACHE", str(tmp_path / "cache"))
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        capfd.readouterr()
-        code = main(["report", *map(str, arguments)])
-        return code, *capfd.readouterr()
-
-    return run
+    return partial(output, "report")
 
 
-def test_tables_as_markdown_where_nobody_looks_at_a_terminal(runs: Path, output: Output) -> None:
-    code, out, err = output(runs)
+def test_tables_as_markdown_where_nobody_looks_at_a_terminal(runs: Path, report: Output) -> None:
+    code, out, err = report(runs)
     assert code == 0, err
     assert out.startswith("## Table 2: scores in %")
     assert "| prefix-propagation | 3 | " in out
@@ -54,10 +46,10 @@ def test_tables_as_markdown_where_nobody_looks_at_a_terminal(runs: Path, output:
 
 
 def test_a_terminal_shows_aligned_tables(
-    runs: Path, output: Output, monkeypatch: pytest.MonkeyPatch
+    runs: Path, report: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    code, out, err = output(runs, "--figure", "2", "-q")
+    code, out, err = report(runs, "--figure", "2", "-q")
     assert code == 0, err
     lines = out.splitlines()
     assert lines[0] == "Figure 2: the score of every seed, in %"
@@ -66,8 +58,8 @@ def test_a_terminal_shows_aligned_tables(
     assert lines[6].startswith("prefix-propagation  ")
 
 
-def test_json_has_everything(runs: Path, output: Output) -> None:
-    code, out, _ = output(runs, "--table", "2", "--json")
+def test_json_has_everything(runs: Path, report: Output) -> None:
+    code, out, _ = report(runs, "--table", "2", "--json")
     record = json.loads(out)
     assert code == 0
     (found,) = record["parts"]["table-2"]["sets"]
@@ -78,23 +70,23 @@ def test_json_has_everything(runs: Path, output: Output) -> None:
     assert [line["seeds"] for line in found["lines"]] == [[0, 1, 2], [0, 1, 2]]
 
 
-def test_the_ending_of_out_decides(runs: Path, output: Output) -> None:
+def test_the_ending_of_out_decides(runs: Path, report: Output) -> None:
     pytest.importorskip("matplotlib")
-    assert output(runs, "--table", "3", "--out", "new/t.md")[0] == 0
+    assert report(runs, "--table", "3", "--out", "new/t.md")[0] == 0
     assert Path("new/t.md").read_text().startswith("## Table 3")
-    _, out, _ = output(runs, "--table", "3", "--out", "t.json", "--json")
+    _, out, _ = report(runs, "--table", "3", "--out", "t.json", "--json")
     assert json.loads(Path("t.json").read_text()) == json.loads(out)
-    assert output(runs, "--figure", "4", "--out", "f.svg")[0] == 0
+    assert report(runs, "--figure", "4", "--out", "f.svg")[0] == 0
     first = Path("f.svg").read_bytes()
     assert first.startswith(b"<?xml")
-    output(runs, "--figure", "4", "--out", "f.svg")
+    report(runs, "--figure", "4", "--out", "f.svg")
     assert Path("f.svg").read_bytes() == first
 
 
-def test_a_folder_gets_all_that_can_be_made(runs: Path, output: Output) -> None:
+def test_a_folder_gets_all_that_can_be_made(runs: Path, report: Output) -> None:
     pytest.importorskip("matplotlib")
     Path("speed.json").write_text(json.dumps({"rows": [TIMING]}))
-    code, _, err = output(runs, "speed.json", "--out", "all")
+    code, _, err = report(runs, "speed.json", "--out", "all")
     assert code == 0, err
     assert {path.name for path in Path("all").iterdir()} == {
         *("report.md", "report.json", "figure-2.svg", "figure-4.svg"),
@@ -106,9 +98,9 @@ def test_a_folder_gets_all_that_can_be_made(runs: Path, output: Output) -> None:
     assert "without figure 3: " in err
 
 
-def test_skipped_runs_are_told(runs: Path, output: Output) -> None:
+def test_skipped_runs_are_told(runs: Path, report: Output) -> None:
     finished.write(Path("late"), finished.config(), status="running", seed=7)
-    code, out, err = output(runs, "late", "--table", "2", "--json")
+    code, out, err = report(runs, "late", "--table", "2", "--json")
     assert code == 0
     assert "left out, running: late" in err
     assert json.loads(out)["notes"] == ["left out, running: late"]
@@ -130,7 +122,7 @@ def test_skipped_runs_are_told(runs: Path, output: Output) -> None:
     ],
 )
 def test_what_cannot_be_done_is_said_with_its_code(
-    arguments: list[str], code: int, message: str, output: Output, capfd: pytest.CaptureFixture[str]
+    arguments: list[str], code: int, message: str, report: Output, capfd: pytest.CaptureFixture[str]
 ) -> None:
     finished.write(Path("late"), finished.config(), status="running")
     Path("wrong.json").write_text("{}")
@@ -140,20 +132,20 @@ def test_what_cannot_be_done_is_said_with_its_code(
         short = finished.write(Path("short/short"), finished.config(), seed=1, n=40)
         name = "eval/validation.safetensors"
         (short / name).write_bytes((whole / name).read_bytes())
-    found, out, err = output(*arguments)
+    found, out, err = report(*arguments)
     assert (found, out) == (code, ""), err
     assert message in err
     assert "Traceback" not in err
 
 
-def test_a_run_that_was_trained(output: Output, tmp_path: Path) -> None:
+def test_a_run_that_was_trained(report: Output, tmp_path: Path) -> None:
     """Its test split is computed; its texts give the baselines and the lengths."""
     pytest.importorskip("matplotlib")
     backbone = project.write_backbone(tmp_path / "backbone")
     documents = project.write_documents(tmp_path / "documents.jsonl", range(48))
     config = project.write_config(tmp_path / "tiny.toml", backbone=backbone, documents=documents)
     assert main(["train", "-p", str(config), "--out", "runs/one", "-q"]) == 0
-    code, out, err = output("runs", "--out", "all", "--json")
+    code, out, err = report("runs", "--out", "all", "--json")
     assert code == 0, err
     assert "evaluating runs/one on test (1 of 1)" in err
     parts = json.loads(out)["parts"]
@@ -171,5 +163,5 @@ def test_a_run_that_was_trained(output: Output, tmp_path: Path) -> None:
     assert course["epochs"] == [1, 2]
     stored = tmp_path / "runs" / "one" / "eval" / "test.safetensors"
     before = stored.stat().st_mtime_ns
-    assert "evaluating" not in output("runs", "--table", "2")[2]
+    assert "evaluating" not in report("runs", "--table", "2")[2]
     assert stored.stat().st_mtime_ns == before

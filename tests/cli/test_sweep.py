@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -41,21 +42,9 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
 
 
 @pytest.fixture
-def output(
-    done: Done,
-    capfd: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Output:
-    """Run `prefprop sweep` in this process and an empty folder: exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        capfd.readouterr()
-        code = main(["sweep", *(str(argument) for argument in arguments)])
-        return code, *capfd.readouterr()
-
-    return run
+def sweep(done: Done, output: Output) -> Output:
+    """Run `prefprop sweep`, with the cache of the sweep that is done."""
+    return partial(output, "sweep")
 
 
 def test_each_setting_is_run_once(done: Done) -> None:
@@ -69,8 +58,8 @@ def test_each_setting_is_run_once(done: Done) -> None:
         assert len(sweeps.starts(run)) == 1
 
 
-def test_it_prints_the_best_run_and_goes_on_where_it_was(done: Done, output: Output) -> None:
-    code, out, err = output("-p", done.config, "--out", done.out)
+def test_it_prints_the_best_run_and_goes_on_where_it_was(done: Done, sweep: Output) -> None:
+    code, out, err = sweep("-p", done.config, "--out", done.out)
     assert code == 0
     best = Path(out.removesuffix("\n"))
     assert (best / "adapter" / "trained.safetensors").is_file()
@@ -80,12 +69,12 @@ def test_it_prints_the_best_run_and_goes_on_where_it_was(done: Done, output: Out
     metrics = {
         run: sweeps.manifest(run)["validation"]["nll"] for run in sweeps.runs(done.out).values()
     }
-    last = json.loads(output("-p", done.config, "--out", done.out, "--json")[1])["trials"][-2:]
+    last = json.loads(sweep("-p", done.config, "--out", done.out, "--json")[1])["trials"][-2:]
     assert best == min((Path(trial["run"]) for trial in last), key=lambda run: metrics[run])
 
 
-def test_json_has_every_trial_and_the_best(done: Done, output: Output) -> None:
-    code, out, _ = output("-p", done.config, "--out", done.out, "--json", "-q")
+def test_json_has_every_trial_and_the_best(done: Done, sweep: Output) -> None:
+    code, out, _ = sweep("-p", done.config, "--out", done.out, "--json", "-q")
     record = json.loads(out)
     assert code == 0
     assert record["metric"] == "nll"
@@ -103,15 +92,15 @@ def test_json_has_every_trial_and_the_best(done: Done, output: Output) -> None:
     assert record["seeds"]["mean"] == pytest.approx(sum(seeds) / 2)
 
 
-def test_the_leaderboard_has_the_best_first(done: Done, output: Output) -> None:
-    _, _, err = output("-p", done.config, "--out", done.out)
+def test_the_leaderboard_has_the_best_first(done: Done, sweep: Output) -> None:
+    _, _, err = sweep("-p", done.config, "--out", done.out)
     table = err[err.index("stage 1: train.lr") :]
     values = [float(line.split()[1]) for line in table.splitlines()[2:4]]
     assert values == sorted(values)
     assert "reused" in table
 
 
-def test_a_run_of_a_sweep_can_be_trained_again_alone(done: Done, output: Output) -> None:
+def test_a_run_of_a_sweep_can_be_trained_again_alone(done: Done, sweep: Output) -> None:
     run = sweeps.runs(done.out)["lr=0.02"]
     assert main(["train", "-p", str(run / "config.toml"), "--out", "alone", "-q"]) == 0
     again = Path("alone/adapter/trained.safetensors").read_bytes()
@@ -126,15 +115,15 @@ def test_train_leaves_the_table_out(done: Done, capfd: pytest.CaptureFixture[str
     assert "[sweep" not in capfd.readouterr().out
 
 
-def test_another_configuration_is_another_sweep(done: Done, output: Output) -> None:
+def test_another_configuration_is_another_sweep(done: Done, sweep: Output) -> None:
     other = ["-s", "sweep.stages=[]", "-s", "sweep.seeds=[0]", "-s", "train.epochs=1"]
-    code, out, _ = output("-p", done.config, *other, "--storage", "sqlite:///here.db", "-q")
+    code, out, _ = sweep("-p", done.config, *other, "--storage", "sqlite:///here.db", "-q")
     assert code == 0
     assert out.startswith("sweeps/tiny/runs/seed=0-")
     assert Path("here.db").is_file()
     first = out
     other[-1] = "train.epochs=2"
-    _, out, _ = output("-p", done.config, *other, "--storage", "sqlite:///here.db", "-q")
+    _, out, _ = sweep("-p", done.config, *other, "--storage", "sqlite:///here.db", "-q")
     assert out != first
     assert len(sweeps.runs(Path("sweeps/tiny"))) == 1
     assert len(list(Path("sweeps/tiny/runs").iterdir())) == 2
@@ -165,12 +154,12 @@ def out_of_memory() -> ResourceError:
     ("error", "code"), [(NonFiniteError("the loss is nan"), 6), (out_of_memory(), 7)]
 )
 def test_a_trial_that_fails_is_in_the_leaderboard_and_the_sweep_goes_on(
-    error: Exception, code: int, done: Done, output: Output, failing: Callable[..., None]
+    error: Exception, code: int, done: Done, sweep: Output, failing: Callable[..., None]
 ) -> None:
     failing({0.2: error})
     search = ["-s", 'sweep.stages=[{"train.lr"=[0.9, 0.02]}]', "-s", "sweep.seeds=[]"]
     search += ["-s", "train.epochs=1"]
-    found, out, err = output("-p", done.config, *search, "--json")
+    found, out, err = sweep("-p", done.config, *search, "--json")
     assert found == 0
     failed, finished = json.loads(out)["trials"]
     assert (failed["state"], failed["exit_code"]) == ("failed", code)
@@ -183,35 +172,35 @@ def test_a_trial_that_fails_is_in_the_leaderboard_and_the_sweep_goes_on(
 
 
 def test_where_all_fail_the_last_failure_is_that_of_the_sweep(
-    done: Done, output: Output, failing: Callable[..., None]
+    done: Done, sweep: Output, failing: Callable[..., None]
 ) -> None:
     failing({0.0: NonFiniteError("the loss is nan")})
-    code, out, err = output("-p", done.config)
+    code, out, err = sweep("-p", done.config)
     assert (code, out) == (6, "")
     assert "all 2 trials of stage 1 failed, the last one: the loss is nan" in err
     assert "stage 2" not in err
-    code, out, _ = output("-p", done.config, "--json")
+    code, out, _ = sweep("-p", done.config, "--json")
     assert code == 6
     assert json.loads(out)["best"] is None
 
 
 def test_a_full_disk_is_no_fault_of_a_setting(
-    done: Done, output: Output, failing: Callable[..., None]
+    done: Done, sweep: Output, failing: Callable[..., None]
 ) -> None:
     full = ResourceError("no room to write")
     full.__cause__ = OSError(28, "No space left on device")
     failing({0.0: full})
-    code, out, err = output("-p", done.config)
+    code, out, err = sweep("-p", done.config)
     assert (code, out) == (7, "")
     assert "failed" not in err
     failing({})
-    assert output("-p", done.config)[0] == 0
+    assert sweep("-p", done.config)[0] == 0
 
 
-def test_hopeless_trials_are_given_up_if_asked(done: Done, output: Output) -> None:
+def test_hopeless_trials_are_given_up_if_asked(done: Done, sweep: Output) -> None:
     rates = 'sweep.stages=[{"train.lr"=[0.02, 0.03, 0.9]}]'
     search = ["-s", rates, "-s", "sweep.seeds=[]", "-s", "train.epochs=3"]
-    code, out, err = output("-p", done.config, *search, "-s", "sweep.pruner=median", "--json")
+    code, out, err = sweep("-p", done.config, *search, "-s", "sweep.pruner=median", "--json")
     assert code == 0
     *others, hopeless = json.loads(out)["trials"]
     assert [trial["state"] for trial in others] == ["finished", "finished"]
@@ -231,9 +220,9 @@ def test_hopeless_trials_are_given_up_if_asked(done: Done, output: Output) -> No
     ],
 )
 def test_nothing_is_started_where_something_is_wrong(
-    flags: list[str], problem: str, done: Done, output: Output
+    flags: list[str], problem: str, done: Done, sweep: Output
 ) -> None:
-    code, out, err = output("-p", done.config, *flags)
+    code, out, err = sweep("-p", done.config, *flags)
     assert (code, out) == (2, "")
     assert problem in err
     assert "Traceback" not in err
@@ -241,10 +230,10 @@ def test_nothing_is_started_where_something_is_wrong(
 
 
 def test_a_launcher_of_ranks_is_refused(
-    done: Done, output: Output, monkeypatch: pytest.MonkeyPatch
+    done: Done, sweep: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2"}.items():
         monkeypatch.setenv(name, value)
-    code, _, err = output("-p", done.config)
+    code, _, err = sweep("-p", done.config)
     assert code == 2
     assert "Start `prefprop sweep` several times instead" in err

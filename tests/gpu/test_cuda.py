@@ -20,7 +20,8 @@ from prefprop_cli.config.schema import Config, MethodTable, ModelTable
 from prefprop_cli.methods import Method, Options, create
 from prefprop_cli.model.encoder import Encoder
 from prefprop_cli.model.layout import Layout, pack
-from prefprop_cli.tasks.batch import Row, losses, pack_rows
+from prefprop_cli.tasks.batch import losses
+from prefprop_cli.tasks.classification import collate
 from tests.helpers import tiny
 from tests.helpers.bands import D, H, is_read, make_band, tensors
 from tests.helpers.compare import assert_close, random
@@ -208,8 +209,9 @@ def test_training_in_bf16_keeps_prefix_and_head_in_float32_and_learns():
     classifier = create_classifier(encoder, config, n_labels=2)
     classifier.to(DEVICE).train()
     texts = tiny.batch([200, 90, 50, 20], [0] * 4)
-    rows = [[Row(text, n_global=1, places=(0,))] for text in texts.input_ids]
-    batch = pack_rows(range(4), rows, [0, 1, 0, 1]).to(DEVICE)
+    pairs = zip(texts.input_ids, [0, 1, 0, 1], strict=True)
+    records = [{"id": n, "rows": [text], "label": label} for n, (text, label) in enumerate(pairs)]
+    batch = collate(records).to(DEVICE)
     optimizer = torch.optim.AdamW(classifier.trained.values(), lr=1e-2)
     history = []
     for _ in range(30):

@@ -61,15 +61,16 @@ def test_rows_are_the_tokens_of_the_documents(tokenizer: TextTokenizer, tmp_path
     for name, rows in prepared.splits.items():
         assert len(rows) == len(CORPUS.splits[name])
         for row, document in zip(rows, CORPUS.splits[name], strict=True):
-            encoding = tokenizer.encode(document.text, max_tokens=12)
+            [ids] = tokenizer.ids([document.text])
+            read = [tokenizer.cls_id, *ids[:10], tokenizer.sep_id]
             assert row == {
                 "id": document.id,
-                "rows": [encoding.input_ids],
+                "rows": [read],
                 "label": CORPUS.labels.index(str(document.label)),
-                "n_tokens": encoding.n_tokens,
-                "n_cut": encoding.n_tokens - len(encoding.input_ids),
+                "n_tokens": len(ids) + 2,
+                "n_cut": len(ids) + 2 - len(read),
                 "n_rows": 1,
-                "n_computed": len(encoding.input_ids),
+                "n_computed": len(read),
             }
     assert prepared.splits["train"].features == Features(
         {
@@ -126,7 +127,7 @@ def test_questions_in_their_parts(tokenizer: TextTokenizer, tmp_path: Path) -> N
     corpus = Corpus("wikihop", {"train": [*questions]}, labels=(), inputs={})
     wikihop = DataTable(set="wikihop")
     prepared = prepare(corpus, tokenizer=tokenizer, data=wikihop, max_tokens=16, cache=tmp_path)
-    war, tax, law = (tokenizer.encode(text, max_tokens=3).input_ids[1] for text in WORDS)
+    [war], [tax], [law] = tokenizer.ids(WORDS)
     first, second = prepared.splits["train"]
     assert first["candidates"] == [[war], [tax]]
     assert first["supports"] == [[law, law], [war]]

@@ -92,6 +92,13 @@ def test_nothing_is_dropped_in_evaluation_or_with_probability_0() -> None:
     assert Dropout(0.5).eval()(x) is x
 
 
+@needs_kernel
+def test_a_kernel_that_gives_wrong_numbers_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = dropout._run
+    monkeypatch.setattr(dropout, "_run", lambda *given, **named: original(*given, **named) + 1)
+    assert dropout._why_not.__wrapped__() == "the compiled kernel gives wrong numbers"
+
+
 @pytest.mark.parametrize("why", ["no kernel", "bfloat16"])
 def test_pytorchs_own_takes_the_rest(why: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if why == "no kernel":

@@ -35,16 +35,26 @@ def compiler(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return script
 
 
+def right() -> bool:
+    return True
+
+
 def libraries(folder: Path) -> list[Path]:
     return sorted((folder / "native").glob("*.so"))
 
 
 def test_the_kernels_of_this_machine(fresh: Path):
-    if reason := native.why_not():
+    if reason := native.why_not(right):
         pytest.skip(reason)
     assert isinstance(native.load(), ctypes.CDLL)
     assert len(libraries(fresh)) == 1
     assert [path.name for path in (fresh / "native").iterdir()] == [libraries(fresh)[0].name]
+
+
+def test_a_kernel_is_used_if_it_is_right(compiler: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(ctypes, "CDLL", lambda path: None)
+    assert native.why_not(right) == ""
+    assert native.why_not(lambda: False) == "the compiled kernel gives wrong numbers"
 
 
 def test_a_library_is_compiled_once(fresh: Path, compiler: Path, monkeypatch: pytest.MonkeyPatch):
@@ -93,7 +103,7 @@ def test_a_compiler_that_fails_is_asked_once_and_quoted(fresh: Path, compiler: P
 
 
 def test_a_library_that_cannot_be_opened_is_done_without(compiler: Path):
-    assert "file too short" in native.why_not()
+    assert "file too short" in native.why_not(right)
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(
@@ -101,26 +111,27 @@ def test_a_cache_that_cannot_be_written_is_done_without(
 ):
     (fresh / "file").touch()
     monkeypatch.setenv("PREFPROP_CACHE", str(fresh / "file"))
-    assert "Not a directory" in native.why_not()
+    assert "Not a directory" in native.why_not(right)
 
 
 def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", "")
-    assert native.why_not() == "no C compiler (gcc, cc)"
+    assert native.why_not(right) == "no C compiler (gcc, cc)"
 
 
 def test_a_compiler_that_takes_too_long(compiler: Path, monkeypatch: pytest.MonkeyPatch):
     compiler.write_text('#!/bin/sh\n[ "$1" = --version ] || exec sleep 5\n')
     monkeypatch.setattr(native, "_PATIENCE_S", 0.1)
-    assert "took more than 0.1 s" in native.why_not()
+    assert "took more than 0.1 s" in native.why_not(right)
 
 
 def test_switched_off(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PREFPROP_NATIVE", "0")
     with pytest.raises(native.NotAvailable, match="PREFPROP_NATIVE=0"):
         native.load()
+    assert native.why_not(pytest.fail) == "PREFPROP_NATIVE=0", "nothing to be compared"
 
 
 def test_another_system(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(native.sys, "platform", "darwin")
-    assert native.why_not() == "not tried on darwin"
+    assert native.why_not(right) == "not tried on darwin"

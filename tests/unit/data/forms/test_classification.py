@@ -10,13 +10,31 @@ LONG = "the a state of union war peace tax law"
 
 
 def columns(
-    tokenizer: TextTokenizer, text: str, *, label: str | None = "b", **data: object
+    tokenizer: TextTokenizer,
+    text: str,
+    *,
+    label: str | None = "b",
+    max_tokens: int = 6,
+    **data: object,
 ) -> Columns:
     table = DataTable.model_validate(data)
-    form = form_of(table, labels=("a", "b"), tokenizer=tokenizer, max_tokens=6)
+    form = form_of(table, labels=("a", "b"), tokenizer=tokenizer, max_tokens=max_tokens)
     [encoded] = form.encode([Document("d1", text, label)])
     assert list(encoded) == form.schema.names
     return encoded
+
+
+def row_of(tokenizer: TextTokenizer, text: str) -> list[int]:
+    return [tokenizer.cls_id, *tokenizer.ids([text])[0], tokenizer.sep_id]
+
+
+@pytest.mark.parametrize("text", ["", " ", "Łódź  (the war)", "<s> the [SEP]", "the war " * 500])
+def test_a_row_is_the_tokens_of_a_text_between_cls_and_sep(
+    tokenizers: tuple[TextTokenizer, ...], text: str
+) -> None:
+    for tokenizer in tokenizers:
+        [row] = columns(tokenizer, text, max_tokens=10_000)["rows"]
+        assert row == row_of(tokenizer, text)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +50,7 @@ def test_what_is_read_of_nine_words_in_rows_of_six(
     tokenizers: tuple[TextTokenizer, ...], data: dict[str, object], read: list[str], n_cut: int
 ) -> None:
     tokenizer = tokenizers[0]
-    rows = [tokenizer.encode(text, max_tokens=99).input_ids for text in read]
+    rows = [row_of(tokenizer, text) for text in read]
     assert columns(tokenizer, LONG, **data) == {
         "id": "d1",
         "rows": rows,
@@ -50,8 +68,16 @@ def test_what_fits_is_one_row(
     tokenizers: tuple[TextTokenizer, ...], text: str, beyond: str
 ) -> None:
     encoded = columns(tokenizers[0], text, beyond=beyond)
-    assert encoded["rows"] == [tokenizers[0].encode(text, max_tokens=6).input_ids]
+    assert encoded["rows"] == [row_of(tokenizers[0], text)]
     assert encoded["n_cut"] == 0
+
+
+def test_one_token_too_many_is_cut_and_counted(tokenizers: tuple[TextTokenizer, ...]) -> None:
+    whole = columns(tokenizers[0], "the state of the union", max_tokens=7)
+    assert (whole["n_computed"], whole["n_tokens"], whole["n_cut"]) == (7, 7, 0)
+    cut = columns(tokenizers[0], "the state of the union", max_tokens=6)
+    assert (cut["n_computed"], cut["n_tokens"], cut["n_cut"]) == (6, 7, 1)
+    assert cut["rows"] == [[*whole["rows"][0][:5], tokenizers[0].sep_id]]
 
 
 def test_an_unknown_label(tokenizers: tuple[TextTokenizer, ...]) -> None:
