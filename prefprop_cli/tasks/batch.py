@@ -27,8 +27,10 @@ Record = dict[str, Any]
 class Head(nn.Module, ABC):
     """What a task puts on the encoder; its parameters train."""
 
-    markers: Tensor | None
-    """(M, W), embeddings of words that the vocabulary does not have."""
+    @property
+    def markers(self) -> Tensor | None:
+        """(M, W), embeddings of words that the vocabulary does not have."""
+        return None
 
     @abstractmethod
     def forward(self, hidden: Tensor, rows: Rows) -> Tensor:

@@ -21,7 +21,6 @@ class ClassificationHead(Head):
 
     def __init__(self, width: int, n_classes: int, *, dropout: float) -> None:
         super().__init__()
-        self.markers = None
         self.dense = nn.Linear(width, width)
         self.out = nn.Linear(width, n_classes)
         self.dropout = nn.Dropout(dropout)

@@ -28,16 +28,25 @@ class CandidateHead(Head):
 
     Trained numbers: W for the score, which has no bias, and 4 · W for the markers.
 
+    The markers train as multiples of `init_std`. Adam moves each number by the learning rate, and
+    that of a prefix is as large as an embedding: in a few steps the markers alone would be seen,
+    not where they stand, and all candidates would be alike.
+
     Args:
         width: W.
-        init_std: of the markers.
+        init_std: of the markers, about that of a backbone's embeddings.
     """
 
     def __init__(self, width: int, *, init_std: float = 0.02) -> None:
         super().__init__()
-        self.markers = nn.Parameter(torch.randn(len(MARKERS), width) * init_std)
+        self.marker_weights = nn.Parameter(torch.randn(len(MARKERS), width))
+        self._init_std = init_std
         self.score = nn.Linear(width, 1, bias=False)
         nn.init.normal_(self.score.weight, std=init_std)
+
+    @property
+    def markers(self) -> Tensor:
+        return self._init_std * self.marker_weights
 
     def forward(self, hidden: Tensor, rows: Rows) -> Tensor:
         """Scores (R, C) of hidden states at the `[ent]` of all rows, -inf where a row has fewer."""

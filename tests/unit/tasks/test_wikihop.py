@@ -85,8 +85,19 @@ def test_markers_and_score_train_with_every_method(method: str) -> None:
     questions = batch(TWO, THREE, max_tokens=18)
     losses(net(questions), questions).sum().backward()
     check_gradients(net, net.trained, unreached=net.unread)
-    assert {"head.markers", "head.score.weight"} <= net.trained.keys()
-    assert net.trained["head.markers"].grad.abs().sum(dim=1).all()
+    assert {"head.marker_weights", "head.score.weight"} <= net.trained.keys()
+    assert net.trained["head.marker_weights"].grad.abs().sum(dim=1).all()
+
+
+def test_a_prefix_learning_rate_does_not_drown_a_marker_s_position() -> None:
+    """Positions are about 0.02 in size; a step of Adam moves a number by the learning rate."""
+    head = CandidateHead(64)
+    before = head.markers.detach().clone()
+    assert before.std() == pytest.approx(0.02, rel=0.2)
+    optimizer = torch.optim.Adam(head.parameters(), lr=1e-2)
+    head.markers.square().sum().backward()
+    optimizer.step()
+    assert (head.markers - before).abs().max().item() == pytest.approx(2e-4, rel=1e-3)
 
 
 def test_questions_can_be_learnt() -> None:
