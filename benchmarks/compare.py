@@ -179,8 +179,17 @@ def tested(part: Part, method: str, *, lr: float, seed: int, out: Path) -> dict[
         "n": test["n"],
         "majority": test["majority"],
         "test": test["metrics"],
-        "temperature": calibration["temperature"],
-        "ece_after_temperature": calibration["after"]["scores"]["ece"],
+        "calibrator": calibration["calibration"]["calibrator"],
+        "ece": {when: errors(calibration[when]) for when in ("before", "after")},
+    }
+
+
+def errors(state: dict[str, dict[str, object]]) -> dict[str, object]:
+    """The calibration error by both definitions, and what chance gives a calibrated model."""
+    scores = state["scores"]
+    return {
+        "guo": scores["ece"] | {"by_chance": state["null"]},
+        "paper": scores["ece_paper"] | {"by_chance": state["null_paper"]},
     }
 
 

@@ -25,11 +25,18 @@ def main(run: Path, out: Path) -> None:
             {"step": row["step"], **row["validation"]} for row in rows(run) if "validation" in row
         ],
         "test": evaluation(run),
-        "calibration": json.loads((run / "calibration" / "test.json").read_text()),
+        "calibration": calibration(run),
     }
-    record["calibration"].pop("run")
     record["test"].pop("run")
     out.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def calibration(run: Path) -> dict[str, object]:
+    """The calibrator, and the scores before and after it beside what chance gives."""
+    found = json.loads((run / "calibration" / "test.json").read_text())
+    kept = ("scores", "null", "null_paper")
+    states = {when: {key: found[when][key] for key in kept} for when in ("before", "after")}
+    return {"calibrator": found["calibration"]["calibrator"], "n": found["n"], **states}
 
 
 def without_folders(argument: str) -> str:

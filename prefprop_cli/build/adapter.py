@@ -1,16 +1,16 @@
 """The adapter folder: what was trained and all it takes to predict with it, without the data.
 
-adapter.json          labels, tables of the configuration, hashes, temperature
+adapter.json          labels, tables of the configuration, hashes, calibrator
 trained.safetensors   prefix and head (and, after fine-tuning, the backbone)
 MANIFEST.json         sha256 and size of each file
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
-from pydantic import ValidationError
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -19,10 +19,17 @@ from prefprop_cli.build.model import Classifier
 from prefprop_cli.build.plan import Plan, load_classifier, make_plan, with_backbone
 from prefprop_cli.config.schema import Config
 from prefprop_cli.errors import CorruptFileError, DataError
+from prefprop_cli.evaluation.recalibration import (
+    Calibrator,
+    Identity,
+    Temperature,
+    calibrator_from,
+)
 from prefprop_cli.runs import read_verified, save_folder
 from prefprop_cli.training.progress import load_trained
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1 had `temperature`, a number or null, in the place of `calibrator`."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +40,8 @@ class Adapter:
     config: Config
     backbone_sha256: str
     tokenizer_sha256: str
-    temperature: float | None = None
-    """Divides the logits; None before `calibrate`."""
-    schema_version: int = SCHEMA_VERSION
+    calibrator: Calibrator = field(default_factory=Identity)
+    """Turns logits into calibrated ones; no change before `calibrate`."""
 
 
 def save_adapter(folder: Path, adapter: Adapter, trained: Mapping[str, Tensor]) -> None:
@@ -69,11 +75,15 @@ def read_adapter(folder: Path) -> Adapter:
     return _from_json(read_verified(folder)["adapter.json"], folder)
 
 
-def set_temperature(folder: Path, temperature: float) -> None:
-    """Store the temperature that predictions are divided by."""
+def set_calibrator(folder: Path, calibrator: Calibrator) -> None:
+    """Store what predictions are calibrated by, in the place of an earlier one.
+
+    Raises:
+        CorruptFileError: a file is missing, damaged or of a later version.
+    """
     files = read_verified(folder)
     adapter = _from_json(files["adapter.json"], folder)
-    changed = _to_json(replace(adapter, temperature=temperature))
+    changed = _to_json(replace(adapter, calibrator=calibrator))
     save_folder(folder, {**files, "adapter.json": changed})
 
 
@@ -117,19 +127,40 @@ def _check_backbone(adapter: Adapter, plan: Plan, folder: Path) -> None:
 
 
 def _to_json(adapter: Adapter) -> bytes:
-    values = {**asdict(adapter), "config": adapter.config.model_dump(exclude_none=True)}
+    values = {
+        **{each.name: getattr(adapter, each.name) for each in fields(adapter)},
+        "config": adapter.config.model_dump(exclude_none=True),
+        "calibrator": adapter.calibrator.as_dict(),
+        "schema_version": SCHEMA_VERSION,
+    }
     return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _from_json(data: bytes, folder: Path) -> Adapter:
     try:
         values = json.loads(data)
-        if values["schema_version"] > SCHEMA_VERSION:
+        version, labels = values.pop("schema_version"), tuple(values.pop("labels"))
+        if version > SCHEMA_VERSION:
             raise CorruptFileError(
-                f"{folder} was written by a later version of prefprop "
-                f"(schema {values['schema_version']}, this one reads {SCHEMA_VERSION}). Update it"
+                f"a later version of prefprop wrote it (schema {version}, this one reads "
+                f"{SCHEMA_VERSION}). Update prefprop"
             )
-        labels, config = tuple(values.pop("labels")), Config(**values.pop("config"))
-        return Adapter(labels=labels, config=config, **values)
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
+        calibrator = calibrator_from(_calibrator_values(values, version=version))
+        _check_calibrator(calibrator, labels)
+        config = Config(**values.pop("config"))
+        return Adapter(labels=labels, config=config, calibrator=calibrator, **values)
+    except (ValueError, KeyError, TypeError, AttributeError, CorruptFileError) as error:
         raise CorruptFileError(f"{folder}/adapter.json cannot be read: {error}") from error
+
+
+def _calibrator_values(values: dict[str, Any], *, version: int) -> Mapping[str, object]:
+    if version > 1:
+        return values.pop("calibrator")
+    temperature = values.pop("temperature")
+    return (Identity() if temperature is None else Temperature(temperature)).as_dict()
+
+
+def _check_calibrator(calibrator: Calibrator, labels: Sequence[str]) -> None:
+    fits = calibrator.n_classes in (None, len(labels)) if labels else calibrator.for_candidates
+    if not fits:
+        raise CorruptFileError(f"its calibrator ({calibrator.name}) is not of its labels")

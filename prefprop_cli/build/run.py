@@ -22,8 +22,9 @@ from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.forms import Form
 from prefprop_cli.data.questions import Question
 from prefprop_cli.errors import UsageError
-from prefprop_cli.evaluation.calibration import softmax
 from prefprop_cli.evaluation.predict import batch_logits, batch_size_on
+from prefprop_cli.evaluation.predictions import softmax
+from prefprop_cli.evaluation.recalibration import Calibrator, Identity
 from prefprop_cli.parallel import world
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.tasks.batch import Batch, Record
@@ -44,7 +45,7 @@ class Prediction:
 
 
 class Run:
-    """A trained model with its tokenizer, labels and temperature.
+    """A trained model with its tokenizer, labels and calibrator.
 
     Args:
         adapter: what its folder says.
@@ -60,6 +61,11 @@ class Run:
     def labels(self) -> tuple[str, ...]:
         """The classes, in the order of the logits; none where each document has candidates."""
         return self.adapter.labels
+
+    @property
+    def calibrator(self) -> Calibrator:
+        """What `calibrate` stored; changes nothing if it has not been run."""
+        return self.adapter.calibrator
 
     def names_of(self, document: Document) -> tuple[str, ...]:
         """What the logits of a document are of: the classes, or its own candidates."""
@@ -83,7 +89,8 @@ class Run:
         Args:
             documents: texts, whole, or `Question`s for a run on wikihop. What `data.beyond` leaves
                 out of a long text is not read.
-            calibrated: divide the logits by the temperature `calibrate` stored, if there is one.
+            calibrated: apply what `calibrate` stored, if it has been run. The calibrated
+                probabilities decide on the label, which only a temperature is sure to keep.
 
         Returns:
             One record per document, in order.
@@ -101,19 +108,21 @@ class Run:
         calibrated: bool = True,
     ) -> Iterator[Prediction]:
         """The same, one by one; a batch at a time on a GPU, a document at a time on a CPU."""
-        temperature = (self.adapter.temperature if calibrated else None) or 1.0
+        calibrator = self.calibrator if calibrated else Identity()
         for chunk in _chunks(documents, batch_size_on(self.device, batch_size)):
             named = [Document("-", d, label=None) if isinstance(d, str) else d for d in chunk]
             unlabelled = [replace(document, label=None) for document in named]
             records = self.form.encode(unlabelled)
-            logits = batch_logits(self.model, self.collate(records), device=self.device)
-            rows = zip(softmax(logits / temperature), named, records, strict=True)
+            raw = batch_logits(self.model, self.collate(records), device=self.device)
+            rows = zip(calibrator.logits(raw), named, records, strict=True)
             yield from (self._prediction(*row) for row in rows)
 
     def _prediction(
-        self, probs: NDArray[np.float64], document: Document, record: Record
+        self, logits: NDArray[np.float64], document: Document, record: Record
     ) -> Prediction:
-        best, names = int(probs.argmax()), self.names_of(document)
+        # Not of the probabilities: a high temperature can make two of them equal.
+        best, names = int(logits.argmax()), self.names_of(document)
+        probs = softmax(logits)
         return Prediction(
             label=names[best],
             prob=float(probs[best]),

@@ -272,6 +272,14 @@ def eval_(
         Path | None, typer.Option(metavar="PATH", help="Documents of your own, instead of a split.")
     ] = None,
     batch_size: o.BatchSize = None,
+    compare: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="RUN",
+            help="A run, or a folder of runs, to set beside it; may be given more than once.",
+            autocompletion=completion.runs,
+        ),
+    ] = None,
     fail_below: Annotated[
         list[str] | None,
         typer.Option(
@@ -282,6 +290,9 @@ def eval_(
     device: o.Device = "auto",
 ) -> None:
     """Evaluate a run: each metric with its 95 % interval.
+
+    With --compare, its line of seeds beside those of other runs: paired over documents, tested over
+    seeds.
 
     Example: prefprop eval runs/demo-1 --fail-below accuracy=0.6
     """
@@ -294,6 +305,7 @@ def eval_(
         split=split,
         data=data,
         batch_size=batch_size,
+        compare=compare or [],
         fail_below=gates,
         backbone=backbone,
         device=device,
@@ -304,20 +316,47 @@ def eval_(
 def calibrate(
     console: Console,
     *,
-    run: o.Run,
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN",
+            help="Run folders; the others are compared with the first.",
+            autocompletion=completion.runs,
+        ),
+    ],
     split: Annotated[str, typer.Option(metavar="NAME", help="Split to report on.")] = "test",
     bins: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Bins of the error (eval.bins).")
+        int | None, typer.Option(min=1, metavar="N", help="Bins of the errors (eval.bins).")
     ] = None,
     method: Annotated[
-        Literal["temperature"], typer.Option(help="How to calibrate.")
+        Literal[
+            "auto",
+            "none",
+            "temperature",
+            "platt",
+            "vector",
+            "dirichlet",
+            "histogram",
+            "isotonic",
+        ],
+        typer.Option(help="How to calibrate; auto: the best in cross-validation."),
     ] = "temperature",
     ece: Annotated[
         Literal["guo", "paper"], typer.Option(help="Which definition of the error comes first.")
     ] = "guo",
     plot: Annotated[
-        Path | None, typer.Option(metavar="FILE.svg", help="Draw the reliability diagram.")
+        Path | None, typer.Option(metavar="FILE.svg|png", help="Draw the reliability diagram.")
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help="Write all there is to say as one HTML file."),
+    ] = None,
+    allow_same_split: Annotated[
+        bool,
+        typer.Option(
+            "--allow-same-split", help="Report on validation, by what was fitted on other folds."
+        ),
+    ] = False,
     fail_above: Annotated[
         float | None,
         typer.Option(metavar="X", help="Exit with 8 if the error stays above."),
@@ -325,9 +364,9 @@ def calibrate(
     backbone: o.Backbone = None,
     device: o.Device = "auto",
 ) -> None:
-    """Measure calibration, before and after a fitted temperature.
+    """Measure calibration, before and after what was fitted for it.
 
-    The temperature is fitted on validation and stored in the run; `predict` uses it.
+    It is fitted on validation and stored in the run; `predict` uses it.
 
     Example: prefprop calibrate runs/demo-1 --plot reliability.svg
     """
@@ -335,15 +374,19 @@ def calibrate(
 
     command.run(
         console,
-        run=run,
-        split=split,
-        bins=bins,
-        method=method,
-        ece=ece,
+        runs=runs,
+        asked=command.Asked(
+            split=split,
+            bins=bins,
+            method=method,
+            ece=ece,
+            allow_same_split=allow_same_split,
+            backbone=backbone,
+            device=device,
+        ),
         plot=plot,
+        report=report,
         fail_above=fail_above,
-        backbone=backbone,
-        device=device,
     )
 
 
@@ -370,7 +413,9 @@ def report_(
     split: Annotated[str, typer.Option(metavar="NAME", help="Split to report on.")] = "test",
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE|DIR", help="Write .md, .json, .svg, or a folder with all."),
+        typer.Option(
+            metavar="FILE|DIR", help="Write .md, .json, .svg, .png, or a folder with all."
+        ),
     ] = None,
     backbone: o.Backbone = None,
     device: o.Device = "auto",
@@ -424,7 +469,7 @@ def predict(
         Literal["strict", "replace"], typer.Option(help="What to do with bytes that are not UTF-8.")
     ] = "strict",
     uncalibrated: Annotated[
-        bool, typer.Option("--uncalibrated", help="Leave the fitted temperature out.")
+        bool, typer.Option("--uncalibrated", help="The raw probabilities, as if never calibrated.")
     ] = False,
     backbone: o.Backbone = None,
     device: o.Device = "auto",

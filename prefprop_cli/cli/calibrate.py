@@ -1,132 +1,213 @@
-"""`prefprop calibrate`: the temperature from validation, the error before and after it."""
+"""`prefprop calibrate`: fit a calibrator on validation, report the error before and after it."""
 
-import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from prefprop_cli.cli.bars import reliability_bars
 from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.eval import logits_of
+from prefprop_cli.cli.eval import logits_of, paper_figures_of
 from prefprop_cli.errors import GateError, UsageError
 from prefprop_cli.parallel import world
 
 if TYPE_CHECKING:
-    from prefprop_cli.evaluation.results import CalibrationReport, Score
+    from prefprop_cli.build.calibration import Calibration
+    from prefprop_cli.evaluation.calibration_report import CalibrationReport, Score, State
+    from prefprop_cli.evaluation.recalibration import Fitted, Trial
+    from prefprop_cli.report.page import Page
 
-FITTED_ON = "validation"
+Ece = Literal["guo", "paper"]
+_SCORE: dict[Ece, str] = {"guo": "ece", "paper": "ece_paper"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line says of every run."""
+
+    split: str
+    bins: int | None
+    method: str
+    ece: Ece
+    allow_same_split: bool
+    backbone: str | None
+    device: str
+
+    @property
+    def score(self) -> str:
+        """The error that comes first."""
+        return _SCORE[self.ece]
 
 
 def run(
     console: Console,
     *,
-    run: Path,
-    split: str,
-    bins: int | None,
-    method: Literal["temperature"],
-    ece: Literal["guo", "paper"],
+    runs: Sequence[Path],
+    asked: Asked,
     plot: Path | None,
+    report: Path | None,
     fail_above: float | None,
-    backbone: str | None,
-    device: str,
 ) -> None:
-    """Fit on validation, report on `split`, and store the temperature in the run.
+    """Calibrate each run; compare them, where there are several.
 
     Raises:
-        UsageError: `split` is the one the temperature is fitted on.
-        GateError: the error after calibration is above the gate.
+        UsageError: the split is the one the calibrator is fitted on, or a picture cannot be of
+            several runs.
+        GateError: an error after calibration is above the gate.
     """
-    if split == FITTED_ON:
-        raise UsageError(
-            f"--split {split}: the temperature is fitted on {FITTED_ON}, so an error measured "
-            "there would be too good. Report on another split, such as test"
-        )
-    from prefprop_cli.build.adapter import read_adapter, set_temperature
-    from prefprop_cli.evaluation.results import calibration_report
-    from prefprop_cli.evaluation.temperature import fit_temperature
-    from prefprop_cli.runs import RunFolder, write_atomically
-
-    folder = RunFolder.open(run)
-    table = read_adapter(folder.adapter).config.eval
-    logits = partial(logits_of, console, folder, backbone=backbone, device=device)
-    fitted_on, reported = logits(FITTED_ON), logits(split)
-    temperature = fit_temperature(fitted_on.logits, fitted_on.labels)
-    value = temperature.value
-    if temperature.at_bound:
-        value = 1.0
-        console.warn(
-            f"the {len(fitted_on.labels)} {FITTED_ON} documents do not determine a temperature: "
-            f"the best is at the end of the search, {temperature.value:.3g}. It stays at 1"
-        )
-    report = calibration_report(
-        reported.logits,
-        reported.labels,
-        temperature=value,
-        n_bins=bins or table.bins,
-        n_resamples=table.resamples,
-    )
-    record = {"run": str(run), "split": split, **report.as_dict()}
-
-    def store() -> None:
-        with folder.lock():
-            set_temperature(folder.adapter, value)
-            folder.calibration.mkdir(exist_ok=True)
-            write_atomically(folder.calibration / f"{split}.json", json.dumps(record).encode())
-
-    world().on_main(store)
-    if plot and world().is_main:
-        _draw(console, report, plot)
-    _tell(console, report, record, first=ece)
-    _check(report, fail_above, first=ece)
+    _check_asked(runs, asked, plot=plot, report=report)
+    found = [_calibrate(console, path, asked) for path in runs]
+    if world().is_main:
+        _write(console, found[0], plot=plot, report=report)
+    if len(found) == 1:
+        _tell(console, found[0], asked)
+    else:
+        _tell_all(console, found, asked)
+    _check(found, fail_above, score=asked.score)
 
 
-def _draw(console: Console, report: "CalibrationReport", plot: Path) -> None:
-    from prefprop_cli.evaluation.plots import reliability_svg
-
-    reliability_svg(report, plot)
-    console.info(f"drawn: {plot}")
-
-
-def _tell(
-    console: Console,
-    report: "CalibrationReport",
-    record: dict[str, object],
-    *,
-    first: Literal["guo", "paper"],
+def _check_asked(
+    runs: Sequence[Path], asked: Asked, *, plot: Path | None, report: Path | None
 ) -> None:
-    if console.common.json:
-        console.result_json(record)
-        return
-    console.table(_rows(report, first=first), header=("score", "before", "95 %", "after", "95 %"))
-    null = report.after.null
-    console.info(
-        f"temperature {report.temperature:.4f}; a perfectly calibrated model with these "
-        f"{report.n} confidences has ECE {null.mean:.3f} on average and up to {null.p95:.3f} in "
-        f"95 % of cases (p = {null.p_value:.3f})"
+    from prefprop_cli.build.calibration import FITTED_ON
+    from prefprop_cli.evaluation.drawing import checked_suffix
+
+    if asked.split == FITTED_ON and not asked.allow_same_split:
+        raise UsageError(
+            f"--split {asked.split}: the calibrator is fitted on {FITTED_ON}, so an error measured "
+            "there would be too good. Report on another split, such as test, or say "
+            "--allow-same-split, which fits it anew for each fifth of the documents"
+        )
+    if len(runs) > 1 and (plot or report):
+        raise UsageError("--plot and --report are of one run. Name one at a time")
+    if plot:
+        checked_suffix(plot)
+
+
+def _calibrate(console: Console, path: Path, asked: Asked) -> "Calibration":
+    from prefprop_cli.build.calibration import FITTED_ON, calibrate, keep
+    from prefprop_cli.runs import RunFolder
+
+    folder = RunFolder.open(path)
+    found = calibrate(
+        folder,
+        logits_of=partial(logits_of, console, folder, backbone=asked.backbone, device=asked.device),
+        split=asked.split,
+        method=asked.method,
+        n_bins=asked.bins,
     )
-    for line in reliability_bars(report):
+    for note in found.fitted.notes:
+        console.warn(note)
+    if asked.split == FITTED_ON:
+        console.warn(f"{path}: each document is calibrated by what was fitted on four fifths of it")
+    world().on_main(lambda: keep(found))
+    return found
+
+
+def _write(
+    console: Console, found: "Calibration", *, plot: Path | None, report: Path | None
+) -> None:
+    if plot:
+        from prefprop_cli.evaluation.drawing import write_figure
+        from prefprop_cli.evaluation.plots import reliability_figure
+
+        write_figure(reliability_figure(found.report, after=str(found.fitted.calibrator)), plot)
+        console.info(f"drawn: {plot}")
+    if report:
+        from prefprop_cli.report.calibration_html import calibration_html
+        from prefprop_cli.runs import write_atomically
+
+        write_atomically(report, calibration_html(found).encode())
+        console.info(f"written: {report}")
+
+
+def _tell(console: Console, found: "Calibration", asked: Asked) -> None:
+    if console.common.json:
+        paper = paper_figures_of(found.adapter.config)
+        console.result_json({**found.as_dict(), "paper": paper})
+        return
+    rows = list(_rows(found.report, first=asked.score))
+    console.table(rows, header=("score", "before", "95 %", "after", "95 %"))
+    _tell_choice(console, found.fitted)
+    console.info(f"calibration: {found.fitted.calibrator}")
+    for when, state in (("before", found.report.before), ("after", found.report.after)):
+        console.info(f"{when}: {_told(state, asked, n=found.report.n)}")
+    for line in reliability_bars(found.report):
         console.info(line)
 
 
-def _rows(report: "CalibrationReport", *, first: Literal["guo", "paper"]) -> list[list[str]]:
-    names = list(report.before.scores)
-    if first == "paper":
-        names.sort(key=lambda name: name != "ece_paper")
-    return [
-        [name, *_cells(report.before.scores[name]), *_cells(report.after.scores[name])]
-        for name in names
-    ]
+def _told(state: "State", asked: Asked, *, n: int) -> str:
+    from prefprop_cli.evaluation.words import told_error
+
+    null = state.null if asked.ece == "guo" else state.null_paper
+    error = state.scores[asked.score].value
+    return told_error(error, n=n, mean=null.mean, p95=null.p95, p_value=null.p_value)
+
+
+def _tell_choice(console: Console, fitted: "Fitted") -> None:
+    for trial in fitted.trials:
+        console.info(f"auto: {trial.name} has NLL {trial.nll:.4f} ± {trial.se:.4f}{_beaten(trial)}")
+
+
+def _beaten(trial: "Trial") -> str:
+    if trial.beaten_by is None:
+        return ""
+    return f", beaten by {trial.beaten_by} by {trial.behind:.4f} ± {trial.behind_se:.4f}"
+
+
+def _rows(report: "CalibrationReport", *, first: str) -> Iterator[list[str]]:
+    for name in sorted(report.before.scores, key=lambda name: name != first):
+        yield [name, *_cells(report.before.scores[name]), *_cells(report.after.scores[name])]
 
 
 def _cells(score: "Score") -> tuple[str, str]:
     interval = score.interval
-    return f"{score.value:.4f}", f"{interval.low:.4f}-{interval.high:.4f}"
+    return f"{score.value:.4f}", f"{interval.low:.4f}-{interval.high:.4f}" if interval else "-"
 
 
-def _check(
-    report: "CalibrationReport", fail_above: float | None, *, first: Literal["guo", "paper"]
-) -> None:
-    name = "ece" if first == "guo" else "ece_paper"
-    value = report.after.scores[name].value
-    if fail_above is not None and value > fail_above:
-        raise GateError(f"{name} after calibration is {value:.4f}, above {fail_above:g}")
+def _tell_all(console: Console, found: "Sequence[Calibration]", asked: Asked) -> None:
+    """A row for each run, then the runs beside the first one, before and after calibration."""
+    from prefprop_cli.cli.pages import tell_pages
+    from prefprop_cli.report.calibration_tables import runs_page
+
+    pages = list(_comparisons(console, found, asked))
+    record = {
+        "runs": [each.as_dict() for each in found],
+        "comparisons": {page.name: page.record for page in pages},
+    }
+    tell_pages(console, [runs_page(found, score=asked.score), *pages], record)
+
+
+def _comparisons(
+    console: Console, found: "Sequence[Calibration]", asked: Asked
+) -> "Iterator[Page]":
+    from prefprop_cli.cli.comparison import compare_runs
+
+    calibrators = {each.folder.path.resolve(): each.fitted.calibrator for each in found}
+    compare = partial(
+        compare_runs,
+        console,
+        [each.folder.path for each in found],
+        split=asked.split,
+        metrics=(asked.score, "nll"),
+        backbone=asked.backbone,
+        device=asked.device,
+    )
+    yield compare(name="before", title="Before calibration")
+    yield compare(
+        name="after",
+        title="After calibration",
+        calibrated=lambda run, logits: calibrators[run.folder.path.resolve()].logits(logits),
+    )
+
+
+def _check(found: "Sequence[Calibration]", fail_above: float | None, *, score: str) -> None:
+    values = {each.folder.path: each.report.after.scores[score].value for each in found}
+    missed = [
+        f"{path}: {score} after calibration is {value:.4f}, above {fail_above:g}"
+        for path, value in values.items()
+        if fail_above is not None and value > fail_above
+    ]
+    if missed:
+        raise GateError("; ".join(missed))

@@ -1,16 +1,18 @@
 """`prefprop eval`: every metric of a split with its interval, and the paper's figure beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefprop_cli.cli.console import Console
+from prefprop_cli.cli.pages import tell_pages
 from prefprop_cli.errors import GateError, UsageError
 
 if TYPE_CHECKING:
     from prefprop_cli.config.schema import Config
     from prefprop_cli.evaluation.results import SavedLogits
     from prefprop_cli.evaluation.statistics import Interval
+    from prefprop_cli.report.page import Page
     from prefprop_cli.runs import RunFolder
 
 BASELINES = {
@@ -26,6 +28,7 @@ def run(
     split: str,
     data: Path | None,
     batch_size: int | None,
+    compare: Sequence[Path],
     fail_below: Mapping[str, float],
     backbone: str | None,
     device: str,
@@ -33,14 +36,14 @@ def run(
     """Evaluate a run on a split, or on labelled documents of one's own.
 
     Raises:
-        UsageError: a gate names a metric that does not exist.
+        UsageError: a gate names a metric that does not exist, or there is nothing to compare.
         GateError: a metric is below its gate.
     """
+    if data and compare:
+        raise UsageError("--data and --compare: runs are compared on a split of their own data")
     from prefprop_cli.build.adapter import read_adapter
-    from prefprop_cli.evaluation.metrics import (
-        classification_metrics,
-        metric_intervals,
-    )
+    from prefprop_cli.cli.comparison import compare_runs
+    from prefprop_cli.evaluation.metrics import classification_metrics, metric_intervals
     from prefprop_cli.runs import RunFolder
 
     folder = RunFolder.open(run)
@@ -68,7 +71,12 @@ def run(
         intervals,
         facts={"run": folder.path, "split": what, "n": len(logits.labels)},
         baseline=_baseline(logits, has_classes=bool(adapter.labels)),
-        paper=_paper(adapter.config),
+        paper=paper_figures_of(adapter.config),
+        comparison=(
+            compare_runs(console, [run, *compare], split=split, backbone=backbone, device=device)
+            if compare
+            else None
+        ),
     )
     _check(metrics, fail_below)
 
@@ -105,7 +113,25 @@ def logits_of(
         return evaluator.of_documents(data) if data else evaluator.of_split(split)
 
 
-def _paper(config: "Config") -> dict[str, float]:
+def evaluate_missing(
+    console: Console,
+    folders: "Sequence[RunFolder]",
+    split: str,
+    *,
+    backbone: str | None,
+    device: str,
+) -> None:
+    """Evaluate the runs that never were on this split."""
+    from prefprop_cli.evaluation.results import logits_path
+
+    missing = [folder for folder in folders if not logits_path(folder.evaluation, split).exists()]
+    for number, folder in enumerate(missing, start=1):
+        console.info(f"evaluating {folder.path} on {split} ({number} of {len(missing)})")
+        logits_of(console, folder, split, backbone=backbone, device=device)
+
+
+def paper_figures_of(config: "Config") -> dict[str, float]:
+    """The paper's figures for a run's experiment; empty if it has none."""
     from prefprop_cli.evaluation.paper import paper_figures
     from prefprop_cli.report.methods import has_papers_backbone, method_label
 
@@ -122,6 +148,7 @@ def _tell(
     facts: Mapping[str, object],
     baseline: tuple[str, float],
     paper: Mapping[str, float],
+    comparison: "Page | None",
 ) -> None:
     if console.common.json:
         table = {
@@ -133,12 +160,16 @@ def _tell(
             }
             for name, value in metrics.items()
         }
-        console.result_json({**facts, baseline[0]: baseline[1], "metrics": table})
+        compared = {"comparison": comparison.record} if comparison else {}
+        console.result_json({**facts, baseline[0]: baseline[1], "metrics": table, **compared})
         return
     name, accuracy = baseline
     console.info(
         f"{facts['n']} documents of {facts['split']}; {BASELINES[name]}: accuracy {accuracy:.3f}"
     )
+    if comparison:
+        tell_pages(console, [comparison], comparison.record)
+        return
     rows = [_row(name, value, intervals[name], paper) for name, value in metrics.items()]
     console.table(rows, header=("metric", "value", "low", "high", "paper"))
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefprop_cli.cli.console import Console, json_text
-from prefprop_cli.cli.eval import logits_of
+from prefprop_cli.cli.eval import evaluate_missing
+from prefprop_cli.cli.pages import tell_pages
 from prefprop_cli.errors import PrefpropError, UsageError
 
 if TYPE_CHECKING:
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
 
     from prefprop_cli.report.build import Part, Report
     from prefprop_cli.report.collect import FinishedRun
-    from prefprop_cli.report.page import Page
 
-FILES = (".md", ".json", ".svg")
+PICTURES = (".svg", ".png")
+FILES = (".md", ".json", *PICTURES)
 SCORED = {"table-2", "table-3", "figure-2"}
 """Parts that need the logits of the split."""
 
@@ -61,7 +62,7 @@ def run(
     record = {"parts": {page.name: page.record for page in pages}, "notes": report.notes}
     if out:
         _write(console, parts, record, out)
-    _tell(console, pages, record)
+    tell_pages(console, pages, record)
 
 
 def _check_out(out: Path | None, asked: Sequence[str]) -> None:
@@ -69,7 +70,7 @@ def _check_out(out: Path | None, asked: Sequence[str]) -> None:
         return
     if out.suffix not in FILES:
         raise UsageError(f"--out {out}: use a name that ends in {', '.join(FILES)}, or a folder")
-    if out.suffix == ".svg" and (len(asked) != 1 or asked[0].startswith("table")):
+    if out.suffix in PICTURES and (len(asked) != 1 or asked[0].startswith("table")):
         raise UsageError(
             f"--out {out} holds one figure. Name one, such as --figure 2, or a folder for all"
         )
@@ -89,13 +90,9 @@ def _score(
     console: Console, report: "Report", split: str, *, backbone: str | None, device: str
 ) -> None:
     """Score the runs, those first that were never evaluated on the split."""
-    from prefprop_cli.evaluation.results import logits_path
-
     runs = report.runs
-    missing = [run for run in runs if not logits_path(run.folder.evaluation, split).exists()]
-    for number, run in enumerate(missing, start=1):
-        console.info(f"evaluating {run.folder.path} on {split} ({number} of {len(missing)})")
-        logits_of(console, run.folder, split, backbone=backbone, device=device)
+    folders = [run.folder for run in runs]
+    evaluate_missing(console, folders, split, backbone=backbone, device=device)
     with console.progress(total=len(runs), label="run") as progress:
         report.scores(told=lambda: progress.update(progress.done + 1))
 
@@ -126,7 +123,7 @@ def _parts(
 
 def _write(console: Console, parts: "dict[str, Part]", record: object, out: Path) -> None:
     from prefprop_cli.atomic import make_folder
-    from prefprop_cli.evaluation.drawing import write_svg
+    from prefprop_cli.evaluation.drawing import write_figure
     from prefprop_cli.report.page import markdown
     from prefprop_cli.runs import write_atomically
 
@@ -135,8 +132,8 @@ def _write(console: Console, parts: "dict[str, Part]", record: object, out: Path
     make_folder(out if folder else out.parent)
     drawn = []
     for name, part in parts.items():
-        if part.draw and (folder or out.suffix == ".svg"):
-            write_svg(part.draw(), out / f"{name}.svg" if folder else out)
+        if part.draw and (folder or out.suffix in PICTURES):
+            write_figure(part.draw(), out / f"{name}.svg" if folder else out)
             drawn.append(name)
     texts = {".md": markdown(pages, pictures=drawn), ".json": json_text(record) + "\n"}
     for suffix, text in texts.items():
@@ -144,23 +141,3 @@ def _write(console: Console, parts: "dict[str, Part]", record: object, out: Path
             path = out / f"report{suffix}" if folder else out
             write_atomically(path, text.encode())
     console.info(f"written: {out}")
-
-
-def _tell(console: Console, pages: "Sequence[Page]", record: object) -> None:
-    """JSON if asked for, tables on a terminal, else Markdown."""
-    from prefprop_cli.report.page import Grid, Heading, markdown
-
-    if console.common.json:
-        console.result_json(record)
-    elif not console.is_terminal:
-        console.result(markdown(pages).rstrip("\n"))
-    else:
-        for page in pages:
-            console.result(page.title)
-            for block in page.blocks:
-                console.result("")
-                if isinstance(block, Grid):
-                    console.table(block.rows, header=block.header)
-                else:
-                    console.result(block.text if isinstance(block, Heading) else block)
-            console.result("")

@@ -1,4 +1,4 @@
-"""How every figure looks, and SVG files of which the same figure gives the same bytes."""
+"""How every figure looks, and files of which the same figure gives the same bytes."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ LINES = ("#2f6fab", "#c8553d", "#3f8f5f", "#8a5fa8", "#b7791f", "#4a9aa8", "#9a4
 """Of as many things in one figure; told apart without red and green, too."""
 _CHARACTER, _HANDLE = 0.072, 0.62
 """Inches that a character and a line in the legend take."""
+_DPI = 150
+_METADATA: dict[str, dict[str, str | None]] = {".svg": {"Date": None}, ".png": {"Software": None}}
+"""What would differ from one writing to the next, or from one machine to the other."""
 _STYLE = {
     "font.family": "sans-serif",
     "font.size": 9,
@@ -76,16 +79,35 @@ def legend_below(figure: Figure) -> None:
     figure.legend(entries.values(), entries, loc="outside lower center", ncols=ncols, frameon=False)
 
 
-def write_svg(figure: Figure, path: Path) -> None:
-    """Write a figure as an SVG file; the same figure gives the same bytes.
+def write_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as an SVG or PNG file, whichever its name ends in.
 
     Args:
         figure: what to write.
         path: the file, replaced if it is there.
+
+    Raises:
+        UsageError: the name ends in something else.
     """
+    write_atomically(path, figure_bytes(figure, checked_suffix(path)[1:]))
+
+
+def checked_suffix(path: Path) -> str:
+    """The ending of a picture's name, `.svg` or `.png`.
+
+    Raises:
+        UsageError: it is another one.
+    """
+    if path.suffix not in _METADATA:
+        raise UsageError(f"{path}: a picture's name ends in {' or '.join(_METADATA)}")
+    return path.suffix
+
+
+def figure_bytes(figure: Figure, kind: str) -> bytes:
+    """A figure as `svg` or `png`; the same figure gives the same bytes."""
     from matplotlib import rc_context
 
     content = BytesIO()
     with rc_context({"svg.hashsalt": "prefprop"}):  # else element ids are random
-        figure.savefig(content, format="svg", metadata={"Date": None})
-    write_atomically(path, content.getvalue())
+        figure.savefig(content, format=kind, metadata=_METADATA[f".{kind}"], dpi=_DPI)
+    return content.getvalue()

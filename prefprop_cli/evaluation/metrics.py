@@ -8,6 +8,7 @@ of them; the numbers are those of scikit-learn with `zero_division=0`.
 """
 
 from collections.abc import Callable
+from functools import partial
 from math import inf
 
 import numpy as np
@@ -23,6 +24,7 @@ from prefprop_cli.evaluation.calibration import (
     calibration_terms,
     checked,
 )
+from prefprop_cli.evaluation.error_interval import binned_error_interval
 from prefprop_cli.evaluation.statistics import Interval, bootstrap_intervals, wilson_interval
 
 LOWER_IS_BETTER = frozenset({"nll", "brier", "ece", "ece_paper", "mce"})
@@ -71,7 +73,8 @@ def metric_intervals(
 ) -> dict[str, Interval]:
     """An interval for each of `classification_metrics`.
 
-    Wilson's for accuracy and micro F1, the percentile bootstrap for the others.
+    Wilson's for accuracy and micro F1, `binned_error_interval` for both ECEs, the percentile
+    bootstrap for the others.
 
     Raises:
         DataError: as `classification_metrics`.
@@ -85,7 +88,14 @@ def metric_intervals(
         scores, *terms, n_resamples=n_resamples, seed=seed, level=level, bounds=bounds
     )
     shares = [name for name in ("accuracy", "f1_micro") if name in observed]
-    return {**intervals, **dict.fromkeys(shares, accuracy)}
+    binned = partial(binned_error_interval, n_resamples=n_resamples, seed=seed, level=level)
+    index, gap, paper_index, paper_gap, *_ = calibration_terms(logits, labels, n_bins=n_bins)
+    return {
+        **intervals,
+        **dict.fromkeys(shares, accuracy),
+        "ece": binned(index, gap),
+        "ece_paper": binned(paper_index, paper_gap),
+    }
 
 
 def better(metric_name: str, new: float, best: float | None) -> bool:

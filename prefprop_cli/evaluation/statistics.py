@@ -95,8 +95,9 @@ def bootstrap_intervals(
     b above the truth. For a mean b is 0; an ECE of few documents is far too high (n = 65: b about
     .02). The interval is cut to the statistic's bounds and always holds the observed value.
 
-    It is a percentile interval and no more: coverage falls short of `level` for few documents
-    (ECE at n = 65: about .90) and for an ECE near 0, where `expected_null_error` answers.
+    It is a percentile interval and no more. Of means, such as the Brier score, it holds the truth
+    as often as it says (`benchmarks/coverage.json`); of an ECE it does not, with few documents or
+    near 0: that has `error_interval.binned_error_interval`.
 
     Args:
         statistics: takes the arrays, or a resample of their rows, and returns named numbers.

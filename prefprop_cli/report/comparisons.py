@@ -1,10 +1,13 @@
-"""Each method beside propagation: how far apart, and whether these seeds can tell."""
+"""Each method beside one of them: how far apart they are, and whether these seeds can tell."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
-from math import isnan, nan
+from math import inf, isnan, nan
 
+import numpy as np
+
+from prefprop_cli.evaluation.aso import AlmostStochasticOrder, almost_stochastic_order
 from prefprop_cli.evaluation.compare import (
     Effect,
     PermutationTest,
@@ -17,29 +20,32 @@ from prefprop_cli.evaluation.compare import (
     welch_test,
 )
 from prefprop_cli.evaluation.metrics import LOWER_IS_BETTER
-from prefprop_cli.evaluation.nested import nested_intervals
+from prefprop_cli.evaluation.nested import nested_differences
 from prefprop_cli.evaluation.statistics import Interval
 from prefprop_cli.report.groups import Line
 from prefprop_cli.report.methods import PROPAGATION
-from prefprop_cli.report.scores import ScoredLine, ScoredSet
+from prefprop_cli.report.scores import UNBOUNDED, ScoredLine, ScoredSet
 
 ALPHA = 0.05
+First = Callable[[Sequence[ScoredLine]], ScoredLine | None]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Propagation minus another method, in one metric of one data set.
+    """One line minus another, in one metric of one data set.
 
     Attributes:
-        first: the name of the line of propagation.
+        first: the name of the line the others are compared with, such as propagation.
         second: that of the other.
         n: seeds of both.
         difference: of the means.
         interval: of the difference, over seeds and documents: the nested paired bootstrap.
+        p_paired: of no difference, by the same bootstrap.
         detectable_sd: the difference that these numbers of seeds show in 80 % of cases, in
             standard deviations over seeds; NaN with one seed.
         detectable: the same in the unit of the metric, at the standard deviation that was seen.
         welch, effect, permutation: over seeds; None with one seed or without any spread.
+        order: how far the first is the better one at every quantile; None with one seed.
         p_holm: Welch's p-value, corrected for the number of comparisons; None without one.
     """
 
@@ -49,11 +55,13 @@ class Comparison:
     n: tuple[int, int]
     difference: float
     interval: Interval
+    p_paired: float
     detectable_sd: float
     detectable: float
     welch: WelchTest | None
     effect: Effect | None
     permutation: PermutationTest | None
+    order: AlmostStochasticOrder | None
     p_holm: float | None = None
 
     @property
@@ -65,6 +73,10 @@ class Comparison:
             return "no difference shown"
         lower_is_better = self.metric in LOWER_IS_BETTER
         return "better" if (self.difference < 0) == lower_is_better else "worse"
+
+    def as_dict(self) -> dict[str, object]:
+        """All of it as JSON types."""
+        return {**asdict(self), "verdict": self.verdict}
 
 
 @dataclass(frozen=True)
@@ -81,17 +93,21 @@ class Order:
     reversed: tuple[tuple[str, str], ...]
 
 
-def compare(sets: Sequence[ScoredSet], *, metric: str | None = None) -> list[list[Comparison]]:
-    """Compare every line with propagation, set by set; Holm's family is all of them.
+def compare(
+    sets: Sequence[ScoredSet], *, metric: str | None = None, first: First | None = None
+) -> list[list[Comparison]]:
+    """Compare every line with one of its set, set by set; Holm's family is all of them.
 
     Args:
         sets: scored on the same split.
         metric: default: the one that decides in each set.
+        first: picks the line the others are compared with; default: `reference`.
 
     Returns:
-        A list for each set; empty where propagation or another line is missing.
+        A list for each set; empty where the first or another line is missing.
     """
-    found = [list(_comparisons(each, metric or each.metric)) for each in sets]
+    pick = first or reference
+    found = [list(_comparisons(each, pick(each.lines), metric or each.metric)) for each in sets]
     tested = [c.welch.p_value for comparisons in found for c in comparisons if c.welch]
     corrected = iter(holm(tested))
     return [
@@ -136,8 +152,7 @@ def compare_order(scored: ScoredSet, metric: str) -> Order | None:
     )
 
 
-def _comparisons(scored: ScoredSet, metric: str) -> Iterator[Comparison]:
-    first = reference(scored.lines)
+def _comparisons(scored: ScoredSet, first: ScoredLine | None, metric: str) -> Iterator[Comparison]:
     for second in scored.lines:
         if first is not None and second is not first:
             yield _comparison(first, second, metric)
@@ -146,19 +161,23 @@ def _comparisons(scored: ScoredSet, metric: str) -> Iterator[Comparison]:
 def _comparison(first: ScoredLine, second: ScoredLine, metric: str) -> Comparison:
     x, y = first.values(metric), second.values(metric)
     detectable_sd = minimum_detectable_effect(len(x), len(y))
-    interval = nested_intervals(first.seeds, second.seeds, bounds={metric: (-1.0, 1.0)})[metric]
+    most = inf if metric in UNBOUNDED else 1.0
+    found = nested_differences(first.seeds, second.seeds, bounds={metric: (-most, most)})[metric]
+    sign = -1 if metric in LOWER_IS_BETTER else 1
     return Comparison(
         metric=metric,
         first=first.name,
         second=second.name,
         n=(len(x), len(y)),
-        difference=sum(x) / len(x) - sum(y) / len(y),
-        interval=interval,
+        difference=found.value,
+        interval=found.interval,
+        p_paired=found.p_value,
         detectable_sd=detectable_sd,
         detectable=nan if isnan(detectable_sd) else detectable_sd * pooled_sd(x, y),
         welch=welch_test(x, y),
         effect=hedges_g(x, y),
         permutation=permutation_test(x, y),
+        order=almost_stochastic_order(sign * np.array(x), sign * np.array(y)),
     )
 
 

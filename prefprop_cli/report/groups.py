@@ -72,8 +72,14 @@ class DataSet:
     searched: tuple[Line, ...]
 
 
-def group(runs: Iterable[FinishedRun]) -> tuple[list[DataSet], list[str]]:
+def group(
+    runs: Iterable[FinishedRun], *, pick_best: bool = True
+) -> tuple[list[DataSet], list[str]]:
     """Sort runs into data sets and lines.
+
+    Args:
+        runs: finished ones.
+        pick_best: keep the best line of each search on validation; False keeps all.
 
     Returns:
         The sets, and notes on runs that were left out.
@@ -83,17 +89,17 @@ def group(runs: Iterable[FinishedRun]) -> tuple[list[DataSet], list[str]]:
         CorruptFileError: they are damaged.
     """
     notes: list[str] = []
-    sets = [_data_set(part, notes) for part in _by(_documents, runs).values()]
+    sets = [_data_set(part, notes, pick_best) for part in _by(_documents, runs).values()]
     return sorted(_renamed(sets), key=lambda each: each.name), notes
 
 
-def _data_set(runs: Sequence[FinishedRun], notes: list[str]) -> DataSet:
+def _data_set(runs: Sequence[FinishedRun], notes: list[str], pick_best: bool) -> DataSet:
     lines = [
         _line(part, notes)
         for part in _by(lambda run: (run.method, repr(_settings(run))), runs).values()
     ]
     searches = _by(lambda line: (line.method, repr(_fixed(line.settings))), lines)
-    best = [_best(search) for search in searches.values()]
+    best = [_best(search) for search in searches.values()] if pick_best else lines
     losers = [line for line in lines if all(line is not winner for winner in best)]
     return DataSet(
         set=runs[0].config.data.set,

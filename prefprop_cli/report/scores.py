@@ -24,6 +24,7 @@ from prefprop_cli.report.groups import DataSet, Line
 from prefprop_cli.report.methods import CANDIDATE_SETS, backbone_name, has_papers_backbone
 
 CALIBRATION = ("ece", "ece_paper", "nll")
+Calibrated = Callable[[FinishedRun, NDArray[np.float32]], NDArray[np.floating]]
 UNBOUNDED = ("nll",)
 
 
@@ -47,7 +48,7 @@ class ScoredLine:
     line: Line
     seeds: tuple[Resampled, ...]
     """Of each run, in its order."""
-    logits: tuple[NDArray[np.float32], ...]
+    logits: tuple[NDArray[np.floating], ...]
     paper: Mapping[str, float]
     """The paper's figures for this set and method; may be empty."""
 
@@ -116,7 +117,13 @@ class ScoredSet:
         return (*self.columns, "accuracy") if self.metric == "f1_binary" else self.columns
 
 
-def score(data: DataSet, split: str, *, told: Callable[[], None] = lambda: None) -> ScoredSet:
+def score(
+    data: DataSet,
+    split: str,
+    *,
+    calibrated: Calibrated | None = None,
+    told: Callable[[], None] = lambda: None,
+) -> ScoredSet:
     """Score the lines of a data set on a split, from the logits that its runs have stored.
 
     Bins and resamples are those of the first run's table `[eval]`.
@@ -124,6 +131,7 @@ def score(data: DataSet, split: str, *, told: Callable[[], None] = lambda: None)
     Args:
         data: the set.
         split: of its documents.
+        calibrated: a run and its logits (N, C) → calibrated ones; default: as they are.
         told: called after each run.
 
     Raises:
@@ -142,7 +150,8 @@ def score(data: DataSet, split: str, *, told: Callable[[], None] = lambda: None)
         settings=data.lines[0].runs[0].config.eval,
         lines=(),
     )
-    return replace(scored, lines=tuple(_scored_line(line, scored, told) for line in data.lines))
+    lines = (_scored_line(line, scored, calibrated, told) for line in data.lines)
+    return replace(scored, lines=tuple(lines))
 
 
 def estimates_of(seeds: Sequence[Resampled]) -> dict[str, Estimate]:
@@ -167,13 +176,15 @@ def resampled(logits: NDArray[np.generic], scored: ScoredSet) -> Resampled:
     )
 
 
-def _scored_line(line: Line, scored: ScoredSet, told: Callable[[], None]) -> ScoredLine:
+def _scored_line(
+    line: Line, scored: ScoredSet, calibrated: Calibrated | None, told: Callable[[], None]
+) -> ScoredLine:
     logits, seeds = [], []
     for run in line.runs:
         found = load_logits(run.folder.evaluation, scored.split)
         _check_same(run, found, scored)
-        logits.append(found.logits)
-        seeds.append(resampled(found.logits, scored))
+        logits.append(calibrated(run, found.logits) if calibrated else found.logits)
+        seeds.append(resampled(logits[-1], scored))
         told()
     paper = paper_figures(scored.data.set, line.method)
     return ScoredLine(line, tuple(seeds), tuple(logits), paper)

@@ -18,6 +18,7 @@ SHORT = {
     "f1_binary": "F1",
     "accuracy": "accuracy",
     "ece": "ECE",
+    "nll": "NLL",
     "ece_paper": "ECE by the paper's definition",
 }
 
@@ -51,17 +52,18 @@ def told_comparisons(
     first, metric = comparisons[0].first, SHORT[comparisons[0].metric]
     yield from dict.fromkeys(map(_power, comparisons))
     header = (
-        *(f"{first} beside", f"{metric} +", "95 %", "detectable", "g", "95 %"),
-        *("p Welch", "Holm", "permuted", "verdict"),
+        *(f"{first} beside", f"{metric} +", "95 %", "p", "detectable", "g", "95 %"),
+        *("p Welch", "Holm", "permuted", "ASO", "verdict"),
     )
     yield Grid(header, tuple(_comparison_row(each, unit) for each in comparisons))
     tested = (
         f" g is Hedges'; Holm's p is Welch's, corrected for the number of comparisons ({family}), "
-        f"and the verdict on {first} goes by it, at 0.05."
+        f"and the verdict on {first} goes by it, at 0.05. ASO bounds how far {first} is from being "
+        "the better one at every quantile: below 0.5 it is more often than not."
     )
     yield (
-        "The 95 % of the difference are over seeds and documents, the same ones for both."
-        + (tested if family else "")
+        "The 95 % of the difference and their p are over seeds and documents, the same ones for "
+        "both." + (tested if family else "")
     )
 
 
@@ -92,23 +94,15 @@ def set_record(
         "n_documents": len(scored.ids),
         "n_classes": scored.n_classes,
         "notes": list(floor.notes),
-        "lines": [_line_record(each, metrics) for each in scored.lines],
+        "lines": [line_record(each, metrics) for each in scored.lines],
         "baselines": [asdict(each) for each in floor.baselines],
-        "comparisons": [{**asdict(each), "verdict": each.verdict} for each in comparisons],
+        "comparisons": [each.as_dict() for each in comparisons],
         "order": asdict(order) if order else None,
     }
 
 
-def _of_hyperpartisan(scored: ScoredSet, floor: Floor) -> Iterator[str]:
-    if scored.data.set != "hyperpartisan" or scored.split == "validation":
-        return
-    yield "the paper's figures are of its validation split"
-    is_leaky = scored.lines[0].config.data.split == "reference"
-    if is_leaky and not any("LEAK" in note for note in floor.notes):
-        yield "LEAK: most of these articles are in the training split, too"
-
-
-def _line_record(each: ScoredLine, metrics: Sequence[str]) -> dict[str, object]:
+def line_record(each: ScoredLine, metrics: Sequence[str]) -> dict[str, object]:
+    """A line with its figures in some metrics, as JSON types."""
     return {
         "method": each.line.method,
         "name": each.name,
@@ -121,6 +115,15 @@ def _line_record(each: ScoredLine, metrics: Sequence[str]) -> dict[str, object]:
         },
         "paper": {name: each.paper[name] for name in metrics if name in each.paper},
     }
+
+
+def _of_hyperpartisan(scored: ScoredSet, floor: Floor) -> Iterator[str]:
+    if scored.data.set != "hyperpartisan" or scored.split == "validation":
+        return
+    yield "the paper's figures are of its validation split"
+    is_leaky = scored.lines[0].config.data.split == "reference"
+    if is_leaky and not any("LEAK" in note for note in floor.notes):
+        yield "LEAK: most of these articles are in the training split, too"
 
 
 def _power(each: Comparison) -> str:
@@ -144,11 +147,13 @@ def _comparison_row(each: Comparison, unit: Unit) -> tuple[str, ...]:
         each.second,
         f"{unit.scale * each.difference:+.{unit.digits}f}",
         between(each.interval, unit),
+        p_value(each.p_paired),
         NOTHING if permutation is None else unit.show(each.detectable),
         f"{effect.g:.2f}" if effect else NOTHING,
         between(effect.interval, Unit(1, 1)) if effect else NOTHING,
         p_value(each.welch.p_value if each.welch else None),
         p_value(each.p_holm),
         p_value(permutation.p_value if permutation else None),
+        f"{each.order.bound:.2f}" if each.order else NOTHING,
         each.verdict,
     )

@@ -136,7 +136,7 @@ def test_bash(
     [
         ("prefprop train -p ze", ["zebra\tstripes"]),
         ("prefprop eval ", ["runs/mine-1"]),
-        ("prefprop cal", ["calibrate\tMeasure calibration, before and after a..."]),
+        ("prefprop cal", ["calibrate\tMeasure calibration, before and after what..."]),
         ("prefprop predict spe", ["speech.txt"]),
     ],
 )

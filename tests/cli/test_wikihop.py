@@ -71,7 +71,8 @@ def test_questions_are_learnt_and_evaluated_beside_chance(folder: Path, output: 
 def test_the_temperature_is_fitted_and_stored(folder: Path, output: Output) -> None:
     code, out, _ = output("calibrate", folder / "run", "--json")
     assert code == 0
-    assert json.loads(out)["temperature"] > 0
+    assert json.loads(out)["calibration"]["calibrator"]["name"] in ("temperature", "none")
+    assert json.loads(out)["before"]["by_class"] is None
 
 
 def test_own_records_are_evaluated(folder: Path, output: Output) -> None:

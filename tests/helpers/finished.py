@@ -1,4 +1,4 @@
-"""Finished run folders without any training: configuration, manifest and logits."""
+"""Finished run folders without any training: configuration, manifest, logits, empty adapter."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from prefprop_cli.build.adapter import Adapter, save_adapter
 from prefprop_cli.config.load import dump_config
 from prefprop_cli.config.schema import Config
 from prefprop_cli.evaluation.metrics import classification_metrics
@@ -93,4 +94,11 @@ def write(
         backbone_sha256="ab" * 32,
         validation=best,
     )
+    adapter = Adapter(
+        labels=tuple(f"class {k}" for k in range(n_classes)),
+        config=trained,
+        backbone_sha256="ab" * 32,
+        tokenizer_sha256="cd" * 32,
+    )
+    save_adapter(run.adapter, adapter, {})
     return folder

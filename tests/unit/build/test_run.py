@@ -1,8 +1,17 @@
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
 import pytest
 import torch
 
-from prefprop_cli.build.run import resolve_device
+from prefprop_cli.build.adapter import Adapter
+from prefprop_cli.build.run import Run, resolve_device
+from prefprop_cli.data.corpus import Document
 from prefprop_cli.errors import UsageError
+from prefprop_cli.evaluation.recalibration import Calibrator, Temperature
+from prefprop_cli.evaluation.recalibration.platt import Platt
+from tests.helpers import finished
 
 
 def test_auto_is_cuda_where_there_is_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,3 +34,65 @@ def test_a_device_that_is_not_there_is_refused(name: str, monkeypatch: pytest.Mo
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     with pytest.raises(UsageError, match=f"--device {name}"):
         resolve_device(name)
+
+
+class Echo(torch.nn.Module):
+    """A model whose batch holds the logits of each document."""
+
+    def forward(self, batch: "Echo.Batch") -> torch.Tensor:
+        return batch.logits
+
+    @dataclass(frozen=True)
+    class Batch:
+        logits: torch.Tensor
+
+        def to(self, device: str) -> "Echo.Batch":
+            return self
+
+
+class EchoForm:
+    def encode(self, documents: Sequence[Document]) -> list[dict[str, object]]:
+        return [{"text": each.text, "n_tokens": 1, "n_cut": 0} for each in documents]
+
+
+@pytest.fixture
+def echo(monkeypatch: pytest.MonkeyPatch) -> Callable[[Calibrator], Run]:
+    """Runs that predict the logits a text spells out."""
+
+    def collate(records: Sequence[dict[str, str]]) -> Echo.Batch:
+        rows = [[float(logit) for logit in record["text"].split()] for record in records]
+        return Echo.Batch(torch.tensor(rows))
+
+    monkeypatch.setattr(Run, "form", EchoForm())
+    monkeypatch.setattr(Run, "collate", staticmethod(collate))
+
+    def run(calibrator: Calibrator) -> Run:
+        config = finished.config()
+        adapter = Adapter(("no", "yes"), config, "0", "0", calibrator=calibrator)
+        return Run(adapter, None, Echo(), device="cpu")
+
+    return run
+
+
+def test_a_stored_calibrator_is_applied_unless_told_not_to(echo: Callable[..., Run]) -> None:
+    run = echo(Temperature(2.0))
+    assert run.calibrator == Temperature(2.0)
+    (found,) = run.predict(["0 4"])
+    (raw,) = run.predict(["0 4"], calibrated=False)
+    assert found.probs["yes"] == pytest.approx(1 / (1 + math.exp(-2)))
+    assert raw.probs["yes"] == pytest.approx(1 / (1 + math.exp(-4)))
+
+
+def test_calibrated_probabilities_decide_on_the_label(echo: Callable[..., Run]) -> None:
+    run = echo(Platt((1.0,), (-1.0,)))
+    texts = ["0 0.5", "0 4", "0 -1"]
+    found = run.predict(texts)
+    assert [each.label for each in found] == ["no", "yes", "no"]
+    assert [each.prob == max(each.probs.values()) for each in found] == [True] * 3
+    assert [each.label for each in run.predict(texts, calibrated=False)] == ["yes", "yes", "no"]
+
+
+def test_a_temperature_that_levels_probabilities_keeps_the_label(echo: Callable[..., Run]) -> None:
+    (found,) = echo(Temperature(22026.0)).predict(["0 1e-13"])
+    assert found.probs["yes"] == found.probs["no"] == 0.5
+    assert found.label == "yes"

@@ -7,40 +7,47 @@ from hypothesis import strategies as st
 
 from prefprop_cli.errors import DataError
 from prefprop_cli.evaluation.calibration import (
-    Null,
     brier_score,
     expected_calibration_error,
-    expected_null_error,
     maximum_calibration_error,
     negative_log_likelihood,
     reliability_bins,
+    root_mean_square_calibration_error,
     softmax,
+)
+from tests.helpers.calibration import (
+    bin_errors,
+    binary,
+    mass_bins,
+    predictions,
+    tied_predictions,
+    top_label,
+    width_bins,
 )
 
 UPPER_CLOSED = "reference upper-closed (a,b]"
 PAPER = "reference 'paper' jordyvl/ece: float32, [a,b), bin confidence = UPPER EDGE"
 
 
-def binary(*confidences):
-    """Predictions of class 0 with these confidences."""
-    return np.array([[p, 1 - p] for p in confidences])
+MASS = "reference equal-mass (stable sort + array_split)"
+MODES = st.sampled_from(["guo", "mass", "paper"])
 
 
-@st.composite
-def predictions(draw):
-    n, n_classes = draw(st.integers(1, 40)), draw(st.integers(2, 6))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    logits = draw(st.sampled_from([0.1, 1.0, 10.0])) * rng.normal(size=(n, n_classes))
-    return softmax(logits), rng.integers(0, n_classes, n)
+def paper_bins(probs, labels, n_bins):
+    """Bins [a, b) of float32 probabilities; a bin claims its upper edge."""
+    pairs = top_label(probs.astype(np.float32).tolist(), labels)
+    index = [min(n_bins - 1, max(k for k in range(n_bins) if k / n_bins <= p)) for p, _ in pairs]
+    bins = [
+        [((k + 1) / n_bins, c) for (_, c), own in zip(pairs, index, strict=True) if own == k]
+        for k in range(n_bins)
+    ]
+    return [inside for inside in bins if inside]
 
 
-def loop_over_bins(probs, labels, n_bins):
-    """The definition, bin by bin: (weight, |accuracy - confidence|) of the non-empty ones."""
-    confidence, right = probs.max(1), probs.argmax(1) == labels
-    for k in range(n_bins):
-        inside = (k / n_bins < confidence) & (confidence <= (k + 1) / n_bins)
-        if inside.any():
-            yield inside.mean(), abs(right[inside].mean() - confidence[inside].mean())
+def plain_bins(probs, labels, n_bins, mode):
+    if mode == "paper":
+        return paper_bins(probs, labels, n_bins)
+    return {"guo": width_bins, "mass": mass_bins}[mode](top_label(probs, labels), n_bins)
 
 
 # --- against other libraries
@@ -54,6 +61,8 @@ def test_golden_expected_calibration_error(golden, n_bins):
     assert error == pytest.approx(facts[UPPER_CLOSED], abs=1e-12)
     paper = expected_calibration_error(golden.probs, golden.labels, n_bins=n_bins, mode="paper")
     assert paper == pytest.approx(facts[PAPER], abs=1e-12)
+    mass = expected_calibration_error(golden.probs, golden.labels, n_bins=n_bins, mode="mass")
+    assert mass == pytest.approx(facts[MASS], abs=1e-12)
 
 
 @pytest.mark.shared
@@ -118,13 +127,6 @@ def test_bins_report_empty_ones_and_means():
     assert np.isnan([bins[0].confidence, bins[0].accuracy]).all()
 
 
-@pytest.mark.parametrize("n_bins", [1, 10, 15, 49])
-def test_edges_are_fractions_correctly_rounded(n_bins):
-    bins = reliability_bins(binary(0.8), [0], n_bins=n_bins)
-    assert [b.lower for b in bins] == [k / n_bins for k in range(n_bins)]
-    assert [b.upper for b in bins] == [k / n_bins for k in range(1, n_bins + 1)]
-
-
 def test_brier_score_runs_from_0_to_2():
     assert brier_score([[1, 0], [0, 1]], [0, 1]) == 0
     assert brier_score([[1, 0], [0, 1]], [1, 0]) == 2
@@ -148,103 +150,98 @@ def test_certain_and_all_right_or_all_wrong(n, right, error):
     probs, labels = binary(*[1.0] * n), np.zeros(n, int) if right else np.ones(n, int)
     assert expected_calibration_error(probs, labels) == error
     assert maximum_calibration_error(probs, labels) == error
+    assert root_mean_square_calibration_error(probs, labels) == error
+    assert expected_calibration_error(probs, labels, mode="mass") == error
     assert expected_calibration_error(probs, labels, n_bins=10, mode="paper") == error
 
 
 # --- properties
 
 
-@given(predictions(), st.sampled_from([1, 2, 10, 15, 100]))
-def test_errors_equal_a_loop_over_the_bins(case, n_bins):
-    probs, labels = case
-    gaps = list(loop_over_bins(probs, labels, n_bins))
-    expected = sum(weight * gap for weight, gap in gaps)
-    assert expected_calibration_error(*case, n_bins=n_bins) == pytest.approx(expected, abs=1e-12)
-    greatest = max(gap for _, gap in gaps)
-    assert maximum_calibration_error(*case, n_bins=n_bins) == pytest.approx(greatest, abs=1e-12)
-
-
-@given(predictions(), st.sampled_from(["guo", "paper"]), st.randoms(use_true_random=False))
-def test_order_of_documents_does_not_matter(case, mode, random):
-    probs, labels = case
-    order = random.sample(range(len(labels)), len(labels))
-    shuffled = expected_calibration_error(probs[order], labels[order], mode=mode)
-    assert shuffled == pytest.approx(expected_calibration_error(probs, labels, mode=mode))
+@given(st.one_of(predictions(), tied_predictions()), st.sampled_from([1, 2, 10, 15, 100]), MODES)
+def test_errors_equal_a_loop_over_the_bins(case, n_bins, mode):
+    errors = list(bin_errors(plain_bins(*case, n_bins, mode)))
+    expected = {
+        expected_calibration_error: sum(share * error for share, error in errors),
+        root_mean_square_calibration_error: sum(share * error**2 for share, error in errors) ** 0.5,
+        maximum_calibration_error: max(error for _, error in errors),
+    }
+    for metric, value in expected.items():
+        assert metric(*case, n_bins=n_bins, mode=mode) == pytest.approx(value, abs=1e-12)
 
 
 @given(predictions())
-def test_one_bin_compares_the_means(case):
+def test_scores_of_all_classes_equal_a_loop(case):
+    probs, labels = case
+    squares = [
+        (p - (k == label)) ** 2
+        for row, label in zip(probs, labels, strict=True)
+        for k, p in enumerate(row)
+    ]
+    assert brier_score(*case) == pytest.approx(sum(squares) / len(labels), abs=1e-14)
+    losses = [-np.log(row[label]) for row, label in zip(probs, labels, strict=True)]
+    found = negative_log_likelihood(np.log(probs), labels)
+    assert found == pytest.approx(sum(losses) / len(labels), abs=1e-12)
+
+
+@given(predictions(), st.sampled_from(["guo", "mass"]))
+def test_one_bin_compares_the_means(case, mode):
     probs, labels = case
     expected = abs((probs.argmax(1) == labels).mean() - probs.max(1).mean())
-    assert expected_calibration_error(probs, labels, n_bins=1) == pytest.approx(expected)
+    found = expected_calibration_error(probs, labels, n_bins=1, mode=mode)
+    assert found == pytest.approx(expected, abs=1e-12)
+
+
+@given(st.one_of(predictions(), tied_predictions()), st.integers(0, 5))
+def test_as_many_groups_as_documents_compare_each(case, more):
+    gaps = [abs(c - p) for p, c in top_label(*case)]
+    found = expected_calibration_error(*case, n_bins=len(gaps) + more, mode="mass")
+    assert found == pytest.approx(sum(gaps) / len(gaps), abs=1e-12)
+
+
+@given(st.one_of(predictions(), tied_predictions()), MODES, st.integers(1, 30))
+def test_the_maximum_is_at_least_the_root_and_this_the_mean(case, mode, n_bins):
+    greatest, root, mean = (
+        metric(*case, n_bins=n_bins, mode=mode)
+        for metric in (
+            maximum_calibration_error,
+            root_mean_square_calibration_error,
+            expected_calibration_error,
+        )
+    )
+    assert greatest >= root - 1e-12
+    assert root >= mean - 1e-12
 
 
 @given(predictions())
-def test_maximum_is_at_least_the_mean_and_bins_count_all(case):
-    assert maximum_calibration_error(*case) >= expected_calibration_error(*case) - 1e-12
+def test_bins_count_all(case):
     assert sum(b.count for b in reliability_bins(*case)) == len(case[1])
-
-
-# --- the null
-
-
-def test_null_of_one_document():
-    """One document of confidence p errs by 1 - p with chance p, else by p: mean 2p(1 - p)."""
-    null = expected_null_error([[0.8, 0.2]], n_resamples=20_000)
-    assert np.unique(null.errors) == pytest.approx([0.2, 0.8])
-    assert null.mean == pytest.approx(0.32, abs=0.01)
-    assert null.p95 == pytest.approx(0.8)
-
-
-@pytest.mark.parametrize(("mode", "n_bins"), [("guo", 15), ("paper", 10)])
-def test_null_draws_the_error_that_is_measured(mode, n_bins):
-    rng = np.random.default_rng(0)
-    probs = softmax(rng.normal(size=(200, 3)))
-    draws = [(rng.random((200, 1)) > probs.cumsum(1)).sum(1) for _ in range(400)]
-    measured = [
-        expected_calibration_error(probs, labels, n_bins=n_bins, mode=mode) for labels in draws
-    ]
-    null = expected_null_error(probs, n_bins=n_bins, mode=mode, n_resamples=400)
-    assert null.mean == pytest.approx(np.mean(measured), rel=0.05)
-    assert null.p95 == pytest.approx(np.quantile(measured, 0.95), rel=0.08)
-
-
-def test_null_is_seeded():
-    probs = softmax(np.random.default_rng(0).normal(size=(30, 2)))
-    first, same, other = (expected_null_error(probs, n_resamples=50, seed=s) for s in (1, 1, 2))
-    assert np.array_equal(first.errors, same.errors)
-    assert not np.array_equal(first.errors, other.errors)
-
-
-def test_p_value_counts_the_observation_itself():
-    null = Null(np.array([0.1, 0.2, 0.3]))
-    assert [null.p_value(e) for e in (0.05, 0.2, 0.9)] == [1.0, 0.75, 0.25]
 
 
 # --- bad input, size
 
 
 @pytest.mark.parametrize(
-    ("probs", "labels", "message"),
+    "metric",
     [
-        (np.empty((0, 3)), [], "empty"),
-        ([[0.5, 0.5], [np.nan, 0.5]], [0, 1], "1 of 2 predictions.*row 1"),
-        ([[0.5, 0.5]], [0, 1], r"\(1, 2\) and \(2,\)"),
-        ([0.5, 0.5], [0, 1], r"\(2,\)"),
-        ([[0.5, 0.5]], [2], "label 2 is outside"),
-        ([[0.5, 0.5]], [-1], "label -1 is outside"),
+        expected_calibration_error,
+        maximum_calibration_error,
+        root_mean_square_calibration_error,
+        reliability_bins,
+        brier_score,
+        negative_log_likelihood,
     ],
 )
-def test_bad_input_is_refused(probs, labels, message):
-    with pytest.raises(DataError, match=message):
-        expected_calibration_error(probs, labels)
-    with pytest.raises(DataError, match=message):
-        negative_log_likelihood(probs, labels)
+def test_bad_input_is_refused(metric):
+    """What is bad is told in `test_predictions`."""
+    with pytest.raises(DataError, match=r"1 of 2 predictions.*row 1") as caught:
+        metric([[0.5, 0.5], [np.nan, 0.5]], [0, 1])
+    assert caught.value.exit_code == 3
 
 
-def test_empty_input_has_no_null():
-    with pytest.raises(DataError, match="empty"):
-        expected_null_error(np.empty((0, 2)))
+def test_logits_are_not_taken_for_probabilities():
+    with pytest.raises(DataError, match=r"Pass softmax\(logits\)"):
+        expected_calibration_error([[0.4, 0.9]], [0])
 
 
 def test_a_hundred_thousand_documents_take_less_than_a_second():

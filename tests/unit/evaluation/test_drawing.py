@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from prefprop_cli.errors import UsageError
-from prefprop_cli.evaluation.drawing import LINES, colours, drawing, legend_below, write_svg
+from prefprop_cli.evaluation.drawing import LINES, colours, drawing, legend_below, write_figure
 
 pytest.importorskip("matplotlib")
 
@@ -17,10 +17,19 @@ def figure(names):
     return drawn
 
 
-def test_the_same_figure_gives_the_same_bytes(tmp_path):
-    for name in ("one.svg", "two.svg"):
-        write_svg(figure(["a", "b"]), tmp_path / name)
-    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+@pytest.mark.parametrize(("suffix", "start"), [(".svg", b"<?xml"), (".png", b"\x89PNG")])
+def test_the_same_figure_gives_the_same_bytes(tmp_path, suffix, start):
+    paths = [tmp_path / f"{name}{suffix}" for name in ("one", "two")]
+    for path in paths:
+        write_figure(figure(["a", "b"]), path)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert paths[0].read_bytes().startswith(start)
+
+
+def test_a_picture_is_svg_or_png(tmp_path):
+    with pytest.raises(UsageError, match=r"a picture's name ends in \.svg or \.png"):
+        write_figure(figure(["a"]), tmp_path / "one.gif")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(("length", "n_columns"), [(3, 4), (20, 2), (80, 1)])

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 from prefprop_cli.evaluation.metrics import scores_and_terms
-from prefprop_cli.evaluation.nested import nested_intervals
-from prefprop_cli.evaluation.statistics import bootstrap_interval, resample_documents
+from prefprop_cli.evaluation.nested import nested_differences, nested_intervals
+from prefprop_cli.evaluation.statistics import Resampled, bootstrap_interval, resample_documents
 
 FREE = {"mean": (-np.inf, np.inf)}
 
@@ -51,6 +52,39 @@ def test_seeds_of_two_methods_are_drawn_independently():
     first = [resampled(values + a) for a in (0.0, 1.0)]
     found = nested_intervals(first, first, bounds=FREE)["mean"]
     assert (found.low, found.high) == (pytest.approx(-1, abs=0.1), pytest.approx(1, abs=0.1))
+
+
+def test_a_difference_has_the_interval_and_the_p_value_of_its_resamples():
+    """Of means it is the paired z-test, so nearly."""
+    rng = np.random.default_rng(0)
+    second = rng.normal(size=400)
+    first = second + rng.normal(0.05, 0.5, 400)
+    pair = [resampled(first)], [resampled(second)]
+    found = nested_differences(*pair, bounds=FREE)["mean"]
+    assert found.interval == nested_intervals(*pair, bounds=FREE)["mean"]
+    apart = first - second
+    assert found.value == pytest.approx(apart.mean())
+    z = apart.mean() / (apart.std() / np.sqrt(400))
+    assert 0.005 < found.p_value == pytest.approx(2 * stats.norm.sf(abs(z)), rel=0.25)
+    other_way = nested_differences(*pair[::-1], bounds=FREE)["mean"]
+    assert (other_way.value, other_way.p_value) == (-found.value, found.p_value)
+
+
+@pytest.mark.parametrize(("shift", "p_value"), [(0.0, 1.0), (1.0, 2 / 2001), (-1.0, 2 / 2001)])
+def test_the_p_value_of_none_and_of_all_resamples(shift, p_value):
+    values = np.random.default_rng(0).normal(size=50)
+    found = nested_differences([resampled(values + shift)], [resampled(values)], bounds=FREE)
+    assert found["mean"].p_value == pytest.approx(p_value)
+
+
+def test_the_p_value_is_corrected_for_bias_as_the_interval_is():
+    """Resamples of an error that is .3 score .6: there is as much again in it that is bias."""
+    samples = np.random.default_rng(0).normal(0.6, 0.1, (2000, 1))
+    biased = Resampled(("mean",), np.array([0.3]), samples)
+    nothing = Resampled(("mean",), np.zeros(1), np.zeros((2000, 1)))
+    found = nested_differences([biased], [nothing], bounds=FREE)["mean"]
+    assert found.interval.low < 0
+    assert found.p_value > 0.9
 
 
 def test_resamples_are_seeded_and_bounded():

@@ -1,0 +1,74 @@
+"""Runs beside the first that was named: what `eval --compare` and `calibrate RUN RUN2` add."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prefprop_cli.cli.console import Console
+from prefprop_cli.cli.eval import evaluate_missing
+from prefprop_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from prefprop_cli.report.page import Page
+    from prefprop_cli.report.scores import Calibrated
+
+CALIBRATION = ("ece", "nll")
+
+
+def compare_runs(
+    console: Console,
+    paths: Sequence[Path],
+    *,
+    split: str,
+    metrics: Sequence[str] = (),
+    calibrated: "Calibrated | None" = None,
+    name: str = "comparison",
+    title: str = "",
+    backbone: str | None,
+    device: str,
+) -> "Page":
+    """Every run, or folder of runs, beside the first one.
+
+    Args:
+        console: told what is left out and what is evaluated first.
+        paths: run folders, or folders that hold some; the first is one run.
+        split: that they are compared on.
+        metrics: default: the one that decides on this data set, and the calibration error.
+        calibrated: a run and its logits → calibrated ones; default: as they are.
+        name: of the page.
+        title: of the page.
+        backbone: where the backbone is now.
+        device: where runs are evaluated that never were.
+
+    Raises:
+        UsageError: the first is no finished run, or there is nothing beside it.
+        DataError: they were trained for different documents.
+    """
+    from prefprop_cli.report.collect import collect
+    from prefprop_cli.report.scores import score
+    from prefprop_cli.report.versus import rivals, versus
+
+    found = collect(paths)
+    first = paths[0].resolve()
+    if not any(run.folder.path.resolve() == first for run in found.runs):
+        raise UsageError(f"{paths[0]} is no finished run, which is what others are compared with")
+    data, notes = rivals(found.runs)
+    for note in (*found.notes, *notes):
+        console.warn(note)
+    folders = [run.folder for line in data.lines for run in line.runs]
+    evaluate_missing(console, folders, split, backbone=backbone, device=device)
+    with console.progress(total=len(folders), label="run") as progress:
+        scored = score(
+            data,
+            split,
+            calibrated=calibrated,
+            told=lambda: progress.update(progress.done + 1),
+        )
+    chosen = tuple(metrics) or tuple(dict.fromkeys((scored.metric, "accuracy", *CALIBRATION)))
+    return versus(
+        scored,
+        first=paths[0],
+        metrics=[name for name in chosen if name in scored.lines[0].estimates],
+        name=name,
+        title=title or f"{paths[0]} beside others, on {split}",
+    )

@@ -1,0 +1,194 @@
+"""What a model said of each document and what was true of it: checked, and computed once.
+
+N documents, C classes. The *top label* of a document is the class with the largest probability,
+the first of several; its probability is the document's confidence.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from prefprop_cli.errors import DataError
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_SUM_TOLERANCE = 1e-2  # bfloat16 probabilities sum to 1 within 4e-3; logits hardly ever do
+_BLOCK = 4096  # rows at a time: what they need stays in the cache of a core
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predictions that have been checked, and what the calibration errors of a split share.
+
+    `probs` is (N, C), `labels` (N,), `log_losses` (N,) the -log of the label's probability in
+    nats. `all_classes` is False where a document lacks a class (a logit of -inf), as with the
+    candidates of a question.
+    """
+
+    probs: Floats
+    labels: Ints
+    log_losses: Floats
+    all_classes: bool
+
+    @classmethod
+    def from_logits(cls, logits: ArrayLike, labels: ArrayLike) -> Self:
+        """Predictions from logits; -inf for a candidate that a document does not have.
+
+        Args:
+            logits: (N, C).
+            labels: (N,) int, in [0, C).
+
+        Raises:
+            DataError: no rows, shapes that do not fit, a NaN or infinity, a label outside [0, C),
+                or a label whose logit is -inf.
+        """
+        values, names, all_finite = _checked(logits, labels)
+        probs, peak, log_total = _normalised(values)
+        # The peak is subtracted first: where all logits are equal, so are all losses, exactly.
+        log_losses = log_total - (_at(values, names) - peak)
+        return cls(probs, names, log_losses, all_classes=all_finite)
+
+    @classmethod
+    def from_probs(cls, probs: ArrayLike, labels: ArrayLike) -> Self:
+        """Predictions from probabilities; the log-loss of a label with probability 0 is infinite.
+
+        Args:
+            probs: (N, C), rows sum to 1.
+            labels: (N,) int, in [0, C).
+
+        Raises:
+            DataError: as `checked_probs`.
+        """
+        values, names = checked_probs(probs, labels)
+        with np.errstate(divide="ignore"):
+            log_losses = -np.log(_at(values, names))
+        return cls(values, names, log_losses, all_classes=True)
+
+    @cached_property
+    def confidence(self) -> Floats:
+        """Probability of the top label; (N,)."""
+        return np.asarray(self.probs.max(axis=1))
+
+    @cached_property
+    def right(self) -> Ints:
+        """1 where the top label is the true one, else 0; (N,)."""
+        return _hits(self.probs, self.labels, np.float64)
+
+    @cached_property
+    def float32_right(self) -> Ints:
+        """As `right`, of probabilities rounded to float32, in which two classes may be level."""
+        return _hits(self.probs, self.labels, np.float32)
+
+    @cached_property
+    def squared_errors(self) -> Floats:
+        """sum_k (p_k - 1[k = label])² of each document; (N,), in [0, 2]."""
+        squares = np.einsum("nc,nc->n", self.probs, self.probs)
+        return np.asarray(squares - 2 * _at(self.probs, self.labels) + 1).clip(min=0)
+
+
+def softmax(logits: ArrayLike) -> Floats:
+    """Probabilities over the last axis, computed in float64.
+
+    Returns:
+        Same shape; of (N, C) the columns are contiguous in memory, for sums over classes and
+        sorts of one class.
+    """
+    values = np.asarray(logits)
+    probs, *_ = _normalised(values.reshape(-1, values.shape[-1]))
+    return probs.reshape(values.shape)
+
+
+def checked(rows: ArrayLike, labels: ArrayLike) -> tuple[Floats, Ints]:
+    """Logits or probabilities (N, C) as float64 and labels (N,) as int64.
+
+    A logit of -inf says that a row does not have this class, as with the candidates of a question.
+
+    Raises:
+        DataError: no rows, shapes that do not fit, a NaN or infinity, or a label outside [0, C).
+    """
+    values, names, _ = _checked(rows, labels)
+    return values.astype(np.float64, copy=False), names
+
+
+def checked_probs(probs: ArrayLike, labels: ArrayLike) -> tuple[Floats, Ints]:
+    """Probabilities (N, C) as float64 and labels (N,) as int64.
+
+    Raises:
+        DataError: as `checked`, a negative probability, or a row that does not sum to 1.
+    """
+    values, names = checked(probs, labels)
+    total = values.sum(axis=1)
+    bad = np.flatnonzero((values.min(axis=1) < 0) | (np.abs(total - 1) > _SUM_TOLERANCE))
+    if len(bad):
+        raise DataError(
+            f"{len(bad)} of {len(values)} rows are no probabilities, first row {bad[0]}, whose sum "
+            f"is {total[bad[0]]:.6g}. Pass softmax(logits)"
+        )
+    return values, names
+
+
+def _checked(rows: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.floating], Ints, bool]:
+    """Rows in their own precision, labels, and whether every row has every class."""
+    values, names = np.asarray(rows), np.asarray(labels)
+    if not np.issubdtype(values.dtype, np.floating):
+        values = values.astype(np.float64)
+    if values.ndim != 2 or names.shape != values.shape[:1]:
+        raise DataError(
+            f"predictions need shape (N, C) and labels (N,); found {values.shape} and {names.shape}"
+        )
+    if not values.size:
+        raise DataError("no predictions to score: the split is empty. Choose another split")
+    all_finite = bool(np.isfinite(values).all())
+    if not all_finite:
+        _refuse_non_finite(values)
+    if names.min() < 0 or names.max() >= values.shape[1]:
+        wrong = names[(names < 0) | (names >= values.shape[1])][0]
+        raise DataError(f"label {wrong} is outside the model's {values.shape[1]} classes")
+    names = names.astype(np.int64)
+    if not all_finite and np.isneginf(_at(values, names)).any():
+        raise DataError("a label is of a class that its row does not have: the logit is -inf")
+    return values, names, all_finite
+
+
+def _refuse_non_finite(values: NDArray[np.floating]) -> None:
+    is_number = np.isfinite(values) | np.isneginf(values)
+    has_class = np.isfinite(values).any(axis=1)
+    bad = np.flatnonzero(~(is_number.all(axis=1) & has_class))
+    if len(bad):
+        raise DataError(
+            f"{len(bad)} of {len(values)} predictions hold NaN or infinity, first in row {bad[0]}. "
+            "The model has diverged: use an earlier checkpoint or a lower learning rate"
+        )
+
+
+def _normalised(values: NDArray[np.floating]) -> tuple[Floats, Floats, Floats]:
+    """Softmax (N, C), stored class by class; m, the largest logit; and log sum_k exp(z_k - m)."""
+    n, n_classes = values.shape
+    columns, peak, total = np.empty((n_classes, n)), np.empty(n), np.empty(n)
+    for rows in _blocks(n):
+        block = values[rows].T.astype(np.float64, order="C")
+        block -= block.max(axis=0, out=peak[rows])
+        np.exp(block, out=block)
+        np.divide(block, block.sum(axis=0, out=total[rows]), out=columns[:, rows])
+    return columns.T, peak, np.log(total)
+
+
+def _hits(probs: Floats, labels: Ints, precision: type[np.floating]) -> Ints:
+    right = np.empty(len(labels), np.int64)
+    for rows in _blocks(len(labels)):
+        top_label = probs[rows].astype(precision, order="C").argmax(axis=1)
+        right[rows] = top_label == labels[rows]
+    return right
+
+
+def _blocks(n: int) -> Iterator[slice]:
+    return (slice(start, start + _BLOCK) for start in range(0, n, _BLOCK))
+
+
+def _at(values: NDArray[np.floating], labels: Ints) -> Floats:
+    return np.asarray(values[np.arange(len(labels)), labels], np.float64)

@@ -1,0 +1,133 @@
+"""`prefprop calibrate` and `eval --compare` on run folders that nobody trained."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from prefprop_cli.build.adapter import read_adapter
+from prefprop_cli.evaluation.recalibration import METHODS
+from tests.cli.conftest import Output
+from tests.helpers import finished
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return finished.write(tmp_path / "run", finished.config("prefix-tuning"), quality=0.4)
+
+
+@pytest.fixture
+def rival(tmp_path: Path) -> Path:
+    return finished.write(tmp_path / "rival", finished.config(), quality=1.5)
+
+
+def test_every_score_before_and_after(run: Path, output: Output) -> None:
+    code, out, err = output("calibrate", run)
+    assert code == 0, err
+    rows = {name: cells for name, *cells in (line.split("\t") for line in out.splitlines())}
+    assert list(rows)[:2] == ["ece", "accuracy"]
+    assert {"ece_paper", "ece_debiased", "smece", "sce", "aurc"} < set(rows)
+    assert all(len(cells) == 4 for cells in rows.values())
+    low, high = map(float, rows["ece"][1].split("-"))
+    assert low <= float(rows["ece"][0]) <= high
+    assert rows["mce"][1] == "-"
+    assert err.count("a perfectly calibrated model gets") == 2
+    assert "┃" in err
+
+
+@pytest.mark.parametrize("method", [*METHODS, "auto"])
+def test_what_is_fitted_is_stored_and_told(run: Path, output: Output, method: str) -> None:
+    code, out, err = output("calibrate", run, "--method", method, "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    stored = read_adapter(run / "adapter").calibrator
+    assert found["calibration"]["calibrator"] == json.loads(json.dumps(stored.as_dict()))
+    assert json.loads((run / "calibration" / "test.json").read_text())["n"] == found["n"] == 60
+    tried = [trial["name"] for trial in found["calibration"]["trials"]]
+    assert tried == ([*METHODS] if method == "auto" else [])
+    assert method == "auto" or stored.name in (method, "none")
+
+
+def test_the_split_it_is_fitted_on_is_refused_or_cross_fitted(run: Path, output: Output) -> None:
+    code, out, err = output("calibrate", run, "--split", "validation")
+    assert (code, out) == (2, "")
+    assert "fitted on validation" in err
+    arguments = ("calibrate", run, "--split", "validation", "--method", "isotonic", "--json")
+    code, out, err = output(*arguments, "--allow-same-split")
+    assert code == 0
+    assert "four fifths" in err
+    crossed = json.loads(out)
+    assert crossed["after"]["conformal"] == []
+    honest = json.loads(output("calibrate", run, "--method", "isotonic", "--json")[1])
+    fitted = honest["calibration"]["nll_after"]
+    assert crossed["after"]["scores"]["nll"]["value"] > fitted + 0.01
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png"])
+def test_it_draws(run: Path, output: Output, suffix: str) -> None:
+    pytest.importorskip("matplotlib")
+    assert output("calibrate", run, "--plot", f"r.{suffix}", "--report", "r.html")[0] == 0
+    starts = {"svg": b"<?xml", "png": b"\x89PNG"}
+    assert Path(f"r.{suffix}").read_bytes().startswith(starts[suffix])
+    assert Path("r.html").read_text().startswith("<!doctype html>")
+
+
+def test_a_picture_of_another_kind_is_refused_before_anything_is_done(
+    run: Path, output: Output
+) -> None:
+    code, out, err = output("calibrate", run, "--plot", "r.gif")
+    assert (code, out) == (2, "")
+    assert "ends in .svg or .png" in err
+    assert not (run / "calibration" / "test.json").exists()
+
+
+def test_several_runs_are_compared_before_and_after(run: Path, rival: Path, output: Output) -> None:
+    code, out, err = output("calibrate", rival, run)
+    assert code == 0, err
+    assert out.startswith("## Calibration on test")
+    assert "## Before calibration" in out
+    assert "## After calibration" in out
+    assert "| prefix-propagation beside | ECE + |" in out
+    found = json.loads(output("calibrate", rival, run, "--json")[1])
+    assert [each["run"] for each in found["runs"]] == [str(rival), str(run)]
+    values = [
+        [line["metrics"]["ece"]["values"] for line in found["comparisons"][when]["lines"]]
+        for when in ("before", "after")
+    ]
+    assert values[0] != values[1]
+    assert output("calibrate", rival, run, "--report", "r.html")[0] == 2
+
+
+def test_the_gate_is_for_each_run(run: Path, rival: Path, output: Output) -> None:
+    code, _, err = output("calibrate", run, rival, "--fail-above", "0")
+    assert code == 8
+    assert f"{run}: ece after calibration" in err
+    assert f"{rival}: ece after calibration" in err
+
+
+def test_a_run_beside_others(run: Path, rival: Path, output: Output) -> None:
+    code, out, err = output("eval", run, "--compare", rival)
+    assert code == 0, err
+    assert out.startswith(f"## {run} beside others, on test")
+    assert "| prefix-tuning beside | F1 + |" in out
+    found = json.loads(output("eval", run, "--compare", rival, "--json")[1])
+    (comparison,) = found["comparison"]["comparisons"]["f1_binary"]
+    assert comparison["difference"] < 0
+    assert comparison["p_paired"] < 0.05
+    assert found["metrics"]["f1_binary"]["value"] < 0.8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--compare", "nowhere"], "does not exist"),
+        (["--compare", "run"], "nothing beside them"),
+        (["--compare", "rival", "--data", "x.jsonl"], "on a split of their own data"),
+    ],
+)
+def test_comparisons_that_cannot_be_made(
+    run: Path, rival: Path, output: Output, arguments: list[str], message: str
+) -> None:
+    code, out, err = output("eval", run, *arguments)
+    assert (code, out) == (2, "")
+    assert message in err

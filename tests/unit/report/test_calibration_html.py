@@ -1,0 +1,127 @@
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from prefprop_cli.build.adapter import Adapter
+from prefprop_cli.build.calibration import Calibration
+from prefprop_cli.evaluation.calibration_report import SetAside, calibration_report
+from prefprop_cli.evaluation.recalibration import fit_calibrator
+from prefprop_cli.evaluation.results import load_logits
+from prefprop_cli.report.calibration_html import calibration_html
+from prefprop_cli.runs import RunFolder
+from tests.helpers import finished
+
+pytest.importorskip("matplotlib")
+NAMES = ("<script>alert(1)</script>", "b & c")
+
+
+class Page(HTMLParser):
+    """Tags, their addresses, headings and cells of a document."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.addresses, self.texts = [], [], {}
+        self.open = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.addresses += [value for name, value in attrs if name in ("src", "href")]
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open:
+            self.texts.setdefault(self.open[-1], []).append(data)
+
+
+def calibrated(folder, *, names=NAMES, method="auto"):
+    path = finished.write(folder / "a run", finished.config("prefix-tuning"))
+    run = RunFolder.open(path)
+    fitted_on, reported = (load_logits(run.evaluation, name) for name in ("validation", "test"))
+    fitted = fit_calibrator(method, fitted_on.logits, fitted_on.labels)
+    calibrator = fitted.calibrator
+    report = calibration_report(
+        reported,
+        calibrated=calibrator.logits(reported.logits),
+        set_aside=SetAside(fitted_on.logits, calibrator.logits(fitted_on.logits), fitted_on.labels),
+        class_names=names,
+        n_bins=10,
+        n_resamples=50,
+    )
+    adapter = Adapter(
+        labels=names,
+        config=finished.config("prefix-tuning"),
+        backbone_sha256="ab" * 32,
+        tokenizer_sha256="cd" * 32,
+    )
+    return Calibration(run, adapter, "test", fitted, report)
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    return calibrated(tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture(scope="module")
+def page(found):
+    return Page(calibration_html(found))
+
+
+def test_it_needs_no_network_and_runs_nothing(page):
+    assert "script" not in page.tags
+    assert "link" not in page.tags
+    assert len(page.addresses) == 3
+    assert all(each.startswith("data:image/svg+xml;base64,") for each in page.addresses)
+    assert not page.open
+
+
+def test_its_sections(page):
+    assert page.texts["h2"] == [
+        "Scores",
+        "Reliability",
+        "What calibration did",
+        "Leaving the uncertain ones to a person",
+        "Sets that hold the right class",
+        "Class by class",
+        "By length",
+        "Along training",
+        "Where it comes from",
+    ]
+
+
+def test_labels_are_text(page):
+    assert set(NAMES) <= set(page.texts["td"])
+
+
+def test_scores_stand_in_its_tables(page, found):
+    cells = page.texts["td"]
+    for state in (found.report.before, found.report.after):
+        assert f"{state.scores['ece'].value:.3f}" in cells
+        assert f"{state.scores['ece_debiased'].value:.3f}" in cells
+    assert sum(bool(re.search("calibrated model gets", text)) for text in page.texts["p"]) == 2
+
+
+def told_of_the_paper(page):
+    return [text for text in page.texts["p"] if text.startswith("The paper's figures")]
+
+
+def test_the_paper_is_beside_ours_and_says_on_what(page, found):
+    assert "the paper's" in page.texts["th"]
+    assert "0.153" in page.texts["td"]
+    assert told_of_the_paper(page)[0].endswith("are of longformer-base-4096.")
+    config = found.adapter.config
+    model = config.model.model_copy(update={"backbone": "minilm"})
+    adapter = replace(found.adapter, config=config.model_copy(update={"model": model}))
+    other = Page(calibration_html(replace(found, adapter=adapter)))
+    assert told_of_the_paper(other)[0].endswith("longformer-base-4096, here it is minilm.")
+
+
+def test_the_same_report_gives_the_same_text(found):
+    assert calibration_html(found) == calibration_html(found)
