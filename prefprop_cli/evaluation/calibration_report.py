@@ -31,7 +31,7 @@ from prefprop_cli.evaluation.reliability import ReliabilityBin, reliability_bin
 from prefprop_cli.evaluation.results import SavedLogits
 from prefprop_cli.evaluation.selective import CurvePoint, Selection, risk_coverage
 from prefprop_cli.evaluation.slices import ClassSlice, Slice, class_slices, length_slices
-from prefprop_cli.evaluation.statistics import Interval, bootstrap_intervals, wilson_interval
+from prefprop_cli.evaluation.statistics import Interval, mean_interval, wilson_interval
 
 ALPHA = 0.1
 """Share of documents whose conformal set may miss the label."""
@@ -197,13 +197,6 @@ def _scores(
 ) -> dict[str, Score]:
     n = len(predictions.labels)
     binned = partial(_binned_interval, predictions, settings)
-    means = bootstrap_intervals(
-        lambda squared, log: {"brier": squared.mean(), "nll": log.mean()},
-        predictions.squared_errors,
-        predictions.log_losses,
-        bounds={"brier": (0.0, 2.0), "nll": (0.0, inf)},
-        **settings.draws,
-    )
     by_class = errors.classwise
     return {
         "accuracy": Score(errors.accuracy, wilson_interval(int(predictions.right.sum()), n)),
@@ -221,8 +214,8 @@ def _scores(
             if by_class
             else {}
         ),
-        "brier": Score(errors.brier, means["brier"]),
-        "nll": Score(errors.nll, means["nll"]),
+        "brier": Score(errors.brier, mean_interval(predictions.squared_errors, bounds=(0.0, 2.0))),
+        "nll": Score(errors.nll, mean_interval(predictions.log_losses, bounds=(0.0, inf))),
         "aurc": Score(aurc),
     }
 

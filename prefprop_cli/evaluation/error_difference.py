@@ -30,13 +30,13 @@ _SLACK = 1e-9
 
 def error_difference(
     first: Sequence[Gaps],
-    second: Sequence[Gaps],
+    second: Sequence[Gaps] = (),
     *,
     n_resamples: int = 2000,
     seed: int = 0,
     level: float = 0.95,
 ) -> Difference:
-    """First - second in a binned calibration error, of the means over seeds.
+    """First - second in a binned calibration error, of the means over seeds; or of the first alone.
 
     With θ_s the corrected error of seed s, [l_s, u_s] its interval, a_s = 1 / n₁ for seeds of the
     first method and -1 / n₂ for those of the second, the lower end is
@@ -44,14 +44,14 @@ def error_difference(
         sum_s a_s θ_s - √(sum_st d_s r_st d_t + z² (v₁ / n₁ + v₂ / n₂)),
 
     d_s = a_s (θ_s - l_s) in the first and a_s (u_s - θ_s) in the second (the upper end, the other
-    way about), r_st the correlation of both errors over documents, v the variance over seeds. What
-    seeds differ in by chance of the documents counts twice, so that with several seeds and no
-    difference the interval is longer than it need be. With one seed a method, nothing is said of
-    other seeds.
+    way about), r_st the correlation of both errors over documents (1 for low ends that are 0),
+    v the variance over seeds. What seeds differ in by chance of the documents counts twice, so
+    that with several seeds and no difference the interval is longer than it need be. With one
+    seed a method, nothing is said of other seeds.
 
     Args:
         first: of each seed of a method.
-        second: of each seed of another, on the same documents in the same order.
+        second: of each seed of another, on the same documents in the same order; may be empty.
         n_resamples: draws behind each test of `binned_error_interval`.
         seed: of the draws.
         level: nominal coverage.
@@ -68,21 +68,22 @@ def error_difference(
         for index, gap in (*first, *second)
     ]
     n, m = len(first), len(second)
-    weight = np.array([1 / n] * n + [-1 / m] * m)
+    weight = np.array([*(1 / n for _ in first), *(-1 / m for _ in second)])
     z = float(stats.norm.ppf((1 + level) / 2))
     over_seeds = z**2 * (_mean_variance(seeds[:n]) + _mean_variance(seeds[n:]))
     correlation = _correlation(np.stack([each.influence for each in seeds]))
     below, above = (np.array([getattr(s, end) for s in seeds]) for end in ("below", "above"))
+    on_border = np.array([each.corrected <= each.below for each in seeds])
     down, up = (
-        sqrt(max(0.0, float(ends @ correlation @ ends)) + over_seeds)
-        for ends in (
-            weight * np.where(weight > 0, below, above),
-            weight * np.where(weight > 0, above, below),
+        sqrt(
+            _square(np.where(low, below, above) * weight, correlation, low & on_border) + over_seeds
         )
+        for low in (weight > 0, weight < 0)
     )
     centre = float(weight @ [each.corrected for each in seeds])
     value = float(weight @ [each.observed for each in seeds])
-    low, high = max(-1.0, min(centre - down, value)), min(1.0, max(centre + up, value))
+    least = -1.0 if second else 0.0
+    low, high = max(least, min(centre - down, value)), min(1.0, max(centre + up, value))
     p_value = _p_value(centre, reach=down if centre > 0 else up, z=z)
     return Difference(value, Interval(low, high, level), p_value)
 
@@ -116,6 +117,16 @@ def _mean_variance(seeds: Sequence[_Seed]) -> float:
     """Of the mean over seeds; 0 with one, of which nothing can be said."""
     n = len(seeds)
     return float(np.var([each.corrected for each in seeds], ddof=1)) / n if n > 1 else 0.0
+
+
+def _square(ends: Floats, correlation: Floats, on_border: NDArray[np.bool_]) -> float:
+    """Squared length of correlated ends (S,).
+
+    Where an interval begins at 0 its error lies above the true one or on it, never below: what
+    one seed is off by, others do not make up for.
+    """
+    sure = np.where(np.outer(on_border, on_border), 1.0, correlation)
+    return max(0.0, float(ends @ sure @ ends))
 
 
 def _p_value(centre: float, *, reach: float, z: float) -> float:

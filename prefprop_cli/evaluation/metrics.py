@@ -25,7 +25,12 @@ from prefprop_cli.evaluation.calibration import (
     checked,
 )
 from prefprop_cli.evaluation.error_interval import binned_error_interval
-from prefprop_cli.evaluation.statistics import Interval, bootstrap_intervals, wilson_interval
+from prefprop_cli.evaluation.statistics import (
+    Interval,
+    bootstrap_intervals,
+    mean_interval,
+    wilson_interval,
+)
 
 LOWER_IS_BETTER = frozenset({"nll", "brier", "ece", "ece_paper", "mce"})
 _GREATEST = {"nll": inf, "brier": 2.0}  # of all others: 1
@@ -73,8 +78,8 @@ def metric_intervals(
 ) -> dict[str, Interval]:
     """An interval for each of `classification_metrics`.
 
-    Wilson's for accuracy and micro F1, `binned_error_interval` for both ECEs, the percentile
-    bootstrap for the others.
+    Wilson's for accuracy and micro F1, `binned_error_interval` for both ECEs, `mean_interval` for
+    Brier score and NLL, the percentile bootstrap for the others.
 
     Raises:
         DataError: as `classification_metrics`.
@@ -89,10 +94,14 @@ def metric_intervals(
     )
     shares = [name for name in ("accuracy", "f1_micro") if name in observed]
     binned = partial(binned_error_interval, n_resamples=n_resamples, seed=seed, level=level)
-    index, gap, paper_index, paper_gap, *_ = calibration_terms(logits, labels, n_bins=n_bins)
+    index, gap, paper_index, paper_gap, squared_error, log_loss = calibration_terms(
+        logits, labels, n_bins=n_bins
+    )
     return {
         **intervals,
         **dict.fromkeys(shares, accuracy),
+        "brier": mean_interval(squared_error, level=level, bounds=bounds["brier"]),
+        "nll": mean_interval(log_loss, level=level, bounds=bounds["nll"]),
         "ece": binned(index, gap),
         "ece_paper": binned(paper_index, paper_gap),
     }

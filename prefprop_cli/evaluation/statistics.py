@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
+from math import inf, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
 Statistics = Callable[..., Mapping[str, float]]
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -95,9 +96,9 @@ def bootstrap_intervals(
     b above the truth. For a mean b is 0; an ECE of few documents is far too high (n = 65: b about
     .02). The interval is cut to the statistic's bounds and always holds the observed value.
 
-    It is a percentile interval and no more. Of means, such as the Brier score, it holds the truth
-    as often as it says (`benchmarks/coverage.json`); of an ECE it does not, with few documents or
-    near 0: that has `error_interval.binned_error_interval`.
+    It is a percentile interval and no more. It falls a little short of `level` for skewed means of
+    few documents, such as NLL (at n = 65: .92 to .94), which have `mean_interval`; and far short
+    for an ECE of few documents or near 0, which has `error_interval.binned_error_interval`.
 
     Args:
         statistics: takes the arrays, or a resample of their rows, and returns named numbers.
@@ -128,6 +129,40 @@ def percentile_interval(
     bias = samples.mean() - observed
     low, high = np.clip(np.quantile(samples, [tail, 1 - tail]) - 2 * bias, *bounds)
     return Interval(min(float(low), observed), max(float(high), observed), level)
+
+
+def mean_interval(
+    values: NDArray[np.float64],
+    *,
+    level: float = 0.95,
+    bounds: tuple[float, float] = (-inf, inf),
+) -> Interval:
+    """Interval of a mean whose values may be skewed, such as a Brier score or NLL.
+
+    mean + s/√n (k (1 + 2t²) ± t), with s the standard deviation, k = skewness / (6√n) and t the
+    quantile of n - 1 degrees of freedom: Student's interval, moved towards the longer tail. It
+    takes no resampling; coverage at n = 65 is .94 to .96 (`benchmarks/coverage.json`).
+
+    Args:
+        values: (N,).
+        level: nominal coverage.
+        bounds: least and greatest possible mean; the interval is cut to them.
+
+    Returns:
+        The bounds where there is one value, of which nothing can be said.
+
+    Source: Johnson 1978; Hall 1983 for the quadratic term.
+    """
+    n, mean = len(values), float(values.mean())
+    if n == 1:
+        return Interval(*bounds, level)
+    sd = float(values.std(ddof=1))
+    if sd <= _ROUNDING * abs(mean):  # equal values, of which rounding would make a skewness
+        return Interval(mean, mean, level)
+    k = float(stats.skew(values)) / (6 * sqrt(n))
+    t = float(stats.t.ppf((1 + level) / 2, n - 1))
+    low, high = (mean + sd / sqrt(n) * (k * (1 + 2 * t**2) + side * t) for side in (-1, 1))
+    return Interval(max(min(low, mean), bounds[0]), min(max(high, mean), bounds[1]), level)
 
 
 def wilson_interval(successes: int, n: int, *, level: float = 0.95) -> Interval:

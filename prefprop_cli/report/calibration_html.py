@@ -118,8 +118,8 @@ def _scores(found: Calibration) -> Section:
             "the mean of perfectly calibrated models with these confidences, their 95th "
             "percentile, and how often they have at least the error above. The intervals "
             "are of 95 %: of errors in bins of equal width by inverted tests, of the accuracy "
-            "Wilson's, of Brier score and NLL by bootstrap. Every other error is too high for few "
-            "documents; read it beside chance.",
+            "Wilson's, of Brier score and NLL Student's, moved for skewness. Every other error is "
+            "too high for few documents; read it beside chance.",
         ],
         definitions=dict(SCORES[name] for name in report.before.scores),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
-from math import inf, isnan, nan
+from math import isnan, nan
 
 import numpy as np
 
@@ -20,11 +20,10 @@ from prefprop_cli.evaluation.compare import (
     welch_test,
 )
 from prefprop_cli.evaluation.metrics import LOWER_IS_BETTER
-from prefprop_cli.evaluation.nested import nested_differences
 from prefprop_cli.evaluation.statistics import Interval
 from prefprop_cli.report.groups import Line
 from prefprop_cli.report.methods import PROPAGATION
-from prefprop_cli.report.scores import UNBOUNDED, ScoredLine, ScoredSet
+from prefprop_cli.report.scores import ScoredLine, ScoredSet, difference
 
 ALPHA = 0.05
 First = Callable[[Sequence[ScoredLine]], ScoredLine | None]
@@ -39,8 +38,8 @@ class Comparison:
         second: that of the other.
         n: seeds of both.
         difference: of the means.
-        interval: of the difference, over seeds and documents: the nested paired bootstrap.
-        p_paired: of no difference, by the same bootstrap.
+        interval: of the difference, over seeds and documents, the same ones for both.
+        p_paired: of no difference, in the same way.
         detectable_sd: the difference that these numbers of seeds show in 80 % of cases, in
             standard deviations over seeds; NaN with one seed.
         detectable: the same in the unit of the metric, at the standard deviation that was seen.
@@ -161,8 +160,7 @@ def _comparisons(scored: ScoredSet, first: ScoredLine | None, metric: str) -> It
 def _comparison(first: ScoredLine, second: ScoredLine, metric: str) -> Comparison:
     x, y = first.values(metric), second.values(metric)
     detectable_sd = minimum_detectable_effect(len(x), len(y))
-    most = inf if metric in UNBOUNDED else 1.0
-    found = nested_differences(first.seeds, second.seeds, bounds={metric: (-most, most)})[metric]
+    found = difference(first.seeds, second.seeds, metric)
     sign = -1 if metric in LOWER_IS_BETTER else 1
     return Comparison(
         metric=metric,

@@ -12,7 +12,7 @@ from prefprop_cli.evaluation.baselines import majority_logits, tfidf_logits
 from prefprop_cli.evaluation.calibration import Floats
 from prefprop_cli.evaluation.metrics import chance_share
 from prefprop_cli.evaluation.statistics import Interval
-from prefprop_cli.report.scores import ScoredSet, estimates_of, resampled
+from prefprop_cli.report.scores import ScoredSet, estimates_of, seed_of
 
 CorpusOf = Callable[[DataTable], Corpus]
 
@@ -75,7 +75,7 @@ def _fitted(scored: ScoredSet, corpus: Corpus, n_classes: int) -> Floor:
 
 
 def _baseline(name: str, logits: Floats, scored: ScoredSet) -> Baseline:
-    estimates = estimates_of([resampled(logits, scored)])
+    estimates = estimates_of([seed_of(logits, scored)])
     return Baseline(
         name,
         {metric: each.seeds.mean for metric, each in estimates.items()},

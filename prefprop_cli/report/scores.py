@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from prefprop_cli.config.schema import Config, EvalTable
 from prefprop_cli.errors import DataError
+from prefprop_cli.evaluation.calibration import calibration_terms
 from prefprop_cli.evaluation.compare import Summary, summary
+from prefprop_cli.evaluation.error_difference import Gaps, error_difference
 from prefprop_cli.evaluation.metrics import scores_and_terms
-from prefprop_cli.evaluation.nested import nested_intervals
+from prefprop_cli.evaluation.nested import Difference, nested_differences, nested_intervals
 from prefprop_cli.evaluation.paper import paper_columns, paper_figures
 from prefprop_cli.evaluation.results import SavedLogits, load_logits
 from prefprop_cli.evaluation.statistics import Interval, Resampled, resample_documents
@@ -34,7 +36,7 @@ class Estimate:
 
     Attributes:
         seeds: n, mean, standard deviation and the t-interval of the mean over seeds.
-        overall: the interval over seeds and documents, by nested bootstrap.
+        overall: the interval over seeds and documents; see `difference`.
     """
 
     seeds: Summary
@@ -42,11 +44,27 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class Seed:
+    """One model on the documents of a set.
+
+    Attributes:
+        figures: its metrics, and those of resampled documents.
+        gaps: of the binned errors among them, which no bootstrap gets right.
+    """
+
+    figures: Resampled
+    gaps: Mapping[str, Gaps]
+
+    def __getitem__(self, metric: str) -> float:
+        return self.figures[metric]
+
+
+@dataclass(frozen=True)
 class ScoredLine:
     """A line with its figures on a split."""
 
     line: Line
-    seeds: tuple[Resampled, ...]
+    seeds: tuple[Seed, ...]
     """Of each run, in its order."""
     logits: tuple[NDArray[np.floating], ...]
     paper: Mapping[str, float]
@@ -154,26 +172,48 @@ def score(
     return replace(scored, lines=tuple(lines))
 
 
-def estimates_of(seeds: Sequence[Resampled]) -> dict[str, Estimate]:
+def estimates_of(seeds: Sequence[Seed]) -> dict[str, Estimate]:
     """The metrics of models that differ in their seed, by name."""
-    names = seeds[0].names
+    names = seeds[0].figures.names
     bounds = {name: (0.0, inf if name in UNBOUNDED else 1.0) for name in names}
-    overall = nested_intervals(seeds, bounds=bounds)
+    overall = nested_intervals([seed.figures for seed in seeds], bounds=bounds)
+    for name in seeds[0].gaps:
+        overall[name] = difference(seeds, (), name).interval
     return {
         name: Estimate(summary([each[name] for each in seeds], bounds=bounds[name]), overall[name])
         for name in names
     }
 
 
-def resampled(logits: NDArray[np.generic], scored: ScoredSet) -> Resampled:
+def difference(first: Sequence[Seed], second: Sequence[Seed], metric: str) -> Difference:
+    """First - second in the mean of a metric, over seeds and documents; or of the first alone.
+
+    The nested paired bootstrap, but for binned errors what `error_difference` puts in its place.
+    """
+    if metric in first[0].gaps:
+        return error_difference(
+            [seed.gaps[metric] for seed in first],
+            [seed.gaps[metric] for seed in second],
+            n_resamples=len(first[0].figures.samples),
+        )
+    most = inf if metric in UNBOUNDED else 1.0
+    figures = ([seed.figures for seed in seeds] for seeds in (first, second))
+    return nested_differences(*figures, bounds={metric: (-most, most)})[metric]
+
+
+def seed_of(logits: NDArray[np.generic], scored: ScoredSet) -> Seed:
     """The metrics of table 2 and the calibration scores of one model on the set's documents."""
     statistics, terms = scores_and_terms(
         logits, scored.labels, n_classes=scored.n_classes, n_bins=scored.settings.bins
     )
     names = (*scored.shown, *CALIBRATION)
-    return resample_documents(
+    figures = resample_documents(
         statistics, *terms, names=names, n_resamples=scored.settings.resamples
     )
+    index, gap, paper_index, paper_gap, *_ = calibration_terms(
+        logits, scored.labels, n_bins=scored.settings.bins
+    )
+    return Seed(figures, {"ece": (index, gap), "ece_paper": (paper_index, paper_gap)})
 
 
 def _scored_line(
@@ -184,7 +224,7 @@ def _scored_line(
         found = load_logits(run.folder.evaluation, scored.split)
         _check_same(run, found, scored)
         logits.append(calibrated(run, found.logits) if calibrated else found.logits)
-        seeds.append(resampled(logits[-1], scored))
+        seeds.append(seed_of(logits[-1], scored))
         told()
     paper = paper_figures(scored.data.set, line.method)
     return ScoredLine(line, tuple(seeds), tuple(logits), paper)

@@ -75,6 +75,27 @@ def test_seeds_that_differ_make_it_longer():
     assert found.p_value > 0.5
 
 
+def test_of_one_seed_alone_it_is_its_interval():
+    rng = np.random.default_rng(4)
+    index = rng.integers(0, 4, 300)
+    gap = (rng.random(300) < 0.5) - rng.uniform(0.5, 1, 300)
+    found, interval = error_difference([(index, gap)]), binned_error_interval(index, gap)
+    assert found.interval.low == pytest.approx(interval.low)
+    assert found.interval.high == pytest.approx(interval.high)
+
+
+def test_seeds_that_may_all_be_calibrated_may_be_so_together():
+    """64 of 100 right, 70 claimed, in four seeds with luck of their own: chance pushes all up."""
+    rng = np.random.default_rng(0)
+    gap = np.repeat([0.3, -0.7], [64, 36])
+    alone = binned_error_interval(*in_one_bin(gap))
+    middle = corrected_error(*in_one_bin(gap))
+    assert alone.low == 0 < middle
+    found = error_difference([in_one_bin(rng.permutation(gap)) for _ in range(4)]).interval
+    assert found.low == 0
+    assert found.high - middle == pytest.approx((alone.high - middle) / 2, rel=0.15)
+
+
 def test_documents_that_are_all_alike_have_no_correlation_and_do_no_harm():
     found = error_difference([in_one_bin(np.full(50, 0.1))], [in_one_bin(np.full(50, -0.5))])
     assert found.value == pytest.approx(-0.4)
