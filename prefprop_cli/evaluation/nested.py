@@ -98,17 +98,8 @@ def nested_intervals(
     Source: Efron & Tibshirani 1993, chapter 8; seeds crossed with documents as in Sellam et al.
     2022 (arXiv 2106.16163), section 3.
     """
-    names = first[0].names
-    observed, samples = _drawn(first, second, np.random.default_rng(seed))
-    return {
-        name: percentile_interval(
-            samples[:, names.index(name)],
-            float(observed[names.index(name)]),
-            level=level,
-            bounds=bounds[name],
-        )
-        for name in bounds
-    }
+    found = nested_differences(first, second, bounds=bounds, seed=seed, level=level)
+    return {name: each.interval for name, each in found.items()}
 
 
 def _difference(
