@@ -5,11 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from prefprop_cli.build.adapter import Adapter, read_adapter, set_calibrator
+from prefprop_cli.errors import UsageError
 from prefprop_cli.evaluation.calibration_report import (
     CalibrationReport,
     SetAside,
     calibration_report,
 )
+from prefprop_cli.evaluation.predictions import Floats
 from prefprop_cli.evaluation.recalibration import Fitted, cross_calibrated, fit_calibrator
 from prefprop_cli.evaluation.results import SavedLogits
 from prefprop_cli.runs import RunFolder, write_atomically
@@ -19,13 +21,28 @@ FITTED_ON = "validation"
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was fitted for a run, and the report on a split."""
+    """What was fitted for a run, and the report on a split.
+
+    Attributes:
+        folder: of the run.
+        adapter: as it was before.
+        split: that is reported.
+        fitted: the calibrator, of all documents of validation.
+        calibrated: logits (N, C) of the split after calibration.
+        cross_fitted: whether each document was calibrated by what was fitted on others, since the
+            split is the one of the fit.
+        report: on the split.
+        notes: what the user should know.
+    """
 
     folder: RunFolder
     adapter: Adapter
     split: str
     fitted: Fitted
+    calibrated: Floats
+    cross_fitted: bool
     report: CalibrationReport
+    notes: tuple[str, ...]
 
     def as_dict(self) -> dict[str, object]:
         """All of it as JSON types."""
@@ -33,6 +50,7 @@ class Calibration:
             "run": str(self.folder.path),
             "split": self.split,
             "calibration": self.fitted.as_dict(),
+            "cross_fitted": self.cross_fitted,
             **self.report.as_dict(),
         }
 
@@ -44,11 +62,13 @@ def calibrate(
     split: str,
     method: str,
     n_bins: int | None = None,
+    allow_same_split: bool = False,
 ) -> Calibration:
     """Fit a calibrator on validation and report on a split.
 
-    Where that is validation itself, the report is cross-fitted: each document is calibrated by
-    what was fitted on others. Nothing is written.
+    Where both have the same documents the report is cross-fitted, if that is allowed: each
+    document is calibrated by what was fitted on others, though `auto` chooses on all. Nothing is
+    written.
 
     Args:
         folder: of the run.
@@ -56,8 +76,10 @@ def calibrate(
         split: to report on.
         method: `auto`, or a key of `recalibration.METHODS`.
         n_bins: of the errors; None for what the run says.
+        allow_same_split: whether the split may be the one of the fit.
 
     Raises:
+        UsageError: it is, and may not be.
         UsageError: there is no such method, or it needs classes the run does not have.
         DataError: the logits cannot be scored.
     """
@@ -67,7 +89,23 @@ def calibrate(
         method, fitted_on.logits, fitted_on.labels, candidates=not adapter.labels
     )
     calibrator, set_aside = fitted.calibrator, None
-    if split == FITTED_ON:
+    n_shared = len({*fitted_on.ids} & {*reported.ids})
+    same = n_shared == len(reported.ids)
+    if same and not allow_same_split:
+        raise UsageError(
+            f"--split {split}: its documents are those of {FITTED_ON}, where the calibrator is "
+            "fitted, so an error measured there would be too good. Report on another split, or "
+            "say --allow-same-split, which fits it anew for each fifth of the documents"
+        )
+    notes = list(fitted.notes)
+    if same:
+        notes.append(f"{split}: each document is calibrated by what was fitted on four fifths")
+    elif n_shared:
+        notes.append(
+            f"LEAK: {n_shared} of {len(reported.ids)} documents of {split} are among those of "
+            f"{FITTED_ON}, where the calibrator is fitted"
+        )
+    if same:
         calibrated = cross_calibrated(type(calibrator), reported.logits, reported.labels)
     else:
         calibrated = calibrator.logits(reported.logits)
@@ -82,7 +120,7 @@ def calibrate(
         n_bins=n_bins or adapter.config.eval.bins,
         n_resamples=adapter.config.eval.resamples,
     )
-    return Calibration(folder, adapter, split, fitted, report)
+    return Calibration(folder, adapter, split, fitted, calibrated, same, report, notes=tuple(notes))
 
 
 def keep(calibration: Calibration) -> None:

@@ -339,10 +339,13 @@ def calibrate(
             "histogram",
             "isotonic",
         ],
-        typer.Option(help="How to calibrate; auto: the best in cross-validation."),
+        typer.Option(
+            help="How to calibrate; auto: the simplest that none beats in cross-validation."
+        ),
     ] = "temperature",
     ece: Annotated[
-        Literal["guo", "paper"], typer.Option(help="Which definition of the error comes first.")
+        Literal["guo", "paper"],
+        typer.Option(help="Which definition of the error the table starts with."),
     ] = "guo",
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE.svg|png", help="Draw the reliability diagram.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from prefprop_cli.cli.bars import reliability_bars
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.eval import logits_of, paper_figures_of
-from prefprop_cli.errors import GateError, UsageError
+from prefprop_cli.errors import DataError, GateError, UsageError
 from prefprop_cli.parallel import world
 
 if TYPE_CHECKING:
@@ -52,14 +52,13 @@ def run(
     """Calibrate each run; compare them, where there are several.
 
     Raises:
-        UsageError: the split is the one the calibrator is fitted on, or a picture cannot be of
-            several runs.
+        UsageError: the split is the one the calibrator is fitted on, a picture cannot be of
+            several runs, or a run was named twice.
         GateError: an error after calibration is above the gate.
     """
     _check_asked(runs, asked, plot=plot, report=report)
     found = [_calibrate(console, path, asked) for path in runs]
-    if world().is_main:
-        _write(console, found[0], plot=plot, report=report)
+    world().on_main(lambda: _write(console, found[0], plot=plot, report=report))
     if len(found) == 1:
         _tell(console, found[0], asked)
     else:
@@ -70,15 +69,10 @@ def run(
 def _check_asked(
     runs: Sequence[Path], asked: Asked, *, plot: Path | None, report: Path | None
 ) -> None:
-    from prefprop_cli.build.calibration import FITTED_ON
     from prefprop_cli.evaluation.drawing import checked_suffix
 
-    if asked.split == FITTED_ON and not asked.allow_same_split:
-        raise UsageError(
-            f"--split {asked.split}: the calibrator is fitted on {FITTED_ON}, so an error measured "
-            "there would be too good. Report on another split, such as test, or say "
-            "--allow-same-split, which fits it anew for each fifth of the documents"
-        )
+    if len({path.resolve() for path in runs}) < len(runs):
+        raise UsageError("a run was named twice. Name each once")
     if len(runs) > 1 and (plot or report):
         raise UsageError("--plot and --report are of one run. Name one at a time")
     if plot:
@@ -86,7 +80,7 @@ def _check_asked(
 
 
 def _calibrate(console: Console, path: Path, asked: Asked) -> "Calibration":
-    from prefprop_cli.build.calibration import FITTED_ON, calibrate, keep
+    from prefprop_cli.build.calibration import calibrate, keep
     from prefprop_cli.runs import RunFolder
 
     folder = RunFolder.open(path)
@@ -96,11 +90,10 @@ def _calibrate(console: Console, path: Path, asked: Asked) -> "Calibration":
         split=asked.split,
         method=asked.method,
         n_bins=asked.bins,
+        allow_same_split=asked.allow_same_split,
     )
-    for note in found.fitted.notes:
+    for note in found.notes:
         console.warn(note)
-    if asked.split == FITTED_ON:
-        console.warn(f"{path}: each document is calibrated by what was fitted on four fifths of it")
     world().on_main(lambda: keep(found))
     return found
 
@@ -171,7 +164,11 @@ def _tell_all(console: Console, found: "Sequence[Calibration]", asked: Asked) ->
     from prefprop_cli.cli.pages import tell_pages
     from prefprop_cli.report.calibration_tables import runs_page
 
-    pages = list(_comparisons(console, found, asked))
+    try:
+        pages = list(_comparisons(console, found, asked))
+    except (UsageError, DataError) as error:  # the calibrators are stored, and their figures known
+        console.warn(f"not compared: {error}")
+        pages = []
     record = {
         "runs": [each.as_dict() for each in found],
         "comparisons": {page.name: page.record for page in pages},
@@ -184,13 +181,14 @@ def _comparisons(
 ) -> "Iterator[Page]":
     from prefprop_cli.cli.comparison import compare_runs
 
-    calibrators = {each.folder.path.resolve(): each.fitted.calibrator for each in found}
+    calibrated = {each.folder.path.resolve(): each.calibrated for each in found}
     compare = partial(
         compare_runs,
         console,
         [each.folder.path for each in found],
         split=asked.split,
         metrics=(asked.score, "nll"),
+        n_bins=asked.bins,
         backbone=asked.backbone,
         device=asked.device,
     )
@@ -198,7 +196,7 @@ def _comparisons(
     yield compare(
         name="after",
         title="After calibration",
-        calibrated=lambda run, logits: calibrators[run.folder.path.resolve()].logits(logits),
+        calibrated=lambda run, _: calibrated[run.folder.path.resolve()],
     )
 
 

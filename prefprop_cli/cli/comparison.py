@@ -22,6 +22,7 @@ def compare_runs(
     split: str,
     metrics: Sequence[str] = (),
     calibrated: "Calibrated | None" = None,
+    n_bins: int | None = None,
     name: str = "comparison",
     title: str = "",
     backbone: str | None,
@@ -35,6 +36,7 @@ def compare_runs(
         split: that they are compared on.
         metrics: default: the one that decides on this data set, and the calibration error.
         calibrated: a run and its logits → calibrated ones; default: as they are.
+        n_bins: of the errors; default: what the first run says.
         name: of the page.
         title: of the page.
         backbone: where the backbone is now.
@@ -49,18 +51,25 @@ def compare_runs(
     from prefprop_cli.report.versus import rivals, versus
 
     found = collect(paths)
-    first = paths[0].resolve()
-    if not any(run.folder.path.resolve() == first for run in found.runs):
-        raise UsageError(f"{paths[0]} is no finished run, which is what others are compared with")
     data, notes = rivals(found.runs)
     for note in (*found.notes, *notes):
         console.warn(note)
-    folders = [run.folder for line in data.lines for run in line.runs]
+    runs = [run for line in data.lines for run in line.runs]
+    first = [run for run in runs if run.folder.path.resolve() == paths[0].resolve()]
+    if not first:
+        raise UsageError(
+            f"{paths[0]}, which the others are compared with, is no finished run, or a later one "
+            "has its configuration and seed. Name that one first"
+        )
+    table = first[0].config.eval
+    settings = table.model_copy(update={"bins": n_bins or table.bins})
+    folders = [run.folder for run in runs]
     evaluate_missing(console, folders, split, backbone=backbone, device=device)
     with console.progress(total=len(folders), label="run") as progress:
         scored = score(
             data,
             split,
+            settings=settings,
             calibrated=calibrated,
             told=lambda: progress.update(progress.done + 1),
         )

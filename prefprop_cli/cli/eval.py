@@ -61,6 +61,7 @@ def run(
     arguments = (logits.logits, logits.labels)
     n_classes = len(adapter.labels) or None
     metrics = classification_metrics(*arguments, n_classes=n_classes, n_bins=table.bins)
+    _check_names(metrics, fail_below)
     intervals = metric_intervals(
         *arguments, n_classes=n_classes, n_bins=table.bins, n_resamples=table.resamples
     )
@@ -179,12 +180,15 @@ def _row(name: str, value: float, interval: "Interval", paper: Mapping[str, floa
     return [name, f"{value:.4f}", f"{interval.low:.4f}", f"{interval.high:.4f}", published]
 
 
-def _check(metrics: Mapping[str, float], fail_below: Mapping[str, float]) -> None:
+def _check_names(metrics: Mapping[str, float], fail_below: Mapping[str, float]) -> None:
     if unknown := fail_below.keys() - metrics.keys():
         raise UsageError(
             f"--fail-below {', '.join(sorted(unknown))}: no such metric. "
             f"There are {', '.join(metrics)}"
         )
+
+
+def _check(metrics: Mapping[str, float], fail_below: Mapping[str, float]) -> None:
     missed = [
         f"{name} is {metrics[name]:.4f}, below {limit:g}"
         for name, limit in fail_below.items()

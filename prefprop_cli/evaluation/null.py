@@ -9,6 +9,8 @@ from prefprop_cli.evaluation.binning import DEFAULT_BINS, Mode, expected_error, 
 from prefprop_cli.evaluation.equal_mass import group_starts
 from prefprop_cli.evaluation.predictions import Floats, Ints, checked_probs
 
+_ROUNDING = 1e-12
+
 
 @dataclass(frozen=True)
 class Null:
@@ -29,7 +31,9 @@ class Null:
 
     def p_value(self, observed: float) -> float:
         """Share of draws, the observed one counted among them, with an ECE of at least this."""
-        return float((1 + np.sum(self.errors >= observed)) / (1 + len(self.errors)))
+        # Few documents give few different errors: rounding must not tell a draw from its equal.
+        n_at_least = np.sum(self.errors >= observed - _ROUNDING)
+        return float((1 + n_at_least) / (1 + len(self.errors)))
 
 
 def expected_null_error(

@@ -25,7 +25,6 @@ Chosen = NDArray[np.bool_]
 
 NULL_RESAMPLES = 200
 """Draws behind each null; p-values are multiples of 1/201."""
-_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -177,8 +176,7 @@ def _slice(
         predictions.probs[chosen], n_bins=n_bins, n_resamples=n_resamples, seed=seed
     )
     mean = float(confidence.mean())
-    # Few documents give few different errors: rounding must not tell a draw from its equal.
-    p_value = null.p_value(ece - _ROUNDING)
+    p_value = null.p_value(ece)
     return Slice(name, n, share, accuracy, interval, mean, mean - accuracy, ece, null.mean, p_value)
 
 

@@ -93,8 +93,7 @@ def _facts(found: Calibration) -> dict[str, object]:
     return {
         "method": method_label(config),
         "data": found.adapter.config.data.set,
-        "documents": f"{found.report.n:,} of {found.split}, "
-        f"calibrated on {found.report.n_fit:,} of {FITTED_ON}",
+        "documents": f"{found.report.n:,} of {found.split}, " + _fitted_on(found),
         "backbone": f"{backbone_name(config)}, sha256 {found.adapter.backbone_sha256[:12]}…",
         "seed": config.train.seed,
         "trained": f"{manifest.get('started')} on {manifest.get('device')}",
@@ -131,6 +130,12 @@ def _of_the_paper(config: Config) -> str:
     return f"The paper's figures (its tables 2 and 3) are of {theirs}{same}."
 
 
+def _fitted_on(found: Calibration) -> str:
+    if found.cross_fitted:
+        return "each calibrated by what was fitted on the other four fifths"
+    return f"calibrated by what was fitted on {found.report.n_fit:,} of {FITTED_ON}"
+
+
 def _reliability(found: Calibration) -> Section:
     return Section(
         "Reliability",
@@ -145,8 +150,8 @@ def _calibrator(found: Calibration) -> Section:
     return Section(
         "What calibration did",
         texts=[
-            f"{calibrator.name}: {calibrator}, fitted on {report.n_fit} {FITTED_ON} "
-            f"documents. It changed {report.changed:.1%} of the predicted classes."
+            f"{calibrator.name}: {calibrator}, {_fitted_on(found)}. It changed "
+            f"{report.changed:.1%} of the predicted classes."
         ],
         tables=[*choice, brier_table(report)],
         notes=["Lower reliability is better, higher resolution is better."],

@@ -120,7 +120,8 @@ def brier_table(report: CalibrationReport) -> Grid:
         (name, SHARE.show(x), SHARE.show(y))
         for (name, x), y in zip(parts.items(), after, strict=True)
     )
-    return Grid(("Brier score and its parts", "before", "after"), tuple(rows))
+    of = "" if report.after.by_class else " of the top label"
+    return Grid((f"Brier score{of} and its parts", "before", "after"), tuple(rows))
 
 
 def selection_table(state: State) -> Grid:

@@ -139,16 +139,16 @@ def score(
     data: DataSet,
     split: str,
     *,
+    settings: EvalTable | None = None,
     calibrated: Calibrated | None = None,
     told: Callable[[], None] = lambda: None,
 ) -> ScoredSet:
     """Score the lines of a data set on a split, from the logits that its runs have stored.
 
-    Bins and resamples are those of the first run's table `[eval]`.
-
     Args:
         data: the set.
         split: of its documents.
+        settings: bins and resamples; default: the first run's.
         calibrated: a run and its logits (N, C) → calibrated ones; default: as they are.
         told: called after each run.
 
@@ -165,7 +165,7 @@ def score(
         ids=first.ids,
         labels=first.labels,
         n_classes=None if data.set in CANDIDATE_SETS else first.logits.shape[1],
-        settings=data.lines[0].runs[0].config.eval,
+        settings=settings or data.lines[0].runs[0].config.eval,
         lines=(),
     )
     lines = (_scored_line(line, scored, calibrated, told) for line in data.lines)

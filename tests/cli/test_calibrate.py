@@ -1,12 +1,14 @@
 """`prefprop calibrate` and `eval --compare` on run folders that nobody trained."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from prefprop_cli.build.adapter import read_adapter
 from prefprop_cli.evaluation.recalibration import METHODS
+from prefprop_cli.evaluation.results import load_logits, save_logits
 from tests.cli.conftest import Output
 from tests.helpers import finished
 
@@ -51,7 +53,7 @@ def test_what_is_fitted_is_stored_and_told(run: Path, output: Output, method: st
 def test_the_split_it_is_fitted_on_is_refused_or_cross_fitted(run: Path, output: Output) -> None:
     code, out, err = output("calibrate", run, "--split", "validation")
     assert (code, out) == (2, "")
-    assert "fitted on validation" in err
+    assert "its documents are those of validation" in err
     arguments = ("calibrate", run, "--split", "validation", "--method", "isotonic", "--json")
     code, out, err = output(*arguments, "--allow-same-split")
     assert code == 0
@@ -61,6 +63,17 @@ def test_the_split_it_is_fitted_on_is_refused_or_cross_fitted(run: Path, output:
     honest = json.loads(output("calibrate", run, "--method", "isotonic", "--json")[1])
     fitted = honest["calibration"]["nll_after"]
     assert crossed["after"]["scores"]["nll"]["value"] > fitted + 0.01
+
+
+def test_the_same_documents_under_another_name_are_refused(run: Path, output: Output) -> None:
+    validation = load_logits(run / "eval", "validation")
+    save_logits(run / "eval", "test", validation)
+    assert output("calibrate", run)[0] == 2
+    half = replace(validation, ids=(*validation.ids[:30], *(f"new-{i}" for i in range(30))))
+    save_logits(run / "eval", "test", half)
+    code, _, err = output("calibrate", run)
+    assert code == 0
+    assert "LEAK: 30 of 60 documents of test" in err
 
 
 @pytest.mark.parametrize("suffix", ["svg", "png"])
@@ -96,6 +109,41 @@ def test_several_runs_are_compared_before_and_after(run: Path, rival: Path, outp
     ]
     assert values[0] != values[1]
     assert output("calibrate", rival, run, "--report", "r.html")[0] == 2
+
+
+def test_what_is_compared_after_cross_fitting_is_cross_fitted(
+    run: Path, rival: Path, output: Output
+) -> None:
+    flags = ("--split", "validation", "--allow-same-split", "--bins", "7", "--json")
+    found = json.loads(output("calibrate", rival, run, "--method", "isotonic", *flags)[1])
+    for each in found["runs"]:
+        assert each["cross_fitted"]
+        assert each["n_bins"] == 7
+    for when in ("before", "after"):
+        shown = sorted(each[when]["scores"]["ece"]["value"] for each in found["runs"])
+        lines = found["comparisons"][when]["lines"]
+        assert sorted(line["metrics"]["ece"]["values"][0] for line in lines) == shown
+
+
+def test_runs_that_cannot_be_compared_are_calibrated_all_the_same(
+    run: Path, tmp_path: Path, output: Output
+) -> None:
+    seed = finished.write(tmp_path / "seed", finished.config("prefix-tuning"), seed=1)
+    code, out, err = output("calibrate", run, seed)
+    assert code == 0
+    assert "not compared" in err
+    assert "seeds of one configuration" in err
+    assert f"| {seed} | " in out
+    assert output("calibrate", run, run)[0] == 2
+
+
+def test_an_earlier_repeat_is_not_what_others_are_compared_with(
+    run: Path, rival: Path, tmp_path: Path, output: Output
+) -> None:
+    finished.write(tmp_path / "again", finished.config("prefix-tuning"), started="2027-01-01")
+    code, _, err = output("eval", run, "--compare", tmp_path)
+    assert code == 2
+    assert "a later one" in err
 
 
 def test_the_gate_is_for_each_run(run: Path, rival: Path, output: Output) -> None:

@@ -193,7 +193,7 @@ def test_calibrate_stores_a_temperature_that_predict_uses(copy: Path, output: Ou
 def test_calibrate_refuses_the_split_it_fits_on(trained: Project, output: Output) -> None:
     code, out, err = output("calibrate", trained.run, "--split", "validation")
     assert (code, out) == (2, "")
-    assert "fitted on validation" in err
+    assert "its documents are those of validation" in err
 
 
 def test_calibrate_shows_bars_and_gates(copy: Path, output: Output) -> None:

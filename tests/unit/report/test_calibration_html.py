@@ -61,7 +61,16 @@ def calibrated(folder, *, names=NAMES, method="auto"):
         backbone_sha256="ab" * 32,
         tokenizer_sha256="cd" * 32,
     )
-    return Calibration(run, adapter, "test", fitted, report)
+    return Calibration(
+        folder=run,
+        adapter=adapter,
+        split="test",
+        fitted=fitted,
+        calibrated=calibrator.logits(reported.logits),
+        cross_fitted=False,
+        report=report,
+        notes=(),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +130,13 @@ def test_the_paper_is_beside_ours_and_says_on_what(page, found):
     adapter = replace(found.adapter, config=config.model_copy(update={"model": model}))
     other = Page(calibration_html(replace(found, adapter=adapter)))
     assert told_of_the_paper(other)[0].endswith("longformer-base-4096, here it is minilm.")
+
+
+def test_a_cross_fitted_report_says_so(page, found):
+    assert any("fitted on 60 of validation" in text for text in page.texts["dd"])
+    crossed = Page(calibration_html(replace(found, cross_fitted=True)))
+    assert any("other four fifths" in text for text in crossed.texts["dd"])
+    assert not any("of validation" in text for text in crossed.texts["dd"])
 
 
 def test_the_same_report_gives_the_same_text(found):
