@@ -155,8 +155,8 @@ def _tell(
         table = {
             name: {
                 "value": value,
-                "low": intervals[name].low,
-                "high": intervals[name].high,
+                "low": intervals[name].low if name in intervals else None,
+                "high": intervals[name].high if name in intervals else None,
                 "paper": paper.get(name),
             }
             for name, value in metrics.items()
@@ -171,13 +171,16 @@ def _tell(
     if comparison:
         tell_pages(console, [comparison], comparison.record)
         return
-    rows = [_row(name, value, intervals[name], paper) for name, value in metrics.items()]
+    rows = [_row(name, value, intervals.get(name), paper) for name, value in metrics.items()]
     console.table(rows, header=("metric", "value", "low", "high", "paper"))
 
 
-def _row(name: str, value: float, interval: "Interval", paper: Mapping[str, float]) -> list[str]:
+def _row(
+    name: str, value: float, interval: "Interval | None", paper: Mapping[str, float]
+) -> list[str]:
     published = f"{paper[name]:.3f}" if name in paper else ""
-    return [name, f"{value:.4f}", f"{interval.low:.4f}", f"{interval.high:.4f}", published]
+    ends = [f"{interval.low:.4f}", f"{interval.high:.4f}"] if interval else ["-", "-"]
+    return [name, f"{value:.4f}", *ends, published]
 
 
 def _check_names(metrics: Mapping[str, float], fail_below: Mapping[str, float]) -> None:
