@@ -20,6 +20,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 
 from record_run import machine
@@ -93,6 +94,7 @@ def main() -> None:
     record = {
         "command": f"python benchmarks/compare.py --profile {asked.profile}",
         "machine": machine(),
+        "packages": {name: version(name) for name in ("prefprop-cli", "torch", "transformers")},
         "runs": [],
     }
     for part in PROFILES[asked.profile]:
