@@ -8,14 +8,13 @@ bins of constant memory, in pieces of a million; the interval of an ECE of 100,0
 """
 
 import json
-import resource
 import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from record_run import machine
+from runs import machine, peak_bytes
 
 from prefprop_cli.evaluation.binning import StreamingBins, width_claims
 from prefprop_cli.evaluation.error_interval import binned_error_interval
@@ -66,13 +65,17 @@ def streaming(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """The same million again and again, as confidences and whether they were right."""
     predictions = Predictions.from_logits(logits, labels)
     confidence, right = predictions.confidence, predictions.right
-    before, started = peak_mib(), time.process_time()
+    before, started = peak_bytes(), time.process_time()
     bins = StreamingBins.empty()
     for _ in range(PIECES):
         bins = bins.updated_top(confidence, right)
     assert bins.sums.count.sum() == PIECES * MILLION
     seconds = time.process_time() - started
-    return {"documents": PIECES * MILLION, "cpu_s": seconds, "more_MiB": peak_mib() - before}
+    return {
+        "documents": PIECES * MILLION,
+        "cpu_s": seconds,
+        "more_MiB": (peak_bytes() - before) / 2**20,
+    }
 
 
 def timed(work: Callable[[], object]) -> dict[str, float]:
@@ -83,10 +86,6 @@ def timed(work: Callable[[], object]) -> dict[str, float]:
         work()
         found.append(time.process_time() - started)
     return {"cpu_s": float(np.median(found)), "least_cpu_s": min(found)}
-
-
-def peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

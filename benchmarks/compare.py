@@ -16,14 +16,13 @@ process beside the first.
 
 import argparse
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from record_run import machine
+from runs import machine, manifest, prefprop
+from runs import train as train_run
 
 METHODS = {
     "prefix-propagation": ["method.name='prefix-propagation'"],
@@ -139,16 +138,8 @@ def folder(out: Path, method: str, lr: float, seed: int) -> Path:
 
 def train(part: Part, method: str, *, lr: float, seed: int, source: str, out: Path) -> None:
     run = folder(out, method, lr, seed)
-    if not (run / "manifest.json").exists():
-        settings = [*part.settings, *METHODS[method], f"train.lr={lr}", f"train.seed={seed}"]
-        flags = [word for setting in settings for word in ("-s", setting)]
-        prefprop("train", "-p", part.preset, "--source", source, "--out", str(run), *flags)
-    elif manifest(run)["status"] != "finished":
-        prefprop("train", "--resume", str(run))
-
-
-def manifest(run: Path) -> dict[str, object]:
-    return json.loads((run / "manifest.json").read_text())
+    settings = [*part.settings, *METHODS[method], f"train.lr={lr}", f"train.seed={seed}"]
+    train_run(run, preset=part.preset, source=source, settings=settings)
 
 
 def validation(run: Path) -> dict[str, float]:
@@ -193,12 +184,6 @@ def errors(state: dict[str, dict[str, object]]) -> dict[str, object]:
         "guo": scores["ece"] | {"by_chance": state["null"]},
         "paper": scores["ece_paper"] | {"by_chance": state["null_paper"]},
     }
-
-
-def prefprop(*arguments: str) -> str:
-    print("prefprop", *arguments, file=sys.stderr)
-    command = [sys.executable, "-m", "prefprop_cli", *arguments, "-q"]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 if __name__ == "__main__":

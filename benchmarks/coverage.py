@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from record_run import machine
+from runs import machine
 from scipy import special, stats
 
 from prefprop_cli.evaluation.binning import width_claims

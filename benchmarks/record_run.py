@@ -6,25 +6,24 @@ Run `prefprop train ...` and `prefprop calibrate RUN` first.
 """
 
 import json
-import os
-import platform
-import subprocess
 import sys
 from pathlib import Path
 
+from runs import machine, manifest, prefprop, rows
+
 
 def main(run: Path, out: Path) -> None:
-    manifest = json.loads((run / "manifest.json").read_text())
+    made = manifest(run)
     record = {
-        "command": " ".join(map(without_folders, manifest["argv"])),
+        "command": " ".join(map(without_folders, made["argv"])),
         "machine": machine(),
-        **{key: manifest[key] for key in ("packages", "device", "seed", "seconds", "best_step")},
+        **{key: made[key] for key in ("packages", "device", "seed", "seconds", "best_step")},
         "steps": sum("loss" in row for row in rows(run)),
         "loss": losses(run),
         "validation": [
             {"step": row["step"], **row["validation"]} for row in rows(run) if "validation" in row
         ],
-        "test": evaluation(run),
+        "test": json.loads(prefprop("eval", str(run), "--json")),
         "calibration": calibration(run),
     }
     record["test"].pop("run")
@@ -44,33 +43,10 @@ def without_folders(argument: str) -> str:
     return key + separator + (Path(value).name if "/" in value else value)
 
 
-def rows(run: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-
-
 def losses(run: Path) -> dict[str, float]:
     """Mean training loss of the first and the last twenty steps."""
     values = [row["loss"] for row in rows(run) if "loss" in row]
     return {"first_20": sum(values[:20]) / 20, "last_20": sum(values[-20:]) / 20}
-
-
-def evaluation(run: Path) -> dict[str, object]:
-    done = subprocess.run(
-        [sys.executable, "-m", "prefprop_cli", "eval", str(run), "--json", "-q"],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return json.loads(done.stdout)
-
-
-def machine() -> dict[str, object]:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return {
-        "processor": next(line.split(": ")[1] for line in lines if line.startswith("model name")),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-    }
 
 
 if __name__ == "__main__":

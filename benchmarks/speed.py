@@ -15,7 +15,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from record_run import machine
+from runs import machine
 
 OUT = Path(__file__).with_suffix(".json")
 

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from record_run import machine, rows
+from runs import machine, manifest, peak_bytes, prefprop, rows, train
 
 OUT = Path(__file__).with_suffix(".json")
 SETTINGS = (
@@ -39,7 +39,8 @@ def main() -> None:
     if asked.step:
         print(json.dumps(step(asked.source, chunks_per_pass=asked.step)))
         return
-    train(asked.source, asked.out)
+    fewer = with_fewer_texts(asked.source, asked.out.with_suffix(".data"))
+    train(asked.out, preset="wikihop", source=str(fewer), settings=[*SETTINGS, SHORT])
     record = {
         "command": "python benchmarks/wikihop.py --source FOLDER",
         "settings": [*SETTINGS, SHORT],
@@ -52,15 +53,6 @@ def main() -> None:
         "longest_question": {name: child(asked.source, n) for name, n in CHUNKS.items()},
     }
     OUT.write_text(json.dumps(record, indent=1) + "\n")
-
-
-def train(source: Path, run: Path) -> None:
-    fewer = with_fewer_texts(source, run.with_suffix(".data"))
-    flags = [word for setting in (*SETTINGS, SHORT) for word in ("-s", setting)]
-    if not (run / "manifest.json").exists():
-        prefprop("train", "-p", "wikihop", "--source", str(fewer), "--out", str(run), *flags)
-    elif manifest(run)["status"] != "finished":
-        prefprop("train", "--resume", str(run))
 
 
 def with_fewer_texts(source: Path, folder: Path) -> Path:
@@ -139,22 +131,6 @@ def step(source: Path, *, chunks_per_pass: int) -> dict[str, object]:
         "MiB_before": before // 2**20,
         "MiB_at_most": peak_bytes() // 2**20,
     }
-
-
-def peak_bytes() -> int:
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def manifest(run: Path) -> dict[str, object]:
-    return json.loads((run / "manifest.json").read_text())
-
-
-def prefprop(*arguments: str) -> str:
-    print("prefprop", *arguments, file=sys.stderr)
-    command = [sys.executable, "-m", "prefprop_cli", *arguments, "-q"]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 if __name__ == "__main__":

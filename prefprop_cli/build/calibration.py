@@ -79,16 +79,12 @@ def calibrate(
         allow_same_split: whether the split may be the one of the fit.
 
     Raises:
-        UsageError: it is, and may not be.
-        UsageError: there is no such method, or it needs classes the run does not have.
+        UsageError: it is, and may not be; there is no such method, or it needs classes the run
+            does not have.
         DataError: the logits cannot be scored.
     """
     adapter = read_adapter(folder.adapter)
     fitted_on, reported = logits_of(FITTED_ON), logits_of(split)
-    fitted = fit_calibrator(
-        method, fitted_on.logits, fitted_on.labels, candidates=not adapter.labels
-    )
-    calibrator, set_aside = fitted.calibrator, None
     n_shared = len({*fitted_on.ids} & {*reported.ids})
     same = n_shared == len(reported.ids)
     if same and not allow_same_split:
@@ -97,17 +93,19 @@ def calibrate(
             "fitted, so an error measured there would be too good. Report on another split, or "
             "say --allow-same-split, which fits it anew for each fifth of the documents"
         )
-    notes = list(fitted.notes)
+    fitted = fit_calibrator(
+        method, fitted_on.logits, fitted_on.labels, candidates=not adapter.labels
+    )
+    calibrator, notes, set_aside = fitted.calibrator, list(fitted.notes), None
     if same:
         notes.append(f"{split}: each document is calibrated by what was fitted on four fifths")
-    elif n_shared:
-        notes.append(
-            f"LEAK: {n_shared} of {len(reported.ids)} documents of {split} are among those of "
-            f"{FITTED_ON}, where the calibrator is fitted"
-        )
-    if same:
         calibrated = cross_calibrated(type(calibrator), reported.logits, reported.labels)
     else:
+        if n_shared:
+            notes.append(
+                f"LEAK: {n_shared} of {len(reported.ids)} documents of {split} are among those of "
+                f"{FITTED_ON}, where the calibrator is fitted"
+            )
         calibrated = calibrator.logits(reported.logits)
         set_aside = SetAside(
             fitted_on.logits, calibrator.logits(fitted_on.logits), fitted_on.labels

@@ -14,7 +14,7 @@ from prefprop_cli.parallel import world
 
 if TYPE_CHECKING:
     from prefprop_cli.build.calibration import Calibration
-    from prefprop_cli.evaluation.calibration_report import CalibrationReport, Score, State
+    from prefprop_cli.evaluation.calibration_report import CalibrationReport, Score
     from prefprop_cli.evaluation.recalibration import Fitted, Trial
     from prefprop_cli.report.page import Page
 
@@ -125,17 +125,9 @@ def _tell(console: Console, found: "Calibration", asked: Asked) -> None:
     _tell_choice(console, found.fitted)
     console.info(f"calibration: {found.fitted.calibrator}")
     for when, state in (("before", found.report.before), ("after", found.report.after)):
-        console.info(f"{when}: {_told(state, asked, n=found.report.n)}")
+        console.info(f"{when}: {state.told(asked.score, n=found.report.n)}")
     for line in reliability_bars(found.report):
         console.info(line)
-
-
-def _told(state: "State", asked: Asked, *, n: int) -> str:
-    from prefprop_cli.evaluation.words import told_error
-
-    null = state.null if asked.ece == "guo" else state.null_paper
-    error = state.scores[asked.score].value
-    return told_error(error, n=n, mean=null.mean, p95=null.p95, p_value=null.p_value)
 
 
 def _tell_choice(console: Console, fitted: "Fitted") -> None:

@@ -95,8 +95,7 @@ class StreamingBins:
 
     def updated(self, predictions: Predictions) -> Self:
         """With these documents too."""
-        right = predictions.right if self.mode == "guo" else predictions.float32_right
-        return self.updated_top(predictions.confidence, right)
+        return self.updated_top(predictions.confidence, right_in(predictions, self.mode))
 
     def updated_top(self, confidence: Floats, right: Ints) -> Self:
         """With documents too of which only the top label is known.
@@ -161,6 +160,17 @@ def width_sums(confidence: Floats, right: Ints, *, n_bins: int, mode: WidthMode)
 def gap_sums(index: Ints, gap: Floats, *, n_bins: int) -> Floats:
     """The sums of gaps (N,) over the bins they are in; (n_bins,)."""
     return np.asarray(np.bincount(index, gap, n_bins), np.float64)
+
+
+def right_in(predictions: Predictions, mode: Mode) -> Ints:
+    """1 where the top label of a mode is right, else 0; (N,)."""
+    return predictions.float32_right if mode == "paper" else predictions.right
+
+
+def width_gaps(predictions: Predictions, *, n_bins: int, mode: WidthMode) -> tuple[Ints, Floats]:
+    """The bin of each document, and how far its outcome lies above its bin's claim; both (N,)."""
+    index, claim = width_claims(predictions.confidence, n_bins=n_bins, mode=mode)
+    return index, right_in(predictions, mode) - claim
 
 
 def width_claims(confidence: Floats, *, n_bins: int, mode: WidthMode) -> tuple[Ints, Floats]:

@@ -17,12 +17,12 @@ from prefprop_cli.evaluation.binning import (
     Bin,
     BinSums,
     Mode,
-    WidthMode,
     bins_of,
     expected_error,
     gap_sums,
     maximum_error,
-    width_claims,
+    right_in,
+    width_gaps,
     width_sums,
 )
 from prefprop_cli.evaluation.equal_mass import group_starts, ranked
@@ -132,7 +132,7 @@ def reliability_bins(
 
 def top_label_sums(predictions: Predictions, *, n_bins: int, mode: Mode) -> BinSums:
     """The sums of all documents in the bins of a mode of `expected_calibration_error`."""
-    confidence, right = predictions.confidence, _right(predictions, mode)
+    confidence, right = predictions.confidence, right_in(predictions, mode)
     if mode != "mass":
         return width_sums(confidence, right, n_bins=n_bins, mode=mode)
     return ranked(confidence, right).sums(group_starts(len(right), n_bins))
@@ -146,8 +146,8 @@ def calibration_terms(logits: ArrayLike, labels: ArrayLike, *, n_bins: int) -> C
     """
     predictions = Predictions.from_logits(logits, labels)
     return (
-        *_gaps(predictions, n_bins=n_bins, mode="guo"),
-        *_gaps(predictions, n_bins=PAPER_BINS, mode="paper"),
+        *width_gaps(predictions, n_bins=n_bins, mode="guo"),
+        *width_gaps(predictions, n_bins=PAPER_BINS, mode="paper"),
         predictions.squared_errors,
         predictions.log_losses,
     )
@@ -173,13 +173,3 @@ def calibration_scores(
         "brier": float(squared_error.mean()),
         "nll": float(log_loss.mean()),
     }
-
-
-def _right(predictions: Predictions, mode: Mode) -> Ints:
-    return predictions.float32_right if mode == "paper" else predictions.right
-
-
-def _gaps(predictions: Predictions, *, n_bins: int, mode: WidthMode) -> tuple[Ints, Floats]:
-    """The bin of each document, and how far its outcome lies above its bin's claim."""
-    index, claim = width_claims(predictions.confidence, n_bins=n_bins, mode=mode)
-    return index, _right(predictions, mode) - claim

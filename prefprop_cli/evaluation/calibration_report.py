@@ -11,7 +11,7 @@ from math import inf, isfinite
 import numpy as np
 from numpy.typing import NDArray
 
-from prefprop_cli.evaluation.binning import PAPER_BINS, WidthMode, width_claims
+from prefprop_cli.evaluation.binning import PAPER_BINS, WidthMode, width_gaps
 from prefprop_cli.evaluation.calibration import expected_null_error
 from prefprop_cli.evaluation.conformal import (
     SCORES,
@@ -32,6 +32,7 @@ from prefprop_cli.evaluation.results import SavedLogits
 from prefprop_cli.evaluation.selective import CurvePoint, Selection, risk_coverage
 from prefprop_cli.evaluation.slices import ClassSlice, Slice, class_slices, length_slices
 from prefprop_cli.evaluation.statistics import Interval, mean_interval, wilson_interval
+from prefprop_cli.evaluation.words import told_error
 
 ALPHA = 0.1
 """Share of documents whose conformal set may miss the label."""
@@ -82,6 +83,15 @@ class State:
     by_class: tuple[ClassSlice, ...] | None
     by_length: tuple[Slice, ...] | None
     conformal: tuple[ConformalReport, ...]
+
+    def null_of(self, score: str) -> NullSummary:
+        """What chance gives beside `ece` or `ece_paper`."""
+        return {"ece": self.null, "ece_paper": self.null_paper}[score]
+
+    def told(self, score: str, *, n: int) -> str:
+        """What `ece` or `ece_paper` of n documents says, in a sentence without a full stop."""
+        null, error = self.null_of(score), self.scores[score].value
+        return told_error(error, n=n, mean=null.mean, p95=null.p95, p_value=null.p_value)
 
 
 @dataclass(frozen=True)
@@ -223,9 +233,8 @@ def _scores(
 def _binned_interval(
     predictions: Predictions, settings: _Settings, *, n_bins: int, mode: WidthMode
 ) -> Interval:
-    index, claim = width_claims(predictions.confidence, n_bins=n_bins, mode=mode)
-    right = predictions.right if mode == "guo" else predictions.float32_right
-    return binned_error_interval(index, right - claim, **settings.draws)
+    index, gap = width_gaps(predictions, n_bins=n_bins, mode=mode)
+    return binned_error_interval(index, gap, **settings.draws)
 
 
 def _null(

@@ -12,7 +12,7 @@ from functools import partial
 from math import inf
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from prefprop_cli.errors import DataError
 from prefprop_cli.evaluation.calibration import (
@@ -36,6 +36,7 @@ LOWER_IS_BETTER = frozenset({"nll", "brier", "ece", "ece_paper", "mce"})
 _GREATEST = {"nll": inf, "brier": 2.0}  # of all others: 1
 
 Scores = Callable[..., dict[str, float]]
+Terms = tuple[Ints, *CalibrationTerms]
 
 
 def classification_metrics(
@@ -95,9 +96,7 @@ def metric_intervals(
     )
     shares = [name for name in ("accuracy", "f1_micro") if name in observed]
     binned = partial(binned_error_interval, n_resamples=n_resamples, seed=seed, level=level)
-    index, gap, paper_index, paper_gap, squared_error, log_loss = calibration_terms(
-        logits, labels, n_bins=n_bins
-    )
+    _, index, gap, paper_index, paper_gap, squared_error, log_loss = terms
     return {
         **intervals,
         **dict.fromkeys(shares, accuracy),
@@ -134,7 +133,7 @@ def chance_share(logits: ArrayLike) -> float:
 
 def scores_and_terms(
     logits: ArrayLike, labels: ArrayLike, *, n_classes: int | None, n_bins: int
-) -> tuple[Scores, tuple[NDArray[np.generic], ...]]:
+) -> tuple[Scores, Terms]:
     """All metrics as a function of per-document arrays, and these arrays, which can be resampled.
 
     `scores(*terms)` are the `classification_metrics`; `scores` of rows drawn from every array of

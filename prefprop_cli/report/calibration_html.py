@@ -17,7 +17,6 @@ from prefprop_cli.evaluation.calibration_report import ALPHA, CalibrationReport
 from prefprop_cli.evaluation.drawing import figure_bytes
 from prefprop_cli.evaluation.paper import paper_figures
 from prefprop_cli.evaluation.plots import reliability_figure, risk_coverage_figure
-from prefprop_cli.evaluation.words import told_error
 from prefprop_cli.report.calibration_tables import (
     SCORES,
     brier_table,
@@ -81,9 +80,7 @@ def calibration_html(found: Calibration) -> str:
 
 def _lead(report: CalibrationReport) -> Iterator[str]:
     for when, state in (("Before", report.before), ("After", report.after)):
-        null, error = state.null, state.scores["ece"].value
-        told = told_error(error, n=report.n, mean=null.mean, p95=null.p95, p_value=null.p_value)
-        yield f"{when} calibration: {told}."
+        yield f"{when} calibration: {state.told('ece', n=report.n)}."
 
 
 def _facts(found: Calibration) -> dict[str, object]:

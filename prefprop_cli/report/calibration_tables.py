@@ -56,13 +56,8 @@ def score_table(report: CalibrationReport, *, paper: Mapping[str, float]) -> Gri
         published = [SHARE.show(paper[name]) if name in paper else NOTHING] if paper else []
         rows.append((SCORES[name][0], *_score(first), *_score(after.scores[name]), *published))
         if name in ("ece", "ece_paper"):
-            chance = (
-                _null(state.null if name == "ece" else state.null_paper)
-                for state in (before, after)
-            )
-            rows.append(
-                ("… by chance", *next(chance), *next(chance), *([NOTHING] if paper else []))
-            )
+            chance = (cell for state in (before, after) for cell in _null(state.null_of(name)))
+            rows.append(("… by chance", *chance, *([NOTHING] if paper else [])))
     return Grid(header, tuple(rows))
 
 
@@ -84,7 +79,7 @@ def runs_page(found: Sequence[Calibration], *, score: str) -> Page:
 
 def _run_row(each: Calibration, score: str) -> tuple[str, ...]:
     before, after = each.report.before, each.report.after
-    null = after.null if score == "ece" else after.null_paper
+    null = after.null_of(score)
     return (
         str(each.folder.path),
         str(each.fitted.calibrator),

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from prefprop_cli.config.schema import Config, EvalTable
 from prefprop_cli.errors import DataError
-from prefprop_cli.evaluation.calibration import calibration_terms
 from prefprop_cli.evaluation.compare import Summary, summary
 from prefprop_cli.evaluation.error_difference import Gaps, error_difference
 from prefprop_cli.evaluation.metrics import scores_and_terms
@@ -210,9 +209,7 @@ def seed_of(logits: NDArray[np.generic], scored: ScoredSet) -> Seed:
     figures = resample_documents(
         statistics, *terms, names=names, n_resamples=scored.settings.resamples
     )
-    index, gap, paper_index, paper_gap, *_ = calibration_terms(
-        logits, scored.labels, n_bins=scored.settings.bins
-    )
+    _, index, gap, paper_index, paper_gap, *_ = terms
     return Seed(figures, {"ece": (index, gap), "ece_paper": (paper_index, paper_gap)})
 
 
