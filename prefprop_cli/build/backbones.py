@@ -95,7 +95,15 @@ def backbone_config(folder: Path) -> EncoderConfig:
 
 
 def weights_sha256(folder: Path) -> str:
-    """One hash over all weight files of a backbone folder; each is read once in a process."""
+    """One hash over the weights of a backbone folder."""
+    return weight_files_sha256(folder)
+
+
+def weight_files_sha256(folder: Path) -> str:
+    """The hash that adapters of schema 2 and earlier hold: over all weight files.
+
+    Each is read once in a process.
+    """
     digest = hashlib.sha256()
     for file in sorted(folder.glob("model*.safetensors")):
         digest.update(bytes.fromhex(_file_sha256(file)))

@@ -47,12 +47,14 @@ class TextTokenizer:
         pad_id: id of the padding token.
         mask_id: id of the mask token, or None.
         vocab_size: one more than the highest id.
-        fingerprint: sha256 over the names and contents of its files.
+        fingerprint: sha256 over what decides the tokens.
+        files_sha256: sha256 over the names and contents of its files, the fingerprint that adapters
+            of schema 2 and earlier hold.
     """
 
     def __init__(self, files: dict[str, bytes], *, source: str) -> None:
         self._files = files
-        self.fingerprint = _fingerprint(files)
+        self.fingerprint = self.files_sha256 = _files_sha256(files)
         try:
             spec = _specification(files)
             self._tokenizer = Tokenizer.from_str(json.dumps(spec | _NOTHING_ADDED))
@@ -140,7 +142,7 @@ def _pieces(text: str) -> Iterator[str]:
     yield text[start:]
 
 
-def _fingerprint(files: dict[str, bytes]) -> str:
+def _files_sha256(files: dict[str, bytes]) -> str:
     digest = hashlib.sha256()
     for name in sorted(files):
         digest.update(f"{name} {len(files[name])}\n".encode() + files[name])

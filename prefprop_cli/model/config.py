@@ -1,7 +1,9 @@
 """The shape of an encoder, and its Hugging Face configuration both ways."""
 
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from prefprop_cli.errors import DataError
 
@@ -56,6 +58,11 @@ class EncoderConfig:
     def max_length(self) -> int:
         """Tokens and placeholders an input may have."""
         return self.n_positions - self.first_position
+
+    @property
+    def fingerprint(self) -> str:
+        """The sha256 over all of it, however the `config.json` it was read from is laid out."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
 def from_hugging_face(values: Mapping[str, object]) -> EncoderConfig:
