@@ -128,7 +128,10 @@ def _later(response: Any) -> str:
 
 
 def _timeout(error: BaseException) -> Cause | None:
-    timed_out = isinstance(error, TimeoutError) or any("Timeout" in name for name in _names(error))
+    # A refused connection of urllib3 is a timeout by descent.
+    timed_out = any("Timeout" in name for name in _names(error)) and not _is(
+        error, "NewConnectionError"
+    )
     return Cause("the hub did not answer in time") if timed_out else None
 
 

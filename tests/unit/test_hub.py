@@ -114,8 +114,14 @@ def response(status: int, **headers: str) -> SimpleNamespace:
 def failing(name: str, message: str = "m", **attributes: object) -> Exception:
     """An error of a class of this name, as some client or version of it has one."""
     error = type(name, (Exception,), {})(message)
-    vars(error).update(attributes)
+    for key, value in attributes.items():
+        setattr(error, key, value)
     return error
+
+
+def refused() -> Exception:
+    """As urllib3 has it: by descent a timeout."""
+    return type("NewConnectionError", (type("ConnectTimeoutError", (Exception,), {}),), {})()
 
 
 @pytest.mark.parametrize(
@@ -124,6 +130,10 @@ def failing(name: str, message: str = "m", **attributes: object) -> Exception:
         (failing("ReadTimeout"), "did not answer in time"),
         (failing("FSTimeoutError"), "did not answer in time"),
         (TimeoutError(), "did not answer in time"),
+        (
+            failing("ConnectionError", "[Errno 111] Connection refused", __context__=refused()),
+            "cannot be reached: [Errno 111] Connection refused",
+        ),
         (failing("OfflineModeIsEnabled"), "network is switched off"),
         (failing("ProxyError", "407 no"), "the proxy does not work: 407 no"),
         (failing("ChunkedEncodingError", "broken"), "was cut: broken"),
