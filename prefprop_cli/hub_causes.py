@@ -136,7 +136,7 @@ def _timeout(error: BaseException) -> Cause | None:
 
 
 def _wrong_proxy(error: BaseException) -> Cause | None:
-    text = str(error)
+    text = str(error).strip().rstrip(".")
     if isinstance(error, ImportError) and "socks" in text.lower():
         return Cause(f"the proxy{_proxy()} speaks SOCKS, for which a package is missing: {text}")
     if _is(error, "ProxyError") or "nknown scheme for proxy" in text:

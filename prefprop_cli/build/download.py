@@ -6,7 +6,7 @@ whole one needs the hub only to ask whether the branch has moved; a commit hash,
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from prefprop_cli.model.weights import INDEX, PICKLE, SAFETENSORS, published_fil
 from prefprop_cli.notes import note
 
 if TYPE_CHECKING:
-    from huggingface_hub.hf_api import ModelInfo, RepoSibling
+    from huggingface_hub.hf_api import ModelInfo
 
 _TEXT_FILES = ("tokenizer.json", "vocab.json", "merges.txt", "vocab.txt")
 _TEXT_SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
@@ -94,37 +94,36 @@ def _from_network(repository: str, revision: str) -> Path:
 
 
 def _download(api: Any, repository: str, info: "ModelInfo", revision: str) -> Path:
-    listing, siblings = _needs(api, repository, info, revision)
+    listing, sizes = _needs(api, repository, info, revision)
     _write(repository, str(info.sha), asdict(listing))
-    sizes = {sibling.rfilename: sibling.size or 0 for sibling in siblings}
-    files = {name: sizes.get(name, 0) for name in listing.files}
+    files = {name: sizes.get(name) for name in listing.files}
     is_branch = listing.commit == info.sha and not is_commit(revision)
     return fetch(repository, listing.commit, files, branch=revision if is_branch else None)
 
 
 def _needs(
     api: Any, repository: str, info: "ModelInfo", revision: str
-) -> tuple[Listing, "Sequence[RepoSibling]"]:
-    """What a commit needs, and the files among which that is."""
-    siblings = info.siblings or []
-    names = {sibling.rfilename for sibling in siblings}
+) -> tuple[Listing, dict[str, int | None]]:
+    """What a commit needs, and the sizes of the files among which that is."""
+    names = {sibling.rfilename: sibling.size for sibling in info.siblings or []}
     if "config.json" not in names:
         raise DataError(f"{repository} has no config.json; a backbone needs one")
-    is_converted = bool(_SAFE & names) or revision != "main"
+    is_converted = bool(_SAFE & names.keys()) or revision != "main"
     if not is_converted and (conversion := _conversion(api, repository, info)):
         return _needs(api, repository, conversion, "")
     weights = _weights(repository, str(info.sha), names)
     texts = [name for name in (*_TEXT_FILES, *_TEXT_SETTINGS) if name in names]
-    return Listing(str(info.sha), ("config.json", *texts, *weights)), siblings
+    return Listing(str(info.sha), ("config.json", *texts, *weights)), names
 
 
-def _weights(repository: str, commit: str, names: set[str]) -> list[str]:
+def _weights(repository: str, commit: str, names: Mapping[str, int | None]) -> list[str]:
     for name in (SAFETENSORS, PICKLE):
         if name in names:
             return [name]
         if name + INDEX in names:
-            index = fetch(repository, commit, {name + INDEX: 0}) / (name + INDEX)
-            return [name + INDEX, *shard_names(index)]
+            index = name + INDEX
+            folder = fetch(repository, commit, {index: names[index]})
+            return [index, *shard_names(folder / index)]
     weights = sorted(n for n in names if n.endswith((".h5", ".msgpack", ".onnx", ".ot", ".gguf")))
     found = f"; {', '.join(weights[:3])} cannot be read" if weights else ""
     raise DataError(f"{repository} has no model.safetensors, and no pytorch_model.bin{found}")

@@ -14,24 +14,29 @@ _MB = 1_000_000
 
 
 def fetch(
-    repository: str, commit: str, sizes: Mapping[str, int], *, branch: str | None = None
+    repository: str,
+    commit: str,
+    sizes: Mapping[str, int | None],
+    *,
+    branch: str | None = None,
 ) -> Path:
     """Fetch files of a commit.
 
     Args:
         repository: its name on the hub.
         commit: its whole hash.
-        sizes: of the files, in bytes, by name; those in the cache are not fetched.
+        sizes: of the files, in bytes, by name, where they are known; those in the cache are not
+            fetched.
         branch: for which the cache is to remember the commit, once all is there.
 
     Returns:
         The folder that holds them.
     """
-    missing = {n: size for n, size in sizes.items() if not is_cached(repository, commit, n)}
+    missing = {n: size or 0 for n, size in sizes.items() if not is_cached(repository, commit, n)}
     total = sum(missing.values())
-    if total:
-        files = f"{len(missing)} file{'s' * (len(missing) > 1)}"
-        note(f"downloading {repository}: {files}, {total / _MB:,.1f} MB")
+    if missing:
+        size = f", {total / _MB:,.1f} MB" if total else ""
+        note(f"downloading {repository}: {len(missing)} file{'s' * (len(missing) > 1)}{size}")
     with _quiet_library(), progress(total=total // _MB, label="MB") as told:
         done = _Done(told)
         for name in missing:

@@ -25,7 +25,7 @@ from prefprop_cli.notes import note
 
 CONVERTED = "model.safetensors"
 RECORD = "converted_from.json"
-_GLOBAL = re.compile(r"(?:GLOBAL|global|class|call to) ([\w.]+\.\w+)")
+_OBJECT = re.compile(r"GLOBAL ([\w.]+)|(?:Can only|Trying to).*?<class '([\w.]+)'>")
 
 
 def converted(pickles: Sequence[Path]) -> Path:
@@ -116,10 +116,10 @@ def _check(file: Path, content: object) -> None:
 
 def _refusal(file: Path, error: Exception) -> CorruptFileError:
     text = str(error)
-    if named := _GLOBAL.search(text):
+    if named := _OBJECT.search(text):
         return CorruptFileError(
-            f"{file} holds code or objects ({named[1]}), not only tensors, and is not opened. "
-            f"{_WAY_OUT}"
+            f"{file} holds code or objects ({named[1] or named[2]}), not only tensors, and is not "
+            f"opened. {_WAY_OUT}"
         )
     if ".tar format" in text:
         return CorruptFileError(f"{file} is of the format before PyTorch 0.2. {_WAY_OUT}")

@@ -83,6 +83,7 @@ def test_tied_and_strided_tensors_get_memory_of_their_own(tmp_path: Path) -> Non
     [
         ({"a": torch.ones(3), "x": RunsCode()}, r"code or objects \(posix\.mkdir\)"),
         (torch.nn.Linear(2, 2), r"code or objects \(torch\.nn\.modules\.linear\.Linear\)"),
+        ({"a": torch.ones(3), "x": object}, r"code or objects \(object\)"),
         ({"state_dict": TENSORS}, "'state_dict' is a dict"),
         ({"a": torch.ones(3), "step": 7}, "'step' is a int"),
         ({3: torch.ones(3)}, "more than plain tensors: 3 is a Tensor"),
