@@ -7,7 +7,8 @@ whole one needs the hub only to ask whether the branch has moved; a commit hash,
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -15,7 +16,7 @@ from urllib.parse import quote
 from prefprop_cli.atomic import make_folder, write_atomically
 from prefprop_cli.build.fetch import fetch, is_cached, is_offline, last_commit, snapshot
 from prefprop_cli.cache import default_cache
-from prefprop_cli.errors import CorruptFileError, DataError
+from prefprop_cli.errors import CorruptFileError, DataError, ResourceError
 from prefprop_cli.hub import hub_errors, is_commit, split_name
 from prefprop_cli.hub_causes import hub_cause
 from prefprop_cli.model.weights import INDEX, PICKLE, SAFETENSORS, published_files, shard_names
@@ -95,7 +96,7 @@ def _from_network(repository: str, revision: str) -> Path:
 
 def _download(api: Any, repository: str, info: "ModelInfo", revision: str) -> Path:
     listing, sizes = _needs(api, repository, info, revision)
-    _write(repository, str(info.sha), asdict(listing))
+    _write(repository, str(info.sha), {"commit": listing.commit, "files": [*listing.files]})
     files = {name: sizes.get(name) for name in listing.files}
     is_branch = listing.commit == info.sha and not is_commit(revision)
     return fetch(repository, listing.commit, files, branch=revision if is_branch else None)
@@ -224,12 +225,12 @@ def _looks_whole(folder: Path) -> bool:
 
 
 def _write(repository: str, revision: str, entry: dict[str, object]) -> None:
-    """Keep a listing, or the commit that a branch stands for."""
-    path = _path(repository, revision)
-    data = json.dumps(entry, indent=1).encode()
-    if not path.is_file() or path.read_bytes() != data:
-        make_folder(path.parent)
-        write_atomically(path, data)
+    """Keep a listing, or the commit that a branch stands for; without it, it is asked for again."""
+    if _read(repository, revision) != entry:
+        path = _path(repository, revision)
+        with suppress(ResourceError):
+            make_folder(path.parent)
+            write_atomically(path, json.dumps(entry, indent=1).encode())
 
 
 def _read(repository: str, revision: str) -> dict[str, object] | None:

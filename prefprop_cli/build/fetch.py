@@ -37,7 +37,7 @@ def fetch(
     if missing:
         size = f", {total / _MB:,.1f} MB" if total else ""
         note(f"downloading {repository}: {len(missing)} file{'s' * (len(missing) > 1)}{size}")
-    with _quiet_library(), progress(total=total // _MB, label="MB") as told:
+    with _quiet_library(), progress(total=total // _MB, label="downloaded MB") as told:
         done = _Done(told)
         for name in missing:
             _fetch_one(repository, name, commit, done)
@@ -97,7 +97,7 @@ def _fetch_one(repository: str, name: str, commit: str, done: _Done) -> None:
 
     heard: dict[str, Any] = {}
     if "tqdm_class" in _options():
-        heard["tqdm_class"] = lambda *_, **values: _Bar(done, values.get("initial") or 0)
+        heard["tqdm_class"] = bar_class(done.add)
     hf_hub_download(repository, name, revision=commit, **heard)
 
 
@@ -108,15 +108,30 @@ def _options() -> Mapping[str, object]:
     return inspect.signature(hf_hub_download).parameters
 
 
-class _Bar:
-    """What huggingface_hub takes for a bar of tqdm: it counts and draws nothing."""
+def bar_class(add: Callable[[float], None]) -> type:
+    """What huggingface_hub takes for a class of bars: they draw nothing.
 
-    def __init__(self, done: _Done, first: int) -> None:
-        self.total, self.n = None, first
-        self._done = done
+    Args:
+        add: is told of bytes that have come, or of less than none where some come again.
+    """
+    return type("Bar", (_Bar,), {"_add": staticmethod(add)})
+
+
+class _Bar:
+    """One file. Attributes and methods are those of tqdm that huggingface_hub uses."""
+
+    _add: Callable[[float], None]
+
+    def __init__(self, *_: object, initial: float = 0, **__: object) -> None:
+        self.total, self.n = None, 0.0
+        self.update(initial)
 
     def update(self, n: float | None = 1) -> None:
-        self._done.add(n or 0)
+        self.n += n or 0
+        self._add(n or 0)
+
+    def update_transfer(self, n: float | None = 1) -> None:
+        """The same bytes as they come over the network, which may be packed."""
 
     def __enter__(self) -> "_Bar":
         return self

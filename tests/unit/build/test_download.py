@@ -3,6 +3,7 @@
 import json
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from prefprop_cli.build import download
 from prefprop_cli.build.backbones import find_backbone, load_backbone, weights_sha256
+from prefprop_cli.build.fetch import bar_class
 from prefprop_cli.errors import CorruptFileError, DataError
 from tests.helpers import tiny
 from tests.helpers.forms import FORMS, PICKLE, SAFE, in_form
@@ -260,6 +262,19 @@ def test_an_interrupted_download_is_not_taken_for_a_whole_one(
     assert {path.name for path in find_backbone(NAME).iterdir()} == TEXT | {SAFE}
 
 
+def test_nor_beside_what_another_program_left(hub: Hub, folder: Path) -> None:
+    """Its weights and our half of the tokenizer would be another model."""
+    from huggingface_hub import hf_hub_download
+
+    hub.add_model(NAME, folder)
+    for name in ("config.json", SAFE):
+        hf_hub_download(NAME, name)
+    hub.fail("/tokenizer_config.json", method="GET", close=True)
+    for _ in range(2):
+        with pytest.raises(DataError, match="cut"):
+            find_backbone(NAME)
+
+
 def test_what_another_program_left_in_the_cache_is_used(hub: Hub, folder: Path) -> None:
     from huggingface_hub import hf_hub_download
 
@@ -326,9 +341,39 @@ def test_a_download_is_announced_and_counted(
         find_backbone(NAME)
         size = sum((folder / name).stat().st_size for name in TEXT | {SAFE})
         assert heard.notes == [f"downloading {NAME}: 7 files, {size / 1000:,.1f} MB"]
-        assert heard.loops == [("MB", size // 1000)]
+        assert heard.loops == [("downloaded MB", size // 1000)]
         assert heard.done[-1] == size // 1000
         find_backbone(NAME)
     assert len(heard.notes) == 1
     out, err = capfd.readouterr()
     assert out + err == ""
+
+
+def test_bytes_are_counted_once_where_the_client_has_two_bars() -> None:
+    """As it has for files that come in packed chunks."""
+    module = pytest.importorskip("huggingface_hub.utils._xet_progress_reporting")
+    counted: list[float] = []
+    bars = {"reconstruction_desc": "", "log_level": 30, "tqdm_class": bar_class(counted.append)}
+    with module.XetDownloadProgressReporter(total=10, **bars) as reporter:
+        for n in (4, 10):
+            reporter.update_progress(
+                SimpleNamespace(
+                    total_bytes=10,
+                    total_bytes_completed=n,
+                    total_transfer_bytes_completed=n - 1,
+                    total_bytes_completion_rate=1.0,
+                    total_transfer_bytes_completion_rate=1.0,
+                )
+            )
+    assert sum(counted) == 10
+
+
+def test_a_cache_of_ours_that_cannot_be_written_costs_a_question(
+    hub: Hub, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("PREFPROP_CACHE", str(tmp_path / "file" / "cache"))
+    hub.add_model(NAME, folder)
+    found = find_backbone(NAME)
+    hub.close()
+    assert find_backbone(NAME) == found
