@@ -128,12 +128,15 @@ def _later(response: Any) -> str:
 
 
 def _timeout(error: BaseException) -> Cause | None:
-    timed_out = isinstance(error, TimeoutError) or any("Timeout" in name for name in _names(error))
+    # A refused connection of urllib3 is a timeout by descent.
+    timed_out = any("Timeout" in name for name in _names(error)) and not _is(
+        error, "NewConnectionError"
+    )
     return Cause("the hub did not answer in time") if timed_out else None
 
 
 def _wrong_proxy(error: BaseException) -> Cause | None:
-    text = str(error)
+    text = str(error).strip().rstrip(".")
     if isinstance(error, ImportError) and "socks" in text.lower():
         return Cause(f"the proxy{_proxy()} speaks SOCKS, for which a package is missing: {text}")
     if _is(error, "ProxyError") or "nknown scheme for proxy" in text:

@@ -3,9 +3,6 @@
 `hub` and `sets_hub` are fixtures; a test that starts the program passes `hub.environment(folder)`.
 """
 
-import hashlib
-import json
-import re
 import socket
 import threading
 import time
@@ -16,44 +13,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
+
+from tests.helpers.hub_answers import WHEN, Repository, answer, commit, json_bytes
 
 BOT = "SFconvertbot"
 CONVERSION = "Adding `safetensors` variant of this model"
 PORTAL = b"<html><body>Welcome to Grand Hotel. Please log in.</body></html>"
-_LARGE = (".safetensors", ".bin", ".parquet")
-_WHEN = "2024-01-01T00:00:00.000Z"
 
 Files = Mapping[str, bytes | str] | Path
-
-
-@dataclass(frozen=True)
-class Commit:
-    """The files of a repository at one moment."""
-
-    name: str
-    files: dict[str, bytes]
-    parent: "Commit | None" = None
-
-    def history(self) -> Iterator["Commit"]:
-        yield self
-        if self.parent is not None:
-            yield from self.parent.history()
-
-
-@dataclass
-class Repository:
-    """Branches, pull requests and what is said of them."""
-
-    revisions: dict[str, Commit] = field(default_factory=dict)
-    discussions: list[dict[str, Any]] = field(default_factory=list)
-
-    def at(self, revision: str) -> Commit | None:
-        found = [c for head in self.revisions.values() for c in head.history()]
-        named = {commit.name: commit for commit in found}
-        return self.revisions.get(revision) or named.get(revision)
 
 
 @dataclass
@@ -106,7 +75,9 @@ class Hub:
         self.lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.hub = self  # type: ignore[attr-defined]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), daemon=True
+        )
         self._thread.start()
 
     @property
@@ -147,14 +118,14 @@ class Hub:
                 "author": {"name": author, "type": "user"},
                 "status": status,
                 "isPullRequest": True,
-                "createdAt": _WHEN,
+                "createdAt": WHEN,
                 "repo": {"name": name, "type": "model"},
             }
         )
         main = repository.revisions["main"]
-        commit = _commit(f"{name} {number}", main.files | _bytes(files), main)
-        repository.revisions[f"refs/pr/{number}"] = commit
-        return commit.name
+        proposed = commit(f"{name} {number}", main.files | _bytes(files), main)
+        repository.revisions[f"refs/pr/{number}"] = proposed
+        return proposed.name
 
     def fail(self, part: str = "", **how: Any) -> Fault:
         """Let requests fail whose path has this part, as `Fault` says."""
@@ -179,9 +150,9 @@ class Hub:
     def _add(self, kind: str, name: str, files: Files, revision: str) -> str:
         repository = self.repositories.setdefault((kind, name), Repository())
         parent = repository.revisions.get(revision)
-        commit = _commit(f"{kind} {name} {revision}", _bytes(files), parent)
-        repository.revisions[revision] = commit
-        return commit.name
+        added = commit(f"{kind} {name} {revision}", _bytes(files), parent)
+        repository.revisions[revision] = added
+        return added.name
 
 
 @pytest.fixture
@@ -262,16 +233,17 @@ class _Handler(BaseHTTPRequestHandler):
             struck = [f for f in self.hub.faults if f.strikes(self.command, self.path)]
         fault = struck[0] if struck else Fault()
         self.hub.closing.wait(fault.delay)
-        if fault.close:
+        if fault.close or self.hub.closing.is_set():
             self._hang_up()
         elif fault.portal:
             self._send(200, PORTAL, {"Content-Type": "text/html"})
         elif fault.status:
             said = {"X-Error-Message": fault.message, "X-Error-Code": fault.code}
             headers = {key: text for key, text in said.items() if text} | dict(fault.headers)
-            self._send(fault.status, _json({"error": fault.message}), headers)
+            self._send(fault.status, json_bytes({"error": fault.message}), headers)
         else:
-            self._send(*self._answer(body), cut=fault.cut)
+            found = answer(self.hub.repositories, self.path, self.headers, body)
+            self._send(*found, cut=fault.cut)
 
     def _hang_up(self) -> None:
         self.close_connection = True
@@ -291,170 +263,6 @@ class _Handler(BaseHTTPRequestHandler):
         if cut is not None:
             self._hang_up()
 
-    def _answer(self, body: bytes) -> tuple[int, bytes, dict[str, str]]:
-        path = urlsplit(self.path).path
-        if found := re.fullmatch(r"/(datasets/)?(.+?)/resolve/([^/]+)/(.+)", path):
-            kind, name, revision, file = found.groups()
-            repository = self.hub.repositories.get((kind[:-1] if kind else "models", name))
-            return self._file(repository, unquote(revision), unquote(file))
-        if found := re.fullmatch(r"/api/(models|datasets)/(.+)", path):
-            return self._about(found[1], found[2], body)
-        return _refusal(404, "EntryNotFound", "there is no such page")
-
-    def _about(self, kind: str, rest: str, body: bytes) -> tuple[int, bytes, dict[str, str]]:
-        names = [name for of, name in self.hub.repositories if of == kind]
-        fits = [name for name in names if f"{rest}/".startswith(f"{name}/")]
-        if not fits:
-            # As huggingface.co answers those who have not logged in.
-            return _refusal(401, "RepoNotFound", "Repository not found")
-        name = max(fits, key=len)
-        repository = self.hub.repositories[kind, name]
-        what, revision, inside = ([*rest[len(name) + 1 :].split("/", 2), "", "", ""])[:3]
-        if what == "discussions":
-            said = repository.discussions
-            return _found({"count": len(said), "start": 0, "discussions": said})
-        if what == "refs":
-            return _found(_refs(repository))
-        commit = repository.at(unquote(revision) or "main")
-        if commit is None:
-            return _refusal(404, "RevisionNotFound", f"Invalid rev id: {unquote(revision)}")
-        if what in ("", "revision"):
-            return _found(_info(name, commit))
-        if what == "commits":
-            return _found([_history_entry(one) for one in commit.history()])
-        if what == "tree":
-            whole = self._query("recursive").lower() in ("true", "1")
-            entries = _tree(commit, unquote(inside), whole=whole)
-            return _found(entries) if entries else _refusal(404, "EntryNotFound", "no such folder")
-        if what == "paths-info":
-            return _found(_paths(commit, self._paths(body)))
-        return _refusal(404, "EntryNotFound", "there is no such page")
-
-    def _query(self, name: str) -> str:
-        return parse_qs(urlsplit(self.path).query).get(name, [""])[0]
-
-    def _paths(self, body: bytes) -> list[str]:
-        if "json" in self.headers.get("Content-Type", ""):
-            return json.loads(body)["paths"]
-        return parse_qs(body.decode())["paths"]
-
-    def _file(
-        self, repository: Repository | None, revision: str, name: str
-    ) -> tuple[int, bytes, dict[str, str]]:
-        if repository is None:
-            return _refusal(401, "RepoNotFound", "Repository not found")
-        commit = repository.at(revision)
-        if commit is None:
-            return _refusal(404, "RevisionNotFound", f"Invalid rev id: {revision}")
-        headers = {"X-Repo-Commit": commit.name, "Accept-Ranges": "bytes"}
-        if name not in commit.files:
-            status, body, said = _refusal(404, "EntryNotFound", "Entry not found")
-            return status, body, said | headers
-        data = commit.files[name]
-        headers["ETag"] = f'"{_sha256(data) if name.endswith(_LARGE) else _sha1(data)}"'
-        asked = re.match(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
-        if not asked:
-            return 200, data, headers
-        first, last = int(asked[1]), int(asked[2] or len(data) - 1)
-        headers["Content-Range"] = f"bytes {first}-{last}/{len(data)}"
-        return 206, data[first : last + 1], headers
-
-
-def _found(value: object) -> tuple[int, bytes, dict[str, str]]:
-    return 200, _json(value), {"Content-Type": "application/json"}
-
-
-def _refusal(status: int, code: str, message: str) -> tuple[int, bytes, dict[str, str]]:
-    headers = {"X-Error-Code": code, "X-Error-Message": message}
-    return status, _json({"error": message}), headers | {"Content-Type": "application/json"}
-
-
-def _info(name: str, commit: Commit) -> dict[str, Any]:
-    siblings = []
-    for path, data in commit.files.items():
-        entry = _entry(path, data)
-        siblings.append({"rfilename": path, "size": entry["size"], "blobId": entry["oid"]})
-        if "lfs" in entry:
-            lfs = entry["lfs"]
-            siblings[-1]["lfs"] = {"sha256": lfs["oid"], "size": lfs["size"], "pointerSize": 130}
-    return {
-        "id": name,
-        "sha": commit.name,
-        "private": False,
-        "gated": False,
-        "disabled": False,
-        "tags": [],
-        "downloads": 0,
-        "likes": 0,
-        "lastModified": _WHEN,
-        "createdAt": _WHEN,
-        "siblings": siblings,
-    }
-
-
-def _refs(repository: Repository) -> dict[str, list[dict[str, str]]]:
-    listed: dict[str, list[dict[str, str]]] = {"branches": [], "tags": []}
-    listed |= {"converts": [], "pullRequests": []}
-    for name, commit in repository.revisions.items():
-        kinds = {"refs/convert/": "converts", "refs/pr/": "pullRequests"}
-        start = next((start for start in kinds if name.startswith(start)), "")
-        ref = name if start else f"refs/heads/{name}"
-        entry = {"name": name.removeprefix(start), "ref": ref, "targetCommit": commit.name}
-        listed[kinds.get(start, "branches")].append(entry)
-    return listed
-
-
-def _history_entry(commit: Commit) -> dict[str, Any]:
-    return {"id": commit.name, "title": "", "message": "", "authors": [], "date": _WHEN}
-
-
-def _tree(commit: Commit, inside: str, *, whole: bool) -> list[dict[str, Any]]:
-    start = f"{inside}/" if inside else ""
-    entries: dict[str, dict[str, Any]] = {}
-    for path, data in commit.files.items():
-        if not path.startswith(start):
-            continue
-        folders = path[len(start) :].split("/")[:-1]
-        for depth in range(len(folders)) if whole else range(min(1, len(folders))):
-            folder = start + "/".join(folders[: depth + 1])
-            entries[folder] = _folder(folder)
-        if whole or not folders:
-            entries[path] = _entry(path, data)
-    return [*entries.values()]
-
-
-def _paths(commit: Commit, asked: list[str]) -> list[dict[str, Any]]:
-    found = []
-    for path in asked:
-        if path in commit.files:
-            found.append(_entry(path, commit.files[path]))
-        elif any(name.startswith(f"{path}/") for name in commit.files):
-            found.append(_folder(path))
-    return found
-
-
-def _folder(path: str) -> dict[str, Any]:
-    return {"type": "directory", "oid": _sha1(path.encode()), "size": 0, "path": path}
-
-
-def _entry(path: str, data: bytes) -> dict[str, Any]:
-    entry = {"type": "file", "oid": _sha1(data), "size": len(data), "path": path}
-    if path.endswith(_LARGE):
-        entry["lfs"] = {"oid": _sha256(data), "size": len(data), "pointerSize": 130}
-    return entry
-
-
-def _commit(seed: str, files: dict[str, bytes], parent: Commit | None) -> Commit:
-    facts = [seed, parent and parent.name, {name: _sha1(data) for name, data in files.items()}]
-    return Commit(_sha1(_json(facts)), files, parent)
-
-
-def _bytes(files: Files) -> dict[str, bytes]:
-    if isinstance(files, Path):
-        paths = [path for path in sorted(files.rglob("*")) if path.is_file()]
-        return {path.relative_to(files).as_posix(): path.read_bytes() for path in paths}
-    return {name: text.encode() if isinstance(text, str) else text for name, text in files.items()}
-
 
 def _close_session() -> None:
     """Let huggingface_hub forget its connections; older ones have no such function."""
@@ -463,13 +271,8 @@ def _close_session() -> None:
     getattr(huggingface_hub, "close_session", lambda: None)()
 
 
-def _json(value: object) -> bytes:
-    return json.dumps(value).encode()
-
-
-def _sha1(data: bytes) -> str:
-    return hashlib.sha1(data).hexdigest()
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def _bytes(files: Files) -> dict[str, bytes]:
+    if isinstance(files, Path):
+        paths = [path for path in sorted(files.rglob("*")) if path.is_file()]
+        return {path.relative_to(files).as_posix(): path.read_bytes() for path in paths}
+    return {name: text.encode() if isinstance(text, str) else text for name, text in files.items()}
