@@ -98,12 +98,27 @@ def as_it_is(spec: Values, settings: Values, kind: str) -> Values:
     }
 
 
-def word_piece(files: Mapping[str, bytes], spec: Values, settings: Values, *, unk: str) -> Values:
-    """The backend of a `BertTokenizer`.
+def of_class(
+    kind: str, files: Mapping[str, bytes], spec: Values, settings: Values, *, unk: str
+) -> Values:
+    """What a `BertTokenizer` or a `RobertaTokenizer` makes of the files.
+
+    Args:
+        kind: `WordPiece` or `BPE`.
+        files: the tokenizer files by name.
+        spec: the content of tokenizer.json; empty if there is none.
+        settings: the content of tokenizer_config.json.
+        unk: the token of unknown words.
 
     Raises:
-        DataError: tokenizer.json has another one, or a setting is of the wrong type.
+        DataError: tokenizer.json has another backend, or a setting is of the wrong type.
     """
+    if kind == "WordPiece":
+        return _word_piece(files, spec, settings, unk=unk)
+    return _byte_level_bpe(files, spec, settings)
+
+
+def _word_piece(files: Mapping[str, bytes], spec: Values, settings: Values, *, unk: str) -> Values:
     if spec:
         _check_parts(spec, _OF_BERT)
         _check_parts(spec, {"model": {"unk_token": unk}})
@@ -129,12 +144,7 @@ def word_piece(files: Mapping[str, bytes], spec: Values, settings: Values, *, un
     }
 
 
-def byte_level_bpe(files: Mapping[str, bytes], spec: Values, settings: Values) -> Values:
-    """The backend of a `RobertaTokenizer`, for which there is no unknown word.
-
-    Raises:
-        DataError: tokenizer.json has another one, or a setting is of the wrong type.
-    """
+def _byte_level_bpe(files: Mapping[str, bytes], spec: Values, settings: Values) -> Values:
     if spec:
         _check_parts(spec, _OF_ROBERTA)
         if not set(ByteLevel.alphabet()) <= spec["model"]["vocab"].keys():

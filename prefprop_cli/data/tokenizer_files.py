@@ -16,10 +16,9 @@ from tokenizers import AddedToken, Tokenizer
 from prefprop_cli.data.tokenizer_backends import (
     NO_MODEL,
     as_it_is,
-    byte_level_bpe,
     kind_of,
+    of_class,
     splits_at_spaces,
-    word_piece,
 )
 from prefprop_cli.errors import DataError
 
@@ -112,19 +111,16 @@ def describe(files: Mapping[str, bytes]) -> Description:
     class_name = _class_name(settings, _read(files, "config.json"), kind, is_whole=bool(spec))
     declared = settings if "added_tokens_decoder" in settings else _with_map(files, settings)
     names = {role: text for role in _ROLES if (text := _text(declared.get(f"{role}_token")))}
-    special = {*names.values(), *_further_special_tokens(declared)}
-    added = [*_added_later(files, settings, spec, special)]
     if class_name in _GENERAL:
         backend = as_it_is(spec, settings, kind)
         names = _with_unknown(names, backend["model"]["unk_token"])
-        added = [*map(_fields, spec.get("added_tokens", [])), *added]
     else:
         names = NAMES[kind] | names
-        if kind == "WordPiece":
-            backend = word_piece(files, spec, settings, unk=names["unk"])
-        else:
-            backend = byte_level_bpe(files, spec, settings)
-    special.update(names.values())
+        backend = of_class(kind, files, spec, settings, unk=names["unk"])
+    special = {*names.values(), *_special_tokens(declared)}
+    added = [*_added_later(files, settings, spec, special)]
+    if class_name in _GENERAL:
+        added = [*map(_fields, spec.get("added_tokens", [])), *added]
     tokens = tuple(_token(fields, special) for fields in added)
     return Description(class_name, backend, tokens, names, _frame(spec))
 
@@ -162,7 +158,8 @@ def _class_name(settings: Values, config: Values, kind: str, *, is_whole: bool) 
         raise DataError(
             f"a {name}, as {'declared' if declared else 'config.json implies'}, is of type "
             f"{_CLASSES[name]}, and the files are {kind}. If they are right, declare their class, "
-            f'as in "tokenizer_class": "{_OF_KIND[kind]}" in config.json'
+            f'as in "tokenizer_class": "{_OF_KIND[kind]}" in '
+            f"{'tokenizer_config.json' if settings.get('tokenizer_class') else 'config.json'}"
         )
     return name
 
@@ -179,11 +176,17 @@ def _text(token: object) -> str | None:
     return text
 
 
-def _further_special_tokens(declared: Values) -> Iterator[str]:
+def _special_tokens(declared: Values) -> Iterator[str]:
+    """Every special token that is declared, in a role or without one."""
+    yield from (_text(v) or "" for k, v in declared.items() if _is_token(k, v))
     for key in ("additional_special_tokens", "extra_special_tokens"):
         tokens = declared.get(key) or []
         for token in tokens.values() if isinstance(tokens, dict) else tokens:
             yield _text(token) or ""
+
+
+def _is_token(key: str, value: object) -> bool:
+    return key.endswith("_token") and isinstance(value, (str, dict))  # not `add_bos_token`
 
 
 def _with_unknown(names: dict[str, str], unknown: str | None) -> dict[str, str]:
