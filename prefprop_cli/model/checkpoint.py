@@ -17,6 +17,7 @@ from torch import Tensor
 from prefprop_cli.errors import CorruptFileError, DataError
 from prefprop_cli.model.config import EncoderConfig, from_hugging_face, to_hugging_face
 from prefprop_cli.model.encoder import Encoder
+from prefprop_cli.modes import plain_modes
 
 # Ours on the left; where Hugging Face keeps several tensors for one of ours they are stacked.
 _EMBEDDING_NAMES: dict[str, tuple[str, ...]] = {
@@ -40,6 +41,7 @@ _LAYER_NAMES: dict[str, tuple[str, ...]] = {
 _PICKLES = ("pytorch_model.bin", "model.pt", "model.ckpt")
 
 
+@plain_modes()
 def load_encoder(folder: Path, **options: object) -> Encoder:
     """Read an encoder from a Hugging Face folder.
 

@@ -20,6 +20,7 @@ from prefprop_cli.model.dropout import Dropout
 from prefprop_cli.model.layout import Layout, Read, Tokens, pack, unpack
 from prefprop_cli.model.prefix import LayerPrefix, Prefix
 from prefprop_cli.model.self_attention import Context, SelfAttention
+from prefprop_cli.modes import tensors_on_cpu
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": functional.gelu,
@@ -83,10 +84,11 @@ class Encoder(nn.Module):
         Raises:
             ValueError: a shape is wrong, or a row has more tokens than the encoder positions.
         """
-        tokens = pack(input_ids, key_mask, global_mask)
-        layout = Layout.of(tokens, n_placeholders=prefix.n_placeholders if prefix else 0)
-        hidden = self.encode(tokens, layout, prefix)
-        padded = unpack(hidden[layout.text_index], tokens.rows)
+        with tensors_on_cpu():
+            tokens = pack(input_ids, key_mask, global_mask)
+            layout = Layout.of(tokens, n_placeholders=prefix.n_placeholders if prefix else 0)
+            hidden = self.encode(tokens, layout, prefix)
+            padded = unpack(hidden[layout.text_index], tokens.rows)
         return functional.pad(padded, (0, 0, 0, input_ids.shape[1] - padded.shape[1]))
 
     def encode(
