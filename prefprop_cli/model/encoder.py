@@ -14,7 +14,6 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from prefprop_cli.attention import choose
-from prefprop_cli.errors import DataError
 from prefprop_cli.model.config import EncoderConfig
 from prefprop_cli.model.dropout import Dropout
 from prefprop_cli.model.layout import Layout, Read, Tokens, pack, unpack
@@ -197,7 +196,7 @@ class Layer(nn.Module):
     def __init__(self, config: EncoderConfig, *, window: int | None, dropout: float) -> None:
         super().__init__()
         width = config.width
-        self.activation = _activation(config.activation)
+        self.activation = ACTIVATIONS[config.activation]
         self.attention = SelfAttention(config, window=window)
         self.attention_output = nn.Linear(width, width)
         self.attention_norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
@@ -219,12 +218,3 @@ class Layer(nn.Module):
         hidden = self.attention_norm(self.dropout(self.attention_output(mixed), onto=hidden))
         expanded = self.down(self.activation(self.up(hidden)))
         return self.output_norm(self.dropout(expanded, onto=hidden))
-
-
-def _activation(name: str) -> Callable[[Tensor], Tensor]:
-    if name not in ACTIVATIONS:
-        raise DataError(
-            f'hidden_act = "{name}" of the backbone is not supported; '
-            f"these are: {', '.join(ACTIVATIONS)}"
-        )
-    return ACTIVATIONS[name]
