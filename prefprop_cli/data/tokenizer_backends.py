@@ -75,27 +75,16 @@ def as_it_is(spec: Values, settings: Values, kind: str) -> Values:
     Raises:
         DataError: it gives a text other tokens each time, or releases of `transformers` differ.
     """
-    model, pre_tokenizer = spec["model"] | {"type": kind}, spec.get("pre_tokenizer")
+    model = {"unk_token": _UNK[kind]} | spec["model"] | {"type": kind}
+    _check_prefix_space(spec, settings)
     if model.get("dropout"):
         raise DataError(f"dropout {model['dropout']} of tokenizer.json changes tokens at random")
-    space, declared = (pre_tokenizer or {}).get("add_prefix_space"), _flag(settings, *_PREFIX_SPACE)
-    if space not in (None, declared):
-        raise DataError(
-            f"add_prefix_space is {_json(space)} in tokenizer.json and {_json(declared)} in "
-            "tokenizer_config.json; make both the same"
-        )
-    unk, vocabulary = model.get("unk_token", _UNK[kind]), model["vocab"]
-    if unk not in vocabulary and (unk is not None or kind == "WordPiece"):
-        raise DataError(f"the vocabulary has no {unk}, the token of unknown words")
-    model["unk_token"] = unk
+    if model["unk_token"] is not None or kind == "WordPiece":
+        _check_unknown_word(model)
     if kind == "BPE":
         model["merges"] = _pairs(model["merges"])
-    return {
-        "version": "1.0",
-        "normalizer": spec.get("normalizer"),
-        "pre_tokenizer": pre_tokenizer,
-        "model": model,
-    }
+    parts = {part: spec.get(part) for part in ("normalizer", "pre_tokenizer")}
+    return {"version": "1.0", "model": model, **parts}
 
 
 def of_class(
@@ -128,8 +117,8 @@ def _word_piece(files: Mapping[str, bytes], spec: Values, settings: Values, *, u
         lines = files["vocab.txt"].decode().split("\n")
         lines = lines[:-1] if not lines[-1] else lines
         vocabulary = {line.rstrip(): index for index, line in enumerate(lines)}
-    if unk not in vocabulary:
-        raise DataError(f"the vocabulary has no {unk}, the token of unknown words")
+    model = NO_MODEL | {"unk_token": unk, "vocab": vocabulary}
+    _check_unknown_word(model)
     return {
         "version": "1.0",
         "normalizer": {
@@ -140,7 +129,7 @@ def _word_piece(files: Mapping[str, bytes], spec: Values, settings: Values, *, u
             "lowercase": _flag(settings, "do_lower_case", True),
         },
         "pre_tokenizer": {"type": "BertPreTokenizer"},
-        "model": NO_MODEL | {"unk_token": unk, "vocab": vocabulary},
+        "model": model,
     }
 
 
@@ -185,6 +174,22 @@ def _flag(settings: Values, key: str, default: bool | None) -> bool | None:
     if value is not default and not isinstance(value, bool):
         raise DataError(f"{key} = {_json(value)} in tokenizer_config.json is not true or false")
     return value
+
+
+def _check_unknown_word(model: Values) -> None:
+    if model["unk_token"] not in model["vocab"]:
+        raise DataError(f"the vocabulary has no {model['unk_token']}, the token of unknown words")
+
+
+def _check_prefix_space(spec: Values, settings: Values) -> None:
+    """Some releases of `transformers` go by one file, some by the other."""
+    found = (spec.get("pre_tokenizer") or {}).get("add_prefix_space")
+    declared = _flag(settings, *_PREFIX_SPACE)
+    if found not in (None, declared):
+        raise DataError(
+            f"add_prefix_space is {_json(found)} in tokenizer.json and {_json(declared)} in "
+            "tokenizer_config.json; make both the same"
+        )
 
 
 def _check_parts(spec: Values, wanted: Mapping[str, Values | None]) -> None:

@@ -146,22 +146,25 @@ def _class_name(settings: Values, config: Values, kind: str, *, is_whole: bool) 
     by_files = _GENERAL[0] if is_whole else _OF_KIND[kind]
     name = str(declared or _OF_MODEL.get(str(config.get("model_type")), by_files))
     name = name if name in _GENERAL else name.removesuffix("Fast")
-    if "auto_map" in settings or name not in (*_CLASSES, *_GENERAL):
-        code = json.dumps(settings.get("auto_map")) if "auto_map" in settings else name
-        raise DataError(
-            f"a tokenizer of class {code} cannot be used; these can: "
-            f"{', '.join((*_CLASSES, *_GENERAL))}"
-        )
+    _check_class(json.dumps(settings["auto_map"]) if "auto_map" in settings else name)
     if name in _GENERAL and not is_whole:
         raise DataError(f"a {name} needs a tokenizer.json, and there is none")
     if _CLASSES.get(name, kind) != kind:
+        where = "tokenizer_config.json" if settings.get("tokenizer_class") else "config.json"
         raise DataError(
             f"a {name}, as {'declared' if declared else 'config.json implies'}, is of type "
             f"{_CLASSES[name]}, and the files are {kind}. If they are right, declare their class, "
-            f'as in "tokenizer_class": "{_OF_KIND[kind]}" in '
-            f"{'tokenizer_config.json' if settings.get('tokenizer_class') else 'config.json'}"
+            f'as in "tokenizer_class": "{_OF_KIND[kind]}" in {where}'
         )
     return name
+
+
+def _check_class(name: str) -> None:
+    known = (*_CLASSES, *_GENERAL)
+    if name not in known:
+        raise DataError(
+            f"a tokenizer of class {name} cannot be used; these can: {', '.join(known)}"
+        )
 
 
 def _with_map(files: Mapping[str, bytes], settings: Values) -> Values:

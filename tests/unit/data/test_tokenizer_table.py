@@ -1,7 +1,5 @@
 """Folders as they are in the world: the ids of `AutoTokenizer`, or a refusal that says why."""
 
-import json
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -10,7 +8,21 @@ from transformers import AutoTokenizer
 from prefprop_cli.data import tokenizer as module
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import DataError
-from tests.unit.data.conftest import WORDS, write_byte_level, write_word_piece
+from tests.helpers.tokenizer_folders import (
+    WORDS,
+    Change,
+    added,
+    config,
+    lines,
+    listed,
+    made,
+    model,
+    older,
+    renamed,
+    spec,
+    spec_model,
+    whole,
+)
 
 TEXTS = (
     "The state of the Union: a railroad tax!",
@@ -19,89 +31,6 @@ TEXTS = (
     "zzz",
     "",
 )
-Change = Callable[[Path], None]
-
-
-def rewrite(folder: Path, name: str, values: Mapping[str, object]) -> None:
-    """Some keys of a JSON file that may not be there yet; None removes one."""
-    path = folder / name
-    old = json.loads(path.read_text()) if path.exists() else {}
-    new = {key: value for key, value in (old | values).items() if value is not None}
-    path.write_text(json.dumps(new))
-
-
-def config(**values: object) -> Change:
-    return lambda folder: rewrite(folder, "tokenizer_config.json", values)
-
-
-def model(**values: object) -> Change:
-    return lambda folder: rewrite(folder, "config.json", values)
-
-
-def spec(**values: object) -> Change:
-    """Keys of tokenizer.json."""
-    return lambda folder: rewrite(folder, "tokenizer.json", values)
-
-
-def spec_model(**values: object) -> Change:
-    """Keys of the model in tokenizer.json; None removes one."""
-
-    def change(folder: Path) -> None:
-        old = json.loads((folder / "tokenizer.json").read_text())["model"] | values
-        spec(model={key: value for key, value in old.items() if value is not None})(folder)
-
-    return change
-
-
-def older(folder: Path) -> None:
-    """As the files of 2020: a model without its type, merges as strings."""
-    old = json.loads((folder / "tokenizer.json").read_text())["model"]
-    merges = [" ".join(pair) for pair in old["merges"]] if "merges" in old else None
-    spec_model(type=None, merges=merges, byte_fallback=None, ignore_merges=None)(folder)
-
-
-def added(*tokens: str, special: bool = False, **flags: bool) -> Change:
-    """Words added by `add_tokens`, as `save_pretrained` writes them down."""
-
-    def change(folder: Path) -> None:
-        listed = {"lstrip": False, "rstrip": False, "single_word": False, "normalized": True}
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-        first = len(tokenizer)
-        decoder = {str(i): fields_of(t) for i, t in tokenizer.added_tokens_decoder.items()}
-        for number, token in enumerate(tokens):
-            fields = listed | flags | {"content": token, "special": special}
-            decoder[str(first + number)] = fields
-        config(added_tokens_decoder=decoder)(folder)
-
-    return change
-
-
-def fields_of(token: object) -> dict[str, object]:
-    names = ("content", "lstrip", "rstrip", "single_word", "normalized", "special")
-    return {name: getattr(token, name) for name in names}
-
-
-def listed(name: str, values: object) -> Change:
-    return lambda folder: (folder / name).write_text(json.dumps(values)) and None
-
-
-def lines(name: str, change: Callable[[str], str]) -> Change:
-    """A text file with other bytes; line ends are kept."""
-
-    def rewritten(folder: Path) -> None:
-        text = (folder / name).read_bytes().decode()
-        (folder / name).write_bytes(change(text).encode())
-
-    return rewritten
-
-
-def renamed(folder: Path) -> None:
-    """Special tokens under names of their own, and the usual ones as words."""
-    own = dict(zip(WORDS[:5], ("<p>", "<u>", "<c>", "<e>", "<m>"), strict=True))
-    words = [own.get(word, word) for word in WORDS] + list(WORDS[:5])
-    (folder / "vocab.txt").write_text("\n".join(words) + "\n")
-
-
 OWN_NAMES = {"cls_token": "<c>", "sep_token": "<e>", "pad_token": "<p>", "unk_token": "<u>"}
 AS_OBJECTS = {role: {"content": name, "lstrip": False} for role, name in OWN_NAMES.items()}
 LOWER = {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True}
@@ -109,8 +38,7 @@ LOWER |= {"strip_accents": None, "lowercase": True}
 NO_SPACE = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
 GENERAL = config(tokenizer_class="PreTrainedTokenizerFast")
 
-WHOLE = "whole"  # as one tokenizer.json; otherwise the older files
-EQUAL: dict[str, tuple[str, tuple[object, ...]]] = {
+EQUAL: dict[str, tuple[str, tuple[Change, ...]]] = {
     "bert, files": ("bert", ()),
     "bert, cased": ("bert", (config(do_lower_case=False),)),
     "bert, accents stay": ("bert", (config(strip_accents=False),)),
@@ -138,32 +66,32 @@ EQUAL: dict[str, tuple[str, tuple[object, ...]]] = {
         "bert",
         (model(model_type="longformer", tokenizer_class="BertTokenizer"),),
     ),
-    "bert, whole": ("bert", (WHOLE,)),
-    "bert, whole, cased by setting": ("bert", (WHOLE, config(do_lower_case=False))),
+    "bert, whole": ("bert", (whole,)),
+    "bert, whole, cased by setting": ("bert", (whole, config(do_lower_case=False))),
     "bert, whole, lower by default": (
         "bert",
-        (WHOLE, spec(normalizer=LOWER | {"lowercase": False}), config(do_lower_case=None)),
+        (whole, spec(normalizer=LOWER | {"lowercase": False}), config(do_lower_case=None)),
     ),
-    "bert, whole, accents stay": ("bert", (WHOLE, config(strip_accents=False))),
-    "bert, whole, older": ("bert", (WHOLE, older)),
-    "bert, whole, own names": ("bert", (renamed, config(**OWN_NAMES), WHOLE)),
-    "bert, whole, added words": ("bert", (added("megatax", "New State"), WHOLE)),
+    "bert, whole, accents stay": ("bert", (whole, config(strip_accents=False))),
+    "bert, whole, older": ("bert", (whole, older)),
+    "bert, whole, own names": ("bert", (renamed, config(**OWN_NAMES), whole)),
+    "bert, whole, added words": ("bert", (added("megatax", "New State"), whole)),
     "bert, whole, added by the file": (
         "bert",
-        (added("megatax"), WHOLE, config(added_tokens_decoder=None)),
+        (added("megatax"), whole, config(added_tokens_decoder=None)),
     ),
     "bert, general, own normalizer": (
         "bert",
-        (WHOLE, GENERAL, spec(normalizer={"type": "Lowercase"})),
+        (whole, GENERAL, spec(normalizer={"type": "Lowercase"})),
     ),
     "bert, general, own pre-tokenizer": (
         "bert",
-        (WHOLE, GENERAL, spec(pre_tokenizer={"type": "WhitespaceSplit"})),
+        (whole, GENERAL, spec(pre_tokenizer={"type": "WhitespaceSplit"})),
     ),
-    "bert, general, older": ("bert", (WHOLE, GENERAL, older)),
+    "bert, general, older": ("bert", (whole, GENERAL, older)),
     "bert, general, added by the file": (
         "bert",
-        (added("megatax"), WHOLE, GENERAL, config(added_tokens_decoder=None)),
+        (added("megatax"), whole, GENERAL, config(added_tokens_decoder=None)),
     ),
     "roberta, files": ("roberta", ()),
     "roberta, a space before": ("roberta", (config(add_prefix_space=True),)),
@@ -171,22 +99,22 @@ EQUAL: dict[str, tuple[str, tuple[object, ...]]] = {
     "roberta, merges without a head": ("roberta", (lines("merges.txt", lambda t: t[14:]),)),
     "roberta, added words": ("roberta", (added("megatax", "New State"),)),
     "roberta, class": ("roberta", (config(tokenizer_class="LongformerTokenizer"),)),
-    "roberta, whole": ("roberta", (WHOLE,)),
-    "roberta, whole, a space before": ("roberta", (WHOLE, config(add_prefix_space=True))),
+    "roberta, whole": ("roberta", (whole,)),
+    "roberta, whole, a space before": ("roberta", (whole, config(add_prefix_space=True))),
     "roberta, whole, no space by default": (
         "roberta",
-        (WHOLE, spec(pre_tokenizer=NO_SPACE | {"add_prefix_space": True})),
+        (whole, spec(pre_tokenizer=NO_SPACE | {"add_prefix_space": True})),
     ),
-    "roberta, whole, older": ("roberta", (WHOLE, older)),
-    "roberta, whole, added words": ("roberta", (added("megatax", normalized=False), WHOLE)),
-    "roberta, general": ("roberta", (WHOLE, GENERAL)),
-    "roberta, general, older": ("roberta", (WHOLE, GENERAL, older)),
+    "roberta, whole, older": ("roberta", (whole, older)),
+    "roberta, whole, added words": ("roberta", (added("megatax", normalized=False), whole)),
+    "roberta, general": ("roberta", (whole, GENERAL)),
+    "roberta, general, older": ("roberta", (whole, GENERAL, older)),
     "roberta, a longformer": ("roberta", (model(model_type="longformer"),)),
 }
-REFUSED: dict[str, tuple[str, tuple[object, ...], str]] = {
+REFUSED: dict[str, tuple[str, tuple[Change, ...], str]] = {
     "a class that is not known": (
         "bert",
-        (WHOLE, config(tokenizer_class="BertJapaneseTokenizer")),
+        (whole, config(tokenizer_class="BertJapaneseTokenizer")),
         "class BertJapaneseTokenizer cannot be used; these can: BertTokenizer",
     ),
     "code of its own": (
@@ -197,7 +125,7 @@ REFUSED: dict[str, tuple[str, tuple[object, ...], str]] = {
     "a general class without its file": ("bert", (GENERAL,), "needs a tokenizer.json"),
     "files of another kind than declared": (
         "bert",
-        (WHOLE, config(tokenizer_class="RobertaTokenizer")),
+        (whole, config(tokenizer_class="RobertaTokenizer")),
         "RobertaTokenizer, as declared, is of type BPE, and the files are WordPiece",
     ),
     "files of another kind than the model": (
@@ -212,24 +140,24 @@ REFUSED: dict[str, tuple[str, tuple[object, ...], str]] = {
     ),
     "a normalizer the class has not": (
         "bert",
-        (WHOLE, spec(normalizer={"type": "Lowercase"})),
+        (whole, spec(normalizer={"type": "Lowercase"})),
         r'the normalizer of tokenizer\.json.*declare "tokenizer_class": "PreTrainedTokenizerFast"',
     ),
     "a pre-tokenizer the class has not": (
         "roberta",
-        (WHOLE, spec(pre_tokenizer={"type": "Whitespace"})),
+        (whole, spec(pre_tokenizer={"type": "Whitespace"})),
         r"the pre_tokenizer of tokenizer\.json",
     ),
-    "random tokens": ("roberta", (WHOLE, GENERAL, spec_model(dropout=0.1)), "at random"),
-    "random tokens under a class": ("roberta", (WHOLE, spec_model(dropout=0.1)), '"dropout": 0.1'),
+    "random tokens": ("roberta", (whole, GENERAL, spec_model(dropout=0.1)), "at random"),
+    "random tokens under a class": ("roberta", (whole, spec_model(dropout=0.1)), '"dropout": 0.1'),
     "two unknown words": (
         "bert",
-        (WHOLE, config(unk_token="the")),
+        (whole, config(unk_token="the")),
         r'"unk_token": "\[UNK\]".*"unk_token": "the"',
     ),
     "no unknown word": (
         "bert",
-        (WHOLE, GENERAL, spec_model(unk_token="<unk>")),
+        (whole, GENERAL, spec_model(unk_token="<unk>")),
         "no <unk>, the token of unknown words",
     ),
     "a setting of the wrong type": (
@@ -239,7 +167,7 @@ REFUSED: dict[str, tuple[str, tuple[object, ...], str]] = {
     ),
     "a space before by one file alone": (
         "roberta",
-        (WHOLE, GENERAL, config(add_prefix_space=True)),
+        (whole, GENERAL, config(add_prefix_space=True)),
         "add_prefix_space is false in tokenizer.json and true in tokenizer_config.json",
     ),
     "a name that is no word": (
@@ -250,7 +178,7 @@ REFUSED: dict[str, tuple[str, tuple[object, ...], str]] = {
     "a name that is no text": ("bert", (config(cls_token=3),), "3 is declared as a special token"),
     "other special tokens around a text": (
         "bert",
-        (WHOLE, config(sep_token="the")),
+        (whole, config(sep_token="the")),
         r"puts the ids \[2, 3\] around a text; cls and sep are 2 and 5",
     ),
     "an added word with the id of another": (
@@ -259,19 +187,6 @@ REFUSED: dict[str, tuple[str, tuple[object, ...], str]] = {
         "'megatax' gets the id of a word",
     ),
 }
-
-
-def made(folder: Path, kind: str, changes: tuple[object, ...]) -> Path:
-    write = write_word_piece if kind == "bert" else write_byte_level
-    write(folder)
-    for change in changes:
-        if change == WHOLE:
-            AutoTokenizer.from_pretrained(folder).backend_tokenizer.save(
-                str(folder / "tokenizer.json")
-            )
-        else:
-            change(folder)  # type: ignore[operator]
-    return folder
 
 
 @pytest.mark.parametrize("name", EQUAL)
@@ -307,15 +222,27 @@ def test_an_added_special_token_is_text_in_a_text(word_piece_folder: Path) -> No
     assert TextTokenizer.load(word_piece_folder).ids(["[ent] tax"]) == before
 
 
-@pytest.mark.parametrize("token", ["New State", "of", "tax"])
-def test_added_words_cross_no_cut(
-    token: str, word_piece_folder: Path, monkeypatch: pytest.MonkeyPatch
+METASPACE = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": False}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        (added("New State", normalized=False),),
+        (added("of", lstrip=True),),
+        (added("tax"),),
+        (whole, GENERAL, spec(pre_tokenizer=METASPACE), spec_model(unk_token="the")),
+        (whole, GENERAL, spec(normalizer={"type": "Prepend", "prepend": "x"})),
+    ],
+)
+def test_no_token_crosses_a_cut(
+    changes: tuple[Change, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    added(token, lstrip=token == "of", normalized=False)(word_piece_folder)
-    tokenizer, text = TextTokenizer.load(word_piece_folder), "the New State of war tax " * 20
-    whole = tokenizer.ids([text])
+    tokenizer = TextTokenizer.load(made(tmp_path / "it", "bert", changes))
+    text = "the New State  of war tax " * 20
+    expected = tokenizer.ids([text])
     monkeypatch.setattr(module, "PIECE_LENGTH", 10)
-    assert tokenizer.ids([text]) == whole
+    assert tokenizer.ids([text]) == expected
 
 
 def test_the_highest_id_is_one_that_a_row_can_have(word_piece_folder: Path) -> None:
@@ -333,10 +260,10 @@ def test_the_highest_id_is_one_that_a_row_can_have(word_piece_folder: Path) -> N
         listed("special_tokens_map.json", {"cls_token": "[CLS]", "unk_token": "[UNK]"}),
         config(model_max_length=512, name_or_path="somewhere"),
         config(tokenizer_class="BertTokenizer"),
-        WHOLE,
+        whole,
     ],
 )
-def test_the_fingerprint_is_of_what_decides_the_tokens(change: object, tmp_path: Path) -> None:
+def test_the_fingerprint_is_of_what_decides_the_tokens(change: Change, tmp_path: Path) -> None:
     plain = TextTokenizer.load(made(tmp_path / "plain", "bert", ()))
     changed = TextTokenizer.load(made(tmp_path / "changed", "bert", (change,)))
     assert changed.fingerprint == plain.fingerprint
