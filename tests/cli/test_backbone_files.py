@@ -72,5 +72,8 @@ def test_a_converted_backbone_is_read_alike_by_transformers(
     tokenizers = [AutoTokenizer.from_pretrained(folder) for folder in (backbone, long)]
     first, second = (tokenizer(text)["input_ids"] for tokenizer in tokenizers)
     assert first == second
+    rewrite(backbone / "tokenizer_config.json", do_lower_case=False)
+    other = json.loads(output("prepare", "-p", config, "--json")[1])["backbone"]
+    assert other != long
     config.write_text(config.read_text().replace(str(backbone), long).replace("to_long = 64\n", ""))
     assert output("train", "-p", config)[0] == 0
