@@ -55,7 +55,7 @@ def make_plan(config: Config) -> Plan:
     """Find the backbone and check that the configuration fits it.
 
     Raises:
-        DataError: the backbone is missing or of a type that cannot be used, or its tokenizer is.
+        DataError: the backbone is missing or of a type that cannot be used.
         ConfigError: the configuration asks for what this backbone cannot do.
     """
     folder = find_backbone(config.model.backbone)

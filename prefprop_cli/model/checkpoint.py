@@ -19,6 +19,12 @@ from prefprop_cli.model.config import EncoderConfig, from_hugging_face, to_huggi
 from prefprop_cli.model.encoder import Encoder
 from prefprop_cli.modes import plain_modes
 
+# What PyTorch puts around a module, anywhere in a name, and what models put around an encoder.
+_WRAPPERS = re.compile(r"\b(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+_IN_A_MODEL = re.compile(
+    r"(?:(?:module|model|encoder|longformer|roberta|bert)\.)*?((?:embeddings|encoder\.layer)\..*)"
+)
+
 # Ours on the left; where Hugging Face keeps several tensors for one of ours they are stacked.
 _EMBEDDING_NAMES: dict[str, tuple[str, ...]] = {
     "embeddings.word": ("embeddings.word_embeddings",),
@@ -37,12 +43,6 @@ _LAYER_NAMES: dict[str, tuple[str, ...]] = {
     "down": ("output.dense",),
     "output_norm": ("output.LayerNorm",),
 }
-
-# What PyTorch puts around a module, anywhere in a name, and what models put around an encoder.
-_WRAPPERS = re.compile(r"\b(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
-_IN_A_MODEL = re.compile(
-    r"(?:(?:module|model|encoder|longformer|roberta|bert)\.)*?((?:embeddings|encoder\.layer)\..*)"
-)
 
 _PICKLES = ("pytorch_model.bin", "model.pt", "model.ckpt")
 
@@ -133,11 +133,7 @@ def _plain_name(name: str) -> str:
     """The name in the bare model: without what wraps it, and of today where it is an old one."""
     unwrapped = _WRAPPERS.sub("", name)
     inside = _IN_A_MODEL.fullmatch(unwrapped)
-    plain = inside[1] if inside else unwrapped
-    # Checkpoints converted from TensorFlow call the weight gamma and the bias beta.
-    return plain.replace("LayerNorm.gamma", "LayerNorm.weight").replace(
-        "LayerNorm.beta", "LayerNorm.bias"
-    )
+    return _current_norm_name(inside[1] if inside else unwrapped)
 
 
 def to_hugging_face_names(
@@ -223,6 +219,13 @@ def _pickle_message(file: Path) -> str:
         f"{file} is a pickle, which can run code when it is opened, so it is not read. Convert it "
         "once, where you trust it: `AutoModel.from_pretrained(FOLDER).save_pretrained(NEW_FOLDER)` "
         "writes model.safetensors; or name a hub revision that has it, as in NAME@REVISION"
+    )
+
+
+def _current_norm_name(name: str) -> str:
+    """Checkpoints converted from TensorFlow call the weight gamma and the bias beta."""
+    return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace(
+        "LayerNorm.beta", "LayerNorm.bias"
     )
 
 
