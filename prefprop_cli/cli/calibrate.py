@@ -1,5 +1,6 @@
 """`prefprop calibrate`: fit a calibrator on validation, report the error before and after it."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,7 @@ from prefprop_cli.parallel import world
 if TYPE_CHECKING:
     from prefprop_cli.build.calibration import Calibration
     from prefprop_cli.evaluation.calibration_report import CalibrationReport, Score
-    from prefprop_cli.evaluation.recalibration import Fitted, Trial
+    from prefprop_cli.evaluation.recalibration import Calibrator, Fitted, Trial
     from prefprop_cli.report.page import Page
 
 Ece = Literal["guo", "paper"]
@@ -95,7 +96,27 @@ def _calibrate(console: Console, path: Path, asked: Asked) -> "Calibration":
     for note in found.notes:
         console.warn(note)
     world().on_main(lambda: keep(found))
+    if found.replaced:
+        console.notice(f"{path}: {_replacement(found, found.replaced, asked.method)}")
     return found
+
+
+def _replacement(found: "Calibration", before: "Calibrator", method: str) -> str:
+    """What took the place of what, and where nothing did, why, and how to have it back."""
+    now = found.fitted.calibrator
+    told = f"calibration: {_named(before)} is replaced by {_named(now)}"
+    if now.name != "none":
+        return told
+    why = {
+        "none": "as you asked",
+        "auto": "auto found nothing that does better by more than one standard error",
+    }.get(method, f"the {found.fitted.n} documents do not determine a {method}")
+    back = f"prefprop calibrate {shlex.quote(str(found.folder.path))} --method {before.name}"
+    return f"{told}: {why}. To have it back: {back}"
+
+
+def _named(calibrator: "Calibrator") -> str:
+    return "none" if calibrator.name == "none" else f"{calibrator.name} ({calibrator})"
 
 
 def _write(
@@ -123,7 +144,7 @@ def _tell(console: Console, found: "Calibration", asked: Asked) -> None:
     rows = list(_rows(found.report, first=asked.score))
     console.table(rows, header=("score", "before", "95 %", "after", "95 %"))
     _tell_choice(console, found.fitted)
-    console.info(f"calibration: {found.fitted.calibrator}")
+    console.info(f"calibration: {_named(found.fitted.calibrator)}")
     for when, state in (("before", found.report.before), ("after", found.report.after)):
         console.info(f"{when}: {state.told(asked.score, n=found.report.n)}")
     for line in reliability_bars(found.report):

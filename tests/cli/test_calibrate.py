@@ -4,10 +4,12 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from prefprop_cli.build.adapter import read_adapter
+from prefprop_cli.build.adapter import read_adapter, set_calibrator
 from prefprop_cli.evaluation.recalibration import METHODS
+from prefprop_cli.evaluation.recalibration.vector import Vector
 from prefprop_cli.evaluation.results import load_logits, save_logits
 from tests.cli.conftest import Output
 from tests.helpers import finished
@@ -48,6 +50,52 @@ def test_what_is_fitted_is_stored_and_told(run: Path, output: Output, method: st
     tried = [trial["name"] for trial in found["calibration"]["trials"]]
     assert tried == ([*METHODS] if method == "auto" else [])
     assert method == "auto" or stored.name in (method, "none")
+
+
+def test_what_was_stored_is_not_dropped_in_silence(run: Path, output: Output) -> None:
+    code, out, err = output("calibrate", run, "--json")
+    assert json.loads(out)["replaced"] is None
+    assert "replaced" not in err
+    first = read_adapter(run / "adapter").calibrator
+    assert "replaced" not in output("calibrate", run)[2]  # the same again
+
+    code, out, err = output("calibrate", run, "--method", "platt", "--json", "-q")
+    platt = read_adapter(run / "adapter").calibrator
+    told = f"{run}: calibration: temperature ({first}) is replaced by platt ({platt})"
+    assert (code, err) == (0, f"{told}\n")
+    assert json.loads(out)["replaced"] == json.loads(json.dumps(first.as_dict()))
+
+    code, out, err = output("calibrate", run, "--method", "none", "-q")
+    assert err == (
+        f"{run}: calibration: platt ({platt}) is replaced by none: as you asked. "
+        f"To have it back: prefprop calibrate {run} --method platt\n"
+    )
+    output("calibrate", run, "--method", "platt")
+    assert read_adapter(run / "adapter").calibrator == platt
+
+
+@pytest.mark.parametrize(
+    ("method", "why"),
+    [
+        ("auto", "auto found nothing that does better by more than one standard error"),
+        ("temperature", "the 60 documents do not determine a temperature"),
+    ],
+)
+def test_where_nothing_is_found_for_what_was_stored_it_is_told(
+    run: Path, output: Output, method: str, why: str
+) -> None:
+    before = Vector((1.0, 2.0), (0.0, 0.0))
+    set_calibrator(run / "adapter", before)
+    saved = load_logits(run / "eval", "validation")
+    right = np.eye(2, dtype=np.float32)[saved.labels]
+    logits = right if method == "temperature" else 0 * right
+    save_logits(run / "eval", "validation", replace(saved, logits=logits))
+    code, out, err = output("calibrate", run, "--method", method, "--json")
+    assert code == 0
+    assert json.loads(out)["calibration"]["calibrator"]["name"] == "none"
+    assert json.loads(out)["replaced"]["name"] == "vector"
+    assert f"vector ({before}) is replaced by none: {why}. To have it back: " in err
+    assert f"prefprop calibrate {run} --method vector" in err
 
 
 def test_the_split_it_is_fitted_on_is_refused_or_cross_fitted(run: Path, output: Output) -> None:
