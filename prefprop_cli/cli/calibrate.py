@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from prefprop_cli.cli.bars import reliability_bars
 from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.eval import logits_of, paper_figures_of
+from prefprop_cli.cli.eval import logits_of, paper_figures_of, tell_missing
 from prefprop_cli.errors import DataError, GateError, UsageError
 from prefprop_cli.parallel import world
 
@@ -143,6 +143,7 @@ def _tell(console: Console, found: "Calibration", asked: Asked) -> None:
         return
     rows = list(_rows(found.report, first=asked.score))
     console.table(rows, header=("score", "before", "95 %", "after", "95 %"))
+    tell_missing(console, {name: each.why for name, each in found.report.before.scores.items()})
     _tell_choice(console, found.fitted)
     console.info(f"calibration: {_named(found.fitted.calibrator)}")
     for when, state in (("before", found.report.before), ("after", found.report.after)):

@@ -40,6 +40,7 @@ class Comparison:
         difference: of the means.
         interval: of the difference, over seeds and documents, the same ones for both.
         p_paired: of no difference, in the same way.
+        why: what keeps both from being given, if they are not.
         detectable_sd: the difference that these numbers of seeds show in 80 % of cases, in
             standard deviations over seeds; NaN with one seed.
         detectable: the same in the unit of the metric, at the standard deviation that was seen.
@@ -53,8 +54,9 @@ class Comparison:
     second: str
     n: tuple[int, int]
     difference: float
-    interval: Interval
-    p_paired: float
+    interval: Interval | None
+    p_paired: float | None
+    why: str
     detectable_sd: float
     detectable: float
     welch: WelchTest | None
@@ -167,9 +169,10 @@ def _comparison(first: ScoredLine, second: ScoredLine, metric: str) -> Compariso
         first=first.name,
         second=second.name,
         n=(len(x), len(y)),
-        difference=found.value,
-        interval=found.interval,
-        p_paired=found.p_value,
+        difference=float(np.mean(x) - np.mean(y)),
+        interval=None if isinstance(found, str) else found.interval,
+        p_paired=None if isinstance(found, str) else found.p_value,
+        why=found if isinstance(found, str) else "",
         detectable_sd=detectable_sd,
         detectable=nan if isnan(detectable_sd) else detectable_sd * pooled_sd(x, y),
         welch=welch_test(x, y),

@@ -79,5 +79,5 @@ def _baseline(name: str, logits: Floats, scored: ScoredSet) -> Baseline:
     return Baseline(
         name,
         {metric: each.seeds.mean for metric, each in estimates.items()},
-        {metric: each.overall for metric, each in estimates.items()},
+        {metric: each.overall for metric, each in estimates.items() if each.overall},
     )

@@ -227,3 +227,108 @@ def test_comparisons_that_cannot_be_made(
     code, out, err = output("eval", run, *arguments)
     assert (code, out) == (2, "")
     assert message in err
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """Twelve documents, six of each class, of which one is wrong."""
+    return finished.write(tmp_path / "small", finished.config("prefix-tuning"), quality=1.5, n=12)
+
+
+def test_no_interval_is_printed_below_the_size_where_it_holds(small: Path, output: Output) -> None:
+    code, out, err = output("eval", small)
+    assert code == 0
+    rows = {name: cells for name, *cells in (line.split("\t") for line in out.splitlines())}
+    assert rows["recall_binary"][:3] == ["1.0000", "0.6097", "1.0000"]
+    for name in ("f1_macro", "nll", "mce"):
+        assert rows[name][1:3] == ["-", "-"]
+    assert (
+        "no interval for f1_macro, precision_macro, recall_macro: "
+        "6 documents of the rarest class, at least 10 are needed\n"
+    ) in err
+    assert "no interval for brier, nll: 12 documents, at least 20 are needed\n" in err
+    metrics = json.loads(output("eval", small, "--json")[1])["metrics"]
+    assert (metrics["nll"]["low"], metrics["nll"]["high"]) == (None, None)
+    assert metrics["nll"]["why"] == "12 documents, at least 20 are needed"
+    assert metrics["accuracy"]["low"] == pytest.approx(0.6461, abs=1e-4)
+    assert metrics["accuracy"]["why"] is None
+
+
+def test_the_positive_class_is_named(small: Path, tmp_path: Path, output: Output) -> None:
+    assert json.loads(output("eval", small, "--json")[1])["positive"] == "class 1"
+    assert 'positive class: "class 1"\n' in output("eval", small)[2]
+    other = finished.write(tmp_path / "other", finished.config(), n=12)
+    found = json.loads(output("eval", small, "--compare", other, "--json")[1])
+    assert found["comparison"]["positive"] == "class 1"
+    assert 'Precision, recall and F1 are of the class "class 1".' in output("report", other)[1]
+    three = finished.write(
+        tmp_path / "three", finished.config(set_name="newsgroups"), n=12, n_classes=3
+    )
+    assert json.loads(output("eval", three, "--json")[1])["positive"] is None
+    assert "positive class" not in output("eval", three)[2]
+
+
+def test_one_document_in_twelve_is_no_difference(
+    small: Path, tmp_path: Path, output: Output
+) -> None:
+    rival = finished.write(tmp_path / "rival", finished.config(), quality=1.3, n=12)
+    code, out, _ = output("eval", small, "--compare", rival)
+    assert code == 0
+    assert "| prefix-propagation | +8.3 | - | - |" in out
+    why = "the two differ on 1 of 12 documents, at least 10 are needed"
+    told = f"No interval and no p for accuracy of prefix-tuning beside prefix-propagation: {why}."
+    assert told in out
+    found = json.loads(output("eval", small, "--compare", rival, "--json")[1])
+    (each,) = found["comparison"]["comparisons"]["accuracy"]
+    assert (each["interval"], each["p_paired"], each["why"]) == (None, None, why)
+    estimates = found["comparison"]["lines"][0]["metrics"]
+    assert estimates["nll"]["overall"] is None
+    assert estimates["nll"]["why"] == "12 documents, at least 20 are needed"
+
+
+def test_two_runs_that_say_the_same_do_not_differ(
+    run: Path, tmp_path: Path, output: Output
+) -> None:
+    finished.write(tmp_path / "twin", finished.config(), quality=0.4)
+    _, out, _ = output("eval", run, "--compare", "twin")
+    assert "beside prefix-propagation: the two differ on 0 of 60 documents" in out
+    assert "NLL of prefix-tuning beside prefix-propagation: the two do not differ at all." in out
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_the_smallest_splits_end_well(
+    tmp_path: Path, output: Output, n: int, n_classes: int
+) -> None:
+    """Splits of fewer documents than classes: figures, and nothing said of what is not known."""
+    size = {"n": n, "n_classes": n_classes, "quality": 2.0}
+    names = {
+        "set_name": "hyperpartisan" if n_classes == 2 else "newsgroups",
+        "data": {"source": "nowhere"},
+    }
+    run = finished.write(tmp_path / "run", finished.config("prefix-tuning", **names), **size)
+    rival = finished.write(tmp_path / "rival", finished.config(**names), **size)
+    for arguments in (
+        ("eval", run, "--json"),
+        ("eval", run, "--compare", rival, "--json"),
+        *(("calibrate", run, "--method", method, "--json") for method in ("temperature", "auto")),
+        ("calibrate", run, rival, "--json"),
+        ("calibrate", run, "--report", "r.html"),
+        ("report", run, rival, "--json"),
+    ):
+        code, out, err = output(*arguments)
+        assert code == 0, err
+        assert "nan" not in out.lower()
+        assert_no_certainty(json.loads(out) if out.startswith("{") else {})
+
+
+def assert_no_certainty(record: object, name: str = "") -> None:
+    """No interval in the record without a length, but where it is no estimate."""
+    if isinstance(record, list):
+        record = dict(enumerate(record))
+    if not isinstance(record, dict) or name in ("band", "range"):
+        return
+    if {"low", "high"} <= record.keys():
+        assert record["low"] is None or record["low"] < record["high"], name
+    for key, value in record.items():
+        assert_no_certainty(value, str(key))
