@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 from prefprop_cli.cli.bars import reliability_bars
 from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.eval import logits_of, paper_figures_of, tell_missing
+from prefprop_cli.cli.eval import check_split, logits_of, paper_figures_of, tell_missing
+from prefprop_cli.cli.options import PICTURES, check_file
 from prefprop_cli.errors import DataError, GateError, UsageError
 from prefprop_cli.parallel import world
 
@@ -70,14 +71,21 @@ def run(
 def _check_asked(
     runs: Sequence[Path], asked: Asked, *, plot: Path | None, report: Path | None
 ) -> None:
-    from prefprop_cli.evaluation.drawing import checked_suffix
+    from prefprop_cli.evaluation.drawing import drawing
+    from prefprop_cli.runs import RunFolder
 
     if len({path.resolve() for path in runs}) < len(runs):
         raise UsageError("a run was named twice. Name each once")
     if len(runs) > 1 and (plot or report):
         raise UsageError("--plot and --report are of one run. Name one at a time")
     if plot:
-        checked_suffix(plot)
+        check_file(plot, flag="--plot", endings=PICTURES)
+        with drawing(1, 1):  # which says so where matplotlib is not installed
+            pass
+    if report:
+        check_file(report, flag="--report", endings=(".html", ".htm"))
+    for path in runs:
+        check_split(RunFolder.open(path), asked.split)
 
 
 def _calibrate(console: Console, path: Path, asked: Asked) -> "Calibration":

@@ -101,6 +101,19 @@ def _baseline(logits: "SavedLogits", *, has_classes: bool) -> tuple[str, float]:
     return "chance", chance_share(logits.logits)
 
 
+def check_split(folder: "RunFolder", split: str) -> None:
+    """See that there is such a split, before anything is loaded.
+
+    Raises:
+        UsageError: data have no such split, and no logits of that name are stored.
+    """
+    from prefprop_cli.data.corpus import SPLITS
+    from prefprop_cli.evaluation.results import logits_path
+
+    if split not in SPLITS and not logits_path(folder.evaluation, split).exists():
+        raise UsageError(f"--split {split}: there is no such split. There are {', '.join(SPLITS)}")
+
+
 def logits_of(
     console: Console,
     folder: "RunFolder",
@@ -112,6 +125,8 @@ def logits_of(
     device: str,
 ) -> "SavedLogits":
     """The logits of a split or of other documents, with progress where they are computed."""
+    if data is None:
+        check_split(folder, split)
     from prefprop_cli.build.evaluate import Evaluator
 
     with console.progress(total=None, label="document") as progress:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from prefprop_cli.build.adapter import read_adapter, set_calibrator
-from prefprop_cli.evaluation.recalibration import METHODS
+from prefprop_cli.evaluation.recalibration import METHODS, Identity
 from prefprop_cli.evaluation.recalibration.vector import Vector
 from prefprop_cli.evaluation.results import load_logits, save_logits
 from tests.cli.conftest import Output
@@ -133,12 +133,23 @@ def test_it_draws(run: Path, output: Output, suffix: str) -> None:
     assert Path("r.html").read_text().startswith("<!doctype html>")
 
 
-def test_a_picture_of_another_kind_is_refused_before_anything_is_done(
-    run: Path, output: Output
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--plot", "r.gif"), "ends in .svg or .png"),
+        (("--plot", "nowhere/r.svg"), "there is no folder nowhere"),
+        (("--report", "r.pdf"), "--report r.pdf: use a name that ends in .html or .htm"),
+        (("--report", "nowhere/r.html"), "there is no folder nowhere"),
+        (("--split", "nonsense"), "no such split. There are train, validation, test"),
+    ],
+)
+def test_what_cannot_be_written_or_read_is_refused_before_anything_is_done(
+    run: Path, output: Output, arguments: tuple[str, ...], message: str
 ) -> None:
-    code, out, err = output("calibrate", run, "--plot", "r.gif")
+    code, out, err = output("calibrate", run, *arguments)
     assert (code, out) == (2, "")
-    assert "ends in .svg or .png" in err
+    assert message in err
+    assert read_adapter(run / "adapter").calibrator == Identity()
     assert not (run / "calibration" / "test.json").exists()
 
 
@@ -332,3 +343,22 @@ def assert_no_certainty(record: object, name: str = "") -> None:
         assert record["low"] is None or record["low"] < record["high"], name
     for key, value in record.items():
         assert_no_certainty(value, str(key))
+
+
+def test_a_split_there_is_not_is_refused_before_the_model_is_loaded(
+    run: Path, output: Output
+) -> None:
+    for command in ("eval", "report"):
+        code, _, err = output(command, run, "--split", "nonsense")
+        assert code == 2
+        assert "--split nonsense: there is no such split" in err
+    assert output("eval", run, "--split", "validation-step-000005")[0] == 0  # stored in training
+
+
+def test_a_report_is_refused_where_it_cannot_be(run: Path, output: Output) -> None:
+    Path("file.txt").write_text("")
+    code, _, err = output("report", run, "--out", "file.txt/r.md")
+    assert code == 2
+    assert "file.txt is a file, not a folder" in err
+    assert output("report", run, "--table", "2", "--out", "new/folder/r.md")[0] == 0
+    assert Path("new/folder/r.md").is_file()
