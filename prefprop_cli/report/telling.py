@@ -150,11 +150,14 @@ def _power(each: Comparison) -> str:
             f"{n} beside {m} seeds: nothing can be said of other seeds, and the 95 % below are "
             "those of these very models on other documents."
         )
-    least = each.permutation.least if each.permutation else None
+    least = (
+        f" No permutation p can be under {p_value(each.permutation.least)}."
+        if each.permutation
+        else ""
+    )
     return (
         f"{n} beside {m} seeds find a difference of {each.detectable_sd:.2f} standard deviations "
-        "over seeds in 80 % of cases (two-sided, at 0.05), below in the unit of the metric. "
-        f"No permutation p can be under {p_value(least)}."
+        f"over seeds in 80 % of cases (two-sided, at 0.05), below in the unit of the metric.{least}"
     )
 
 
