@@ -21,9 +21,10 @@ from prefprop_cli.evaluation.compare import (
 )
 from prefprop_cli.evaluation.metrics import LOWER_IS_BETTER
 from prefprop_cli.evaluation.statistics import Interval
+from prefprop_cli.report.estimates import difference
 from prefprop_cli.report.groups import Line
 from prefprop_cli.report.methods import PROPAGATION
-from prefprop_cli.report.scores import ScoredLine, ScoredSet, difference
+from prefprop_cli.report.scores import ScoredLine, ScoredSet
 
 ALPHA = 0.05
 First = Callable[[Sequence[ScoredLine]], ScoredLine | None]

@@ -12,7 +12,8 @@ from prefprop_cli.evaluation.baselines import majority_logits, tfidf_logits
 from prefprop_cli.evaluation.calibration import Floats
 from prefprop_cli.evaluation.metrics import chance_share
 from prefprop_cli.evaluation.statistics import Interval
-from prefprop_cli.report.scores import ScoredSet, estimates_of, seed_of
+from prefprop_cli.report.estimates import estimates_of
+from prefprop_cli.report.scores import ScoredSet, seed_of
 
 CorpusOf = Callable[[DataTable], Corpus]
 
