@@ -77,8 +77,8 @@ def test_the_p_value_of_none_and_of_all_resamples(shift, p_value):
     assert found["mean"].p_value == pytest.approx(p_value)
 
 
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize(("n_apart", "least"), [(1, 0.6), (2, 0.2), (3, 0.07)])
+@pytest.mark.parametrize("seed", range(4))  # of which some have a bias below 0, others above
+@pytest.mark.parametrize(("n_apart", "least"), [(1, 0.6), (3, 0.07)])
 def test_level_resamples_speak_for_neither(n_apart, least, seed):
     """One way in all documents that differ, which (1 - k/n)^n of resamples do not have."""
     first, second = np.ones(60), np.ones(60)
