@@ -12,7 +12,13 @@ from prefprop_cli.evaluation.calibration_report import (
     calibration_report,
 )
 from prefprop_cli.evaluation.predictions import Floats
-from prefprop_cli.evaluation.recalibration import Fitted, cross_calibrated, fit_calibrator
+from prefprop_cli.evaluation.recalibration import (
+    Calibrator,
+    Fitted,
+    Identity,
+    cross_calibrated,
+    fit_calibrator,
+)
 from prefprop_cli.evaluation.results import SavedLogits
 from prefprop_cli.runs import RunFolder, write_atomically
 
@@ -44,12 +50,19 @@ class Calibration:
     report: CalibrationReport
     notes: tuple[str, ...]
 
+    @property
+    def replaced(self) -> Calibrator | None:
+        """What the run was calibrated by before; None if by nothing, or by the same."""
+        before = self.adapter.calibrator
+        return None if before in (Identity(), self.fitted.calibrator) else before
+
     def as_dict(self) -> dict[str, object]:
         """All of it as JSON types."""
         return {
             "run": str(self.folder.path),
             "split": self.split,
             "calibration": self.fitted.as_dict(),
+            "replaced": self.replaced.as_dict() if self.replaced else None,
             "cross_fitted": self.cross_fitted,
             **self.report.as_dict(),
         }

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from prefprop_cli import __version__
-from prefprop_cli.cli import completion, runtime, signals, streams
+from prefprop_cli.cli import completion, once, runtime, signals, streams
 from prefprop_cli.cli import options as o
 from prefprop_cli.cli.console import Common, Console, OutputClosed, output_failure
 from prefprop_cli.cli.failures import report
@@ -75,7 +75,7 @@ def _command(function: Callable[..., None]) -> Callable[..., None]:
     own = list(inspect.signature(function).parameters.values())[1:]
     common = inspect.signature(_common_flags).parameters.values()
     vars(command)["__signature__"] = inspect.Signature([*own, *common])
-    return app.command(function.__name__.rstrip("_"))(command)
+    return app.command(function.__name__.rstrip("_"), cls=once.Command)(command)
 
 
 def _common_flags(

@@ -1,5 +1,6 @@
 """`prefprop calibrate`: fit a calibrator on validation, report the error before and after it."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -8,14 +9,15 @@ from typing import TYPE_CHECKING, Literal
 
 from prefprop_cli.cli.bars import reliability_bars
 from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.eval import logits_of, paper_figures_of
+from prefprop_cli.cli.eval import check_split, logits_of, paper_figures_of, tell_missing
+from prefprop_cli.cli.options import PICTURES, check_file
 from prefprop_cli.errors import DataError, GateError, UsageError
 from prefprop_cli.parallel import world
 
 if TYPE_CHECKING:
     from prefprop_cli.build.calibration import Calibration
     from prefprop_cli.evaluation.calibration_report import CalibrationReport, Score
-    from prefprop_cli.evaluation.recalibration import Fitted, Trial
+    from prefprop_cli.evaluation.recalibration import Calibrator, Fitted, Trial
     from prefprop_cli.report.page import Page
 
 Ece = Literal["guo", "paper"]
@@ -69,14 +71,21 @@ def run(
 def _check_asked(
     runs: Sequence[Path], asked: Asked, *, plot: Path | None, report: Path | None
 ) -> None:
-    from prefprop_cli.evaluation.drawing import checked_suffix
+    from prefprop_cli.evaluation.drawing import drawing
+    from prefprop_cli.runs import RunFolder
 
     if len({path.resolve() for path in runs}) < len(runs):
         raise UsageError("a run was named twice. Name each once")
     if len(runs) > 1 and (plot or report):
         raise UsageError("--plot and --report are of one run. Name one at a time")
     if plot:
-        checked_suffix(plot)
+        check_file(plot, flag="--plot", endings=PICTURES)
+        with drawing(1, 1):  # which says so where matplotlib is not installed
+            pass
+    if report:
+        check_file(report, flag="--report", endings=(".html", ".htm"))
+    for path in runs:
+        check_split(RunFolder.open(path), asked.split)
 
 
 def _calibrate(console: Console, path: Path, asked: Asked) -> "Calibration":
@@ -95,7 +104,27 @@ def _calibrate(console: Console, path: Path, asked: Asked) -> "Calibration":
     for note in found.notes:
         console.warn(note)
     world().on_main(lambda: keep(found))
+    if found.replaced:
+        console.notice(f"{path}: {_replacement(found, found.replaced, asked.method)}")
     return found
+
+
+def _replacement(found: "Calibration", before: "Calibrator", method: str) -> str:
+    """What took the place of what, and where nothing did, why, and how to have it back."""
+    now = found.fitted.calibrator
+    told = f"calibration: {_named(before)} is replaced by {_named(now)}"
+    if now.name != "none":
+        return told
+    why = {
+        "none": "as you asked",
+        "auto": "auto found nothing that does better by more than one standard error",
+    }.get(method, f"the {found.fitted.n} documents do not determine a {method}")
+    back = f"prefprop calibrate {shlex.quote(str(found.folder.path))} --method {before.name}"
+    return f"{told}: {why}. To have it back: {back}"
+
+
+def _named(calibrator: "Calibrator") -> str:
+    return "none" if calibrator.name == "none" else f"{calibrator.name} ({calibrator})"
 
 
 def _write(
@@ -122,8 +151,9 @@ def _tell(console: Console, found: "Calibration", asked: Asked) -> None:
         return
     rows = list(_rows(found.report, first=asked.score))
     console.table(rows, header=("score", "before", "95 %", "after", "95 %"))
+    tell_missing(console, {name: each.why for name, each in found.report.before.scores.items()})
     _tell_choice(console, found.fitted)
-    console.info(f"calibration: {found.fitted.calibrator}")
+    console.info(f"calibration: {_named(found.fitted.calibrator)}")
     for when, state in (("before", found.report.before), ("after", found.report.after)):
         console.info(f"{when}: {state.told(asked.score, n=found.report.n)}")
     for line in reliability_bars(found.report):

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.pages import tell_pages
+from prefprop_cli.cli.text import plural
 from prefprop_cli.errors import GateError, UsageError
 
 if TYPE_CHECKING:
     from prefprop_cli.config.schema import Config
     from prefprop_cli.evaluation.results import SavedLogits
-    from prefprop_cli.evaluation.statistics import Interval
+    from prefprop_cli.evaluation.small_samples import Stated
     from prefprop_cli.report.page import Page
     from prefprop_cli.runs import RunFolder
 
@@ -43,7 +44,7 @@ def run(
         raise UsageError("--data and --compare: runs are compared on a split of their own data")
     from prefprop_cli.build.adapter import read_adapter
     from prefprop_cli.cli.comparison import compare_runs
-    from prefprop_cli.evaluation.metrics import classification_metrics, metric_intervals
+    from prefprop_cli.evaluation.metrics import classification_metrics, stated_intervals
     from prefprop_cli.runs import RunFolder
 
     folder = RunFolder.open(run)
@@ -62,7 +63,7 @@ def run(
     n_classes = len(adapter.labels) or None
     metrics = classification_metrics(*arguments, n_classes=n_classes, n_bins=table.bins)
     _check_names(metrics, fail_below)
-    intervals = metric_intervals(
+    intervals = stated_intervals(
         *arguments, n_classes=n_classes, n_bins=table.bins, n_resamples=table.resamples
     )
     what = "own data" if data else split
@@ -70,7 +71,12 @@ def run(
         console,
         metrics,
         intervals,
-        facts={"run": folder.path, "split": what, "n": len(logits.labels)},
+        n=len(logits.labels),
+        facts={
+            "run": folder.path,
+            "split": what,
+            "positive": positive_class(adapter.labels),
+        },
         baseline=_baseline(logits, has_classes=bool(adapter.labels)),
         paper=paper_figures_of(adapter.config),
         comparison=(
@@ -82,12 +88,30 @@ def run(
     _check(metrics, fail_below)
 
 
+def positive_class(labels: Sequence[str]) -> str | None:
+    """The class that precision, recall and F1 are of; None where they are not of one."""
+    return labels[1] if len(labels) == 2 else None
+
+
 def _baseline(logits: "SavedLogits", *, has_classes: bool) -> tuple[str, float]:
     from prefprop_cli.evaluation.metrics import chance_share, majority_share
 
     if has_classes:
         return "majority", majority_share(logits.labels)
     return "chance", chance_share(logits.logits)
+
+
+def check_split(folder: "RunFolder", split: str) -> None:
+    """See that there is such a split, before anything is loaded.
+
+    Raises:
+        UsageError: data have no such split, and no logits of that name are stored.
+    """
+    from prefprop_cli.data.corpus import SPLITS
+    from prefprop_cli.evaluation.results import logits_path
+
+    if split not in SPLITS and not logits_path(folder.evaluation, split).exists():
+        raise UsageError(f"--split {split}: there is no such split. There are {', '.join(SPLITS)}")
 
 
 def logits_of(
@@ -101,6 +125,8 @@ def logits_of(
     device: str,
 ) -> "SavedLogits":
     """The logits of a split or of other documents, with progress where they are computed."""
+    if data is None:
+        check_split(folder, split)
     from prefprop_cli.build.evaluate import Evaluator
 
     with console.progress(total=None, label="document") as progress:
@@ -144,8 +170,9 @@ def paper_figures_of(config: "Config") -> dict[str, float]:
 def _tell(
     console: Console,
     metrics: Mapping[str, float],
-    intervals: "Mapping[str, Interval]",
+    intervals: "Mapping[str, Stated]",
     *,
+    n: int,
     facts: Mapping[str, object],
     baseline: tuple[str, float],
     paper: Mapping[str, float],
@@ -153,33 +180,48 @@ def _tell(
 ) -> None:
     if console.common.json:
         table = {
-            name: {
-                "value": value,
-                "low": intervals[name].low if name in intervals else None,
-                "high": intervals[name].high if name in intervals else None,
-                "paper": paper.get(name),
-            }
+            name: {"value": value, **_ends(intervals[name]), "paper": paper.get(name)}
             for name, value in metrics.items()
         }
         compared = {"comparison": comparison.record} if comparison else {}
-        console.result_json({**facts, baseline[0]: baseline[1], "metrics": table, **compared})
+        console.result_json(
+            {**facts, "n": n, baseline[0]: baseline[1], "metrics": table, **compared}
+        )
         return
     name, accuracy = baseline
     console.info(
-        f"{facts['n']} documents of {facts['split']}; {BASELINES[name]}: accuracy {accuracy:.3f}"
+        f"{plural(n, 'document')} of {facts['split']}; {BASELINES[name]}: accuracy {accuracy:.3f}"
     )
+    if facts["positive"] is not None:
+        console.info(f'positive class: "{facts["positive"]}"')
     if comparison:
         tell_pages(console, [comparison], comparison.record)
         return
-    rows = [_row(name, value, intervals.get(name), paper) for name, value in metrics.items()]
+    rows = [_row(name, value, intervals[name], paper) for name, value in metrics.items()]
     console.table(rows, header=("metric", "value", "low", "high", "paper"))
+    whys = {name: str(each) for name, each in intervals.items() if isinstance(each, str)}
+    tell_missing(
+        console, {name: why for name, why in whys.items() if name != "mce"}
+    )  # it never has
 
 
-def _row(
-    name: str, value: float, interval: "Interval | None", paper: Mapping[str, float]
-) -> list[str]:
+def tell_missing(console: Console, whys: Mapping[str, str]) -> None:
+    """Say of which metrics there is no interval, those with one reason together."""
+    for why in dict.fromkeys(filter(None, whys.values())):
+        names = ", ".join(name for name, its in whys.items() if its == why)
+        console.info(f"no interval for {names}: {why}")
+
+
+def _ends(stated: "Stated") -> dict[str, float | str | None]:
+    """Of an interval, or why there is none."""
+    if isinstance(stated, str):
+        return {"low": None, "high": None, "why": stated}
+    return {"low": stated.low, "high": stated.high, "why": None}
+
+
+def _row(name: str, value: float, stated: "Stated", paper: Mapping[str, float]) -> list[str]:
     published = f"{paper[name]:.3f}" if name in paper else ""
-    ends = [f"{interval.low:.4f}", f"{interval.high:.4f}"] if interval else ["-", "-"]
+    ends = ["-", "-"] if isinstance(stated, str) else [f"{stated.low:.4f}", f"{stated.high:.4f}"]
     return [name, f"{value:.4f}", *ends, published]
 
 

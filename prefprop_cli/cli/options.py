@@ -1,7 +1,10 @@
 """The options and arguments that several commands share, and how their text is read."""
 
 import math
+import os
 import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -58,6 +61,8 @@ OptionalRun = Annotated[
     typer.Argument(metavar="RUN", help="Run folder.", autocompletion=completion.runs),
 ]
 
+PICTURES = (".svg", ".png")
+
 
 def run_option(flag: str, text: str, *, envvar: str | None = None) -> object:
     """An option that takes a run folder."""
@@ -82,9 +87,29 @@ def gates(texts: list[str] | None, *, flag: str) -> dict[str, float]:
     """Read limits such as `accuracy=0.8`, one for each metric.
 
     Raises:
-        UsageError: an item is not a metric and a number.
+        UsageError: an item is not a metric and a number, or a metric has two.
     """
-    return dict(_gate(text, flag) for text in texts or ())
+    found = [_gate(text, flag) for text in texts or ()]
+    for metric, times in Counter(metric for metric, _ in found).items():
+        if times > 1:
+            raise UsageError(f"{flag} {metric}: given {times} times. Give each metric one limit")
+    return dict(found)
+
+
+def check_file(path: Path, *, flag: str, endings: Sequence[str]) -> None:
+    """See that a file can be written, before the work whose result it is to hold.
+
+    Raises:
+        UsageError: its name has another ending, or its folder is not there or cannot be written to.
+    """
+    if path.suffix not in endings:
+        raise UsageError(f"{flag} {path}: use a name that ends in {' or '.join(endings)}")
+    if path.is_dir():
+        raise UsageError(f"{flag} {path}: this is a folder. Name a file")
+    if not path.parent.is_dir():
+        raise UsageError(f"{flag} {path}: there is no folder {path.parent}. Make it first")
+    if not os.access(path.parent, os.W_OK):
+        raise UsageError(f"{flag} {path}: the folder {path.parent} cannot be written to")
 
 
 def _gate(text: str, flag: str) -> tuple[str, float]:

@@ -1,11 +1,13 @@
 """`prefprop report`: the paper's tables and figures from run folders, ours beside the paper's."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefprop_cli.cli.console import Console, json_text
 from prefprop_cli.cli.eval import evaluate_missing
+from prefprop_cli.cli.options import PICTURES
 from prefprop_cli.cli.pages import tell_pages
 from prefprop_cli.errors import PrefpropError, UsageError
 
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from prefprop_cli.report.build import Part, Report
     from prefprop_cli.report.collect import FinishedRun
 
-PICTURES = (".svg", ".png")
 FILES = (".md", ".json", *PICTURES)
 SCORED = {"table-2", "table-3", "figure-2"}
 """Parts that need the logits of the split."""
@@ -66,7 +67,14 @@ def run(
 
 
 def _check_out(out: Path | None, asked: Sequence[str]) -> None:
-    if out is None or _is_folder(out):
+    if out is None:
+        return
+    there = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if there.is_dir() and not os.access(there, os.W_OK):
+        raise UsageError(f"--out {out}: the folder {there} cannot be written to")
+    if there != out and not there.is_dir():
+        raise UsageError(f"--out {out}: {there} is a file, not a folder")
+    if _is_folder(out):
         return
     if out.suffix not in FILES:
         raise UsageError(f"--out {out}: use a name that ends in {', '.join(FILES)}, or a folder")

@@ -10,11 +10,11 @@ Bins of equal width are here, those of equal mass in `equal_mass`.
 """
 
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 import numpy as np
 
-from prefprop_cli.errors import DataError
+from prefprop_cli.errors import DataError, UsageError
 from prefprop_cli.evaluation.predictions import Floats, Ints, Predictions
 
 WidthMode = Literal["guo", "paper"]
@@ -90,7 +90,7 @@ class StreamingBins:
     @classmethod
     def empty(cls, *, n_bins: int = DEFAULT_BINS, mode: WidthMode = "guo") -> Self:
         """No documents yet; bins as in `expected_calibration_error`."""
-        nothing = np.zeros(n_bins, np.int64)
+        nothing = np.zeros(checked_bins(n_bins), np.int64)
         return cls(mode, BinSums(nothing, np.zeros(n_bins), nothing))
 
     def updated(self, predictions: Predictions) -> Self:
@@ -144,8 +144,24 @@ def maximum_error(gap: Floats, count: Ints) -> float:
     return float(_bin_errors(gap, count).max())
 
 
+def checked_bins(n_bins: int) -> int:
+    """The number of bins.
+
+    Raises:
+        UsageError: it is not a whole number from 1.
+    """
+    if isinstance(n_bins, bool) or not isinstance(n_bins, int | np.integer) or n_bins < 1:
+        raise UsageError(f"n_bins = {n_bins!r}; a number of bins is a whole one from 1, as 15")
+    return int(n_bins)
+
+
 def edges(n_bins: int) -> Floats:
-    """The n + 1 edges k/n of bins of equal width, each correctly rounded."""
+    """The n + 1 edges k/n of bins of equal width, each correctly rounded.
+
+    Raises:
+        UsageError: the number of bins is not a whole one from 1.
+    """
+    n_bins = checked_bins(n_bins)
     return np.arange(n_bins + 1) / n_bins  # linspace differs from k/n in the last bit
 
 
@@ -186,8 +202,13 @@ def width_claims(confidence: Floats, *, n_bins: int, mode: WidthMode) -> tuple[I
 
     Returns:
         Both (N,): int64 in [0, n_bins), and float64.
+
+    Raises:
+        UsageError: there is no such mode, or no such number of bins.
     """
     cuts = edges(n_bins)
+    if mode not in get_args(WidthMode):
+        raise UsageError(f"mode = {mode!r}; there are {', '.join(get_args(Mode))}")
     if mode == "guo":
         return (np.searchsorted(cuts, confidence, "left") - 1).clip(0, n_bins - 1), confidence
     # On an edge the rounding to float32 decides the bin (.7 falls below .7).

@@ -83,8 +83,9 @@ def expected_calibration_error(
         In [0, 1].
 
     Raises:
-        DataError: no rows, shapes that do not fit, a NaN or infinity, a label outside [0, C), a
-            negative probability, or a row that does not sum to 1.
+        DataError: no rows, shapes that do not fit, a NaN or infinity, a label that is no whole
+            number in [0, C), text, a negative probability, or a row that does not sum to 1.
+        UsageError: there is no such mode, or no such number of bins.
 
     Source: Guo et al. 2017, section 2 (arXiv 1706.04599); the metric `jordyvl/ece` as the
     released code of arXiv 2305.12086 calls it.

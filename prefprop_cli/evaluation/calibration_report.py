@@ -31,7 +31,8 @@ from prefprop_cli.evaluation.reliability import ReliabilityBin, reliability_bin
 from prefprop_cli.evaluation.results import SavedLogits
 from prefprop_cli.evaluation.selective import CurvePoint, Selection, risk_coverage
 from prefprop_cli.evaluation.slices import ClassSlice, Slice, class_slices, length_slices
-from prefprop_cli.evaluation.statistics import Interval, mean_interval, wilson_interval
+from prefprop_cli.evaluation.small_samples import Stated, given, mean, share, too_few_for_bins
+from prefprop_cli.evaluation.statistics import Interval
 from prefprop_cli.evaluation.words import told_error
 
 ALPHA = 0.1
@@ -41,10 +42,19 @@ COVERAGES = (0.5, 0.8, 0.9, 1.0)
 
 @dataclass(frozen=True)
 class Score:
-    """A figure, and its 95 % interval where one is known that keeps its promise."""
+    """A figure, and its 95 % interval where one is known that keeps its promise.
+
+    `why` says what keeps an interval that is known from being given; empty otherwise.
+    """
 
     value: float
     interval: Interval | None = None
+    why: str = ""
+
+    @classmethod
+    def of(cls, value: float, stated: Stated) -> "Score":
+        found = given(stated)
+        return cls(value, found, "" if found else str(stated))
 
 
 @dataclass(frozen=True)
@@ -209,10 +219,12 @@ def _scores(
     binned = partial(_binned_interval, predictions, settings)
     by_class = errors.classwise
     return {
-        "accuracy": Score(errors.accuracy, wilson_interval(int(predictions.right.sum()), n)),
+        "accuracy": Score.of(
+            errors.accuracy, share(int(predictions.right.sum()), n, of="documents")
+        ),
         "confidence": Score(errors.confidence),
-        "ece": Score(errors.ece, binned(n_bins=settings.n_bins, mode="guo")),
-        "ece_paper": Score(errors.ece_paper, binned(n_bins=PAPER_BINS, mode="paper")),
+        "ece": Score.of(errors.ece, binned(n_bins=settings.n_bins, mode="guo")),
+        "ece_paper": Score.of(errors.ece_paper, binned(n_bins=PAPER_BINS, mode="paper")),
         "ece_mass": Score(errors.ece_mass),
         "ece_sweep": Score(errors.sweep.ece),
         "ece_debiased": Score(errors.debiased),
@@ -224,17 +236,17 @@ def _scores(
             if by_class
             else {}
         ),
-        "brier": Score(errors.brier, mean_interval(predictions.squared_errors, bounds=(0.0, 2.0))),
-        "nll": Score(errors.nll, mean_interval(predictions.log_losses, bounds=(0.0, inf))),
+        "brier": Score.of(errors.brier, mean(predictions.squared_errors, bounds=(0.0, 2.0))),
+        "nll": Score.of(errors.nll, mean(predictions.log_losses, bounds=(0.0, inf))),
         "aurc": Score(aurc),
     }
 
 
 def _binned_interval(
     predictions: Predictions, settings: _Settings, *, n_bins: int, mode: WidthMode
-) -> Interval:
+) -> Stated:
     index, gap = width_gaps(predictions, n_bins=n_bins, mode=mode)
-    return binned_error_interval(index, gap, **settings.draws)
+    return too_few_for_bins(len(gap)) or binned_error_interval(index, gap, **settings.draws)
 
 
 def _null(

@@ -26,7 +26,8 @@ _LARGE_T = 1e4
 class Summary:
     """Mean of n figures, their standard deviation (n - 1) and the t-interval of the mean.
 
-    One figure has no spread: `sd` is NaN and `interval` None.
+    One figure has no spread: `sd` is NaN and `interval` None. So it is where all are equal: that
+    they always will be cannot be told from them.
     """
 
     n: int
@@ -86,6 +87,8 @@ def summary(
     if n == 1:
         return Summary(1, mean, nan, None)
     sd = float(values.std(ddof=1))
+    if not np.ptp(values):
+        return Summary(n, mean, 0.0, None)
     half = float(stats.t.ppf((1 + level) / 2, n - 1)) * sd / sqrt(n)
     low, high = np.clip([mean - half, mean + half], *bounds)
     return Summary(n, mean, sd, Interval(float(low), float(high), level))

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from prefprop_cli.evaluation.binning import BinSums
+from prefprop_cli.evaluation.binning import BinSums, checked_bins
 from prefprop_cli.evaluation.predictions import Floats, Ints, Predictions
 
 _ONE = np.uint64(1)
@@ -91,8 +91,12 @@ def ranked(confidence: Floats, right: NDArray[np.bool_] | Ints) -> Ranked:
 
 
 def group_starts(n: int, n_groups: int) -> Ints:
-    """Where each of min(n_groups, n) groups of n documents starts, as `numpy.array_split` cuts."""
-    number = min(n_groups, n)
+    """Where each of min(n_groups, n) groups of n documents starts, as `numpy.array_split` cuts.
+
+    Raises:
+        UsageError: the number of groups is not a whole one from 1.
+    """
+    number = min(checked_bins(n_groups), n)
     return _start(np.arange(number), n=n, number=np.int64(number))
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from prefprop_cli.errors import DataError
+from prefprop_cli.evaluation import small_samples
 from prefprop_cli.evaluation.calibration import (
     DEFAULT_BINS,
     CalibrationTerms,
@@ -25,15 +26,15 @@ from prefprop_cli.evaluation.calibration import (
     checked,
 )
 from prefprop_cli.evaluation.error_interval import binned_error_interval
-from prefprop_cli.evaluation.statistics import (
-    Interval,
-    bootstrap_intervals,
-    mean_interval,
-    wilson_interval,
+from prefprop_cli.evaluation.small_samples import (
+    Answers,
+    Stated,
+    bootstrap_obstacle,
+    too_few_for_bins,
 )
+from prefprop_cli.evaluation.statistics import Interval, bootstrap_intervals
 
 LOWER_IS_BETTER = frozenset({"nll", "brier", "ece", "ece_paper", "mce"})
-_GREATEST = {"nll": inf, "brier": 2.0}  # of all others: 1
 
 Scores = Callable[..., dict[str, float]]
 Terms = tuple[Ints, *CalibrationTerms]
@@ -77,34 +78,70 @@ def metric_intervals(
     seed: int = 0,
     level: float = 0.95,
 ) -> dict[str, Interval]:
-    """An interval for each of `classification_metrics`; not for `mce`, where none is known to hold.
+    """An interval for each of `classification_metrics` that has one; see `stated_intervals`."""
+    stated = stated_intervals(
+        logits,
+        labels,
+        n_classes=n_classes,
+        n_bins=n_bins,
+        n_resamples=n_resamples,
+        seed=seed,
+        level=level,
+    )
+    return {name: found for name, found in stated.items() if isinstance(found, Interval)}
 
-    Wilson's for accuracy and micro F1, `binned_error_interval` for both ECEs, `mean_interval` for
-    Brier score and NLL, the percentile bootstrap for the others.
+
+def stated_intervals(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    *,
+    n_classes: int | None,
+    n_bins: int = DEFAULT_BINS,
+    n_resamples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> dict[str, Stated]:
+    """For each of `classification_metrics` an interval, or why there is none.
+
+    Wilson's for shares: accuracy, micro F1, precision, recall and F1 of class 1.
+    `binned_error_interval` for both ECEs, `mean_interval` for Brier score and NLL, the percentile
+    bootstrap for means over classes; none for `mce`, where none is known to hold, and none below
+    the sizes of `small_samples`.
 
     Raises:
         DataError: as `classification_metrics`.
     """
     scores, terms = scores_and_terms(logits, labels, n_classes=n_classes, n_bins=n_bins)
-    observed = scores(*terms)
-    n = len(terms[0])
-    accuracy = wilson_interval(round(observed["accuracy"] * n), n, level=level)
-    names = [name for name in observed if name != "mce"]  # a percentile one covers .28 to .89
-    bounds = {name: (0.0, _GREATEST.get(name, 1.0)) for name in names}
-    intervals = bootstrap_intervals(
-        scores, *terms, n_resamples=n_resamples, seed=seed, level=level, bounds=bounds
+    answers = answers_of(logits, labels, n_classes=n_classes)
+    macro = [name for name in scores(*terms) if name.endswith("_macro")]
+    stated: dict[str, Stated] = {name: bootstrap_obstacle(name, [answers]) for name in macro}
+    bounds = {name: (0.0, 1.0) for name, why in stated.items() if not why}
+    resampled = (
+        bootstrap_intervals(
+            scores, *terms, n_resamples=n_resamples, seed=seed, level=level, bounds=bounds
+        )
+        if bounds
+        else {}
     )
-    shares = [name for name in ("accuracy", "f1_micro") if name in observed]
     binned = partial(binned_error_interval, n_resamples=n_resamples, seed=seed, level=level)
     _, index, gap, paper_index, paper_gap, squared_error, log_loss = terms
+    too_few = too_few_for_bins(len(gap))
     return {
-        **intervals,
-        **dict.fromkeys(shares, accuracy),
-        "brier": mean_interval(squared_error, level=level, bounds=bounds["brier"]),
-        "nll": mean_interval(log_loss, level=level, bounds=bounds["nll"]),
-        "ece": binned(index, gap),
-        "ece_paper": binned(paper_index, paper_gap),
+        **small_samples.shares(answers, level=level),
+        **stated,
+        **resampled,
+        "ece": too_few or binned(index, gap),
+        "ece_paper": too_few or binned(paper_index, paper_gap),
+        "mce": "none is known that holds",
+        "brier": small_samples.mean(squared_error, bounds=(0.0, 2.0), level=level),
+        "nll": small_samples.mean(log_loss, bounds=(0.0, inf), level=level),
     }
+
+
+def answers_of(logits: ArrayLike, labels: ArrayLike, *, n_classes: int | None) -> Answers:
+    """What a model predicts, beside the labels."""
+    predicted = np.asarray(logits).argmax(axis=1)
+    return Answers(np.asarray(labels, np.int64), predicted, n_classes)
 
 
 def better(metric_name: str, new: float, best: float | None) -> bool:

@@ -15,6 +15,8 @@ import numpy as np
 from prefprop_cli.evaluation.calibration import Floats
 from prefprop_cli.evaluation.statistics import Interval, Resampled, percentile_interval
 
+_ROUNDING = 1e-12
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -39,7 +41,8 @@ def nested_differences(
     """How far two methods are apart, and whether that may be chance.
 
     Value and interval as in `nested_intervals`; the p-value is twice the share of resamples, the
-    observed ones counted among them, on the rarer side of 0, after the same correction for bias.
+    observed ones counted among them, on the rarer side of 0, after the same correction for bias;
+    a resample in which both are level counts for either side.
     For accuracy, F1, NLL and Brier score; a binned calibration error has `error_difference`, as
     bias of which resamples know nothing is left in its differences.
 
@@ -107,8 +110,13 @@ def _difference(
 ) -> Difference:
     interval = percentile_interval(samples, observed, level=level, bounds=bounds)
     corrected = samples - 2 * (samples.mean() - observed)
-    rarer = min(int((corrected <= 0).sum()), int((corrected >= 0).sum()))
-    return Difference(observed, interval, min(1.0, 2 * (1 + rarer) / (1 + len(samples))))
+    # Where few documents differ many resamples are level; the bias must not move them to one side.
+    is_level = np.abs(samples) < _ROUNDING
+    rarer = min(int(((side * corrected >= 0) | is_level).sum()) for side in (-1, 1))
+    p_value = min(1.0, 2 * (1 + rarer) / (1 + len(samples)))
+    if p_value > 1 - level and interval.low * interval.high > 0:
+        interval = Interval(min(interval.low, 0.0), max(interval.high, 0.0), level)
+    return Difference(observed, interval, p_value)
 
 
 def _drawn(

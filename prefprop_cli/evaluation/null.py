@@ -61,7 +61,7 @@ def expected_null_error(
 
     Source: consistency resampling, Bröcker & Smith 2007, with the forecasts held fixed.
     """
-    values, _ = checked_probs(probs, np.zeros(len(np.asarray(probs)), np.int64))
+    values, _ = checked_probs(probs, np.zeros(np.shape(probs)[:1], np.int64))
     confidence = np.sort(values.max(axis=1))
     starts, claim = _starts_and_claims(confidence, n_bins=n_bins, mode=mode)
     expected = np.add.reduceat(claim, starts)

@@ -7,7 +7,7 @@ the first of several; its probability is the document's confidence.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -134,7 +134,7 @@ def checked_probs(probs: ArrayLike, labels: ArrayLike) -> tuple[Floats, Ints]:
 
 def _checked(rows: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.floating], Ints, bool]:
     """Rows in their own precision, labels, and whether every row has every class."""
-    values, names = np.asarray(rows), np.asarray(labels)
+    values, names = _numbers(rows, "predictions"), _numbers(labels, "labels")
     if not np.issubdtype(values.dtype, np.floating):
         values = values.astype(np.float64)
     if values.ndim != 2 or names.shape != values.shape[:1]:
@@ -146,13 +146,35 @@ def _checked(rows: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.floating], 
     all_finite = bool(np.isfinite(values).all())
     if not all_finite:
         _refuse_non_finite(values)
-    if names.min() < 0 or names.max() >= values.shape[1]:
-        wrong = names[(names < 0) | (names >= values.shape[1])][0]
-        raise DataError(f"label {wrong} is outside the model's {values.shape[1]} classes")
+    _refuse_other_labels(names, n_classes=values.shape[1])
     names = names.astype(np.int64)
     if not all_finite and np.isneginf(_at(values, names)).any():
         raise DataError("a label is of a class that its row does not have: the logit is -inf")
     return values, names, all_finite
+
+
+def _refuse_other_labels(names: NDArray[Any], *, n_classes: int) -> None:
+    if names.dtype.kind == "f":
+        bad = np.flatnonzero(~np.isfinite(names) | (names != np.floor(names)))
+        if len(bad):
+            raise DataError(
+                f"labels are numbers of classes, whole ones from 0; found {names[bad[0]]} in row "
+                f"{bad[0]}"
+            )
+    if names.min() < 0 or names.max() >= n_classes:
+        wrong = names[(names < 0) | (names >= n_classes)][0]
+        raise DataError(f"label {wrong} is outside the model's {n_classes} classes")
+
+
+def _numbers(values: ArrayLike, what: str) -> NDArray[Any]:
+    """An array of numbers; text is not read as such."""
+    try:
+        found = np.asarray(values)
+    except ValueError as error:  # rows of different lengths
+        raise DataError(f"{what} are no array: {error}") from error
+    if found.dtype.kind not in "buif":
+        raise DataError(f"{what} are to be numbers; found {found.dtype} ({found.ravel()[:1]})")
+    return found
 
 
 def _refuse_non_finite(values: NDArray[np.floating]) -> None:

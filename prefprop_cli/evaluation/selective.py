@@ -13,7 +13,8 @@ import numpy as np
 
 from prefprop_cli.errors import UsageError
 from prefprop_cli.evaluation.predictions import Floats, Ints, Predictions
-from prefprop_cli.evaluation.statistics import Interval, wilson_interval
+from prefprop_cli.evaluation.small_samples import given, share
+from prefprop_cli.evaluation.statistics import Interval
 
 MAX_POINTS = 200
 """Points of a curve that is drawn or written."""
@@ -36,7 +37,7 @@ class Selection:
     n: int
     coverage: float
     accuracy: float
-    interval: Interval
+    interval: Interval | None
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class RiskCoverage:
             n=n,
             coverage=float(self._coverage()[place]),
             accuracy=(n - wrong) / n,
-            interval=wilson_interval(n - wrong, n, level=level),
+            interval=given(share(n - wrong, n, of="documents", level=level)),
         )
 
 

@@ -19,7 +19,8 @@ from prefprop_cli.errors import DataError
 from prefprop_cli.evaluation.binning import DEFAULT_BINS, width_sums
 from prefprop_cli.evaluation.null import expected_null_error
 from prefprop_cli.evaluation.predictions import Ints, Predictions
-from prefprop_cli.evaluation.statistics import Interval, wilson_interval
+from prefprop_cli.evaluation.small_samples import given, share
+from prefprop_cli.evaluation.statistics import Interval
 
 Chosen = NDArray[np.bool_]
 
@@ -36,7 +37,7 @@ class Slice:
         n: documents.
         share: of all documents of the split.
         accuracy: share of them that is right.
-        interval: Wilson's, of the accuracy.
+        interval: Wilson's, of the accuracy; None of one document.
         confidence: mean probability of the predicted class.
         gap: confidence - accuracy; above 0 the model is overconfident.
         ece: of equal-width bins.
@@ -65,7 +66,7 @@ class ClassSlice:
         n: documents of the class.
         share: of all documents of the split.
         recall: share of them that is predicted.
-        interval: Wilson's, of the recall.
+        interval: Wilson's, of the recall; None of one document.
         predicted: the documents that are predicted to be of the class; their accuracy is its
             precision.
     """
@@ -185,7 +186,7 @@ def _rate(predictions: Predictions, chosen: Chosen) -> tuple[int, float, float, 
     n, n_right = int(chosen.sum()), int(predictions.right[chosen].sum())
     if not n:
         return 0, 0.0, nan, None
-    return n, n / len(chosen), n_right / n, wilson_interval(n_right, n)
+    return n, n / len(chosen), n_right / n, given(share(n_right, n, of="documents"))
 
 
 def _quartiles(lengths: Ints) -> Ints:

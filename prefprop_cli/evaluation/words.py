@@ -2,6 +2,8 @@
 
 from math import floor
 
+from prefprop_cli.evaluation.small_samples import LEAST_MEAN
+
 ALPHA = 0.05
 SAYS_NOTHING = 0.2
 """Where chance alone reaches this error, no usual one could be told apart: the paper's table 3 has
@@ -27,7 +29,7 @@ def told_error(error: float, *, n: int, mean: float, p95: float, p_value: float)
             f"{mean:.3f} at n = {n} is what a perfectly calibrated model gets on average; "
             f"{error:.3f} is worse than {_share_below(p_value)} % of those"
         )
-    if p95 >= SAYS_NOTHING:
+    if p95 >= SAYS_NOTHING or n < LEAST_MEAN:
         return (
             f"{error:.3f} at n = {n} says nothing: a perfectly calibrated model gets up to "
             f"{p95:.3f} in 95 % of cases. Take more documents or fewer bins"

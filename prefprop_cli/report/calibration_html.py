@@ -116,9 +116,18 @@ def _scores(found: Calibration) -> Section:
             "are of 95 %: of errors in bins of equal width by inverted tests, of the accuracy "
             "Wilson's, of Brier score and NLL Student's, moved for skewness. Every other error is "
             "too high for few documents; read it beside chance.",
+            *_missing(report),
         ],
         definitions=dict(SCORES[name] for name in report.before.scores),
     )
+
+
+def _missing(report: CalibrationReport) -> Iterator[str]:
+    """Which scores have no interval of those that could have, and why."""
+    scores = report.before.scores
+    for why in dict.fromkeys(each.why for each in scores.values() if each.why):
+        names = ", ".join(SCORES[name][0] for name, each in scores.items() if each.why == why)
+        yield f"No interval for {names}: {why}."
 
 
 def _of_the_paper(config: Config) -> str:

@@ -21,9 +21,10 @@ from prefprop_cli.evaluation.compare import (
 )
 from prefprop_cli.evaluation.metrics import LOWER_IS_BETTER
 from prefprop_cli.evaluation.statistics import Interval
+from prefprop_cli.report.estimates import difference
 from prefprop_cli.report.groups import Line
 from prefprop_cli.report.methods import PROPAGATION
-from prefprop_cli.report.scores import ScoredLine, ScoredSet, difference
+from prefprop_cli.report.scores import ScoredLine, ScoredSet
 
 ALPHA = 0.05
 First = Callable[[Sequence[ScoredLine]], ScoredLine | None]
@@ -40,10 +41,13 @@ class Comparison:
         difference: of the means.
         interval: of the difference, over seeds and documents, the same ones for both.
         p_paired: of no difference, in the same way.
+        why: what keeps both from being given, if they are not. Tests over seeds are not made then:
+            they would say that the seeds differ on documents that are too few to speak of others.
         detectable_sd: the difference that these numbers of seeds show in 80 % of cases, in
             standard deviations over seeds; NaN with one seed.
         detectable: the same in the unit of the metric, at the standard deviation that was seen.
-        welch, effect, permutation: over seeds; None with one seed or without any spread.
+        welch, effect, permutation: over seeds; None with one seed, without any spread, or with
+            too few documents.
         order: how far the first is the better one at every quantile; None with one seed.
         p_holm: Welch's p-value, corrected for the number of comparisons; None without one.
     """
@@ -53,8 +57,9 @@ class Comparison:
     second: str
     n: tuple[int, int]
     difference: float
-    interval: Interval
-    p_paired: float
+    interval: Interval | None
+    p_paired: float | None
+    why: str
     detectable_sd: float
     detectable: float
     welch: WelchTest | None
@@ -161,20 +166,22 @@ def _comparison(first: ScoredLine, second: ScoredLine, metric: str) -> Compariso
     x, y = first.values(metric), second.values(metric)
     detectable_sd = minimum_detectable_effect(len(x), len(y))
     found = difference(first.seeds, second.seeds, metric)
+    why = found if isinstance(found, str) else ""
     sign = -1 if metric in LOWER_IS_BETTER else 1
     return Comparison(
         metric=metric,
         first=first.name,
         second=second.name,
         n=(len(x), len(y)),
-        difference=found.value,
-        interval=found.interval,
-        p_paired=found.p_value,
+        difference=float(np.mean(x) - np.mean(y)),
+        interval=None if isinstance(found, str) else found.interval,
+        p_paired=None if isinstance(found, str) else found.p_value,
+        why=why,
         detectable_sd=detectable_sd,
         detectable=nan if isnan(detectable_sd) else detectable_sd * pooled_sd(x, y),
-        welch=welch_test(x, y),
-        effect=hedges_g(x, y),
-        permutation=permutation_test(x, y),
+        welch=None if why else welch_test(x, y),
+        effect=None if why else hedges_g(x, y),
+        permutation=None if why else permutation_test(x, y),
         order=almost_stochastic_order(sign * np.array(x), sign * np.array(y)),
     )
 

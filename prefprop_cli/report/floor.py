@@ -12,7 +12,8 @@ from prefprop_cli.evaluation.baselines import majority_logits, tfidf_logits
 from prefprop_cli.evaluation.calibration import Floats
 from prefprop_cli.evaluation.metrics import chance_share
 from prefprop_cli.evaluation.statistics import Interval
-from prefprop_cli.report.scores import ScoredSet, estimates_of, seed_of
+from prefprop_cli.report.estimates import estimates_of
+from prefprop_cli.report.scores import ScoredSet, seed_of
 
 CorpusOf = Callable[[DataTable], Corpus]
 
@@ -79,5 +80,5 @@ def _baseline(name: str, logits: Floats, scored: ScoredSet) -> Baseline:
     return Baseline(
         name,
         {metric: each.seeds.mean for metric, each in estimates.items()},
-        {metric: each.overall for metric, each in estimates.items()},
+        {metric: each.overall for metric, each in estimates.items() if each.overall},
     )

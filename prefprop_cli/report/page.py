@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import isnan
 
 from prefprop_cli.evaluation.statistics import Interval
-from prefprop_cli.report.scores import Estimate
+from prefprop_cli.report.estimates import Estimate
 
 NOTHING = "-"
 

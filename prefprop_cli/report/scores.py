@@ -3,59 +3,28 @@
 Axes: N documents, C classes or candidates.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 
+from prefprop_cli.build.adapter import read_adapter
 from prefprop_cli.config.schema import Config, EvalTable
-from prefprop_cli.errors import DataError
-from prefprop_cli.evaluation.compare import Summary, summary
-from prefprop_cli.evaluation.error_difference import Gaps, error_difference
-from prefprop_cli.evaluation.metrics import scores_and_terms
-from prefprop_cli.evaluation.nested import Difference, nested_differences, nested_intervals
+from prefprop_cli.errors import DataError, PrefpropError
+from prefprop_cli.evaluation.metrics import answers_of, scores_and_terms
 from prefprop_cli.evaluation.paper import paper_columns, paper_figures
 from prefprop_cli.evaluation.results import SavedLogits, load_logits
-from prefprop_cli.evaluation.statistics import Interval, Resampled, resample_documents
+from prefprop_cli.evaluation.statistics import resample_documents
 from prefprop_cli.report.collect import FinishedRun
+from prefprop_cli.report.estimates import Estimate, Seed, estimates_of
 from prefprop_cli.report.groups import DataSet, Line
 from prefprop_cli.report.methods import CANDIDATE_SETS, backbone_name, has_papers_backbone
+from prefprop_cli.runs import RunFolder
 
 CALIBRATION = ("ece", "ece_paper", "nll")
 Calibrated = Callable[[FinishedRun, NDArray[np.float32]], NDArray[np.floating]]
-UNBOUNDED = ("nll",)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A metric of one line.
-
-    Attributes:
-        seeds: n, mean, standard deviation and the t-interval of the mean over seeds.
-        overall: the interval over seeds and documents; see `difference`.
-    """
-
-    seeds: Summary
-    overall: Interval
-
-
-@dataclass(frozen=True)
-class Seed:
-    """One model on the documents of a set.
-
-    Attributes:
-        figures: its metrics, and those of resampled documents.
-        gaps: of the binned errors among them, which no bootstrap gets right.
-    """
-
-    figures: Resampled
-    gaps: Mapping[str, Gaps]
-
-    def __getitem__(self, metric: str) -> float:
-        return self.figures[metric]
 
 
 @dataclass(frozen=True)
@@ -107,6 +76,7 @@ class ScoredSet:
         data: the set.
         split: whose figures these are.
         columns: metrics of the paper's table 2, the one that decides last.
+        positive: the class that precision, recall and F1 are of; None where it is not one.
         ids: the documents, N.
         labels: theirs, (N,).
         n_classes: C; None where documents bring candidates of their own.
@@ -117,6 +87,7 @@ class ScoredSet:
     data: DataSet
     split: str
     columns: tuple[str, ...]
+    positive: str | None
     ids: tuple[str, ...]
     labels: NDArray[np.int64]
     n_classes: int | None
@@ -161,6 +132,7 @@ def score(
         data=data,
         split=split,
         columns=paper_columns(data.set),
+        positive=_positive(data.lines[0].runs[0].folder),
         ids=first.ids,
         labels=first.labels,
         n_classes=None if data.set in CANDIDATE_SETS else first.logits.shape[1],
@@ -169,35 +141,6 @@ def score(
     )
     lines = (_scored_line(line, scored, calibrated, told) for line in data.lines)
     return replace(scored, lines=tuple(lines))
-
-
-def estimates_of(seeds: Sequence[Seed]) -> dict[str, Estimate]:
-    """The metrics of models that differ in their seed, by name."""
-    names = seeds[0].figures.names
-    bounds = {name: (0.0, inf if name in UNBOUNDED else 1.0) for name in names}
-    overall = nested_intervals([seed.figures for seed in seeds], bounds=bounds)
-    for name in seeds[0].gaps:
-        overall[name] = difference(seeds, (), name).interval
-    return {
-        name: Estimate(summary([each[name] for each in seeds], bounds=bounds[name]), overall[name])
-        for name in names
-    }
-
-
-def difference(first: Sequence[Seed], second: Sequence[Seed], metric: str) -> Difference:
-    """First - second in the mean of a metric, over seeds and documents; or of the first alone.
-
-    The nested paired bootstrap, but for binned errors what `error_difference` puts in its place.
-    """
-    if metric in first[0].gaps:
-        return error_difference(
-            [seed.gaps[metric] for seed in first],
-            [seed.gaps[metric] for seed in second],
-            n_resamples=len(first[0].figures.samples),
-        )
-    most = inf if metric in UNBOUNDED else 1.0
-    figures = ([seed.figures for seed in seeds] for seeds in (first, second))
-    return nested_differences(*figures, bounds={metric: (-most, most)})[metric]
 
 
 def seed_of(logits: NDArray[np.generic], scored: ScoredSet) -> Seed:
@@ -210,7 +153,17 @@ def seed_of(logits: NDArray[np.generic], scored: ScoredSet) -> Seed:
         statistics, *terms, names=names, n_resamples=scored.settings.resamples
     )
     _, index, gap, paper_index, paper_gap, *_ = terms
-    return Seed(figures, {"ece": (index, gap), "ece_paper": (paper_index, paper_gap)})
+    gaps = {"ece": (index, gap), "ece_paper": (paper_index, paper_gap)}
+    return Seed(figures, gaps, answers_of(logits, scored.labels, n_classes=scored.n_classes))
+
+
+def _positive(folder: RunFolder) -> str | None:
+    """The second of two classes, by its name, or number where the name is lost."""
+    try:
+        labels = read_adapter(folder.adapter).labels
+    except PrefpropError:
+        return "1"
+    return labels[1] if len(labels) == 2 else None
 
 
 def _scored_line(

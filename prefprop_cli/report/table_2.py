@@ -12,6 +12,7 @@ from prefprop_cli.report.telling import (
     introduction,
     set_record,
     told_comparisons,
+    told_missing,
     told_order,
 )
 
@@ -32,6 +33,7 @@ def table_2(sets: Sequence[ScoredSet], floors: Sequence[Floor]) -> Page:
     for scored, floor, compared in zip(sets, floors, comparisons, strict=True):
         order = compare_order(scored, scored.metric)
         blocks += [*introduction(scored, floor), _scores(scored, floor)]
+        blocks += [*_of_one_class(scored), *told_missing(scored.lines, [scored.metric])]
         blocks += [*_settings(scored), *_searched(scored)]
         blocks += told_comparisons(compared, family=family, unit=PERCENT)
         blocks += [told_order(order)] if order else []
@@ -64,6 +66,11 @@ def _baseline_row(each: Baseline, scored: ScoredSet) -> tuple[str, ...]:
     figures = (PERCENT.show(each.figures[column]) for column in scored.shown)
     interval = between(each.intervals.get(scored.metric), PERCENT)
     return (each.name, NOTHING, *figures, NOTHING, interval, NOTHING)
+
+
+def _of_one_class(scored: ScoredSet) -> Iterator[Block]:
+    if scored.metric == "f1_binary":
+        yield f'Precision, recall and F1 are of the class "{scored.positive}".'
 
 
 def _settings(scored: ScoredSet) -> Iterator[Block]:

@@ -16,7 +16,13 @@ from prefprop_cli.report.comparisons import compare, compare_order
 from prefprop_cli.report.floor import Baseline, Floor
 from prefprop_cli.report.page import NOTHING, SHARE, Block, Grid, Page, between, spread
 from prefprop_cli.report.scores import ScoredLine, ScoredSet
-from prefprop_cli.report.telling import introduction, set_record, told_comparisons, told_order
+from prefprop_cli.report.telling import (
+    introduction,
+    set_record,
+    told_comparisons,
+    told_missing,
+    told_order,
+)
 
 TITLE = "Table 3: expected calibration error, mean ± standard deviation over seeds"
 _MODES: dict[str, Mode] = {"ece_paper": "paper", "ece": "guo"}
@@ -45,6 +51,7 @@ def table_3(sets: Sequence[ScoredSet], floors: Sequence[Floor]) -> Page:
         chances = {each.name: _chances(each, scored) for each in scored.lines}
         order = compare_order(scored, "ece_paper")
         blocks += [*introduction(scored, floor), _errors(scored, floor, chances)]
+        blocks += told_missing(scored.lines, tuple(_MODES))
         blocks += told_comparisons(compared, family=family, unit=SHARE)
         blocks += [told_order(order)] if order else []
         record = set_record(scored, floor, compared, order, tuple(_MODES))
@@ -80,7 +87,7 @@ def _row(each: ScoredLine, chances: dict[str, Chance]) -> tuple[str, ...]:
 
 def _baseline_row(each: Baseline) -> tuple[str, ...]:
     cells = {
-        name: (SHARE.show(each.figures[name]), between(each.intervals[name], SHARE), NOTHING)
+        name: (SHARE.show(each.figures[name]), between(each.intervals.get(name), SHARE), NOTHING)
         for name in _MODES
     }
     return (each.name, NOTHING, *cells["ece_paper"], NOTHING, *cells["ece"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import groupby, product
 
 from prefprop_cli.report.comparisons import Comparison, Order
 from prefprop_cli.report.floor import Floor
@@ -56,6 +57,10 @@ def told_comparisons(
         *("p Welch", "Holm", "permuted", "ASO", "verdict"),
     )
     yield Grid(header, tuple(_comparison_row(each, unit) for each in comparisons))
+    for why, without in groupby(comparisons, key=lambda each: each.why):
+        if why:
+            names = ", ".join(each.second for each in without)
+            yield f"No interval and no p for {metric} of {first} beside {names}: {why}."
     tested = (
         f" g is Hedges'; Holm's p is Welch's, corrected for the number of comparisons ({family}), "
         f"and the verdict on {first} goes by it, at 0.05. ASO bounds how far {first} is from being "
@@ -65,6 +70,17 @@ def told_comparisons(
         "The 95 % of the difference and their p are over seeds and documents, the same ones for "
         "both." + (tested if family else "")
     )
+
+
+def told_missing(lines: Sequence[ScoredLine], metrics: Sequence[str]) -> Iterator[str]:
+    """Which figures of which lines have no interval over seeds and documents, and why."""
+    whys: dict[str, list[str]] = {}
+    for metric, each in product(metrics, lines):
+        if why := each.estimates[metric].why:
+            whys.setdefault(f"No interval for {SHORT[metric]} of {{}}: {why}.", []).append(
+                each.name
+            )
+    yield from (why.format(", ".join(names)) for why, names in whys.items())
 
 
 def told_order(order: Order) -> str:
@@ -93,6 +109,7 @@ def set_record(
         "split": scored.split,
         "n_documents": len(scored.ids),
         "n_classes": scored.n_classes,
+        "positive": scored.positive,
         "notes": list(floor.notes),
         "lines": [line_record(each, metrics) for each in scored.lines],
         "baselines": [asdict(each) for each in floor.baselines],
@@ -133,11 +150,14 @@ def _power(each: Comparison) -> str:
             f"{n} beside {m} seeds: nothing can be said of other seeds, and the 95 % below are "
             "those of these very models on other documents."
         )
-    least = each.permutation.least if each.permutation else None
+    least = (
+        f" No permutation p can be under {p_value(each.permutation.least)}."
+        if each.permutation
+        else ""
+    )
     return (
         f"{n} beside {m} seeds find a difference of {each.detectable_sd:.2f} standard deviations "
-        "over seeds in 80 % of cases (two-sided, at 0.05), below in the unit of the metric. "
-        f"No permutation p can be under {p_value(least)}."
+        f"over seeds in 80 % of cases (two-sided, at 0.05), below in the unit of the metric.{least}"
     )
 
 

@@ -10,7 +10,7 @@ from prefprop_cli.report.comparisons import compare
 from prefprop_cli.report.groups import DataSet, group
 from prefprop_cli.report.page import PERCENT, SHARE, Block, Grid, Page, Unit, between, spread
 from prefprop_cli.report.scores import ScoredLine, ScoredSet
-from prefprop_cli.report.telling import SHORT, line_record, told_comparisons
+from prefprop_cli.report.telling import SHORT, line_record, told_comparisons, told_missing
 
 
 def rivals(runs: Sequence[FinishedRun]) -> tuple[DataSet, list[str]]:
@@ -49,7 +49,7 @@ def versus(
         name: of the page.
         title: of the page.
     """
-    blocks: list[Block] = [_lines(scored, metrics)]
+    blocks: list[Block] = [_lines(scored, metrics), *told_missing(scored.lines, metrics)]
     records = {}
     for metric in metrics:
         (found,) = compare([scored], metric=metric, first=lambda lines: _line_of(lines, first))
@@ -59,6 +59,7 @@ def versus(
     record = {
         "split": scored.split,
         "n_documents": len(scored.ids),
+        "positive": scored.positive,
         "lines": [line_record(each, metrics) for each in scored.lines],
         "comparisons": records,
     }

@@ -4,10 +4,12 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from prefprop_cli.build.adapter import read_adapter
-from prefprop_cli.evaluation.recalibration import METHODS
+from prefprop_cli.build.adapter import read_adapter, set_calibrator
+from prefprop_cli.evaluation.recalibration import METHODS, Identity
+from prefprop_cli.evaluation.recalibration.vector import Vector
 from prefprop_cli.evaluation.results import load_logits, save_logits
 from tests.cli.conftest import Output
 from tests.helpers import finished
@@ -50,6 +52,52 @@ def test_what_is_fitted_is_stored_and_told(run: Path, output: Output, method: st
     assert method == "auto" or stored.name in (method, "none")
 
 
+def test_what_was_stored_is_not_dropped_in_silence(run: Path, output: Output) -> None:
+    code, out, err = output("calibrate", run, "--json")
+    assert json.loads(out)["replaced"] is None
+    assert "replaced" not in err
+    first = read_adapter(run / "adapter").calibrator
+    assert "replaced" not in output("calibrate", run)[2]  # the same again
+
+    code, out, err = output("calibrate", run, "--method", "platt", "--json", "-q")
+    platt = read_adapter(run / "adapter").calibrator
+    told = f"{run}: calibration: temperature ({first}) is replaced by platt ({platt})"
+    assert (code, err) == (0, f"{told}\n")
+    assert json.loads(out)["replaced"] == json.loads(json.dumps(first.as_dict()))
+
+    code, out, err = output("calibrate", run, "--method", "none", "-q")
+    assert err == (
+        f"{run}: calibration: platt ({platt}) is replaced by none: as you asked. "
+        f"To have it back: prefprop calibrate {run} --method platt\n"
+    )
+    output("calibrate", run, "--method", "platt")
+    assert read_adapter(run / "adapter").calibrator == platt
+
+
+@pytest.mark.parametrize(
+    ("method", "why"),
+    [
+        ("auto", "auto found nothing that does better by more than one standard error"),
+        ("temperature", "the 60 documents do not determine a temperature"),
+    ],
+)
+def test_where_nothing_is_found_for_what_was_stored_it_is_told(
+    run: Path, output: Output, method: str, why: str
+) -> None:
+    before = Vector((1.0, 2.0), (0.0, 0.0))
+    set_calibrator(run / "adapter", before)
+    saved = load_logits(run / "eval", "validation")
+    right = np.eye(2, dtype=np.float32)[saved.labels]
+    logits = right if method == "temperature" else 0 * right
+    save_logits(run / "eval", "validation", replace(saved, logits=logits))
+    code, out, err = output("calibrate", run, "--method", method, "--json")
+    assert code == 0
+    assert json.loads(out)["calibration"]["calibrator"]["name"] == "none"
+    assert json.loads(out)["replaced"]["name"] == "vector"
+    assert f"vector ({before}) is replaced by none: {why}. To have it back: " in err
+    assert f"prefprop calibrate {run} --method vector" in err
+
+
 def test_the_split_it_is_fitted_on_is_refused_or_cross_fitted(run: Path, output: Output) -> None:
     code, out, err = output("calibrate", run, "--split", "validation")
     assert (code, out) == (2, "")
@@ -85,12 +133,23 @@ def test_it_draws(run: Path, output: Output, suffix: str) -> None:
     assert Path("r.html").read_text().startswith("<!doctype html>")
 
 
-def test_a_picture_of_another_kind_is_refused_before_anything_is_done(
-    run: Path, output: Output
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--plot", "r.gif"), "ends in .svg or .png"),
+        (("--plot", "nowhere/r.svg"), "there is no folder nowhere"),
+        (("--report", "r.pdf"), "--report r.pdf: use a name that ends in .html or .htm"),
+        (("--report", "nowhere/r.html"), "there is no folder nowhere"),
+        (("--split", "nonsense"), "no such split. There are train, validation, test"),
+    ],
+)
+def test_what_cannot_be_written_or_read_is_refused_before_anything_is_done(
+    run: Path, output: Output, arguments: tuple[str, ...], message: str
 ) -> None:
-    code, out, err = output("calibrate", run, "--plot", "r.gif")
+    code, out, err = output("calibrate", run, *arguments)
     assert (code, out) == (2, "")
-    assert "ends in .svg or .png" in err
+    assert message in err
+    assert read_adapter(run / "adapter").calibrator == Identity()
     assert not (run / "calibration" / "test.json").exists()
 
 
@@ -179,3 +238,126 @@ def test_comparisons_that_cannot_be_made(
     code, out, err = output("eval", run, *arguments)
     assert (code, out) == (2, "")
     assert message in err
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """Twelve documents, six of each class, of which one is wrong."""
+    return finished.write(tmp_path / "small", finished.config("prefix-tuning"), quality=1.5, n=12)
+
+
+def test_no_interval_is_printed_below_the_size_where_it_holds(small: Path, output: Output) -> None:
+    code, out, err = output("eval", small)
+    assert code == 0
+    rows = {name: cells for name, *cells in (line.split("\t") for line in out.splitlines())}
+    assert rows["recall_binary"][:3] == ["1.0000", "0.6097", "1.0000"]
+    for name in ("f1_macro", "nll", "mce"):
+        assert rows[name][1:3] == ["-", "-"]
+    assert (
+        "no interval for f1_macro, precision_macro, recall_macro: "
+        "6 documents of the rarest class, at least 10 are needed\n"
+    ) in err
+    assert "no interval for brier, nll: 12 documents, at least 20 are needed\n" in err
+    metrics = json.loads(output("eval", small, "--json")[1])["metrics"]
+    assert (metrics["nll"]["low"], metrics["nll"]["high"]) == (None, None)
+    assert metrics["nll"]["why"] == "12 documents, at least 20 are needed"
+    assert metrics["accuracy"]["low"] == pytest.approx(0.6461, abs=1e-4)
+    assert metrics["accuracy"]["why"] is None
+
+
+def test_the_positive_class_is_named(small: Path, tmp_path: Path, output: Output) -> None:
+    assert json.loads(output("eval", small, "--json")[1])["positive"] == "class 1"
+    assert 'positive class: "class 1"\n' in output("eval", small)[2]
+    other = finished.write(tmp_path / "other", finished.config(), n=12)
+    found = json.loads(output("eval", small, "--compare", other, "--json")[1])
+    assert found["comparison"]["positive"] == "class 1"
+    assert 'Precision, recall and F1 are of the class "class 1".' in output("report", other)[1]
+    three = finished.write(
+        tmp_path / "three", finished.config(set_name="newsgroups"), n=12, n_classes=3
+    )
+    assert json.loads(output("eval", three, "--json")[1])["positive"] is None
+    assert "positive class" not in output("eval", three)[2]
+
+
+def test_one_document_in_twelve_is_no_difference(
+    small: Path, tmp_path: Path, output: Output
+) -> None:
+    rival = finished.write(tmp_path / "rival", finished.config(), quality=1.3, n=12)
+    code, out, _ = output("eval", small, "--compare", rival)
+    assert code == 0
+    assert "| prefix-propagation | +8.3 | - | - |" in out
+    why = "the two differ on 1 of 12 documents, at least 10 are needed"
+    told = f"No interval and no p for accuracy of prefix-tuning beside prefix-propagation: {why}."
+    assert told in out
+    found = json.loads(output("eval", small, "--compare", rival, "--json")[1])
+    (each,) = found["comparison"]["comparisons"]["accuracy"]
+    assert (each["interval"], each["p_paired"], each["why"]) == (None, None, why)
+    estimates = found["comparison"]["lines"][0]["metrics"]
+    assert estimates["nll"]["overall"] is None
+    assert estimates["nll"]["why"] == "12 documents, at least 20 are needed"
+
+
+def test_two_runs_that_say_the_same_do_not_differ(
+    run: Path, tmp_path: Path, output: Output
+) -> None:
+    finished.write(tmp_path / "twin", finished.config(), quality=0.4)
+    _, out, _ = output("eval", run, "--compare", "twin")
+    assert "beside prefix-propagation: the two differ on 0 of 60 documents" in out
+    assert "NLL of prefix-tuning beside prefix-propagation: the two do not differ at all." in out
+
+
+@pytest.mark.parametrize(("n", "n_classes"), [(1, 2), (2, 3), (3, 2)])
+def test_the_smallest_splits_end_well(
+    tmp_path: Path, output: Output, n: int, n_classes: int
+) -> None:
+    """Splits of fewer documents than classes: figures, and nothing said of what is not known."""
+    size = {"n": n, "n_classes": n_classes, "quality": 2.0}
+    names = {
+        "set_name": "hyperpartisan" if n_classes == 2 else "newsgroups",
+        "data": {"source": "nowhere"},
+    }
+    run = finished.write(tmp_path / "run", finished.config("prefix-tuning", **names), **size)
+    rival = finished.write(tmp_path / "rival", finished.config(**names), **size)
+    for arguments in (
+        ("eval", run, "--json"),
+        ("eval", run, "--compare", rival, "--json"),
+        *(("calibrate", run, "--method", method, "--json") for method in ("temperature", "auto")),
+        ("calibrate", run, rival, "--json"),
+        ("calibrate", run, "--report", "r.html"),
+        ("report", run, rival, "--json"),
+    ):
+        code, out, err = output(*arguments)
+        assert code == 0, err
+        assert "nan" not in out.lower()
+        assert_no_certainty(json.loads(out) if out.startswith("{") else {})
+
+
+def assert_no_certainty(record: object, name: str = "") -> None:
+    """No interval in the record without a length, but where it is no estimate."""
+    if isinstance(record, list):
+        record = dict(enumerate(record))
+    if not isinstance(record, dict) or name in ("band", "range"):
+        return
+    if {"low", "high"} <= record.keys():
+        assert record["low"] is None or record["low"] < record["high"], name
+    for key, value in record.items():
+        assert_no_certainty(value, str(key))
+
+
+def test_a_split_there_is_not_is_refused_before_the_model_is_loaded(
+    run: Path, output: Output
+) -> None:
+    for command in ("eval", "report"):
+        code, _, err = output(command, run, "--split", "nonsense")
+        assert code == 2
+        assert "--split nonsense: there is no such split" in err
+    assert output("eval", run, "--split", "validation-step-000005")[0] == 0  # stored in training
+
+
+def test_a_report_is_refused_where_it_cannot_be(run: Path, output: Output) -> None:
+    Path("file.txt").write_text("")
+    code, _, err = output("report", run, "--out", "file.txt/r.md")
+    assert code == 2
+    assert "file.txt is a file, not a folder" in err
+    assert output("report", run, "--table", "2", "--out", "new/folder/r.md")[0] == 0
+    assert Path("new/folder/r.md").is_file()

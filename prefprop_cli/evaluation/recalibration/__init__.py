@@ -67,7 +67,8 @@ def fit_calibrator(
 
     `auto` takes the simplest that no other beats by more than one standard error in the NLL of
     held-out documents, five stratified folds, `none` among them. A temperature at the end of its
-    search is not settled by the documents: it is taken as `none`, with a note.
+    search is not settled by the documents: it is taken as `none`, with a note. A method that
+    cannot be fitted is out, with a note, too.
 
     Args:
         name: `auto` or a key of `METHODS`.
@@ -81,6 +82,7 @@ def fit_calibrator(
     Raises:
         DataError: no rows, shapes that do not fit, a NaN or infinity, or a label outside [0, C).
         UsageError: there is no such method, or it needs classes, and there are none, or only one.
+        PrefpropError: the method that was named stopped short of its optimum.
     """
     if name not in (AUTO, *METHODS):
         raise UsageError(f"--method {name}: no such method. Use {', '.join((AUTO, *METHODS))}")
@@ -92,7 +94,9 @@ def fit_calibrator(
         notes.append(f"one document is too few to choose by: {STAYS}")
     elif name == AUTO:
         able = [each for each in METHODS.values() if each.fits(values, candidates=candidates)]
-        trials = cross_validate(able, values, names, seed=seed)
+        contest = cross_validate(able, values, names, seed=seed)
+        trials = contest.trials
+        notes += [f"auto goes on without {out}: {why}" for out, why in contest.failures.items()]
         method = METHODS[next(trial.name for trial in trials if not trial.beaten_by)]
     found = method.fit(values, names, candidates=candidates)
     calibrator = settled(found)
@@ -123,10 +127,8 @@ def calibrator_from(values: Mapping[str, object]) -> Calibrator:
 
 def _notes(found: Calibrator, labels: Ints) -> Iterator[str]:
     if found.unsettled:
-        yield (
-            f"the {len(labels)} documents do not determine a {found.name}: {found.unsettled}. "
-            f"{STAYS.capitalize()}"
-        )
+        who = f"the {len(labels)} documents do" if len(labels) > 1 else "one document does"
+        yield (f"{who} not determine a {found.name}: {found.unsettled}. {STAYS.capitalize()}")
     n_missing = (found.n_classes or 0) - len(np.unique(labels))
     if n_missing > 0:
         yield (

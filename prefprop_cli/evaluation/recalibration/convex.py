@@ -12,7 +12,9 @@ from prefprop_cli.errors import PrefpropError
 from prefprop_cli.evaluation.predictions import Floats, softmax
 
 TOLERANCE = 1e-6
-"""Steepest slope, in nats per unit of a parameter, that still counts as the optimum."""
+"""Steepest slope that still counts as the optimum, in nats for a change of a logit by about 1."""
+_MAX_RADIUS = 1e9  # scipy's 1,000 keeps a prior around far-off values from being reached
+_LEAST = 1e-30  # what is multiplied by 0 has no say, and no unit
 
 
 def minimise_cross_entropy(
@@ -21,6 +23,7 @@ def minimise_cross_entropy(
     *,
     targets: Floats,
     start: ArrayLike,
+    size: ArrayLike,
     precision: Floats | float = 0.0,
 ) -> Floats:
     """The parameters θ that minimise a cross-entropy with a normal prior around the start.
@@ -29,13 +32,15 @@ def minimise_cross_entropy(
 
     L is convex, so where its slope is 0 nothing is better. Newton's steps in a trust region, the
     curvature as a product: at 2,000 documents and 420 parameters six times less work than L-BFGS,
-    and a slope of 1e-11 where L-BFGS ends at 1e-8.
+    and a slope of 1e-11 where L-BFGS ends at 1e-8. Steps and slopes are in units of a parameter
+    that change a logit by about 1, so that logits of 0.001 and of 1,000 are one problem.
 
     Args:
         logits_of: A, from θ (P,) to logits (N, C); linear.
         transposed: Aᵀ, from (N, C) to (P,).
         targets: t, (N, C); rows sum to 1.
         start: (P,), where no change is.
+        size: (P,), the mean absolute value of what each parameter is multiplied by.
         precision: s, (P,) or one for all; 1 weighs about as much as a document.
 
     Returns:
@@ -47,6 +52,7 @@ def minimise_cross_entropy(
     from scipy import optimize  # 0.4 s that predicting does not need
 
     n, centre = len(targets), np.asarray(start, np.float64)
+    unit = 1 / np.maximum(size, np.sqrt(precision / n)).clip(_LEAST)
 
     def loss(theta: Floats) -> float:
         prior = (precision * (theta - centre) ** 2).sum() / 2
@@ -62,12 +68,16 @@ def minimise_cross_entropy(
         change -= probs * change.sum(axis=1, keepdims=True)
         return (transposed(change) + precision * direction) / n
 
-    options = {"gtol": TOLERANCE / 1000}
     found = optimize.minimize(
-        loss, centre, jac=slope, hessp=curvature, method="trust-ncg", options=options
+        lambda steps: loss(unit * steps),
+        np.zeros_like(centre),
+        jac=lambda steps: unit * slope(unit * steps),
+        hessp=lambda steps, direction: unit * curvature(unit * steps, unit * direction),
+        method="trust-ncg",
+        options={"gtol": TOLERANCE / 1000, "max_trust_radius": _MAX_RADIUS},
     )
-    theta: Floats = found.x
-    steepest = float(np.abs(slope(theta)).max())
+    theta: Floats = unit * found.x
+    steepest = float(np.abs(unit * slope(theta)).max())
     if not steepest <= TOLERANCE:
         raise PrefpropError(
             f"the calibration stopped short of its optimum: slope {steepest:.1e} after "

@@ -55,6 +55,7 @@ class Dirichlet(Calibrator):
             lambda rows: (rows.T @ features).ravel(),
             targets=np.eye(n_classes)[labels],
             start=start.ravel(),
+            size=np.tile(np.abs(features).mean(axis=0), n_classes),
             precision=precision.ravel(),
         ).reshape(start.shape)
         return cls(tuple(map(tuple, theta[:, :-1].tolist())), tuple(theta[:, -1].tolist()))

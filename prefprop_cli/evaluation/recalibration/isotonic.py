@@ -18,6 +18,9 @@ from prefprop_cli.evaluation.recalibration.one_vs_rest import (
     rises,
 )
 
+_DIGITS = 14
+"""Of a claim. What differs by less, scikit-learn takes for one knot: it must be one everywhere."""
+
 
 @dataclass(frozen=True)
 class Isotonic(Calibrator):
@@ -54,10 +57,11 @@ class Isotonic(Calibrator):
         from sklearn.isotonic import IsotonicRegression  # 1.0 s that predicting does not need
 
         n, n_classes = logits.shape
+        probs = claimed_probs(logits).round(_DIGITS)
         least, most = 1 / (n + n_classes), (n + 1) / (n + n_classes)
         curves = [
             IsotonicRegression(y_min=least, y_max=most).fit(claims, is_class)
-            for claims, is_class in problems(claimed_probs(logits), labels)
+            for claims, is_class in problems(probs, labels)
         ]
         return cls(
             tuple(tuple(curve.X_thresholds_.tolist()) for curve in curves),
@@ -65,7 +69,7 @@ class Isotonic(Calibrator):
         )
 
     def _logits(self, logits: Floats) -> Floats:
-        probs = claimed_probs(logits).T
+        probs = claimed_probs(logits).round(_DIGITS).T
         curves = zip(probs, self.claims, self.shares, strict=True)
         return joined_probs(np.column_stack([np.interp(*curve) for curve in curves]))
 

@@ -68,4 +68,5 @@ def _line(odds: Floats, is_class: Flags) -> Floats:
         lambda rows: np.array([rows[:, 1] @ odds, rows[:, 1].sum()]),
         targets=np.column_stack([1 - yes, yes]),
         start=[1.0, 0.0],
+        size=[np.abs(odds).mean(), 1.0],
     )

@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import ArrayLike
 
-from prefprop_cli.errors import DataError
+from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.evaluation.predictions import Floats, Ints, Predictions, checked
 from prefprop_cli.evaluation.recalibration.base import Calibrator
 from prefprop_cli.evaluation.recalibration.identity import Identity
@@ -33,28 +33,43 @@ class Trial:
     """Standard error of the difference, document by document."""
 
 
+@dataclass(frozen=True)
+class Contest:
+    """Methods in cross-validation, in the order they were given.
+
+    Attributes:
+        trials: one for each method that could be fitted.
+        failures: what became of the others, by name.
+    """
+
+    trials: tuple[Trial, ...]
+    failures: Mapping[str, str]
+
+
 def cross_validate(
     methods: Sequence[Method], logits: Floats, labels: Ints, *, seed: int = 0
-) -> tuple[Trial, ...]:
+) -> Contest:
     """How well methods calibrate documents that they were not fitted on, in stratified folds.
 
     Two methods are compared by the differences of their losses, document by document, which
-    scatter far less than the losses themselves.
+    scatter far less than the losses themselves. A method whose fit fails, in a fold or on all
+    documents, is out.
 
     Args:
         methods: to be compared.
         logits: (N, C), N ≥ 2.
         labels: (N,) int.
         seed: of the folds.
-
-    Returns:
-        One trial for each method, in order.
     """
-    losses = {}
+    losses, failures = {}, {}
     for method in methods:
-        held_out = _held_out_logits(method, logits, labels, seed=seed)
-        losses[method.name] = Predictions.from_logits(held_out, labels).log_losses
-    return tuple(_trial(name, losses) for name in losses)
+        try:
+            method.fit(logits, labels)
+            held_out = _held_out_logits(method, logits, labels, seed=seed)
+            losses[method.name] = Predictions.from_logits(held_out, labels).log_losses
+        except PrefpropError as error:
+            failures[method.name] = str(error).partition(". ")[0]  # advice is for one by name
+    return Contest(tuple(_trial(name, losses) for name in losses), failures)
 
 
 def cross_calibrated(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from math import exp
+from math import exp, log2
 from typing import Annotated, ClassVar, Self
 
 import numpy as np
@@ -13,7 +13,8 @@ from prefprop_cli.evaluation.predictions import Floats, Ints, softmax
 from prefprop_cli.evaluation.recalibration.base import Calibrator
 
 LOG_BOUND = 10.0
-"""Temperatures are sought in [exp(-10), exp(10)]."""
+"""Temperatures are sought in [exp(-10), exp(10)] times the unit of the logits."""
+_STEP = 16  # binary digits; the unit is 1 for logits whose gaps are of 1/256 to 256
 _PRECISION = 1e-12
 
 Positive = Annotated[float, Field(gt=0)]
@@ -24,7 +25,8 @@ class Temperature(Calibrator):
     """Calibrated probabilities are softmax(logits / T); no prediction changes.
 
     T minimises the negative log-likelihood. It is searched in log(1/T), which settles it to about
-    eight digits. The likelihood is convex in 1/T, and its slope,
+    eight digits, in a power of two that grows with the logits: of logits c times as large T is c
+    times as large, and the likelihood the same. The likelihood is convex in 1/T, and its slope,
     1/N sum_i sum_k p_ik (z_ik - z_iy) with p = softmax(z / T), is seen to change sign between
     the ends of `bracket`: the optimum lies there, and T beside it.
 
@@ -38,7 +40,8 @@ class Temperature(Calibrator):
     value: Positive
     """T."""
     bracket: tuple[Positive, Positive] | None = None
-    """Temperatures (low, high) that enclose the optimum; None where the search met its end."""
+    """Temperatures (low, high) that enclose the optimum; None where the search met its end, or
+    where nothing is known of the search."""
 
     @property
     def at_bound(self) -> bool:
@@ -47,7 +50,7 @@ class Temperature(Calibrator):
         Every document is right (T falls to the lower bound) or confidence is worse than none (T
         rises to the upper one). Such a T says only that these documents cannot settle it.
         """
-        return self.value in (exp(-LOG_BOUND), exp(LOG_BOUND))
+        return self.bracket is None
 
     @property
     def unsettled(self) -> str:
@@ -55,18 +58,20 @@ class Temperature(Calibrator):
 
     @classmethod
     def _fit(cls, logits: Floats, labels: Ints) -> Self:
-        slope = partial(_slope, logits - logits[np.arange(len(labels)), labels, None])
-        if slope(0.0) == 0:  # no confidence to scale, or no loss to reduce
+        gap = logits - logits[np.arange(len(labels)), labels, None]
+        if _slope(gap, 0.0) == 0:  # no confidence to scale, or no loss to reduce
             return cls(1.0, (1.0, 1.0))
+        unit = _unit(gap)
+        slope = partial(_slope, gap / unit)
         if slope(LOG_BOUND) <= 0:
-            return cls(exp(-LOG_BOUND))
+            return cls(unit * exp(-LOG_BOUND))
         if slope(-LOG_BOUND) >= 0:
-            return cls(exp(LOG_BOUND))
-        best = _search(logits, labels)
+            return cls(unit * exp(LOG_BOUND))
+        best = _search(logits / unit, labels)
         half = _PRECISION
         while not slope(max(best - half, -LOG_BOUND)) < 0 < slope(min(best + half, LOG_BOUND)):
             half *= 10
-        return cls(exp(-best), (exp(-best - half), exp(-best + half)))
+        return cls(unit * exp(-best), (unit * exp(-best - half), unit * exp(-best + half)))
 
     def _logits(self, logits: Floats) -> Floats:
         return logits / self.value
@@ -86,6 +91,12 @@ def _search(logits: Floats, labels: Ints) -> float:
         options={"xatol": _PRECISION},
     )
     return float(found.x)
+
+
+def _unit(gap: Floats) -> float:
+    """A power of two, by which division is exact, near the median of the gaps that are not 0."""
+    sizes = np.abs(gap[np.isfinite(gap) & (gap != 0)])
+    return float(2.0 ** (_STEP * round(log2(float(np.median(sizes))) / _STEP)))
 
 
 def _slope(gap: Floats, log_inverse: float) -> float:

@@ -44,6 +44,7 @@ class Vector(Calibrator):
             lambda rows: np.concatenate([(rows * logits).sum(axis=0), rows.sum(axis=0)]),
             targets=np.eye(n_classes)[labels],
             start=np.repeat([1.0, 0.0], n_classes),
+            size=np.concatenate([np.abs(logits).mean(axis=0), np.ones(n_classes)]),
             precision=1.0,
         )
         return cls(tuple(theta[:n_classes].tolist()), tuple(theta[n_classes:].tolist()))

@@ -19,6 +19,11 @@ FIRST = [0.818, 0.842, 0.797, 0.825, 0.811]
 SECOND = [0.753, 0.801, 0.768, 0.745, 0.790]
 
 
+def test_seeds_that_are_all_alike_say_nothing_of_others():
+    found = summary([0.7, 0.7, 0.7])
+    assert (found.mean, found.sd, found.interval) == (pytest.approx(0.7), 0.0, None)
+
+
 def test_summary_is_the_textbook_one():
     found = summary(FIRST)
     mean, error = np.mean(FIRST), stats.sem(FIRST)

@@ -77,6 +77,19 @@ def test_the_p_value_of_none_and_of_all_resamples(shift, p_value):
     assert found["mean"].p_value == pytest.approx(p_value)
 
 
+@pytest.mark.parametrize("seed", range(4))  # of which some have a bias below 0, others above
+@pytest.mark.parametrize(("n_apart", "least"), [(1, 0.6), (3, 0.07)])
+def test_level_resamples_speak_for_neither(n_apart, least, seed):
+    """One way in all documents that differ, which (1 - k/n)^n of resamples do not have."""
+    first, second = np.ones(60), np.ones(60)
+    second[:n_apart] = 0
+    pair = ([resampled(values, seed=seed)] for values in (first, second))
+    found = nested_differences(*pair, bounds=FREE)["mean"]
+    level = (1 - n_apart / 60) ** 60
+    assert least < found.p_value == pytest.approx(2 * level, rel=0.25)
+    assert found.interval.low <= 0 < found.value < found.interval.high
+
+
 def test_the_p_value_is_corrected_for_bias_as_the_interval_is():
     """Resamples of an error that is .3 score .6: there is as much again in it that is bias."""
     samples = np.random.default_rng(0).normal(0.6, 0.1, (2000, 1))

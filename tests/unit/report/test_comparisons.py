@@ -121,3 +121,22 @@ def test_a_method_with_two_lines_stands_with_its_best(tmp_path):
     found = compare_order(scored_in(tmp_path), "f1_binary")
     assert found.ours == ("prefix-propagation", "prefix-tuning")
     assert found.reversed == ()
+
+
+def test_seeds_are_not_tested_on_documents_that_are_too_few(tmp_path):
+    """Three seeds beside three on twelve documents, as far apart as they are: no verdict."""
+    for method, quality in (("prefix-propagation", 3.0), ("prefix-tuning", 0.6)):
+        for seed in range(3):
+            config = finished.config(method)
+            finished.write(tmp_path / f"{method}-{seed}", config, quality=quality, seed=seed, n=12)
+    (data,), _ = group(collect([tmp_path]).runs)
+    scored = score(data, "test")
+    for metric in ("f1_binary", "accuracy", "nll"):
+        ((found,),) = compare([scored], metric=metric)
+        assert found.difference
+        assert found.why.endswith("are needed")
+        assert (found.interval, found.p_paired, found.p_holm) == (None, None, None)
+        assert (found.welch, found.effect, found.permutation) == (None, None, None)
+        assert found.verdict == "cannot be told"
+    ((found,),) = compare([scored], metric="ece")
+    assert found.interval.low < found.difference < found.interval.high

@@ -4,6 +4,7 @@ import pytest
 
 from prefprop_cli.evaluation.compare import Summary
 from prefprop_cli.evaluation.statistics import Interval
+from prefprop_cli.report.estimates import Estimate
 from prefprop_cli.report.page import (
     PERCENT,
     SHARE,
@@ -15,7 +16,6 @@ from prefprop_cli.report.page import (
     p_value,
     spread,
 )
-from prefprop_cli.report.scores import Estimate
 
 PAGE = Page(
     "figure-2",

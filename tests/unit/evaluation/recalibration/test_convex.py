@@ -16,7 +16,13 @@ def solve(**changed):
     return minimise_cross_entropy(
         lambda theta: np.column_stack([np.zeros(40), FEATURES @ theta]),
         lambda rows: FEATURES.T @ rows[:, 1],
-        **{"targets": TARGETS, "start": [1.0, 0.0, 0.0], "precision": 0.5, **changed},
+        **{
+            "targets": TARGETS,
+            "start": [1.0, 0.0, 0.0],
+            "size": [1.0, 8.0, 0.1],
+            "precision": 0.5,
+            **changed,
+        },
     )
 
 
@@ -36,6 +42,19 @@ def test_the_slope_is_zero():
 
 def test_without_documents_to_speak_of_the_prior_decides():
     assert solve(precision=1e9) == pytest.approx([1.0, 0.0, 0.0], abs=1e-6)
+
+
+@pytest.mark.parametrize("factor", [1e-6, 1e3, 1e9])
+def test_features_of_any_size_are_one_problem(factor):
+    theta = minimise_cross_entropy(
+        lambda theta: np.column_stack([np.zeros(40), factor * FEATURES @ theta]),
+        lambda rows: factor * FEATURES.T @ rows[:, 1],
+        targets=TARGETS,
+        start=np.array([1.0, 0.0, 0.0]) / factor,
+        size=factor * np.abs(FEATURES).mean(axis=0),
+        precision=0.5 * factor**2,
+    )
+    assert factor * theta == pytest.approx(solve(), rel=1e-7)
 
 
 def test_short_of_the_optimum_is_an_error(monkeypatch):

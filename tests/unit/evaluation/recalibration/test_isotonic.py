@@ -8,18 +8,9 @@ from prefprop_cli.evaluation.recalibration.isotonic import Isotonic
 from tests.helpers.recalibration import confused, labelled_logits, of_scikit_learn
 
 
-def merged(claims):
-    """Claims that only rounding tells apart, made equal."""
-    levels = []
-    for claim in sorted(claims):
-        if not levels or claim - levels[-1] >= 1e-15:
-            levels.append(claim)
-    return [max(level for level in levels if level <= claim) for claim in claims]
-
-
 def pooled(claims, outcomes):
     """The rising fit to outcomes: neighbours that fall are pooled until none does."""
-    claims, pools = merged(claims), []
+    claims, pools = np.round(claims, 14).tolist(), []  # what only rounding tells apart is level
     for claim in sorted(set(claims)):
         same = [o for c, o in zip(claims, outcomes, strict=True) if c == claim]
         pools.append([sum(same), len(same), [claim]])

@@ -40,6 +40,14 @@ def test_more_classes_are_each_against_the_rest():
     assert Platt.fit(logits, labels)(logits) == pytest.approx(expected, abs=1e-8)
 
 
+@pytest.mark.parametrize("factor", [1e-9, 1e-3, 300.0, 1e9])
+def test_the_size_of_the_logits_does_not_matter(factor):
+    logits, labels = confused(n_classes=2)
+    one, other = Platt.fit(logits, labels), Platt.fit(factor * logits, labels)
+    assert other.slopes[0] == pytest.approx(one.slopes[0] / factor, rel=1e-7)
+    assert other.offsets == pytest.approx(one.offsets, rel=1e-7)
+
+
 def test_documents_all_right_leave_a_doubt():
     """The sharpest line says what is aimed at: 11/12 for ten of ten."""
     logits, labels = np.array([[4.0, 0.0], [0.0, 4.0]] * 10), [0, 1] * 10

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from prefprop_cli.errors import CorruptFileError, DataError, UsageError
+from prefprop_cli.errors import CorruptFileError, DataError, PrefpropError, UsageError
 from prefprop_cli.evaluation.calibration import negative_log_likelihood
 from prefprop_cli.evaluation.recalibration import (
     AUTO,
@@ -105,6 +105,76 @@ def test_one_document_chooses_nothing():
 def test_a_diverged_model_is_refused(name):
     with pytest.raises(DataError, match="NaN"):
         fit_calibrator(name, [[np.nan, 0.0], [0.0, 1.0]], [0, 1])
+
+
+def far_apart(scale):
+    """Logits of a head that has grown: right in two of three documents, by 3 x scale."""
+    rng = np.random.default_rng(4)
+    labels = rng.integers(0, 3, 90)
+    said = np.where(np.arange(90) % 3 > 0, labels, (labels + 1) % 3)
+    logits = rng.normal(size=(90, 3)) + 3 * np.eye(3)[said]
+    return (scale * logits).astype(np.float32), labels
+
+
+@pytest.mark.parametrize("scale", [1e-6, 300.0, 1e4, 1e6])
+@pytest.mark.parametrize("name", METHODS)
+def test_no_method_minds_how_large_logits_are(name, scale):
+    found = fit_calibrator(name, *far_apart(scale))
+    assert found.notes == ()
+    assert found.nll_after <= found.nll_before
+    usual = fit_calibrator(name, *far_apart(30.0)).nll_after
+    if name in ("histogram", "isotonic"):  # these go by probabilities, which become 0 and 1
+        assert found.nll_after < np.log(3)
+    elif name != "none" and scale > 1:
+        assert found.nll_after == pytest.approx(usual, abs=1e-3)
+
+
+@pytest.mark.parametrize("scale", [300.0, 1e4, 1e6])
+def test_auto_chooses_the_same_for_large_logits(scale):
+    usual, found = (fit_calibrator(AUTO, *far_apart(each)) for each in (30.0, scale))
+    assert found.calibrator.name == usual.calibrator.name != "none"
+    assert found.nll_after == pytest.approx(usual.nll_after, abs=1e-3)
+    assert [trial.name for trial in found.trials] == list(METHODS)
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels"),
+    [
+        pytest.param(np.full((8, 2), 300.0), [0, 1] * 4, id="constant"),
+        pytest.param(np.tile([[300.0, -300.0]], (8, 1)), [0, 1] * 4, id="one row"),
+        pytest.param(300.0 * np.eye(2)[[0, 1] * 4], [0, 1] * 4, id="separable"),
+        pytest.param(1e4 * np.eye(3)[[1, 2, 0] * 4], [0, 1, 2] * 4, id="all wrong"),
+        pytest.param(1e4 * np.eye(3)[[0, 1, 2] * 4], [0] * 12, id="one class"),
+    ],
+)
+@pytest.mark.parametrize("name", [AUTO, *METHODS])
+def test_degenerate_splits_of_large_logits_have_an_answer(name, logits, labels):
+    found = fit_calibrator(name, logits, labels)
+    assert found.nll_after <= found.nll_before + 0.2
+
+
+def fails(cls, logits, labels):
+    raise PrefpropError("it stopped short. Use another")
+
+
+def test_auto_goes_on_without_a_method_that_fails(monkeypatch):
+    logits, labels = confused()
+    monkeypatch.setattr(METHODS["vector"], "_fit", classmethod(fails))
+    found = fit_calibrator(AUTO, logits, labels)
+    assert found.calibrator.name not in ("none", "vector")
+    assert "auto goes on without vector: it stopped short" in found.notes
+    assert [trial.name for trial in found.trials] == [m for m in METHODS if m != "vector"]
+    with pytest.raises(PrefpropError, match=r"it stopped short\. Use another"):
+        fit_calibrator("vector", logits, labels)
+
+
+def test_where_all_fail_nothing_is_changed(monkeypatch):
+    for method in METHODS.values():
+        if method is not Identity:
+            monkeypatch.setattr(method, "_fit", classmethod(fails))
+    found = fit_calibrator(AUTO, *confused())
+    assert found.calibrator == Identity()
+    assert len(found.notes) == len(METHODS) - 1
 
 
 def test_an_unknown_method_is_refused():

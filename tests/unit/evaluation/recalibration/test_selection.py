@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefprop_cli.errors import DataError
+from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.evaluation.predictions import softmax
 from prefprop_cli.evaluation.recalibration.identity import Identity
 from prefprop_cli.evaluation.recalibration.selection import (
@@ -61,7 +61,7 @@ def error_of_mean(values):
 def test_losses_and_errors_by_hand():
     logits, labels = confused(80)
     methods = [Identity, Temperature, Vector]
-    for trial, method in zip(cross_validate(methods, logits, labels), methods, strict=True):
+    for trial, method in zip(cross_validate(methods, logits, labels).trials, methods, strict=True):
         own = held_out_losses(method, logits, labels)
         assert trial.name == method.name
         assert (trial.nll, trial.se) == pytest.approx((np.mean(own), error_of_mean(own)))
@@ -72,7 +72,7 @@ def test_to_be_beaten_takes_more_than_one_standard_error():
     for seed in range(6):
         logits, labels = confused(20, seed=seed)
         losses = {m.name: held_out_losses(m, logits, labels) for m in methods}
-        for trial in cross_validate(methods, logits, labels):
+        for trial in cross_validate(methods, logits, labels).trials:
             gains = {
                 name: (np.mean(gain), error_of_mean(gain))
                 for name in losses
@@ -88,10 +88,28 @@ def test_to_be_beaten_takes_more_than_one_standard_error():
 
 def test_equal_methods_are_not_beaten():
     labels = np.array([0, 1] * 5)
-    for trial in cross_validate([Identity, Temperature], np.zeros((10, 2)), labels):
+    for trial in cross_validate([Identity, Temperature], np.zeros((10, 2)), labels).trials:
         assert (trial.beaten_by, trial.behind, trial.behind_se) == (None, 0.0, 0.0)
 
 
 def test_a_temperature_that_is_not_settled_changes_nothing():
     logits = np.array([[3.0, 0.0], [0.0, 3.0]] * 10)
     assert np.array_equal(cross_calibrated(Temperature, logits, [0, 1] * 10), logits)
+
+
+class Stops(Vector):
+    name = "stops"
+
+    @classmethod
+    def _fit(cls, logits, labels):
+        if len(labels) > 20:
+            raise PrefpropError("it stopped. Use another")
+        return super()._fit(logits, labels)
+
+
+def test_a_method_that_fails_is_out():
+    logits, labels = confused(24)
+    found = cross_validate([Identity, Stops, Vector], logits, labels)
+    assert [trial.name for trial in found.trials] == ["none", "vector"]
+    assert found.failures == {"stops": "it stopped"}
+    assert found.trials == cross_validate([Identity, Vector], logits, labels).trials

@@ -103,6 +103,23 @@ def test_one_class_with_errors_has_an_optimum():
     assert not found.at_bound
 
 
+@pytest.mark.parametrize("factor", [1e-9, 1e-3, 7.0, 300.0, 1e4, 1e9])
+def test_of_logits_times_a_factor_it_is_so_many_times_as_large(factor):
+    logits, labels = np.array([[4.0, 0.0, -np.inf]] * 4), [0, 0, 0, 1]
+    one, other = Temperature.fit(logits, labels), Temperature.fit(factor * logits, labels)
+    assert other.value == pytest.approx(factor * one.value, rel=1e-7)
+    assert not other.at_bound
+    found = other(factor * np.array([[4.0, 0.0]]))
+    assert found == pytest.approx(one([[4.0, 0.0]]), abs=1e-7)
+
+
+@pytest.mark.parametrize("factor", [1e-9, 300.0, 1e9])
+def test_what_is_not_settled_is_not_at_any_size(factor):
+    logits = factor * np.array([[2.0, 0.1], [0.1, 1.0]])
+    assert Temperature.fit(logits, [1, 0]).at_bound
+    assert factor > 1 or Temperature.fit(logits, [0, 1]).at_bound  # beyond, the loss is 0
+
+
 def test_absent_candidates_do_not_count():
     """Two candidates of which a third slot is empty: as if it were not there."""
     logits, labels = np.array([[4.0, 0.0]] * 4), [0, 0, 0, 1]
