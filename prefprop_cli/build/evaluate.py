@@ -1,7 +1,7 @@
 """The logits of a run on a split or on other documents; a split is computed once and stored."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from prefprop_cli.build.experiment import examples_of, with_documents
 from prefprop_cli.build.plan import prepare_data
 from prefprop_cli.build.run import Run, load_run
 from prefprop_cli.data.corpus import Document
+from prefprop_cli.data.labels import places
 from prefprop_cli.data.prepare import default_cache
 from prefprop_cli.data.questions import read_questions
 from prefprop_cli.data.sets.files import labelled_documents
@@ -66,13 +67,16 @@ class Evaluator:
     def _compute(self, split: str) -> None:
         loaded = self._load()
         prepared = prepare_data(loaded.plan, cache=default_cache())
-        if prepared.labels != loaded.labels:
+        order = places(prepared.labels, known=loaded.labels)
+        if order is None or len(order) < len(loaded.labels):
             raise DataError(
                 f"the data now have the labels {', '.join(prepared.labels)}, the run was trained "
                 f"on {', '.join(loaded.labels)}. Give the original data, or --data FILE"
             )
         logits = self._predict(loaded, examples_of(loaded.plan, prepared, split))
         found = with_documents(logits, prepared, split)
+        if order:  # the run may be older than the order of the labels
+            found = replace(found, labels=np.asarray(order)[found.labels])
         world().on_main(lambda: save_logits(self.run.evaluation, split, found))
 
     def _load(self) -> Run:
@@ -102,9 +106,8 @@ class _Documents:
         return len(self.documents)
 
     def load(self, indices: Sequence[int]) -> Batch:
-        return self.loaded.collate(
-            self.loaded.form.encode([self.documents[index] for index in indices])
-        )
+        unlabelled = [replace(self.documents[index], label=None) for index in indices]
+        return self.loaded.collate(self.loaded.form.encode(unlabelled))
 
 
 def _read(path: Path, loaded: Run) -> list[Document]:
@@ -118,9 +121,10 @@ def _label_index(document: Document, loaded: Run) -> int:
     names = loaded.names_of(document)
     if document.label is None:
         raise DataError(f"{document.id}: the answer is not given")
-    if document.label not in names:
+    place = places([document.label], known=names)
+    if place is None:
         raise DataError(
             f'{document.id}: label "{document.label}" was not seen in training; '
             f"it knew {', '.join(names)}"
         )
-    return names.index(document.label)
+    return place[0]

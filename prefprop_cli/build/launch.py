@@ -69,6 +69,7 @@ def describe_run(
         config_sha256=hashlib.sha256(config).hexdigest(),
         data_sha256=prepared.summary["inputs"],
         data_folder=prepared.folder.name,
+        data_warnings=prepared.warnings,
         backbone_sha256=weights_sha256(plan.backbone),
     )
 

@@ -71,7 +71,7 @@ def run(
             again = f"prefprop train --resume {shlex.quote(str(folder.path))}"
             told = f"stopped at step {result.step}, saved. Go on with: {again}"
             here.on_each(lambda: stop.raise_if_requested(told))
-    _tell_result(console, folder, result)
+    _tell_result(console, folder, result, warnings=prepared.warnings)
 
 
 def _open(path: Path) -> "RunFolder":
@@ -179,12 +179,14 @@ def _train(
         )
 
 
-def _tell_result(console: Console, folder: "RunFolder", result: "FitResult") -> None:
+def _tell_result(
+    console: Console, folder: "RunFolder", result: "FitResult", *, warnings: Sequence[str]
+) -> None:
     console.info(
         f"{result.status} after {result.step} steps and {result.seconds:.0f} s; "
         f"best at step {result.best_step}. Next: prefprop eval {shlex.quote(str(folder.path))}"
     )
     if console.common.json:
-        console.result_json({"run": folder.path, **vars(result)})
+        console.result_json({"run": folder.path, **vars(result), "warnings": warnings})
     else:
         console.result(str(folder.path))

@@ -4,6 +4,8 @@ import csv
 import json
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 
 from prefprop_cli.data.decoding import Errors, clean, opened, read_lines
@@ -42,7 +44,10 @@ def text_of(fields: Fields, column: str, *, where: str, errors: Errors) -> str:
 
 
 def label_of(fields: Fields, column: str, *, where: str, option: str = "label_column") -> str:
-    """The label (or the group) in a column: a text, a whole number, true or false.
+    """The label (or the group) in a column: a text, a number, true or false.
+
+    A whole number is written as one whatever its type: whole numbers become floats where a table
+    has gaps.
 
     Raises:
         DataError: there is no such column, or it is empty or of another kind.
@@ -50,8 +55,10 @@ def label_of(fields: Fields, column: str, *, where: str, option: str = "label_co
     value = _value(fields, column, option=option, where=where)
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, float | Decimal) and isfinite(value):
+        return str(int(value) if value == int(value) else value)
     if not isinstance(value, str | int) or not str(value).strip():
-        raise DataError(f"{where}: {column!r} is {_kind(value)}; labels are text or whole numbers")
+        raise DataError(f"{where}: {column!r} is {_kind(value)}; labels are text or numbers")
     return clean(str(value).strip(), where=where, errors="strict")
 
 

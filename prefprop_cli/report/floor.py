@@ -1,11 +1,12 @@
 """The baselines below the methods: what the same documents give without any of them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from prefprop_cli.config.schema import DataTable
+from prefprop_cli.data.audit import Audit
 from prefprop_cli.data.corpus import Corpus
 from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.evaluation.baselines import majority_logits, tfidf_logits
@@ -28,10 +29,17 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Floor:
-    """The baselines of a data set, and what its reader says of the documents."""
+    """The baselines of a data set, and what its reader says of the documents.
+
+    Attributes:
+        baselines: below the methods.
+        notes: facts.
+        warnings: what may be wrong with the documents; None where nobody knows.
+    """
 
     baselines: tuple[Baseline, ...] = ()
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] | None = None
 
 
 def floor_of(scored: ScoredSet, *, corpus_of: CorpusOf) -> Floor:
@@ -41,14 +49,17 @@ def floor_of(scored: ScoredSet, *, corpus_of: CorpusOf) -> Floor:
         scored: the set.
         corpus_of: reads the texts; what it raises becomes a note.
     """
+    run = scored.data.lines[0].runs[0]
     if scored.n_classes is None:
-        chance = chance_share(scored.lines[0].logits[0])
-        return Floor((Baseline("a candidate by lot", {"accuracy": chance}, {}),))
+        chance = Baseline(
+            "a candidate by lot", {"accuracy": chance_share(scored.lines[0].logits[0])}, {}
+        )
+        return Floor((chance,), warnings=run.data_warnings)
     try:
-        corpus = corpus_of(scored.data.lines[0].runs[0].config.data)
-        return _fitted(scored, corpus, scored.n_classes)
+        corpus = corpus_of(run.config.data)
+        return replace(_fitted(scored, corpus, scored.n_classes), warnings=Audit(corpus).warnings)
     except PrefpropError as error:
-        return Floor(notes=(f"without baselines: {error}",))
+        return Floor(notes=(f"without baselines: {error}",), warnings=run.data_warnings)
 
 
 def _fitted(scored: ScoredSet, corpus: Corpus, n_classes: int) -> Floor:

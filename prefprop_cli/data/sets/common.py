@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from prefprop_cli.config.schema import DataTable
-from prefprop_cli.data.corpus import Corpus, Document, Splits, labels_of
+from prefprop_cli.data.corpus import Corpus, Document, Splits, labels_of, with_one_spelling
 from prefprop_cli.data.decoding import opened, read_text
 from prefprop_cli.data.records import Fields, label_of, text_of
 from prefprop_cli.data.splits import complete
@@ -81,6 +81,9 @@ def corpus_of(
     Raises:
         DataError: a split cannot be drawn.
     """
+    if not labels:
+        given, merged = with_one_spelling(given)
+        notes += merged
     splits = complete(
         given,
         validation=table.validation_fraction,

@@ -60,6 +60,7 @@ def test_a_new_run_says_what_it_is(planned: tuple[Plan, Prepared], tmp_path: Pat
     folder = create_run(*planned, out=tmp_path / "run", sources=["a.toml"], argv=ARGV)
     found = manifest(folder)
     assert (found["argv"], found["sources"], found["seed"]) == (list(ARGV), ["a.toml"], 3)
+    assert found["data_warnings"] == planned[1].warnings != []
     assert tomli.loads(folder.config.read_text())["train"]["seed"] == 3
     with pytest.raises(UsageError, match="there already"):
         create_run(*planned, out=folder.path, sources=[], argv=ARGV)

@@ -29,6 +29,7 @@ CORPUS = Corpus(
     labels=("a", "b"),
     inputs={"mine.csv": "0123"},
     notes=("a note",),
+    warnings=("a warning",),
 )
 FILES = DataTable()
 
@@ -89,6 +90,12 @@ def test_the_summary(tokenizer: TextTokenizer, tmp_path: Path) -> None:
         "inputs": {"mine.csv": "0123"},
         "labels": ["a", "b"],
         "notes": ["a note"],
+        "warnings": [
+            "leak: documents of test that are in train, too: 1 of 2 (test:1); figures of test are "
+            "not those of new documents",
+            "a warning",
+            "texts with more than one label: 1 (train:0 'b' and test:1 'a')",
+        ],
         "tokenizer": tokenizer.fingerprint,
         "max_tokens": 12,
         "beyond": "truncate",
@@ -178,6 +185,7 @@ def test_another_content_has_another_folder(
         replace(CORPUS, labels=("b", "a")),
         replace(CORPUS, inputs={}),
         replace(CORPUS, notes=()),
+        replace(CORPUS, warnings=()),
         replace(CORPUS, splits={"train": train}),
         replace(CORPUS, splits={"train": train[::-1], "test": CORPUS.splits["test"]}),
         replace(CORPUS, splits={"test": train, "train": CORPUS.splits["test"]}),

@@ -1,4 +1,5 @@
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -147,15 +148,19 @@ def test_a_missing_column_names_those_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "label"), [(" x ", "x"), (3, "3"), (True, "true"), (False, "false"), (-1, "-1")]
+    ("value", "label"),
+    [
+        *((" x ", "x"), (3, "3"), (True, "true"), (False, "false"), (-1, "-1")),
+        *((1.0, "1"), (-0.0, "0"), (0.5, "0.5"), (Decimal("2.00"), "2"), (Decimal("2.50"), "2.50")),
+    ],
 )
 def test_labels_are_text(value: object, label: str) -> None:
     assert label_of({"label": value}, "label", where="a.csv:2") == label
 
 
-@pytest.mark.parametrize("value", [None, "", " ", 0.5, float("nan"), ["x"]])
+@pytest.mark.parametrize(
+    "value", [None, "", " ", float("inf"), float("nan"), Decimal("nan"), ["x"]]
+)
 def test_what_is_no_label(value: object) -> None:
-    with pytest.raises(
-        DataError, match=r"a.csv:2: 'label' is .*; labels are text or whole numbers"
-    ):
+    with pytest.raises(DataError, match=r"a.csv:2: 'label' is .*; labels are text or numbers"):
         label_of({"label": value}, "label", where="a.csv:2")

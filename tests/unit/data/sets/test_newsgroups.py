@@ -66,7 +66,7 @@ def test_the_archive_in_three_splits(tmp_path: Path, posts: Posts) -> None:
     first, second = corpus.splits["train"][:2]
     assert (first.id, first.text.strip()) == ("sci.space/0", "")
     assert (second.id, second.text) == ("rec.autos/1", "The answer, café number 1.\n")
-    assert "1 documents have no text; they are kept" in corpus.notes
+    assert "documents without text, which are kept: 1 (sci.space/0)" in corpus.warnings
     assert list(corpus.inputs) == [path.name]
 
 
