@@ -20,7 +20,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -248,29 +248,46 @@ class RunFolder:
         return row
 
 
-def newest_run(parent: Path) -> Path | None:
-    """Return the finished run that was started last, or None; damaged folders do not count."""
+def _any_run(run: RunFolder) -> bool:
+    return True
+
+
+def newest_run(parent: Path, *, accept: Callable[[RunFolder], bool] = _any_run) -> Path | None:
+    """Return the finished run that was started last, or None; damaged folders do not count.
+
+    Args:
+        parent: holds run folders.
+        accept: whether a run is to be considered.
+    """
     started: dict[Path, tuple[str, str]] = {}
     for name in os.listdir(parent) if os.path.isdir(parent) else ():
         with suppress(UsageError, CorruptFileError):
-            manifest = RunFolder.open(parent / name).manifest
-            if manifest.get("status") == "finished":
+            run = RunFolder.open(parent / name)
+            manifest = run.manifest
+            if manifest.get("status") == "finished" and accept(run):
                 started[parent / name] = (str(manifest.get("started")), name)
     return max(started, key=lambda path: started[path], default=None)
 
 
-def resolve_run(path: Path | None) -> RunFolder:
+def resolve_run(
+    path: Path | None, *, accept: Callable[[RunFolder], bool] = _any_run, does: str = ""
+) -> RunFolder:
     """Open the run that was named, else the one of PREFPROP_RUN, else the newest in `./runs`.
+
+    Args:
+        path: of the run; None if none was named.
+        accept: whether a run may be chosen where none was named.
+        does: what such a run does, for the message, e.g. ` that classifies texts`.
 
     Raises:
         UsageError: there is none, or the path is not a run folder.
         CorruptFileError: its manifest is damaged.
     """
     named = path or os.environ.get("PREFPROP_RUN")
-    found = Path(named) if named else newest_run(Path("runs"))
+    found = Path(named) if named else newest_run(Path("runs"), accept=accept)
     if found is None:
         raise UsageError(
-            "no run was named, PREFPROP_RUN is not set, and ./runs holds no finished run. "
+            f"no run was named, PREFPROP_RUN is not set, and ./runs holds no finished run{does}. "
             "Train one first: prefprop train -p demo"
         )
     return RunFolder.open(found)

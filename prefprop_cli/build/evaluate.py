@@ -15,12 +15,27 @@ from prefprop_cli.data.labels import places
 from prefprop_cli.data.prepare import default_cache
 from prefprop_cli.data.questions import read_questions
 from prefprop_cli.data.sets.files import labelled_documents
-from prefprop_cli.errors import DataError
+from prefprop_cli.errors import DataError, UsageError
 from prefprop_cli.evaluation.predict import predict_logits
 from prefprop_cli.evaluation.results import SavedLogits, load_logits, logits_path, save_logits
 from prefprop_cli.parallel import world
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.tasks.batch import Batch, Examples
+
+
+@dataclass(frozen=True)
+class OwnDocuments:
+    """Labelled documents that are no split of a run.
+
+    Args:
+        path: a file, or a folder with one for each class.
+        text_column: where a row has its text; None for where the run's own have it.
+        label_column: the same for the label.
+    """
+
+    path: Path
+    text_column: str | None = None
+    label_column: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,14 +67,15 @@ class Evaluator:
             self._compute(split)
         return load_logits(self.run.evaluation, split)
 
-    def of_documents(self, path: Path) -> SavedLogits:
+    def of_documents(self, own: OwnDocuments) -> SavedLogits:
         """Logits of labelled documents of one's own, not stored.
 
         Raises:
+            UsageError: columns are named, and the run reads questions.
             DataError: they cannot be read, or have a label the run does not know.
         """
         loaded = self._load()
-        documents = _read(path, loaded)
+        documents = _read(own, loaded)
         labels = [_label_index(document, loaded) for document in documents]
         logits = self._predict(loaded, _Documents(documents, loaded))
         return SavedLogits(tuple(d.id for d in documents), logits, np.asarray(labels))
@@ -110,11 +126,17 @@ class _Documents:
         return self.loaded.collate(self.loaded.form.encode(unlabelled))
 
 
-def _read(path: Path, loaded: Run) -> list[Document]:
+def _read(own: OwnDocuments, loaded: Run) -> list[Document]:
     table = loaded.plan.config.data
+    named = {"text_column": own.text_column, "label_column": own.label_column}
+    columns = {key: column for key, column in named.items() if column is not None}
     if loaded.labels:
-        return labelled_documents(path, table)
-    return list(read_questions(path, errors=table.errors))
+        # Groups matter where splits are drawn.
+        table = table.model_copy(update={**columns, "group_column": None})
+        return labelled_documents(own.path, table)
+    if columns:
+        raise UsageError(f"{own.path}: the run reads questions, which have no columns to name")
+    return list(read_questions(own.path, errors=table.errors))
 
 
 def _label_index(document: Document, loaded: Run) -> int:

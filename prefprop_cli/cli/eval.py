@@ -9,6 +9,7 @@ from prefprop_cli.cli.pages import tell_pages
 from prefprop_cli.errors import GateError, UsageError
 
 if TYPE_CHECKING:
+    from prefprop_cli.build.evaluate import OwnDocuments
     from prefprop_cli.config.schema import Config
     from prefprop_cli.evaluation.results import SavedLogits
     from prefprop_cli.evaluation.statistics import Interval
@@ -27,6 +28,8 @@ def run(
     run: Path,
     split: str,
     data: Path | None,
+    text_column: str | None,
+    label_column: str | None,
     batch_size: int | None,
     compare: Sequence[Path],
     fail_below: Mapping[str, float],
@@ -39,9 +42,12 @@ def run(
         UsageError: a gate names a metric that does not exist, or there is nothing to compare.
         GateError: a metric is below its gate.
     """
+    if not data and (text_column or label_column):
+        raise UsageError("--text-column and --label-column are of the file that --data names")
     if data and compare:
         raise UsageError("--data and --compare: runs are compared on a split of their own data")
     from prefprop_cli.build.adapter import read_adapter
+    from prefprop_cli.build.evaluate import OwnDocuments
     from prefprop_cli.cli.comparison import compare_runs
     from prefprop_cli.evaluation.metrics import classification_metrics, metric_intervals
     from prefprop_cli.runs import RunFolder
@@ -52,7 +58,7 @@ def run(
         console,
         folder,
         split,
-        data=data,
+        data=OwnDocuments(data, text_column, label_column) if data else None,
         batch_size=batch_size,
         backbone=backbone,
         device=device,
@@ -95,7 +101,7 @@ def logits_of(
     folder: "RunFolder",
     split: str,
     *,
-    data: Path | None = None,
+    data: "OwnDocuments | None" = None,
     batch_size: int | None = None,
     backbone: str | None,
     device: str,

@@ -50,6 +50,10 @@ Backbone = Annotated[
 BatchSize = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Documents at a time (eval.batch_size).")
 ]
+TextColumn = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Column of the texts; default: that of the run."),
+]
 Run = Annotated[
     Path, typer.Argument(metavar="RUN", help="Run folder.", autocompletion=completion.runs)
 ]

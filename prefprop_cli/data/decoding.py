@@ -1,5 +1,6 @@
 """Bytes to text: UTF-8 without BOM, CRLF read as LF, each defect named with its place."""
 
+import codecs
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
@@ -10,6 +11,12 @@ from prefprop_cli.errors import DataError
 
 Errors = Literal["strict", "replace"]
 REPLACE_HINT = 'Save the file as UTF-8, or use errors = "replace"'
+MARKS = {  # UTF-32 first, whose mark begins with that of UTF-16
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
 
 
 @contextmanager
@@ -53,8 +60,11 @@ def decode(data: bytes, *, where: str, errors: Errors, offset: int = 0) -> str:
         offset: of the first byte in its file.
 
     Raises:
-        DataError: invalid UTF-8 or a NUL byte, with its offset in the file.
+        DataError: invalid UTF-8 or a NUL byte, with its offset in the file; or the byte order mark
+            of another encoding, of which `replace` would leave nothing.
     """
+    if offset == 0:
+        _check_mark(data, where)
     if errors == "replace":
         return data.decode(errors="replace").replace("\0", "\ufffd")
     bad = data.find(b"\0")
@@ -68,6 +78,15 @@ def decode(data: bytes, *, where: str, errors: Errors, offset: int = 0) -> str:
             f"{REPLACE_HINT}"
         )
     return text
+
+
+def _check_mark(data: bytes, where: str) -> None:
+    for mark, encoding in MARKS.items():
+        if data.startswith(mark):
+            raise DataError(
+                f"{where}: {encoding}, by its first bytes, and only UTF-8 is read. Save the file "
+                f"as UTF-8 (iconv -f {encoding} -t UTF-8)"
+            )
 
 
 def clean(text: str, *, where: str, errors: Errors) -> str:

@@ -19,9 +19,19 @@ from typing import BinaryIO
 
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.decoding import Errors, clean, opened, read_lines, read_text
-from prefprop_cli.data.records import Fields, parse_json
+from prefprop_cli.data.records import (
+    JSON_LINES,
+    JSON_SUFFIXES,
+    Fields,
+    is_json_lines,
+    is_table,
+    json_values,
+    parse_json,
+)
 from prefprop_cli.errors import DataError
 
+_RECORD_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{")
+_FIELDS = re.compile(rb'"(?:candidates|supports)"\s*:\s*\[')
 _STRAY_SPACE = re.compile(r" (?=[.,!?)]|'s\b)|(?<=\() ")
 
 
@@ -51,8 +61,8 @@ def read_questions(
     """The questions of a file, or of a stream of bytes such as standard input.
 
     Args:
-        source: a .jsonl file with a record per line, or JSON: one record, or a list of them; or a
-            stream (named `-`) of JSON.
+        source: a .jsonl file with a record per line, or JSON: one record, a list of them, or one
+            per line; or a stream (named `-`) of JSON.
         errors: what to do with bytes that are not UTF-8.
         lines: take each line as a record, whatever the kind of file.
 
@@ -64,10 +74,16 @@ def read_questions(
     """
     if not isinstance(source, Path):
         yield from questions_in(source, name="-", errors=errors, lines=lines)
-    else:
-        with opened(source) as stream:
-            lines = lines or source.suffix == ".jsonl"
-            yield from questions_in(stream, name=str(source), errors=errors, lines=lines)
+        return
+    suffix = source.suffix.lower()
+    if is_table(source) and suffix not in JSON_SUFFIXES:
+        raise DataError(
+            f"{source}: a table, where questions with candidates are needed, which are JSON "
+            f"({', '.join(JSON_SUFFIXES)})"
+        )
+    with opened(source) as stream:
+        lines = lines or suffix in JSON_LINES
+        yield from questions_in(stream, name=str(source), errors=errors, lines=lines)
 
 
 def questions_in(
@@ -80,6 +96,11 @@ def questions_in(
         yield _question(record, where=where, errors=errors)
     if empty:
         raise DataError(f"{name}: the file holds no questions")
+
+
+def looks_like_questions(head: bytes) -> bool:
+    """Whether a file or stream that begins so holds questions, by the names of their fields."""
+    return bool(_RECORD_START.match(head) and _FIELDS.search(head))
 
 
 def normalised(text: str) -> str:
@@ -96,10 +117,10 @@ def _records(
             if line.strip():
                 yield f"{name}:{number}", parse_json(line, name=name, line=number)
     else:
-        value = parse_json(read_text(stream, name=name, errors=errors), name=name)
-        records = value if isinstance(value, list) else [value]
-        for number, record in enumerate(records, start=1):
-            yield f"{name}, record {number}", record
+        text = read_text(stream, name=name, errors=errors)
+        place = ":" if is_json_lines(text) else ", record "
+        for number, record in json_values(text, name=name):
+            yield f"{name}{place}{number}", record
 
 
 def _question(record: object, *, where: str, errors: Errors) -> Question:

@@ -301,6 +301,15 @@ class TestResolve:
         assert resolve_run(None).path == of_environment
         assert resolve_run(named).path == named
 
+    def test_only_a_run_that_is_accepted_is_chosen_but_any_may_be_named(self):
+        older = self.finished(Path("runs"), "older", "2026-01-01")
+        newer = self.finished(Path("runs"), "newer", "2026-01-02")
+        accept = {"accept": lambda run: run.path == older, "does": " that is older"}
+        assert resolve_run(None, **accept).path == older
+        assert resolve_run(newer, **accept).path == newer
+        with pytest.raises(UsageError, match="holds no finished run that is older"):
+            resolve_run(None, **accept | {"accept": lambda run: False})
+
     def test_none_says_what_to_do(self):
         with pytest.raises(UsageError, match=r"no run was named.*prefprop train -p demo"):
             resolve_run(None)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.corpus import Corpus, Document
-from prefprop_cli.data.records import SUFFIXES, read_records
+from prefprop_cli.data.records import SUFFIXES, is_table, read_records
 from prefprop_cli.data.sets.common import (
     class_folders,
     corpus_of,
@@ -42,7 +42,7 @@ def read(table: DataTable) -> Corpus:
         CorruptFileError: a damaged .parquet file.
     """
     default_split(table)
-    source = source_of(table, what="a .jsonl, .csv or .parquet file, or a folder")
+    source = source_of(table, what="a .jsonl, .csv, .tsv or .parquet file, or a folder")
     parts = _parts(source)
     given = {split: list(_documents(path, source, table)) for split, path in parts.items()}
     inputs = {path.name: digest(path) for path in parts.values()}
@@ -64,7 +64,7 @@ def _parts(source: Path) -> dict[str, Path]:
     """Split -> the file or folder with its documents."""
     parts: dict[str, Path] = {}
     for path in sorted(source.iterdir()) if source.is_dir() else ():
-        split = SPLIT_NAMES.get(path.stem if path.suffix in SUFFIXES else path.name)
+        split = SPLIT_NAMES.get(path.stem if is_table(path) else path.name)
         if split in parts:
             raise DataError(f"{source}: {parts[split].name} and {path.name} are both {split}")
         if split:
@@ -75,7 +75,7 @@ def _parts(source: Path) -> dict[str, Path]:
 def _documents(path: Path, root: Path, table: DataTable) -> Iterator[Document]:
     if path.is_dir():
         yield from _from_folder(path, root, table)
-    elif path.suffix in SUFFIXES:
+    elif is_table(path):
         for number, fields in read_records(path, errors=table.errors):
             id, where = f"{path.name}:{number}", f"{path}:{number}"
             yield document_of(fields, table, id=id, where=where)

@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 
 from prefprop_cli.data.corpus import Document, content_hash, text_key
-from prefprop_cli.data.questions import Question, normalised, read_questions
+from prefprop_cli.data.questions import (
+    Question,
+    looks_like_questions,
+    normalised,
+    read_questions,
+)
 from prefprop_cli.errors import DataError
 
 RECORD = {
@@ -163,3 +168,33 @@ def test_bytes_that_are_no_text_can_be_replaced() -> None:
 def test_a_missing_file() -> None:
     with pytest.raises(DataError, match=r"nowhere.json: no such file"):
         list(read_questions(Path("nowhere.json")))
+
+
+def test_json_lines_by_any_name(tmp_path: Path) -> None:
+    content = "".join(json.dumps({**RECORD, "id": str(k)}) + "\n" for k in range(2))
+    for name in ("a.jsonl", "a.JSONL", "a.ndjson", "a.json"):
+        (tmp_path / name).write_text(content)
+        assert [q.id for q in read_questions(tmp_path / name)] == ["0", "1"]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.TSV", "a.parquet"])
+def test_a_table_holds_no_questions(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match=f"{name}: a table, where questions"):
+        list(read_questions(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("head", "looks"),
+    [
+        (json.dumps(RECORD), True),
+        (json.dumps([RECORD], indent=1), True),
+        ("\ufeff" + json.dumps(RECORD), True),
+        (json.dumps(RECORD).replace('"supports"', '"s"')[:-9], True),
+        (json.dumps({"text": json.dumps(RECORD)}), False),
+        (json.dumps({"text": "a"}), False),
+        ("words " + json.dumps(RECORD), False),
+        ("", False),
+    ],
+)
+def test_questions_are_known_by_their_fields(head: str, looks: bool) -> None:
+    assert looks_like_questions(head.encode()) == looks

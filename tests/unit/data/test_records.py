@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from prefprop_cli.data.records import label_of, read_records, text_of
+from prefprop_cli.data.records import holds_json_rows, label_of, read_records, text_of
 from prefprop_cli.errors import CorruptFileError, DataError
 
 
@@ -34,6 +34,16 @@ HOSTILE = [b'{"text": "', b'"}', b"\n", b"\r", b'"', b",", b"NaN", b"[", b"\0", 
             TWO_LINES,
             [(3, {"text": 'one\ntwo "2"', "label": "1"}), (4, {"text": "x", "label": "2"})],
         ),
+        ("a.CSV", b"a\nx\n", [(2, {"a": "x"})]),
+        ("a.ndjson", b'{"text": "x"}\n', [(1, {"text": "x"})]),
+        (
+            "a.tsv",
+            b'a\tb\n"x\t1"\t2\ny, z\t3\n',
+            [(2, {"a": "x\t1", "b": "2"}), (3, {"a": "y, z", "b": "3"})],
+        ),
+        ("list.json", b'\xef\xbb\xbf[{"a": 1},\n {"a": 2}]\n', [(1, {"a": 1}), (2, {"a": 2})]),
+        ("one.json", b'{\n "a": {"b": 1}\n}\n', [(1, {"a": {"b": 1}})]),
+        ("lines.json", b'\n{"a": 1}\r\n\n{"a": 2}\n', [(2, {"a": 1}), (4, {"a": 2})]),
         ("long.csv", b"text\n" + b"x" * 200_000, [(2, {"text": "x" * 200_000})]),
     ],
 )
@@ -52,6 +62,15 @@ def test_parquet_rows(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("empty.jsonl", b"", "empty.jsonl: the file holds no documents"),
+        ("empty.csv", b"", "empty.csv: the file holds no documents"),
+        ("empty.json", b" \n", "empty.json: the file holds no documents"),
+        ("none.json", b"[]", "none.json: the file holds no documents"),
+        ("words.json", b'["a"]', r"words.json:1: expected an object \{\.\.\.\}, found str"),
+        ("bad.json", b'[{"a": 1},\n{"a" 2}]', "bad.json:2:6: not JSON: Expecting ':'"),
+        ("line.json", b'{"a": 1}\n{"a" 2}\n', "line.json:2:6: not JSON: Expecting ':'"),
+        ("tail.json", b'{"a": 1} and more', "tail.json:1:10: not JSON: Extra data"),
+        ("other.csv", b"text;label\nx;1\n", "other.csv:1: one column, 'text;label'. Is the file s"),
+        ("comma.tsv", b"text,label\nx,1\n", r"separated by ','\? A .tsv file must have '\\t'"),
         ("blank.jsonl", b"\n \n", "blank.jsonl: the file holds no documents"),
         ("header.csv", b"text,label\n", "header.csv: the file holds no documents"),
         ("bad.jsonl", b'{"text": "x"}\n{"text": }', r"bad.jsonl:2:10: not JSON: Expecting value"),
@@ -97,7 +116,7 @@ def test_a_damaged_parquet_file(tmp_path: Path) -> None:
     max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    st.sampled_from(["fuzz.jsonl", "fuzz.csv", "fuzz.parquet"]),
+    st.sampled_from(["fuzz.jsonl", "fuzz.json", "fuzz.csv", "fuzz.tsv", "fuzz.parquet"]),
     st.lists(
         st.one_of(
             st.binary(max_size=6),
@@ -145,6 +164,32 @@ def test_a_missing_column_names_those_found() -> None:
         text_of({"body": "x", "label": 1}, "text", where="a.csv:2", errors="strict")
     with pytest.raises(DataError, match=r"no column 'label'; found none. Set data.label_column"):
         label_of({}, "label", where="a.csv:2")
+    with pytest.raises(DataError, match=r"found none. Set data.group_column$"):
+        label_of({}, "author", where="a.csv:2", option="group_column")
+
+
+def test_a_question_is_no_text() -> None:
+    record = {"id": "q", "query": "k", "candidates": ["a"], "supports": ["b"]}
+    with pytest.raises(DataError, match=r"a.json:1: a question with candidates, where a text is"):
+        text_of(record, "text", where="a.json:1", errors="strict")
+    assert text_of(record, "query", where="a.json:1", errors="strict") == "k"
+
+
+@pytest.mark.parametrize(
+    ("content", "holds"),
+    [
+        (' {"a": 1}', True),
+        ('[ {"a": 1}, 2]', True),
+        ('{"a": 1}\n{"b": 2}', True),
+        ("[1, 2]", False),
+        ("{curly} words", False),
+        ("[1] a reference", False),
+        ("", False),
+        ("[" * 100_000, False),
+    ],
+)
+def test_whether_a_text_is_rows_in_json(content: str, holds: bool) -> None:
+    assert holds_json_rows(content) == holds
 
 
 @pytest.mark.parametrize(

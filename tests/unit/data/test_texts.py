@@ -75,7 +75,7 @@ def test_short_documents_are_documents(tmp_path: Path, content: bytes) -> None:
     ("content", "place"),
     [
         (b"abc\xff", "byte 0xff at offset 3"),
-        (b"\xff\xfea\0", "byte 0xff at offset 0"),
+        (b"\xffa\0", "byte 0xff at offset 0"),
         (b"ab\0\xff", "byte 0x00 at offset 2"),
         (b"ab\xff\0", "byte 0xff at offset 2"),
         (b"abc\xc3", "byte 0xc3 at offset 3"),
@@ -93,6 +93,14 @@ def test_what_is_not_utf8_is_refused_or_replaced(
     assert "\0" not in replaced
 
 
+@pytest.mark.parametrize("errors", ["strict", "replace"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32"])
+def test_other_encodings_are_named(tmp_path: Path, encoding: str, errors: str) -> None:
+    path = write(tmp_path, "a.txt", "\ufefftext".encode(encoding))
+    with pytest.raises(DataError, match=f"a.txt: {encoding[:6].upper()}, by its first bytes"):
+        texts(path, errors=errors)
+
+
 def test_offset_counts_from_the_start_of_the_file(tmp_path: Path) -> None:
     path = write(tmp_path, "a.txt", b"\xef\xbb\xbfone\r\ntwo\r\nx\xff\n")
     with pytest.raises(DataError, match=r"a.txt:3: byte 0xff at offset 14"):
@@ -102,3 +110,17 @@ def test_offset_counts_from_the_start_of_the_file(tmp_path: Path) -> None:
 def test_a_missing_file() -> None:
     with pytest.raises(DataError, match=r"nowhere.txt: no such file"):
         texts(Path("nowhere.txt"))
+
+
+def test_objects_on_standard_input_are_rows() -> None:
+    rows = read_texts(io.BytesIO(b'{"body": "x"}\n{"body": "y"}\n'), text_column="body")
+    assert [(d.id, d.text) for d in rows] == [("-:1", "x"), ("-:2", "y")]
+    assert texts(io.BytesIO(b"[1] a note")) == ["[1] a note"]
+    assert texts(io.BytesIO(b'{"a": 1}\n'), lines=True) == ['{"a": 1}']
+
+
+def test_a_kind_that_is_no_text_is_refused_unless_lines_are_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.xml", b"<a>\n")
+    with pytest.raises(DataError, match=r"a.xml: markup"):
+        texts(path)
+    assert texts(path, lines=True) == ["<a>"]

@@ -188,7 +188,7 @@ def test_sources_that_are_not_there(tmp_path: Path) -> None:
         read_corpus(DataTable(source="nowhere"))
     path = tmp_path / "mine.xlsx"
     path.write_text("")
-    with pytest.raises(DataError, match=r"must end in .jsonl, .csv, .parquet"):
+    with pytest.raises(DataError, match=r"must end in .jsonl, .*.tsv, .parquet"):
         read_corpus(DataTable(source=str(path)))
     with pytest.raises(DataError, match=r'data.split = "dedup": files only has "default"'):
         read_corpus(DataTable(source=str(path), split="dedup"))
