@@ -42,7 +42,7 @@ class Reader:
         left_out: told of a folder in which there are others.
     """
 
-    read: "Callable[[Path | BinaryIO], Iterator[Document]]"
+    read: "Callable[[Path | BinaryIO], Iterator[tuple[str, Document | DataError]]]"
     suffixes: Sequence[str]
     left_out: Callable[[str], None]
 
@@ -50,13 +50,12 @@ class Reader:
         """What a file, a folder or `-` gives, failures in their places."""
         path = Path(source)
         try:
-            if source == "-":
-                yield from self.read(sys.stdin.buffer)
-            elif path.is_dir():
+            if source != "-" and path.is_dir():
                 for file in self._files(path):
                     yield from self.documents(str(file))
-            else:
-                yield from self.read(path)
+                return
+            for id, found in self.read(sys.stdin.buffer if source == "-" else path):
+                yield found if not isinstance(found, DataError) else Failure(id, found)
         except (DataError, CorruptFileError) as error:
             yield Failure(source, error)
 
@@ -169,7 +168,7 @@ def _reader(
     console: Console, loaded: "Run", *, lines: bool, errors: Errors, text_column: str | None
 ) -> Reader:
     from prefprop_cli.data.kinds import TEXT_SUFFIXES
-    from prefprop_cli.data.questions import read_questions
+    from prefprop_cli.data.questions import each_question
     from prefprop_cli.data.records import JSON_SUFFIXES
     from prefprop_cli.data.texts import read_texts
 
@@ -177,7 +176,7 @@ def _reader(
     if not loaded.labels:
         if text_column:
             raise UsageError(f"--text-column {text_column}: the run reads questions, not columns")
-        questions = partial(read_questions, lines=lines, errors=errors)
+        questions = partial(each_question, lines=lines, errors=errors)
         return Reader(questions, JSON_SUFFIXES, console.warn)
     column = text_column or loaded.plan.config.data.text_column
     texts = partial(read_texts, lines=lines, errors=errors, text_column=column)

@@ -1,14 +1,16 @@
 """Bytes to text: UTF-8 without BOM, CRLF read as LF, each defect named with its place."""
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, TypeVar
 
 from prefprop_cli.errors import DataError
 
+T = TypeVar("T")
 Errors = Literal["strict", "replace"]
 REPLACE_HINT = 'Save the file as UTF-8, or use errors = "replace"'
 MARKS = {  # UTF-32 first, whose mark begins with that of UTF-16
@@ -43,11 +45,37 @@ def read_text(stream: BinaryIO, *, name: str, errors: Errors) -> str:
 
 def read_lines(stream: BinaryIO, *, name: str, errors: Errors) -> Iterator[tuple[int, str]]:
     """(number from 1, text without its line end) of each line; raises as `decode`."""
+    for number, line in each_line(stream, name=name, errors=errors):
+        yield number, sound(line)
+
+
+def each_line(
+    stream: BinaryIO, *, name: str, errors: Errors
+) -> Iterator[tuple[int, str | DataError]]:
+    """The same, where a line that cannot be decoded is the error and the others follow."""
     offset = 0
     for number, data in enumerate(stream, start=1):
-        text = decode(data, where=f"{name}:{number}", errors=errors, offset=offset)
+        where = f"{name}:{number}"
+        text = attempt(partial(decode, data, where=where, errors=errors, offset=offset))
         offset += len(data)
-        yield number, text.removeprefix("\ufeff" if number == 1 else "").rstrip("\r\n")
+        if isinstance(text, str):
+            text = text.removeprefix("\ufeff" if number == 1 else "").rstrip("\r\n")
+        yield number, text
+
+
+def attempt(work: Callable[[], T]) -> T | DataError:
+    """What a piece of work gives, or the error in its place."""
+    try:
+        return work()
+    except DataError as error:
+        return error
+
+
+def sound(found: T | DataError) -> T:
+    """What was found; an error in its place is raised."""
+    if isinstance(found, DataError):
+        raise found
+    return found
 
 
 def decode(data: bytes, *, where: str, errors: Errors, offset: int = 0) -> str:

@@ -1,7 +1,6 @@
 """Rows of JSON, .csv, .tsv and .parquet files, one at a time, each defect named with its line."""
 
 import csv
-import json
 import sys
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -9,7 +8,16 @@ from functools import partial
 from math import isfinite
 from pathlib import Path
 
-from prefprop_cli.data.decoding import Errors, clean, opened, read_lines, read_text
+from prefprop_cli.data.decoding import (
+    Errors,
+    clean,
+    each_line,
+    opened,
+    read_lines,
+    read_text,
+    sound,
+)
+from prefprop_cli.data.json_text import each_json_line, json_values
 from prefprop_cli.errors import CorruptFileError, DataError
 
 JSON_LINES = (".jsonl", ".ndjson")
@@ -18,6 +26,7 @@ SUFFIXES = (*JSON_SUFFIXES, ".csv", ".tsv", ".parquet")
 SEPARATORS = ",;\t|"
 QUESTION = {"query", "candidates", "supports"}
 Fields = dict[str, object]
+Row = Fields | DataError
 
 
 def is_table(path: Path) -> bool:
@@ -35,10 +44,20 @@ def read_records(path: Path, *, errors: Errors = "strict") -> Iterator[tuple[int
         DataError: the file is missing, empty or not what its ending says.
         CorruptFileError: a .parquet file that is damaged.
     """
+    for number, row in each_row(path, errors=errors):
+        yield number, sound(row)
+
+
+def each_row(path: Path, *, errors: Errors = "strict") -> Iterator[tuple[int, Row]]:
+    """The same, where a row that cannot be read is the error and the others follow.
+
+    Raises:
+        DataError, CorruptFileError: as `read_records`, where nothing can be read any more.
+    """
     empty = True
-    for number, fields in _ROWS[path.suffix.lower()](path, errors):
+    for number, row in _ROWS[path.suffix.lower()](path, errors):
         empty = False
-        yield number, fields
+        yield number, row
     if empty:
         raise DataError(f"{path}: the file holds no documents")
 
@@ -74,73 +93,20 @@ def label_of(fields: Fields, column: str, *, where: str, option: str = "label_co
     return clean(str(value).strip(), where=where, errors="strict")
 
 
-def parse_json(text: str, *, name: str, line: int = 1) -> object:
-    """The value that a JSON text holds; a key may stand once in an object.
-
-    Args:
-        text: one JSON value.
-        name: of its file, for the message.
-        line: where in the file the text starts.
+def json_rows(text: str, *, name: str) -> Iterator[tuple[int, Row]]:
+    """The rows of a JSON text, as of a .json file.
 
     Raises:
-        DataError: it is no JSON, with line and column.
-    """
-    try:
-        return json.loads(text, object_pairs_hook=_unique)
-    except json.JSONDecodeError as error:
-        place = f"{name}:{line + error.lineno - 1}:{error.colno}"
-        raise DataError(f"{place}: not JSON: {error.msg}") from None
-    except RecursionError:
-        raise DataError(f"{name}:{line}:1: nested too deeply") from None
-    except ValueError as error:
-        raise DataError(f"{name}:{line}:1: {error}") from None
-
-
-def json_values(text: str, *, name: str) -> Iterator[tuple[int, object]]:
-    """(number from 1, value) of the items of a list, of one other value, or of JSON lines.
-
-    Raises:
-        DataError: it is no JSON.
-    """
-    if is_json_lines(text):
-        for number, line in enumerate(text.split("\n"), start=1):
-            if line.strip():
-                yield number, parse_json(line, name=name, line=number)
-    else:
-        value = parse_json(text, name=name)
-        yield from enumerate(value if isinstance(value, list) else [value], start=1)
-
-
-def is_json_lines(text: str) -> bool:
-    """Whether a text begins with a line that is an object, and has more behind it."""
-    first, _, others = text.lstrip().partition("\n")
-    return bool(others.strip()) and _begins_with_object(first, whole=True)
-
-
-def holds_json_rows(text: str) -> bool:
-    """Whether a text of unknown kind begins as rows in JSON: with an object or a list of them."""
-    return _begins_with_object(text.lstrip().removeprefix("[").lstrip(), whole=False)
-
-
-def json_rows(text: str, *, name: str) -> Iterator[tuple[int, Fields]]:
-    """The rows of a JSON text, as `read_records` of a .json file.
-
-    Raises:
-        DataError: it is no JSON, or a value is no object.
+        DataError: it is neither JSON nor JSON lines.
     """
     for number, value in json_values(text, name=name):
-        if not isinstance(value, dict):
-            found = type(value).__name__
-            raise DataError(f"{name}:{number}: expected an object {{...}}, found {found}")
-        yield number, value
+        yield number, _row(value, where=f"{name}:{number}")
 
 
-def _begins_with_object(text: str, *, whole: bool) -> bool:
-    try:
-        value, end = json.JSONDecoder().raw_decode(text)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(value, dict) and not (whole and text[end:].strip())
+def _row(value: object, *, where: str) -> Row:
+    if isinstance(value, dict | DataError):
+        return value
+    return DataError(f"{where}: expected an object {{...}}, found {type(value).__name__}")
 
 
 def _value(fields: Fields, column: str, *, option: str, where: str) -> object:
@@ -163,32 +129,21 @@ def _kind(value: object) -> str:
     return "empty" if value is None or value == "" else f"of type {type(value).__name__}"
 
 
-def _jsonl(path: Path, errors: Errors) -> Iterator[tuple[int, Fields]]:
+def _jsonl(path: Path, errors: Errors) -> Iterator[tuple[int, Row]]:
     with opened(path) as stream:
-        for number, line in read_lines(stream, name=str(path), errors=errors):
-            if line.strip():
-                value = parse_json(line, name=str(path), line=number)
-                if not isinstance(value, dict):
-                    found = type(value).__name__
-                    raise DataError(f"{path}:{number}:1: expected an object {{...}}, found {found}")
-                yield number, value
+        lines = each_line(stream, name=str(path), errors=errors)
+        for number, value in each_json_line(lines, name=str(path)):
+            yield number, _row(value, where=f"{path}:{number}:1")
 
 
-def _json(path: Path, errors: Errors) -> Iterator[tuple[int, Fields]]:
+def _json(path: Path, errors: Errors) -> Iterator[tuple[int, Row]]:
     with opened(path) as stream:
         text = read_text(stream, name=str(path), errors=errors)
     if text.strip():
         yield from json_rows(text, name=str(path))
 
 
-def _unique(pairs: list[tuple[str, object]]) -> Fields:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        raise ValueError("the same key twice in one object")
-    return fields
-
-
-def _csv(path: Path, errors: Errors, separator: str = ",") -> Iterator[tuple[int, Fields]]:
+def _csv(path: Path, errors: Errors, separator: str = ",") -> Iterator[tuple[int, Row]]:
     csv.field_size_limit(sys.maxsize)  # the default refuses documents over 131,072 characters
     with opened(path) as stream:
         lines = (line + "\n" for _, line in read_lines(stream, name=str(path), errors=errors))
@@ -197,13 +152,15 @@ def _csv(path: Path, errors: Errors, separator: str = ",") -> Iterator[tuple[int
             header = next(reader, [])
             _check_header(header, separator, path)
             for row in filter(None, reader):
-                if len(row) != len(header):
-                    raise DataError(
-                        f"{path}:{reader.line_num}: {len(row)} fields, the header has {len(header)}"
-                    )
-                yield reader.line_num, dict(zip(header, row, strict=True))
+                yield reader.line_num, _fields(row, header, where=f"{path}:{reader.line_num}")
         except csv.Error as error:
             raise DataError(f"{path}:{reader.line_num}: not CSV: {error}") from None
+
+
+def _fields(row: list[str], header: list[str], *, where: str) -> Row:
+    if len(row) != len(header):
+        return DataError(f"{where}: {len(row)} fields, the header has {len(header)}")
+    return dict(zip(header, row, strict=True))
 
 
 def _check_header(header: list[str], separator: str, path: Path) -> None:
@@ -230,7 +187,7 @@ def _parquet(path: Path, errors: Errors) -> Iterator[tuple[int, Fields]]:
             raise CorruptFileError(f"{path}: not a readable parquet file: {error}") from error
 
 
-_ROWS: dict[str, Callable[[Path, Errors], Iterator[tuple[int, Fields]]]] = {
+_ROWS: dict[str, Callable[[Path, Errors], Iterator[tuple[int, Row]]]] = {
     ".jsonl": _jsonl,
     ".ndjson": _jsonl,
     ".json": _json,

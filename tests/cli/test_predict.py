@@ -224,6 +224,22 @@ def test_others_are_answered_when_one_question_has_too_many_candidates(
     assert (code, ids(out)) == (3, ["q"])
 
 
+def test_others_are_answered_when_one_row_is_no_document(runs: Runs, output: Output) -> None:
+    Path("a.jsonl").write_text('{"body": "a b c"}\n{"body": null}\n{"body": "x y z"}\n')
+    code, out, err = output("predict", "--run", runs.texts, "a.jsonl", "a.jsonl")
+    assert (code, len(ids(out))) == (3, 6)
+    assert [row == "ERROR" for row in answers(out)] == [False, True, False] * 2
+    assert "a.jsonl:2: 'body' is empty, not a text" in err
+
+
+def test_an_answer_is_not_read_where_one_is_asked_for(runs: Runs, output: Output) -> None:
+    Path("q.json").write_text(json.dumps(QUESTION | {"answer": "none of them"}))
+    assert output("predict", "--run", runs.questions, "q.json")[0] == 0
+    code, _, err = output("eval", runs.questions, "--data", "q.json")
+    assert code == 3
+    assert "the answer 'none of them' is none of the 2 candidates" in err
+
+
 def test_others_are_answered_when_one_table_is_damaged(runs: Runs, output: Output) -> None:
     Path("a.txt").write_text("a b c")
     Path("broken.parquet").write_bytes(b"PAR1 and no more")

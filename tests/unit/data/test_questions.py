@@ -7,6 +7,7 @@ import pytest
 from prefprop_cli.data.corpus import Document, content_hash, text_key
 from prefprop_cli.data.questions import (
     Question,
+    each_question,
     looks_like_questions,
     normalised,
     read_questions,
@@ -198,3 +199,25 @@ def test_a_table_holds_no_questions(tmp_path: Path, name: str) -> None:
 )
 def test_questions_are_known_by_their_fields(head: str, looks: bool) -> None:
     assert looks_like_questions(head.encode()) == looks
+
+
+def test_records_behind_one_that_is_not_as_it_should_be() -> None:
+    records = [
+        {**RECORD, "id": "a", "answer": "none of them"},
+        {"id": "b", "query": "x"},
+        3,
+        {**RECORD, "id": "c"},
+    ]
+    for content, lines in (
+        (json.dumps(records), False),
+        ("".join(json.dumps(record) + "\n" for record in records), True),
+    ):
+        found = list(each_question(io.BytesIO(content.encode()), lines=lines))
+        place = "-:3" if lines else "-, record 3"
+        assert [id for id, _ in found] == ["a", "b", place, "c"]
+        assert [isinstance(each, Question) for _, each in found] == [True, False, False, True]
+        assert {each.label for _, each in found if isinstance(each, Question)} == {None}
+        assert [str(found[k][1]).split(": ")[0] for k in (1, 2)] == [
+            f"{'-:2' if lines else '-, record 2'} (b)",
+            place,
+        ]

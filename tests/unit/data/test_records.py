@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from prefprop_cli.data.records import holds_json_rows, label_of, read_records, text_of
+from prefprop_cli.data.json_text import holds_json_rows
+from prefprop_cli.data.records import each_row, label_of, read_records, text_of
 from prefprop_cli.errors import CorruptFileError, DataError
 
 
@@ -92,6 +93,15 @@ def test_defects_are_named_with_their_place(
 ) -> None:
     with pytest.raises(DataError, match=message):
         list(read_records(write(tmp_path, name, content)))
+
+
+def test_rows_behind_one_that_cannot_be_read(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.jsonl", b'{"a": 1}\n[2]\n{"a": 3}\n')
+    first, second, third = each_row(path)
+    assert (first, third) == ((1, {"a": 1}), (3, {"a": 3}))
+    assert isinstance(second[1], DataError)
+    with pytest.raises(DataError, match=r"a.jsonl:2:1: expected an object"):
+        list(read_records(path))
 
 
 def test_replace_reads_on(tmp_path: Path) -> None:
