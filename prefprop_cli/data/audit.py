@@ -62,14 +62,11 @@ class Audit:
             for name, documents in self.corpus.splits.items()
         }
 
-    def _repeated(self, split: str) -> list[str]:
-        first: dict[str, str] = {}
-        repeated = []
-        for key, document in self._keyed[split]:
-            if key in first:
-                repeated.append(f"{document.id} as {first[key]}")
-            first.setdefault(key, document.id)
-        return repeated
+    def _repeated(self, split: str) -> list[tuple[Document, Document]]:
+        """(a document whose text came before, the first with it)."""
+        first: dict[str, Document] = {}
+        pairs = [(each, first.setdefault(key, each)) for key, each in self._keyed[split]]
+        return [(each, earlier) for each, earlier in pairs if each is not earlier]
 
     def _shared(self, earlier: str, later: str) -> list[str]:
         known = {key for key, _ in self._keyed[earlier]}
@@ -85,9 +82,12 @@ class Audit:
                 )
 
     def _repetitions(self) -> Iterator[str]:
-        repeated = [place for split in self._keyed for place in self._repeated(split)]
-        if repeated:
-            yield f"documents with the text of an earlier one: {len(repeated)} ({listed(repeated)})"
+        pairs = [pair for split in self._keyed for pair in self._repeated(split)]
+        # The label of a question is one of its own candidates.
+        has_classes = bool(self.corpus.labels)
+        same = [f"{a.id} as {b.id}" for a, b in pairs if a.label == b.label or not has_classes]
+        if same:
+            yield f"documents that repeat an earlier one: {len(same)} ({listed(same)})"
         if self.corpus.labels and (torn := self._torn()):
             yield f"texts with more than one label: {len(torn)} ({listed(torn)})"
 

@@ -63,18 +63,21 @@ def labels_of(splits: Splits) -> tuple[str, ...]:
 
 
 def with_one_spelling(splits: Splits) -> tuple[Splits, tuple[str, ...]]:
-    """The splits with labels that mean the same made one class, and what is to be said of it."""
+    """The splits with labels that mean the same made one class, and what is to be said of it.
+
+    Where no two do, labels only lose the white space around them.
+    """
     spellings: dict[str, list[str]] = defaultdict(list)
     for label in labels_of(splits):
         spellings[canonical(label)].append(label)
     same = [f"{' and '.join(map(repr, s))} as {name!r}" for name, s in spellings.items() if s[1:]]
-    if not same:
-        return splits, ()
-    renamed = {
-        name: [d if d.label is None else replace(d, label=canonical(d.label)) for d in documents]
+    spelled = canonical if same else str.strip
+    respelled = {
+        name: [d if d.label is None else replace(d, label=spelled(d.label)) for d in documents]
         for name, documents in splits.items()
     }
-    return renamed, (f"labels that mean the same are read as one class: {listed(same)}",)
+    told = f"labels that mean the same are read as one class: {listed(same)}"
+    return respelled, (told,) if same else ()
 
 
 def text_key(text: str) -> str:

@@ -74,11 +74,18 @@ def text_of(fields: Fields, column: str, *, where: str, errors: Errors) -> str:
     return clean(value, where=where, errors=errors)
 
 
-def label_of(fields: Fields, column: str, *, where: str, option: str = "label_column") -> str:
+def label_of(
+    fields: Fields,
+    column: str,
+    *,
+    where: str,
+    option: str = "label_column",
+    as_written: bool = False,
+) -> str:
     """The label (or the group) in a column: a text, a number, true or false.
 
     A whole number is written as one whatever its type: whole numbers become floats where a table
-    has gaps.
+    has gaps. White space around a text is left out, unless it is wanted as written.
 
     Raises:
         DataError: there is no such column, or it is empty or of another kind.
@@ -90,7 +97,8 @@ def label_of(fields: Fields, column: str, *, where: str, option: str = "label_co
         return str(int(value) if value == int(value) else value)
     if not isinstance(value, str | int) or not str(value).strip():
         raise DataError(f"{where}: {column!r} is {_kind(value)}; labels are text or numbers")
-    return clean(str(value).strip(), where=where, errors="strict")
+    text = str(value) if as_written else str(value).strip()
+    return clean(text, where=where, errors="strict")
 
 
 def json_rows(text: str, *, name: str) -> Iterator[tuple[int, Row]]:

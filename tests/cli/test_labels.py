@@ -78,6 +78,15 @@ def test_variants_are_one_class_and_that_is_said(output: Output, backbone: Path)
     assert read_adapter(Path(found["run"]) / "adapter").labels == ("false", "true")
 
 
+def test_white_space_around_a_label_is_left_out_and_said(output: Output, backbone: Path) -> None:
+    source = write_json(Path("spaces.jsonl"), rows(["neg", "pos", "neg ", "pos"]))
+    code, found, err = train(output, backbone, source, epochs=1)
+    assert code == 0
+    assert "note: labels that mean the same are read as one class: 'neg' and 'neg ' as 'neg'" in err
+    assert read_adapter(Path(found["run"]) / "adapter").labels == ("neg", "pos")
+    assert output("eval", found["run"], "--data", source)[0] == 0
+
+
 def test_whole_numbers_that_a_gap_made_floats(output: Output, backbone: Path) -> None:
     table = pa.Table.from_pylist(rows([0.0, 1.0]))
     parquet.write_table(table, "floats.parquet")

@@ -50,7 +50,7 @@ def document_of(fields: Fields, table: DataTable, *, id: str, where: str) -> Doc
     return Document(
         id,
         text_of(fields, table.text_column, where=where, errors=table.errors),
-        label_of(fields, table.label_column, where=where),
+        label_of(fields, table.label_column, where=where, as_written=True),
         group and label_of(fields, group, where=where, option="group_column"),
     )
 

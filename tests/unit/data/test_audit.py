@@ -38,8 +38,8 @@ def test_leaks_repetitions_and_contradictions_are_warned_of_with_their_rows() ->
         "leak: documents of test that are in train, too: 1 of 3 (test:1); figures of test are not "
         "those of new documents",
         "of the reader",
-        "documents with the text of an earlier one: 8 (train:1 as train:0, train:2 as train:0, "
-        "train:3 as train:0 and 5 more)",
+        "documents that repeat an earlier one: 4 (train:2 as train:0, train:4 as train:0, "
+        "train:6 as train:0 and 1 more)",
         "texts with more than one label: 1 (train:0 'x' and train:1 'y')",
     )
 
@@ -57,5 +57,5 @@ def test_sound_documents_and_empty_ones_give_no_warning() -> None:
 def test_candidates_of_their_own_contradict_nothing() -> None:
     found = audit(train=documents("train", "war", "war"))
     assert Audit(replace(found.corpus, labels=())).warnings == (
-        "documents with the text of an earlier one: 1 (train:1 as train:0)",
+        "documents that repeat an earlier one: 1 (train:1 as train:0)",
     )

@@ -51,8 +51,8 @@ def test_labels_that_mean_the_same_become_one_class() -> None:
 
 
 def test_labels_of_one_spelling_each_keep_it() -> None:
-    splits = {"train": labelled("True", "False", "1.0")}
-    assert with_one_spelling(splits) == (splits, ())
+    splits = {"train": labelled("True ", "False", "1.0")}
+    assert with_one_spelling(splits) == ({"train": labelled("True", "False", "1.0")}, ())
 
 
 def test_text_key_ignores_white_space_and_case() -> None:

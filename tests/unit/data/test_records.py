@@ -213,6 +213,10 @@ def test_labels_are_text(value: object, label: str) -> None:
     assert label_of({"label": value}, "label", where="a.csv:2") == label
 
 
+def test_a_label_as_it_is_written() -> None:
+    assert label_of({"label": " x "}, "label", where="a.csv:2", as_written=True) == " x "
+
+
 @pytest.mark.parametrize(
     "value", [None, "", " ", float("inf"), float("nan"), Decimal("nan"), ["x"]]
 )
