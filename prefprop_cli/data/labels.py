@@ -15,14 +15,14 @@ def canonical(label: str) -> str:
     """The one spelling of all labels that mean the same.
 
     `1`, `+1` and `1.0` are one number, `-1` may have the sign of typesetters (U+2212), and `True`
-    and `TRUE` are `true`. Names lose white space around them and keep their case. A number with
-    zeros in front, such as `01`, is a code, not the number.
+    and `TRUE` are `true`. Names lose white space around them and keep their case. Zeros in
+    front stay, for `01` is a code.
     """
     name = unicodedata.normalize("NFC", label.strip())
     if name.casefold() in _TRUTHS:
         return name.casefold()
     number = _number(name)
-    if number is None or (number[2].startswith("0") and len(number[2]) > 1):
+    if number is None:
         return name
     fraction = (number[3] or "").rstrip("0")
     value = f"{number[2]}.{fraction}" if fraction else number[2]

@@ -19,7 +19,9 @@ def test_what_means_the_same_has_one_spelling(spellings: list[str], one: str) ->
     assert {canonical(spelling) for spelling in spellings} == {one}
 
 
-@pytest.mark.parametrize("label", ["01", "Neg", "1e3", "1.", ".5", "--1", "1-2", "truth", "1 1"])
+@pytest.mark.parametrize(
+    "label", ["01", "00", "Neg", "1e3", "1.", ".5", "--1", "1-2", "truth", "1 1"]
+)
 def test_what_is_a_name_stays_as_it_is(label: str) -> None:
     assert canonical(label) == label
 
