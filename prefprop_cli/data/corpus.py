@@ -93,8 +93,8 @@ def content_hash(documents: Iterable[Document]) -> str:
     return digest.hexdigest()
 
 
-def checked(corpus: Corpus) -> Corpus:
-    """The corpus with warnings on what can be seen of it without a look at the texts.
+def check(corpus: Corpus) -> None:
+    """Refuse a corpus that nothing can be learnt from, or nothing evaluated on.
 
     Raises:
         DataError: a split is empty, there are classes and fewer than two, or an evaluation split
@@ -106,11 +106,14 @@ def checked(corpus: Corpus) -> Corpus:
             f"{corpus.name}: no documents in split {', '.join(empty_splits or ['train'])}. "
             "Give more documents, or set the fraction of that split to 0"
         )
-    warnings = [*_of_sizes(corpus.splits)]
     if corpus.labels:
         _check_classes(corpus)
-        warnings += _of_classes(corpus)
-    return replace(corpus, warnings=(*corpus.warnings, *warnings))
+
+
+def with_warnings(corpus: Corpus) -> Corpus:
+    """The corpus with warnings on what can be seen of it without comparing the texts."""
+    of_classes = _of_classes(corpus) if corpus.labels else ()
+    return replace(corpus, warnings=(*corpus.warnings, *_of_sizes(corpus.splits), *of_classes))
 
 
 def _labels(documents: Iterable[Document]) -> Iterable[str]:

@@ -5,11 +5,12 @@ import pytest
 from prefprop_cli.data.corpus import (
     Corpus,
     Document,
-    checked,
+    check,
     content_hash,
     labels_of,
     text_key,
     with_one_spelling,
+    with_warnings,
 )
 from prefprop_cli.errors import DataError
 
@@ -73,7 +74,8 @@ def test_content_hash_sees_every_field(changed: tuple[str, str | None, str]) -> 
 
 def test_a_sound_corpus_passes_unchanged() -> None:
     sound = corpus(train="xxyy", validation="xy" * 15)
-    assert checked(sound) == sound
+    check(sound)
+    assert with_warnings(sound) == sound
 
 
 @pytest.mark.parametrize(
@@ -88,16 +90,18 @@ def test_a_sound_corpus_passes_unchanged() -> None:
 )
 def test_an_unusable_corpus_is_refused(splits: dict[str, str], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        checked(corpus(**splits))
+        check(corpus(**splits))
 
 
 def test_many_unseen_labels_are_not_all_listed() -> None:
     with pytest.raises(DataError, match=r"7 documents .*test:4 \('z'\) and 2 more. Correct"):
-        checked(corpus(train="xxyy", test="zzzzzzz"))
+        check(corpus(train="xxyy", test="zzzzzzz"))
 
 
 def test_faults_are_told_with_their_number_and_rows() -> None:
-    found = checked(replace(corpus(train="x.xyyzwvuXX", test="x.."), warnings=("of the reader",)))
+    found = with_warnings(
+        replace(corpus(train="x.xyyzwvuXX", test="x.."), warnings=("of the reader",))
+    )
     assert found.warnings == (
         "of the reader",
         "documents without text, which are kept: 3 (train:1, test:1, test:2)",
@@ -110,20 +114,21 @@ def test_faults_are_told_with_their_number_and_rows() -> None:
 
 @pytest.mark.parametrize(("n", "points"), [(1, 45), (29, 17)])
 def test_a_small_split_is_told_with_what_it_can_show(n: int, points: int) -> None:
-    (told,) = checked(corpus(train="xxyy", test="x" * n)).warnings
+    (told,) = with_warnings(corpus(train="xxyy", test="x" * n)).warnings
     assert told == f"documents of test: {n}; accuracy on them is known to ± {points} points"
-    assert checked(corpus(train="xxyy", test="x" * 30)).warnings == ()
+    assert with_warnings(corpus(train="xxyy", test="x" * 30)).warnings == ()
 
 
 def test_labels_that_look_like_a_quantity_are_told() -> None:
     documents = [Document(str(k), "text", str(k % 118)) for k in range(400)]
-    found = checked(Corpus("mine", {"train": documents}, labels_of({"train": documents}), {}))
+    found = with_warnings(Corpus("mine", {"train": documents}, labels_of({"train": documents}), {}))
     (told,) = found.warnings
     assert told.startswith("118 distinct numeric labels in 400 documents, 0 to 117: is this a")
 
 
 def test_documents_with_candidates_of_their_own_may_have_any_label() -> None:
     own = replace(corpus(train="xx", test="zy" * 15), labels=())
-    assert checked(own) == own
+    check(own)
+    assert with_warnings(own) == own
     with pytest.raises(DataError, match="no documents in split test"):
-        checked(replace(corpus(train="xx", test=""), labels=()))
+        check(replace(corpus(train="xx", test=""), labels=()))

@@ -120,6 +120,16 @@ def test_columns_have_other_names_and_groups_stay_together(tmp_path: Path) -> No
         read_corpus(DataTable(source=str(path), **columns | {"group_column": "writer"}))
 
 
+def test_warnings_are_of_the_documents_within_the_limit(tmp_path: Path) -> None:
+    path = write(tmp_path / "mine.csv", rows(40))
+    told = read_corpus(DataTable(source=str(path), limit=2)).warnings
+    assert [warning.split(";")[0] for warning in told] == [
+        "documents of validation: 2",
+        "documents of test: 2",
+        "classes with a single training document: 2 ('x': mine.csv:8, 'y': mine.csv:33)",
+    ]
+
+
 def test_a_limit_keeps_a_share_of_each_class(tmp_path: Path) -> None:
     path = write(tmp_path / "mine.csv", rows(40))
     corpus = read_corpus(DataTable(source=str(path), limit=6))
