@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 
 from prefprop_cli.build.experiment import examples_of, with_documents
 from prefprop_cli.build.plan import prepare_data
-from prefprop_cli.build.run import Run, load_run
+from prefprop_cli.build.record import check_data
+from prefprop_cli.build.run import Run, load_run, resolve_device
 from prefprop_cli.data.corpus import Document
-from prefprop_cli.data.prepare import default_cache
+from prefprop_cli.data.prepare import Prepared, default_cache
 from prefprop_cli.data.questions import read_questions
 from prefprop_cli.data.sets.files import labelled_documents
 from prefprop_cli.errors import DataError
 from prefprop_cli.evaluation.predict import predict_logits
-from prefprop_cli.evaluation.results import SavedLogits, load_logits, logits_path, save_logits
+from prefprop_cli.evaluation.results import SavedLogits, is_stored, load_logits, save_logits
 from prefprop_cli.parallel import world
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.tasks.batch import Batch, Examples
@@ -44,10 +45,12 @@ class Evaluator:
         """Logits of a split of the run's own data, stored in the run.
 
         Raises:
+            UsageError: there is no such device.
             DataError: there is no such split, or the data are not those of the training.
+            CorruptFileError: what is stored is damaged.
         """
-        stored = logits_path(self.run.evaluation, split)
-        if not world().on_main(stored.exists):
+        resolve_device(self.device)
+        if not world().on_main(lambda: is_stored(self.run.evaluation, split)):
             self._compute(split)
         return load_logits(self.run.evaluation, split)
 
@@ -66,14 +69,15 @@ class Evaluator:
     def _compute(self, split: str) -> None:
         loaded = self._load()
         prepared = prepare_data(loaded.plan, cache=default_cache())
-        if prepared.labels != loaded.labels:
-            raise DataError(
-                f"the data now have the labels {', '.join(prepared.labels)}, the run was trained "
-                f"on {', '.join(loaded.labels)}. Give the original data, or --data FILE"
-            )
+        world().on_each(lambda: self._check_data(loaded, prepared))
         logits = self._predict(loaded, examples_of(loaded.plan, prepared, split))
         found = with_documents(logits, prepared, split)
         world().on_main(lambda: save_logits(self.run.evaluation, split, found))
+
+    def _check_data(self, loaded: Run, prepared: Prepared) -> None:
+        record = {"labels": list(loaded.labels), **self.run.manifest}
+        advice = "Give the original, or evaluate on it as new documents: --data FILE"
+        check_data(record, prepared, of=self.run.path, advice=advice)
 
     def _load(self) -> Run:
         return load_run(self.run.path, device=self.device, backbone=self.backbone)

@@ -23,7 +23,7 @@ from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import CorruptFileError
 from prefprop_cli.runs import save_folder, verify_folder
 
-FORMAT = 2
+FORMAT = 3
 BATCH_DOCUMENTS, BATCH_CHARACTERS = 64, 2**20
 SUMMARY = "summary.json"
 Counts = dict[str, NDArray[np.int64]]
@@ -154,6 +154,7 @@ def _summary(
     return {
         "source": corpus.name,
         "inputs": corpus.inputs,
+        "contents": {name: content_hash(documents) for name, documents in corpus.splits.items()},
         "labels": list(corpus.labels),
         "notes": list(corpus.notes),
         "tokenizer": tokenizer.fingerprint,

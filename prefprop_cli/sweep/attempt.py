@@ -9,6 +9,7 @@ from typing import Protocol
 
 from optuna.trial import FrozenTrial
 
+from prefprop_cli.atomic import Record
 from prefprop_cli.build.launch import describe_run, train_run
 from prefprop_cli.build.plan import Plan, make_plan, prepare_data
 from prefprop_cli.data.prepare import Prepared, default_cache
@@ -54,6 +55,8 @@ class Work:
     """Files and settings that the configuration came from."""
     argv: Sequence[str]
     """The command line, as it may be written to a manifest."""
+    inputs: Record
+    """Data and backbone of the configuration, as of `build/record.py`: those of all its runs."""
 
 
 @dataclass

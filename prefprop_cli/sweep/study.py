@@ -17,6 +17,9 @@ from optuna.pruners import BasePruner, MedianPruner, NopPruner
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from prefprop_cli.atomic import Record
+from prefprop_cli.build.record import changes
+from prefprop_cli.errors import DataError
 from prefprop_cli.evaluation.metrics import LOWER_IS_BETTER
 from prefprop_cli.sweep.plan import SEED, Point, Stage
 from prefprop_cli.sweep.records import Standing, State, Trial
@@ -31,7 +34,7 @@ _STATES: dict[TrialState, State] = {
     TrialState.PRUNED: "pruned",
     TrialState.FAIL: "failed",
 }
-_PLANNED = "planned"
+_PLANNED, _INPUTS = "planned", "inputs"
 _POINT, _OWNER, _BEAT, _RESULT, _REUSED = "point", "owner", "beat", "result", "reused"
 
 
@@ -159,6 +162,7 @@ def open_study(
     metric: str,
     epochs: int,
     finished: Mapping[str, FrozenTrial],
+    inputs: Record,
     pause: Callable[[], None],
 ) -> StageStudy:
     """Open the study of a stage, planned by this process or by another one.
@@ -170,7 +174,11 @@ def open_study(
         epochs: of a run; no run is given up in the first third of them.
         finished: trials of earlier stages by the digest of their configurations: a point that
             has the same one takes over the result.
+        inputs: data and backbone that its runs are of.
         pause: called while another process plans; sleeps, and may raise to leave.
+
+    Raises:
+        DataError: its runs until now are of other data, or of another backbone.
     """
     pruner = MedianPruner(n_startup_trials=2, n_warmup_steps=epochs // 3 + 1)
     chosen: BasePruner = pruner if stage.prunes else NopPruner()
@@ -187,9 +195,22 @@ def open_study(
         study = optuna.load_study(storage=storage, study_name=stage.study, pruner=chosen)
         opened = StageStudy(stage, storage, study)
         _await_plan(opened, pause)
+    _check_inputs(study, inputs)
     if not study.user_attrs.get(_PLANNED):
         _plan(opened, finished)
     return opened
+
+
+def _check_inputs(study: optuna.Study, now: Record) -> None:
+    """See that what a study compares is trained on the same; its first process says on what."""
+    was = study.user_attrs.get(_INPUTS)
+    if was is None:
+        study.set_user_attr(_INPUTS, now)
+    elif found := changes(was, now):
+        raise DataError(
+            f"the runs of this sweep are of other data or another backbone: {'; '.join(found)}. "
+            "Put back what it was, or begin a new sweep: --out FOLDER"
+        )
 
 
 def _await_plan(opened: StageStudy, pause: Callable[[], None]) -> None:

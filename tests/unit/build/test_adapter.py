@@ -67,7 +67,7 @@ def test_the_temperature_of_an_older_version_is_read(folder, stored, expected) -
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"schema_version": 3}, "a later version of prefprop wrote it"),
+        ({"schema_version": 4}, "a later version of prefprop wrote it"),
         ({"calibrator": {"schema_version": 9, "name": "temperature"}}, "of schema version 9"),
         ({"calibrator": {"schema_version": 1, "name": "beta"}}, "the calibrator is 'beta'"),
         ({"calibrator": {**Temperature(2.0).as_dict(), "value": -2.0}}, "greater than 0"),

@@ -57,6 +57,7 @@ def opened(storage: BaseStorage) -> Opener:
             metric=metric,
             epochs=3,
             finished=finished or {},
+            inputs={},
             pause=lambda: time.sleep(0.01),
         )
 

@@ -77,7 +77,7 @@ def test_a_living_creator_is_waited_for(
         else:
             creator.add_trial(create_trial(state=TrialState.WAITING, user_attrs={"point": place}))
 
-    study = module.open_study(storage, stage, metric="nll", epochs=1, finished={}, pause=goes_on)
+    study = module.open_study(storage, stage, metric="nll", epochs=1, finished={}, inputs={}, pause=goes_on)
     assert left == []
     assert len(study.study.get_trials()) == 3
 
@@ -184,7 +184,7 @@ stage = make_stage(Config(sweep=SweepTable(seeds=list(range(25)))), 1, fixed={})
 print("ready", flush=True)
 sys.stdin.readline()
 study = open_study(
-    open_storage(sys.argv[1]), stage, metric="nll", epochs=1, finished={},
+    open_storage(sys.argv[1]), stage, metric="nll", epochs=1, finished={}, inputs={},
     pause=lambda: time.sleep(0.01),
 )
 print(len(study.study.get_trials()), flush=True)
