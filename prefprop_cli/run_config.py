@@ -27,7 +27,7 @@ def check_config(file: Path, manifest: Record) -> None:
     digest, was = hashlib.sha256(data).hexdigest(), manifest.get("config_sha256", "")
     if not was or digest == was:
         return
-    found = ", ".join(_changes(data, manifest.get("config")))
+    found = "; ".join(_changes(data, manifest.get("config")))
     if found:
         raise UsageError(
             f"{file} is not the configuration that the run was started with: {found}. Undo the "

@@ -1,5 +1,6 @@
 """The logits of a run on a split or on other documents; a split is computed once and stored."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,10 @@ class Evaluator:
 
     def _check_data(self, loaded: Run, prepared: Prepared) -> None:
         record = {"labels": list(loaded.labels), **self.run.manifest}
-        advice = "Give the original, or evaluate on it as new documents: --data FILE"
+        advice = (
+            "Give the original, or evaluate on others as new documents: "
+            f"prefprop eval {shlex.quote(str(self.run.path))} --data FILE"
+        )
         check_data(record, prepared, of=self.run.path, advice=advice)
 
     def _load(self) -> Run:

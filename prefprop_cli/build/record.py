@@ -76,7 +76,7 @@ def check_config(record: Record, config: Config, *, of: Path, advice: str) -> No
         return
     found = differences(was["config"], now["config"]) if "config" in was else []
     raise UsageError(
-        f"{of} is of another configuration: {', '.join(found) or 'its sha256 differs'}. {advice}"
+        f"{of} is of another configuration: {'; '.join(found) or 'its sha256 differs'}. {advice}"
     )
 
 
@@ -137,7 +137,7 @@ def _backbone_changes(was: Mapping[str, object], now: Record) -> Iterator[str]:
         both = before.keys() & after.keys()  # another version of the program may read more, or less
         found = differences(*({key: each[key] for key in both} for each in (before, after)))
         if found:
-            yield f"config.json: {', '.join(sorted(found))}"
+            yield f"config.json: {'; '.join(sorted(found))}"
     for key, what in (("backbone_sha256", "weights"), ("tokenizer_sha256", "tokenizer")):
         if was.get(key) not in (None, now.get(key)):
             yield f"{what}: sha256 {_short(now.get(key))}, was {_short(was[key])}"
