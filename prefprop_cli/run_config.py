@@ -1,6 +1,7 @@
 """Whether `config.toml` of a run folder is what the run was started with."""
 
 import hashlib
+import shlex
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -31,7 +32,7 @@ def check_config(file: Path, manifest: Record) -> None:
     if found:
         raise UsageError(
             f"{file} is not the configuration that the run was started with: {found}. Undo the "
-            f"change; or begin a new run with it: prefprop train -p {file}"
+            f"change; or begin a new run with it: prefprop train -p {shlex.quote(str(file))}"
         )
 
 

@@ -77,7 +77,9 @@ def test_a_living_creator_is_waited_for(
         else:
             creator.add_trial(create_trial(state=TrialState.WAITING, user_attrs={"point": place}))
 
-    study = module.open_study(storage, stage, metric="nll", epochs=1, finished={}, inputs={}, pause=goes_on)
+    study = module.open_study(
+        storage, stage, metric="nll", epochs=1, finished={}, inputs={}, pause=goes_on
+    )
     assert left == []
     assert len(study.study.get_trials()) == 3
 
