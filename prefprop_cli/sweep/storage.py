@@ -74,16 +74,15 @@ def _journal(path: Path) -> BaseStorage:
     with disk_errors(path):
         path.touch()
         with path.open("rb") as file:
-            is_journal = file.read(1) in (b"", b"{")
+            first = file.readline()
+    is_journal = not first or (first.startswith(b"{") and b'"op_code"' in first)
     try:
         if is_journal:
             opened = JournalStorage(JournalFileBackend(str(path), lock_obj=KernelLock(path)))
             _check_lines(path)
             return opened
-    except ValueError:
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError):
         _check_lines(path)
-    except (LookupError, TypeError, AssertionError):
-        pass
     raise CorruptFileError(
         f"{path} is no journal of a sweep, or is damaged. Name another --storage"
     )

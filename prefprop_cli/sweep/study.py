@@ -34,8 +34,9 @@ _STATES: dict[TrialState, State] = {
     TrialState.PRUNED: "pruned",
     TrialState.FAIL: "failed",
 }
-_PLANNED, _INPUTS = "planned", "inputs"
+_PLANNED = "planned"
 _POINT, _OWNER, _BEAT, _RESULT, _REUSED = "point", "owner", "beat", "result", "reused"
+_INPUTS = "inputs"
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class StageStudy:
     stage: Stage
     storage: BaseStorage
     study: optuna.Study
+    inputs: Record
+    """Data and backbone of the runs of this process."""
 
     def trials(self) -> list[FrozenTrial]:
         """One trial for each point, in the order of the plan."""
@@ -120,6 +123,7 @@ class StageStudy:
         values = None if metric is None else [metric]
         try:
             self.storage.set_trial_user_attr(_id(trial), _RESULT, dict(result))
+            self.storage.set_trial_user_attr(_id(trial), _INPUTS, self.inputs)
             self.storage.set_trial_state_values(_id(trial), state=optuna_state, values=values)
         except UpdateFinishedTrialError:
             pass
@@ -178,7 +182,7 @@ def open_study(
         pause: called while another process plans; sleeps, and may raise to leave.
 
     Raises:
-        DataError: its runs until now are of other data, or of another backbone.
+        DataError: runs that are done are of other data, or of another backbone.
     """
     pruner = MedianPruner(n_startup_trials=2, n_warmup_steps=epochs // 3 + 1)
     chosen: BasePruner = pruner if stage.prunes else NopPruner()
@@ -190,27 +194,25 @@ def open_study(
             direction="minimize" if is_loss else "maximize",
             pruner=chosen,
         )
-        opened = StageStudy(stage, storage, study)
+        opened = StageStudy(stage, storage, study, inputs)
     except DuplicatedStudyError:
         study = optuna.load_study(storage=storage, study_name=stage.study, pruner=chosen)
-        opened = StageStudy(stage, storage, study)
+        opened = StageStudy(stage, storage, study, inputs)
         _await_plan(opened, pause)
-    _check_inputs(study, inputs)
+    _check_inputs(opened)
     if not study.user_attrs.get(_PLANNED):
         _plan(opened, finished)
     return opened
 
 
-def _check_inputs(study: optuna.Study, now: Record) -> None:
-    """See that what a study compares is trained on the same; its first process says on what."""
-    was = study.user_attrs.get(_INPUTS)
-    if was is None:
-        study.set_user_attr(_INPUTS, now)
-    elif found := changes(was, now):
-        raise DataError(
-            f"the runs of this sweep are of other data or another backbone: {'; '.join(found)}. "
-            "Put back what it was, or begin a new sweep: --out FOLDER"
-        )
+def _check_inputs(opened: StageStudy) -> None:
+    """See that the trials that are done were of the same data and backbone."""
+    for trial in opened.trials():
+        if found := changes(trial.user_attrs.get(_INPUTS, {}), opened.inputs):
+            raise DataError(
+                f"runs of this sweep are of other data or another backbone: {'; '.join(found)}. "
+                "Put back what it was, or begin a new sweep: --out FOLDER"
+            )
 
 
 def _await_plan(opened: StageStudy, pause: Callable[[], None]) -> None:
