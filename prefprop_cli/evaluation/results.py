@@ -40,7 +40,7 @@ class SavedLogits:
 def save_logits(folder: Path, split: str, saved: SavedLogits) -> Path:
     """Write the logits of a split to one safetensors file, atomically.
 
-    Its header has the ids as JSON, and the sha256 over them and the tensors.
+    Its header has the ids as JSON; one of its tensors is the sha256 over them and the others.
 
     Args:
         folder: made if it is absent.
@@ -59,8 +59,10 @@ def save_logits(folder: Path, split: str, saved: SavedLogits) -> Path:
     ids = json.dumps(list(saved.ids))
     folder.mkdir(parents=True, exist_ok=True)
     path = logits_path(folder, split)
-    metadata = {"ids": ids, _CHECKSUM: _checksum(ids, tensors)}
-    write_atomically(path, save(tensors, metadata=metadata))
+    # Not in the header, whose entries the library writes in any order.
+    write_atomically(
+        path, save({**tensors, _CHECKSUM: _checksum(ids, tensors)}, metadata={"ids": ids})
+    )
     return path
 
 
@@ -96,7 +98,7 @@ def is_stored(folder: Path, split: str) -> bool:
     path = logits_path(folder, split)
     try:
         with safe_open(path, framework="numpy") as file:
-            return _CHECKSUM in (file.metadata() or {})
+            return _CHECKSUM in list(file.keys())
     except (SafetensorError, OSError):
         return path.exists()
 
@@ -113,12 +115,12 @@ def step_name(step: int) -> str:
 
 def _read(path: Path) -> SavedLogits:
     with safe_open(path, framework="numpy") as file:
-        metadata = file.metadata() or {}
+        ids = file.metadata()["ids"]
         tensors = {name: file.get_tensor(name) for name in list(file.keys())}
-    ids = metadata["ids"]
-    if _CHECKSUM not in metadata:
+    checksum = tensors.pop(_CHECKSUM, None)
+    if checksum is None:
         raise ValueError("it has no checksum; an earlier version wrote it")
-    if metadata[_CHECKSUM] != _checksum(ids, tensors):
+    if not np.array_equal(checksum, _checksum(ids, tensors)):
         raise ValueError("it is not what was written")
     return SavedLogits(
         ids=tuple(json.loads(ids)),
@@ -128,13 +130,13 @@ def _read(path: Path) -> SavedLogits:
     )
 
 
-def _checksum(ids: str, tensors: Mapping[str, NDArray[np.generic]]) -> str:
-    """Over the ids, and name, type, shape and content of each tensor."""
+def _checksum(ids: str, tensors: Mapping[str, NDArray[np.generic]]) -> NDArray[np.uint8]:
+    """Over the ids, and name, type, shape and content of each tensor; 32 bytes."""
     digest = hashlib.sha256(ids.encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(json.dumps([name, tensor.dtype.str, tensor.shape]).encode())
         digest.update(tensor.tobytes())
-    return digest.hexdigest()
+    return np.frombuffer(digest.digest(), np.uint8)
 
 
 def _damaged(path: Path, split: str, cause: str) -> str:
