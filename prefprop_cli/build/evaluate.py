@@ -1,5 +1,6 @@
 """The logits of a run on a split or on other documents; a split is computed once and stored."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,15 +10,16 @@ from numpy.typing import NDArray
 
 from prefprop_cli.build.experiment import examples_of, with_documents
 from prefprop_cli.build.plan import prepare_data
-from prefprop_cli.build.run import Run, load_run
+from prefprop_cli.build.record import check_data
+from prefprop_cli.build.run import Run, load_run, resolve_device
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.labels import places
-from prefprop_cli.data.prepare import default_cache
+from prefprop_cli.data.prepare import Prepared, default_cache
 from prefprop_cli.data.questions import read_questions
 from prefprop_cli.data.sets.files import labelled_documents
 from prefprop_cli.errors import DataError, UsageError
 from prefprop_cli.evaluation.predict import predict_logits
-from prefprop_cli.evaluation.results import SavedLogits, load_logits, logits_path, save_logits
+from prefprop_cli.evaluation.results import SavedLogits, is_stored, load_logits, save_logits
 from prefprop_cli.parallel import world
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.tasks.batch import Batch, Examples
@@ -60,10 +62,12 @@ class Evaluator:
         """Logits of a split of the run's own data, stored in the run.
 
         Raises:
+            UsageError: there is no such device.
             DataError: there is no such split, or the data are not those of the training.
+            CorruptFileError: what is stored is damaged.
         """
-        stored = logits_path(self.run.evaluation, split)
-        if not world().on_main(stored.exists):
+        resolve_device(self.device)
+        if not world().on_main(lambda: is_stored(self.run.evaluation, split)):
             self._compute(split)
         return load_logits(self.run.evaluation, split)
 
@@ -84,16 +88,23 @@ class Evaluator:
         loaded = self._load()
         prepared = prepare_data(loaded.plan, cache=default_cache())
         order = places(prepared.labels, known=loaded.labels)
-        if order is None or len(order) < len(loaded.labels):
-            raise DataError(
-                f"the data now have the labels {', '.join(prepared.labels)}, the run was trained "
-                f"on {', '.join(loaded.labels)}. Give the original data, or --data FILE"
-            )
+        world().on_each(lambda: self._check_data(loaded, prepared, order))
         logits = self._predict(loaded, examples_of(loaded.plan, prepared, split))
         found = with_documents(logits, prepared, split)
-        if order:  # the run may be older than the order of the labels
+        if order:
             found = replace(found, labels=np.asarray(order)[found.labels])
         world().on_main(lambda: save_logits(self.run.evaluation, split, found))
+
+    def _check_data(self, loaded: Run, prepared: Prepared, order: list[int] | None) -> None:
+        record = {"labels": list(loaded.labels), **self.run.manifest}
+        if order is not None and len(order) == len(loaded.labels):
+            # The run may be older than the order in which labels are read now.
+            record["labels"] = list(prepared.labels)
+        advice = (
+            "Give the original, or evaluate on others as new documents: "
+            f"prefprop eval {shlex.quote(str(self.run.path))} --data FILE"
+        )
+        check_data(record, prepared, of=self.run.path, advice=advice)
 
     def _load(self) -> Run:
         return load_run(self.run.path, device=self.device, backbone=self.backbone)

@@ -148,15 +148,16 @@ def load_run(run_dir: str | Path, *, device: str = "auto", backbone: str | None 
         backbone: where the backbone is now, if not where it was in training.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: it is neither, the run was not trained to its end, or there is no such device.
         CorruptFileError: a file is missing or damaged.
         DataError: the backbone is missing, or not the one it was trained on.
     """
     folder = Path(run_dir)
     if not (folder / "adapter.json").exists():
-        folder = RunFolder.open(folder).adapter
+        folder = RunFolder.open(folder).trained_adapter
+    device = resolve_device(device)
     adapter, plan, model = load_adapter(folder, backbone=backbone)
-    return Run(adapter, plan, model, device=resolve_device(device))
+    return Run(adapter, plan, model, device=device)
 
 
 def resolve_device(name: str) -> str:

@@ -186,7 +186,12 @@ def train(
         Path | None, typer.Option(metavar="DIR", help="Run folder; default: a new one in ./runs.")
     ] = None,
     resume: Annotated[
-        Path | None, o.run_option("--resume", "Go on with this run from its last checkpoint.")
+        Path | None,
+        o.run_option(
+            "--resume",
+            "Go on with this run from its last checkpoint.",
+            offers=completion.runs_to_resume,
+        ),
     ] = None,
     device: o.Device = "auto",
     seed: Annotated[

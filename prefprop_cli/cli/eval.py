@@ -53,7 +53,7 @@ def run(
     from prefprop_cli.runs import RunFolder
 
     folder = RunFolder.open(run)
-    adapter = read_adapter(folder.adapter)
+    adapter = read_adapter(folder.trained_adapter)
     logits = logits_of(
         console,
         folder,
@@ -129,9 +129,9 @@ def evaluate_missing(
     device: str,
 ) -> None:
     """Evaluate the runs that never were on this split."""
-    from prefprop_cli.evaluation.results import logits_path
+    from prefprop_cli.evaluation.results import is_stored
 
-    missing = [folder for folder in folders if not logits_path(folder.evaluation, split).exists()]
+    missing = [folder for folder in folders if not is_stored(folder.evaluation, split)]
     for number, folder in enumerate(missing, start=1):
         console.info(f"evaluating {folder.path} on {split} ({number} of {len(missing)})")
         logits_of(console, folder, split, backbone=backbone, device=device)

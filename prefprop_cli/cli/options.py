@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -63,11 +64,15 @@ OptionalRun = Annotated[
 ]
 
 
-def run_option(flag: str, text: str, *, envvar: str | None = None) -> object:
+def run_option(
+    flag: str,
+    text: str,
+    *,
+    envvar: str | None = None,
+    offers: Callable[[str], list[str]] = completion.runs,
+) -> object:
     """An option that takes a run folder."""
-    return typer.Option(
-        flag, metavar="RUN", help=text, envvar=envvar, autocompletion=completion.runs
-    )
+    return typer.Option(flag, metavar="RUN", help=text, envvar=envvar, autocompletion=offers)
 
 
 def integers(text: str, *, flag: str) -> tuple[int, ...]:

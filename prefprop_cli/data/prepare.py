@@ -163,6 +163,7 @@ def _summary(
     return {
         "source": corpus.name,
         "inputs": corpus.inputs,
+        "contents": {name: content_hash(documents) for name, documents in corpus.splits.items()},
         "labels": list(corpus.labels),
         "notes": list(corpus.notes),
         "warnings": list(audit.warnings),

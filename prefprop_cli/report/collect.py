@@ -114,7 +114,7 @@ def _run(folder: Path, manifest: Record) -> FinishedRun:
     run = RunFolder(folder)
     return FinishedRun(
         folder=run,
-        config=load_config(preset=str(run.config)).config,
+        config=load_config(preset=str(run.checked_config)).config,
         backbone_sha256=str(manifest.get("backbone_sha256", "")),
         started=str(manifest.get("started", "")),
         validation=manifest.get("validation") or {},

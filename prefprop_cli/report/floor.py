@@ -7,7 +7,7 @@ import numpy as np
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.audit import Audit
-from prefprop_cli.data.corpus import Corpus
+from prefprop_cli.data.corpus import Corpus, content_hash
 from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.evaluation.baselines import majority_logits, tfidf_logits
 from prefprop_cli.evaluation.calibration import Floats
@@ -67,7 +67,8 @@ def _fitted(scored: ScoredSet, corpus: Corpus, n_classes: int) -> Floor:
     numbers = {label: number for number, label in enumerate(corpus.labels)}
     names = np.array([numbers[str(document.label)] for document in train])
     labels = [numbers[str(document.label)] for document in documents]
-    if tuple(d.id for d in documents) != scored.ids or labels != scored.labels.tolist():
+    is_same = tuple(d.id for d in documents) == scored.ids and labels == scored.labels.tolist()
+    if not is_same or not _are_recorded(corpus, scored):
         raise DataError("the documents are no longer those of the runs")
     texts = [document.text for document in documents]
     fits: dict[str, Callable[[], Floats]] = {
@@ -83,6 +84,12 @@ def _fitted(scored: ScoredSet, corpus: Corpus, n_classes: int) -> Floor:
         except PrefpropError as error:
             notes.append(f"without {name}: {error}")
     return Floor(tuple(found), tuple(notes))
+
+
+def _are_recorded(corpus: Corpus, scored: ScoredSet) -> bool:
+    """Whether the texts are those of the first run; earlier versions did not record them."""
+    recorded = scored.data.lines[0].runs[0].folder.manifest.get("documents_sha256")
+    return recorded in (None, {name: content_hash(each) for name, each in corpus.splits.items()})
 
 
 def _baseline(name: str, logits: Floats, scored: ScoredSet) -> Baseline:

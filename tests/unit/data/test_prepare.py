@@ -9,7 +9,7 @@ import pytest
 from datasets import Features, List, Value
 
 from prefprop_cli.config.schema import DataTable
-from prefprop_cli.data.corpus import Corpus, Document
+from prefprop_cli.data.corpus import Corpus, Document, content_hash
 from prefprop_cli.data.prepare import default_cache, load_prepared, prepare
 from prefprop_cli.data.questions import read_questions
 from prefprop_cli.data.tokenizer import TextTokenizer
@@ -88,6 +88,7 @@ def test_the_summary(tokenizer: TextTokenizer, tmp_path: Path) -> None:
     assert prepared.summary == {
         "source": "my set/1",
         "inputs": {"mine.csv": "0123"},
+        "contents": {name: content_hash(documents) for name, documents in CORPUS.splits.items()},
         "labels": ["a", "b"],
         "notes": ["a note"],
         "warnings": [
