@@ -12,6 +12,7 @@ import pytest
 from pyarrow import parquet
 
 from prefprop_cli.build.adapter import load_adapter, read_adapter, save_adapter
+from prefprop_cli.runs import RunFolder
 from tests.helpers import project
 
 Output = Callable[..., tuple[int, str, str]]
