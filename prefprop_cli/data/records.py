@@ -20,7 +20,7 @@ def read_records(path: Path, *, errors: Errors = "strict") -> Iterator[tuple[int
         DataError: the file is missing, empty or not what its ending says.
         CorruptFileError: a .parquet file that is damaged.
     """
-    rows = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}[path.suffix](path, errors)
+    rows = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}[path.suffix.lower()](path, errors)
     empty = True
     for number, fields in rows:
         empty = False
@@ -134,5 +134,5 @@ def _parquet(path: Path, errors: Errors) -> Iterator[tuple[int, Fields]]:
             batches = parquet.ParquetFile(stream).iter_batches(batch_size=256)
             rows = (row for batch in batches for row in batch.to_pylist())
             yield from enumerate(rows, start=1)
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        except (pa.ArrowException, OSError, OverflowError, UnicodeDecodeError) as error:
             raise CorruptFileError(f"{path}: not a readable parquet file: {error}") from error
