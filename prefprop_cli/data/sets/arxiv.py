@@ -14,7 +14,7 @@ from prefprop_cli.data.sets import files, hub
 from prefprop_cli.data.sets.common import default_split
 
 MAX_CHARACTERS = 30_000
-HUB_NAME, HUB_CONFIGURATION = "ccdv/arxiv-classification", "no_ref"
+HUB_SET = hub.HubSet("ccdv/arxiv-classification", configuration="no_ref")
 
 
 def read(table: DataTable) -> Corpus:
@@ -28,7 +28,7 @@ def read(table: DataTable) -> Corpus:
     """
     default_split(table)
     if table.source is None:
-        corpus = hub.load(HUB_NAME, HUB_CONFIGURATION, table)
+        corpus = hub.read_set(HUB_SET, table)
     else:
         corpus = files.read(table)
     documents = [document for part in corpus.splits.values() for document in part]
