@@ -8,7 +8,13 @@ from pathlib import Path
 import torch
 
 from prefprop_cli.attention import choose
-from prefprop_cli.build.backbones import MINILM, backbone_config, find_backbone, load_backbone
+from prefprop_cli.build.backbones import (
+    MINILM,
+    backbone_config,
+    check_weights,
+    find_backbone,
+    load_backbone,
+)
 from prefprop_cli.build.model import Classifier, create_classifier, create_method
 from prefprop_cli.config.schema import Config
 from prefprop_cli.data import read_corpus
@@ -56,10 +62,12 @@ def make_plan(config: Config) -> Plan:
 
     Raises:
         DataError: the backbone is missing or of a type that cannot be used.
+        CorruptFileError: its weights are damaged, unsafe to open, or do not fit it.
         ConfigError: the configuration asks for what this backbone cannot do.
     """
     folder = find_backbone(config.model.backbone)
     encoder = backbone_config(folder)
+    check_weights(folder)
     config = _resolved(config, folder, encoder)
     if config.model.to_long is not None:
         encoder = long_config(encoder, n_positions=config.model.to_long, window=config.model.window)

@@ -98,9 +98,9 @@ def prepare(console: Console, config: "Config", stop: StopRequest) -> tuple["Pla
         Interrupted: a signal came.
     """
     from prefprop_cli.build.plan import make_plan, prepare_data
-    from prefprop_cli.data.prepare import default_cache
+    from prefprop_cli.cache import default_cache
 
-    plan = world().on_each(lambda: make_plan(config))
+    plan = world().first_on_machine(lambda: make_plan(config))
     converted = plan.config.model.to_long
     if converted and not config.model.to_long:
         console.info(

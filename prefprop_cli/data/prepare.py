@@ -2,14 +2,12 @@
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 import pyarrow as pa
 from datasets import Dataset
 from numpy.typing import NDArray
@@ -44,11 +42,6 @@ class Prepared:
     labels: tuple[str, ...]
     splits: dict[str, Dataset]
     summary: dict[str, object]
-
-
-def default_cache() -> Path:
-    """`PREFPROP_CACHE`, else the user's cache folder of this program."""
-    return Path(os.environ.get("PREFPROP_CACHE") or platformdirs.user_cache_dir("prefprop"))
 
 
 def prepare(
