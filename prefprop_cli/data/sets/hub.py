@@ -1,11 +1,14 @@
 """A data set of the Hugging Face hub, by name; no code that a data set brings is run."""
 
 import errno
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import datasets
 
+import prefprop_cli
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.corpus import Corpus, Splits, content_hash
 from prefprop_cli.data.sets.common import corpus_of, default_split
@@ -15,6 +18,7 @@ from prefprop_cli.data.sets.hub_rows import NO_LABEL, Part, class_names, read_pa
 from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.hub import hub_errors
 
+_PACKAGE = str(Path(prefprop_cli.__file__).parent)
 _LOCAL_FILES = (
     'Without network give the documents as local files: data.set = "files", data.source = a folder '
     "with train.jsonl, validation.jsonl, test.jsonl"
@@ -112,16 +116,19 @@ def _library_errors(what: str) -> Iterator[None]:
     except (PrefpropError, MemoryError):
         raise
     except Exception as error:  # they read what strangers wrote, and raise whatever comes of it
-        first = error
+        first: BaseException = error
         while first.__cause__ is not None:
             first = first.__cause__
         if isinstance(first, OSError) and first.errno in (errno.ENOSPC, errno.EDQUOT):
             raise first from error
-        said = dict.fromkeys(_in_one_line(each) for each in (error, first))
-        raise DataError(f"{what}: {': '.join(said)}") from error
+        if traceback.extract_tb(first.__traceback__)[-1].filename.startswith(_PACKAGE):
+            raise
+        said = ": ".join(dict.fromkeys(_in_one_line(each) for each in (error, first)))
+        hint = f". Give {FORM}" if "config" in said.lower() else ""
+        raise DataError(f"{what}: {said}{hint}") from error
 
 
 def _in_one_line(error: BaseException) -> str:
     # What follows is an example in Python.
     told, _, _ = str(error).partition("\nExample of usage")
-    return " ".join(told.split())[:500] or type(error).__name__
+    return " ".join(told.split()).rstrip(".")[:500] or type(error).__name__

@@ -1,20 +1,33 @@
 """A data set of the hub at one commit, from the hub or from what its libraries have kept of it.
 
-Each commit has a cache of its own, since `datasets`, where the hub does not answer, takes the
-newest that it finds in its cache, whichever commit was asked for. No code of a data set is run:
-of one with a loading script the hub's own conversion to Parquet is read.
+What is made of a commit has a folder of its own, since `datasets`, where the hub does not answer,
+takes the newest that it finds in its cache, whichever commit was asked for. No code of a data set
+is run: of one with a loading script the hub's own conversion to Parquet is read.
 """
 
+import json
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import datasets
+from datasets.packaged_modules.cache.cache import Cache
 
 from prefprop_cli.data.sets.hub_conversion import CONVERSION, read_conversion
-from prefprop_cli.data.sets.hub_library import cache_of, commit_of, fetched, quiet
+from prefprop_cli.data.sets.hub_library import (
+    cache_of,
+    commit_of,
+    download,
+    fetched,
+    files_of,
+    keep,
+    name_of,
+    quiet,
+)
 from prefprop_cli.errors import DataError
 from prefprop_cli.hub import is_repository, split_name
+from prefprop_cli.hub_causes import hub_cause
 from prefprop_cli.notes import note
 
 FORM = "owner/name, owner/name:configuration or owner/name@revision:configuration"
@@ -56,6 +69,8 @@ def parse(source: str) -> HubSet:
 def load(asked: HubSet) -> tuple[datasets.DatasetDict, list[str]]:
     """All splits of a data set, and notes on where they are from.
 
+    Where the hub does not give them, for whatever reason, the cache does, if it has all of them.
+
     Raises:
         DataError: a loading script has no conversion.
         Exception: whatever the libraries raise.
@@ -64,47 +79,109 @@ def load(asked: HubSet) -> tuple[datasets.DatasetDict, list[str]]:
         if not is_repository(asked.name):
             folder = str(Path(asked.name).expanduser())
             return datasets.load_dataset(folder, asked.configuration), []
-        if asked.revision == CONVERSION:
-            return read_conversion(asked.name, asked.configuration)
-        commit = commit_of(asked.name, asked.revision or "main")
-        if _has_script(asked.name, commit):
-            return _converted(asked)
-        builder = _builder(asked, commit)
-        if not Path(builder.cache_dir).is_dir():
-            note(f"downloading {asked}")
-        builder.download_and_prepare()
-        return builder.as_dataset(), [f"{asked.name} is read at commit {commit}"]
+        try:
+            found = _find(asked)
+            parts, notes = _read(found)
+        except Exception as error:
+            cause, last = hub_cause(error), _last(asked)
+            if not cause or not last:
+                raise
+            note(f"{asked}: {cause.sentence}; the copy in the local cache is used")
+            return _read(last)
+        keep(_path_of_last(asked), asdict(found))
+        return parts, notes
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A data set at one commit.
+
+    Attributes:
+        name: of the repository.
+        configuration: as asked for.
+        commit: that of the files to read.
+        is_conversion: whether they are the hub's conversion of those with a loading script.
+    """
+
+    name: str
+    configuration: str | None
+    commit: str
+    is_conversion: bool
+
+
+def _find(asked: HubSet) -> _Found:
+    name, configuration = asked.name, asked.configuration
+    commit = commit_of(name, asked.revision or "main")
+    last = _last(asked)
+    if last and last.commit == commit:
+        return last
+    if asked.revision == CONVERSION:
+        return _Found(name, configuration, commit, is_conversion=True)
+    if not _has_script(name, commit):
+        return _Found(name_of(name, commit), configuration, commit, is_conversion=False)
+    if asked.revision not in (None, "main"):
+        raise DataError(
+            f"data.source = {asked}: a data set with a loading script, which is not run, and the "
+            f"hub converts its main revision only. Give {name}@{CONVERSION}"
+        )
+    return _Found(name, configuration, commit_of(name, CONVERSION), is_conversion=True)
+
+
+def _read(found: _Found) -> tuple[datasets.DatasetDict, list[str]]:
+    notes = [f"{found.name} is read at commit {found.commit}"]
+    if found.is_conversion:
+        parts, more = read_conversion(found.name, found.configuration, found.commit)
+        return parts, [f"{notes[0]} of {CONVERSION}; no loading script is run", *more]
+    return (_with_owner(found) if "/" in found.name else _without_owner(found)), notes
+
+
+def _with_owner(found: _Found) -> datasets.DatasetDict:
+    cache = cache_of(found.commit) / quote(found.configuration or "-", safe="")
+    base = found.name.rpartition("/")[2]
+    with suppress(ValueError):  # it is not in the cache yet
+        kept = Cache(str(cache), base, version="auto", hash="auto", repo_id=found.name)
+        return kept.as_dataset()
+    note(f"downloading {found.name}")
+    builder = _builder(found, cache)
+    builder.download_and_prepare()
+    return builder.as_dataset()
+
+
+def _without_owner(found: _Found) -> datasets.DatasetDict:
+    """From a folder, since newer libraries read no such repository otherwise."""
+    paths = download(found.name, files_of(found.name, found.commit), found.commit)
+    file, path = next(iter(paths.items()))
+    folder, cache = path.parents[file.count("/")], cache_of(found.commit)
+    return datasets.load_dataset(str(folder), found.configuration, cache_dir=str(cache))
 
 
 def _has_script(name: str, commit: str) -> bool:
     with suppress(Exception):  # if it is not absent but out of reach, what comes next tells why
-        return bool(fetched(name, f"{name.rpartition('/')[2]}.py", commit))
+        return fetched(name, f"{name.rpartition('/')[2]}.py", commit).is_file()
     return False
 
 
-def _converted(asked: HubSet) -> tuple[datasets.DatasetDict, list[str]]:
-    if asked.revision not in (None, "main"):
-        raise DataError(
-            f"data.source = {asked}: a data set with a loading script, which is not run, and the "
-            f"hub converts its main revision only. Give {asked.name}@{CONVERSION}"
-        )
-    parts, notes = read_conversion(asked.name, asked.configuration)
-    why = f"{asked.name} has a loading script, which is not run; read is its conversion"
-    return parts, [f"{why} {CONVERSION}", *notes]
-
-
-def _builder(asked: HubSet, commit: str) -> datasets.DatasetBuilder:
+def _builder(found: _Found, cache: Path) -> datasets.DatasetBuilder:
     # A folder of this name would come first in the eyes of the library.
-    path = f"hf://datasets/{asked.name}" if Path(asked.name).exists() else asked.name
+    path = f"hf://datasets/{found.name}" if Path(found.name).exists() else found.name
+    asked = {"path": path, "name": found.configuration, "revision": found.commit}
     try:
-        return datasets.load_dataset_builder(
-            path, asked.configuration, revision=commit, cache_dir=str(cache_of(commit))
-        )
+        return datasets.load_dataset_builder(**asked, cache_dir=str(cache))
     except Exception:
         common = Path(datasets.config.HF_DATASETS_CACHE).expanduser()
-        if any(common.glob(f"*/*/*/{commit}")):  # another program has read it
+        if any(common.glob(f"*/*/*/{found.commit}")):  # another program has read it
             with suppress(Exception):
-                builder = datasets.load_dataset_builder(path, asked.configuration, revision=commit)
-                if builder.hash == commit:
+                builder = datasets.load_dataset_builder(**asked)
+                if builder.hash == found.commit:
                     return builder
         raise
+
+
+def _last(asked: HubSet) -> _Found | None:
+    """What the last call that asked for the same has read."""
+    path = _path_of_last(asked)
+    return _Found(**json.loads(path.read_bytes())) if path.is_file() else None
+
+
+def _path_of_last(asked: HubSet) -> Path:
+    return cache_of("last") / f"{quote(str(asked), safe='')}.json"

@@ -1,4 +1,4 @@
-"""Rows of a hub data set as documents: its classes by their names, rows without a label left out."""
+"""Rows of a hub data set as documents, with the names of their classes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -70,8 +70,8 @@ def class_names(rows: datasets.Dataset, source: str, table: DataTable) -> tuple[
     return ()
 
 
-def _name(label: int, names: tuple[str, ...], *, where: str) -> str:
-    if not 0 <= label < len(names):
+def _name(label: object, names: tuple[str, ...], *, where: str) -> str:
+    if not isinstance(label, int) or not 0 <= label < len(names):
         raise DataError(
             f"{where}: label {label}, and the data set names {len(names)} classes, 0 to "
             f"{len(names) - 1}; {NO_LABEL} or null stand for no label"
