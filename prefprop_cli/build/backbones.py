@@ -80,6 +80,7 @@ def load_backbone(
         CorruptFileError: its weights are damaged, or a pickle with more than tensors.
     """
     folder = find_backbone(str(path))
+    check_weights(folder)
     config = backbone_config(folder)
     weights = to_own_names(read_weights(folder), config)
     if to_long is not None:

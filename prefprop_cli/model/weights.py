@@ -39,7 +39,8 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 def weight_shapes(folder: Path) -> dict[str, Tensor]:
     """The same without reading them: tensors that have a shape and no content.
 
-    Numbers that are no floating-point numbers are of type int8 here, whatever they are.
+    Numbers of any type but float16, bfloat16, float32 and float64 are complex here: joined with
+    others they stay so.
 
     Raises:
         DataError, CorruptFileError, ResourceError: as `read_weights`.
@@ -130,7 +131,7 @@ def _header(file: Path) -> Iterator[tuple[str, Tensor]]:
     with _reading(file), safe_open(file, "pt") as tensors:
         for name in tensors.keys():  # noqa: SIM118 - it is no dictionary
             entry = tensors.get_slice(name)
-            dtype = _FLOATS.get(entry.get_dtype(), torch.int8)
+            dtype = _FLOATS.get(entry.get_dtype(), torch.complex64)
             yield name, torch.empty(entry.get_shape(), dtype=dtype, device="meta")
 
 

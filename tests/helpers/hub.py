@@ -262,7 +262,7 @@ class _Handler(BaseHTTPRequestHandler):
             struck = [f for f in self.hub.faults if f.strikes(self.command, self.path)]
         fault = struck[0] if struck else Fault()
         self.hub.closing.wait(fault.delay)
-        if fault.close:
+        if fault.close or self.hub.closing.is_set():
             self._hang_up()
         elif fault.portal:
             self._send(200, PORTAL, {"Content-Type": "text/html"})
