@@ -60,7 +60,7 @@ def parse(source: str) -> HubSet:
     """
     asked, colon, configuration = source.partition(":")
     name, revision = split_name(asked)
-    is_known = is_repository(name) or Path(name).expanduser().is_dir()
+    is_known = is_repository(name) or (name and Path(name).expanduser().is_dir())
     if not is_known or revision == "" or (colon and not configuration):
         raise DataError(f"data.source = {source}: no name of a data set on the hub. Give {FORM}")
     return HubSet(name, revision, configuration or None)
