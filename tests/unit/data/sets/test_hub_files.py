@@ -2,6 +2,7 @@
 
 import errno
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -247,12 +248,16 @@ def test_what_another_program_has_read_is_used(sets_hub: Hub) -> None:
     ],
 )
 def test_data_sets_that_cannot_be_read(
-    sets_hub: Hub, files: dict[str, bytes | str], problem: str, capfd: pytest.CaptureFixture[str]
+    sets_hub: Hub, files: dict[str, bytes | str], problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    said: list[logging.LogRecord] = []
+    listener = logging.Handler()
+    monkeypatch.setattr(listener, "emit", said.append)
+    monkeypatch.setattr(logging.getLogger("datasets"), "handlers", [listener])
     sets_hub.add_dataset(NAME, files)
     with pytest.raises(DataError, match=f"data.source = {NAME}: not to be had .*{problem}"):
         read()
-    assert capfd.readouterr() == ("", "")
+    assert said == []
 
 
 def test_a_full_disk_is_no_fault_of_the_data(
