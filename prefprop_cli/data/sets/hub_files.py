@@ -6,23 +6,23 @@ is run: of one with a loading script the hub's own conversion to Parquet is read
 """
 
 import json
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
 import datasets
 from datasets.packaged_modules.cache.cache import Cache
 
-from prefprop_cli.data.sets.hub_conversion import CONVERSION, read_conversion
+from prefprop_cli.data.sets.hub_conversion import CONVERSION, chosen
 from prefprop_cli.data.sets.hub_library import (
     cache_of,
-    commit_of,
     download,
-    fetched,
-    files_of,
+    info_of,
+    is_offline,
     keep,
-    name_of,
+    last_seen,
     quiet,
 )
 from prefprop_cli.errors import DataError
@@ -83,11 +83,7 @@ def load(asked: HubSet) -> tuple[datasets.DatasetDict, list[str]]:
             found = _find(asked)
             parts, notes = _read(found)
         except Exception as error:
-            cause, last = hub_cause(error), _last(asked)
-            if not cause or not last:
-                raise
-            note(f"{asked}: {cause.sentence}; the copy in the local cache is used")
-            return _read(last)
+            return _from_cache(asked, error)
         keep(_path_of_last(asked), asdict(found))
         return parts, notes
 
@@ -97,42 +93,57 @@ class _Found:
     """A data set at one commit.
 
     Attributes:
-        name: of the repository.
+        name: of the repository, with its owner if it has got one.
         configuration: as asked for.
         commit: that of the files to read.
         is_conversion: whether they are the hub's conversion of those with a loading script.
+        files: all that are there; needed of a conversion and without owner.
     """
 
     name: str
     configuration: str | None
     commit: str
-    is_conversion: bool
+    is_conversion: bool = False
+    files: Sequence[str] = ()
 
 
 def _find(asked: HubSet) -> _Found:
-    name, configuration = asked.name, asked.configuration
-    commit = commit_of(name, asked.revision or "main")
-    last = _last(asked)
-    if last and last.commit == commit:
-        return last
-    if asked.revision == CONVERSION:
-        return _Found(name, configuration, commit, is_conversion=True)
-    if not _has_script(name, commit):
-        return _Found(name_of(name, commit), configuration, commit, is_conversion=False)
+    info, commit = info_of(asked.name, asked.revision)
+    files = sorted(sibling.rfilename for sibling in info.siblings or [])
+    found = _Found(info.id, asked.configuration, commit, asked.revision == CONVERSION, files)
+    if found.is_conversion or f"{info.id.rpartition('/')[2]}.py" not in files:
+        return found
     if asked.revision not in (None, "main"):
         raise DataError(
             f"data.source = {asked}: a data set with a loading script, which is not run, and the "
-            f"hub converts its main revision only. Give {name}@{CONVERSION}"
+            f"hub converts its main revision only. Give {asked.name}@{CONVERSION}"
         )
-    return _Found(name, configuration, commit_of(name, CONVERSION), is_conversion=True)
+    return _find(replace(asked, revision=CONVERSION))
 
 
 def _read(found: _Found) -> tuple[datasets.DatasetDict, list[str]]:
     notes = [f"{found.name} is read at commit {found.commit}"]
     if found.is_conversion:
-        parts, more = read_conversion(found.name, found.configuration, found.commit)
-        return parts, [f"{notes[0]} of {CONVERSION}; no loading script is run", *more]
+        paths, more = chosen(found.files, found.name, found.configuration)
+        return _from_parquet(found, paths), [
+            f"{notes[0]} of {CONVERSION}; no loading script is run",
+            *more,
+        ]
     return (_with_owner(found) if "/" in found.name else _without_owner(found)), notes
+
+
+def _from_cache(asked: HubSet, error: Exception) -> tuple[datasets.DatasetDict, list[str]]:
+    """What the last call that asked for the same has read, if the error is one of the hub."""
+    cause, last = hub_cause(error), _last(asked)
+    if cause is None or last is None:
+        raise error
+    try:
+        parts, notes = _read(last)
+    except Exception:  # it is not there any more
+        raise error from None
+    if not is_offline():
+        note(f"{asked}: {cause.sentence}; the copy in the local cache is used")
+    return parts, notes
 
 
 def _with_owner(found: _Found) -> datasets.DatasetDict:
@@ -149,16 +160,18 @@ def _with_owner(found: _Found) -> datasets.DatasetDict:
 
 def _without_owner(found: _Found) -> datasets.DatasetDict:
     """From a folder, since newer libraries read no such repository otherwise."""
-    paths = download(found.name, files_of(found.name, found.commit), found.commit)
+    paths = download(found.name, found.files, found.commit)
     file, path = next(iter(paths.items()))
     folder, cache = path.parents[file.count("/")], cache_of(found.commit)
     return datasets.load_dataset(str(folder), found.configuration, cache_dir=str(cache))
 
 
-def _has_script(name: str, commit: str) -> bool:
-    with suppress(Exception):  # if it is not absent but out of reach, what comes next tells why
-        return fetched(name, f"{name.rpartition('/')[2]}.py", commit).is_file()
-    return False
+def _from_parquet(found: _Found, splits: dict[str, list[str]]) -> datasets.DatasetDict:
+    files = [file for names in splits.values() for file in names]
+    paths = download(found.name, files, found.commit)
+    data_files = {split: [str(paths[file]) for file in names] for split, names in splits.items()}
+    cache = str(cache_of(found.commit))
+    return datasets.load_dataset("parquet", data_files=data_files, cache_dir=cache)
 
 
 def _builder(found: _Found, cache: Path) -> datasets.DatasetBuilder:
@@ -178,9 +191,12 @@ def _builder(found: _Found, cache: Path) -> datasets.DatasetBuilder:
 
 
 def _last(asked: HubSet) -> _Found | None:
-    """What the last call that asked for the same has read."""
+    """What the last call that asked for the same has read, or any other program has seen."""
     path = _path_of_last(asked)
-    return _Found(**json.loads(path.read_bytes())) if path.is_file() else None
+    if path.is_file():
+        return _Found(**json.loads(path.read_bytes()))
+    commit = last_seen(asked.name, asked.revision or "main")
+    return _Found(asked.name, asked.configuration, commit) if commit else None
 
 
 def _path_of_last(asked: HubSet) -> Path:

@@ -2,81 +2,44 @@
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import datasets
 import huggingface_hub
-from huggingface_hub import constants
+from huggingface_hub import DatasetInfo, constants
+from huggingface_hub.errors import FileMetadataError, OfflineModeIsEnabled
 
 from prefprop_cli.atomic import make_folder, write_atomically
 from prefprop_cli.hub import is_commit
 from prefprop_cli.notes import note, progress
 
-
-def commit_of(name: str, revision: str) -> str:
-    """The commit that a revision is at; if the hub does not answer, at which it was last seen.
-
-    Raises:
-        Exception: the hub does not give it, and it was never seen.
-    """
-    if is_commit(revision):
-        return revision
-    try:
-        return fetched(name, "README.md", revision).parent.name
-    except Exception:
-        # Written by huggingface_hub with each answer, also with "there is no such file".
-        repository = f"datasets--{name.replace('/', '--')}"
-        seen = Path(constants.HF_HUB_CACHE).expanduser() / repository / "refs" / revision
-        if not seen.is_file():
-            raise
-        return seen.read_text().strip()
+_TIMEOUT_S = 10
 
 
-def fetched(name: str, file: str, revision: str) -> Path:
-    """Where a file is in the hub's cache, downloaded if it is missing.
+def info_of(name: str, revision: str | None) -> tuple[DatasetInfo, str]:
+    """What the hub says of a data set, and the commit that the revision is at.
 
     Raises:
-        Exception: the hub does not give it, and the cache has not got it.
+        Exception: it says nothing.
     """
-    is_offline = datasets.config.HF_HUB_OFFLINE
-    return Path(
-        huggingface_hub.hf_hub_download(
-            name, file, repo_type="dataset", revision=revision, local_files_only=is_offline
-        )
-    )
+    if is_offline():
+        raise OfflineModeIsEnabled("no network is to be used")
+    found = huggingface_hub.HfApi().dataset_info(name, revision=revision, timeout=_TIMEOUT_S)
+    if not is_commit(found.sha):
+        raise FileMetadataError("no commit is given")
+    return found, str(found.sha)
 
 
-def files_of(name: str, commit: str) -> list[str]:
-    """The names of all files of a commit; kept, so that without the hub they are known, too.
-
-    Raises:
-        Exception: the hub does not give them, and they are not kept.
-    """
-    kept = cache_of(commit) / "files.json"
-    if not kept.is_file():
-        api = huggingface_hub.HfApi()
-        keep(kept, sorted(api.list_repo_files(name, repo_type="dataset", revision=commit)))
-    found: list[str] = json.loads(kept.read_bytes())
-    return found
+def last_seen(name: str, revision: str) -> str | None:
+    """The commit at which any program last saw a revision."""
+    repository = f"datasets--{name.replace('/', '--')}"
+    path = Path(constants.HF_HUB_CACHE).expanduser() / repository / "refs" / revision
+    return path.read_text().strip() if path.is_file() else None
 
 
-def name_of(name: str, commit: str) -> str:
-    """The name of a repository with its owner, if it has got one: `imdb` is `stanfordnlp/imdb`.
-
-    Raises:
-        Exception: the hub does not give it, and it is not kept.
-    """
-    if "/" in name:
-        return name
-    kept = cache_of(commit) / "name.json"
-    if not kept.is_file():
-        keep(kept, huggingface_hub.HfApi().dataset_info(name, revision=commit).id)
-    return str(json.loads(kept.read_bytes()))
-
-
-def download(name: str, files: list[str], commit: str) -> dict[str, Path]:
+def download(name: str, files: Sequence[str], commit: str) -> dict[str, Path]:
     """Where each of the files is in the hub's cache, downloaded if it is missing.
 
     Raises:
@@ -85,10 +48,10 @@ def download(name: str, files: list[str], commit: str) -> dict[str, Path]:
     paths = {file: _in_cache(name, file, commit) for file in files}
     missing = [file for file, path in paths.items() if path is None]
     if missing:
-        note(f"downloading {name}: {len(missing)} files")
+        note(f"downloading {name}: {len(missing)} file{'s' * (len(missing) > 1)}")
         with progress(total=len(missing), label="files") as told:
             for number, file in enumerate(missing, start=1):
-                paths[file] = fetched(name, file, commit)
+                paths[file] = _fetched(name, file, commit)
                 told(number)
     return {file: path for file, path in paths.items() if path}
 
@@ -96,6 +59,11 @@ def download(name: str, files: list[str], commit: str) -> dict[str, Path]:
 def cache_of(commit: str) -> Path:
     """The folder for what is made of a commit."""
     return Path(datasets.config.HF_DATASETS_CACHE).expanduser() / "prefprop" / commit
+
+
+def is_offline() -> bool:
+    """Whether the user has switched the network off."""
+    return bool(datasets.config.HF_HUB_OFFLINE)
 
 
 def keep(path: Path, value: object) -> None:
@@ -123,6 +91,12 @@ def quiet() -> Iterator[None]:
 
 
 def _in_cache(name: str, file: str, commit: str) -> Path | None:
-    options = {"repo_type": "dataset", "revision": commit}
-    path = huggingface_hub.try_to_load_from_cache(name, file, **options)
+    path = huggingface_hub.try_to_load_from_cache(name, file, repo_type="dataset", revision=commit)
     return Path(path) if isinstance(path, str) else None
+
+
+def _fetched(name: str, file: str, commit: str) -> Path:
+    path = huggingface_hub.hf_hub_download(
+        name, file, repo_type="dataset", revision=commit, local_files_only=is_offline()
+    )
+    return Path(path)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import huggingface_hub
 import pytest
 
 from prefprop_cli.build.plan import make_plan
@@ -15,7 +16,7 @@ from prefprop_cli.data import read_corpus
 from prefprop_cli.data.corpus import Corpus
 from prefprop_cli.data.sets import hub_files
 from prefprop_cli.data.sets.hub_files import HubSet, parse
-from prefprop_cli.data.sets.hub_library import commit_of, quiet
+from prefprop_cli.data.sets.hub_library import quiet
 from prefprop_cli.errors import DataError
 from tests.helpers import project
 from tests.helpers.heard import hearing
@@ -77,12 +78,9 @@ def test_a_revision_that_is_not_there(sets_hub: Hub) -> None:
 
 
 def test_a_name_whose_repository_has_moved_to_an_owner(sets_hub: Hub) -> None:
-    commit = sets_hub.add_dataset("owner/old", {TRAIN: parquet([0, 1] * 10)})
-    for part, place in {
-        "/datasets/old/resolve/main/README.md": "/datasets/owner/old/resolve/main/README.md",
-        f"/api/datasets/old/revision/{commit}": f"/api/datasets/owner/old/revision/{commit}",
-    }.items():
-        sets_hub.fail(part, status=307, headers={"Location": place})
+    sets_hub.add_dataset("owner/old", {TRAIN: parquet([0, 1] * 10)})
+    moved = {"Location": "/api/datasets/owner/old"}
+    sets_hub.fail("/api/datasets/old", status=307, headers=moved)
     assert n_rows(read("old")) == 20
     sets_hub.close()
     assert n_rows(read("old")) == 20
@@ -232,7 +230,7 @@ def test_what_another_program_has_read_is_used(sets_hub: Hub) -> None:
     commit = sets_hub.add_dataset(NAME, {TRAIN: parquet([0, 1] * 10), TEST: parquet([0, 1])})
     with quiet():
         datasets.load_dataset(NAME, revision=commit)
-    commit_of(NAME, "main")
+    huggingface_hub.snapshot_download(NAME, repo_type="dataset")
     sets_hub.close()
     assert n_rows(read()) == 22
 
@@ -279,6 +277,6 @@ def test_a_fault_of_our_own_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> No
 
     # Raised here, and passed on by the reader as if it were of its own package.
     monkeypatch.setattr("prefprop_cli.data.sets.hub._PACKAGE", str(Path(__file__).parent))
-    monkeypatch.setattr(hub_files, "commit_of", wrong)
+    monkeypatch.setattr(hub_files, "info_of", wrong)
     with pytest.raises(TypeError, match="a slip"):
         read()
