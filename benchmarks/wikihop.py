@@ -108,8 +108,8 @@ def step(source: Path, *, chunks_per_pass: int) -> dict[str, object]:
 
     from prefprop_cli.build.experiment import examples_of
     from prefprop_cli.build.plan import load_classifier, make_plan, prepare_data
+    from prefprop_cli.cache import default_cache
     from prefprop_cli.config.load import load_config
-    from prefprop_cli.data.prepare import default_cache
     from prefprop_cli.tasks.batch import losses
 
     chosen = [*SETTINGS, LONG, f"data.source={json.dumps(str(source))}"]

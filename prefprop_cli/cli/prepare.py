@@ -34,7 +34,7 @@ def run(
         raise UsageError(f"prepare {name} --preset {preset}: two presets. Give one of them")
     loaded = load_settings(name or preset, overrides, source=source, limit=limit)
     from prefprop_cli.build.plan import make_plan, prepare_data
-    from prefprop_cli.data.prepare import default_cache
+    from prefprop_cli.cache import default_cache
 
     cache = out or default_cache()
     with StopRequest() as stop:

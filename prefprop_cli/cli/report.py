@@ -102,7 +102,7 @@ def _lengths(run: "FinishedRun", *, backbone: str | None) -> "NDArray[np.int64]"
 
     from prefprop_cli.build.plan import make_plan, prepare_data, with_backbone
     from prefprop_cli.build.record import check_data
-    from prefprop_cli.data.prepare import default_cache
+    from prefprop_cli.cache import default_cache
 
     plan = make_plan(with_backbone(run.config, backbone))
     prepared = prepare_data(plan, cache=default_cache())

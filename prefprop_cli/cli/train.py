@@ -149,7 +149,7 @@ def find(console: Console, config: "Config") -> "Plan":
     """
     from prefprop_cli.build.plan import make_plan
 
-    plan = world().on_each(lambda: make_plan(config))
+    plan = world().first_on_machine(lambda: make_plan(config))
     converted = plan.config.model.to_long
     if converted and not config.model.to_long:
         console.info(
@@ -168,7 +168,7 @@ def prepare(console: Console, plan: "Plan", stop: StopRequest) -> "Prepared":
         Interrupted: a signal came.
     """
     from prefprop_cli.build.plan import prepare_data
-    from prefprop_cli.data.prepare import default_cache
+    from prefprop_cli.cache import default_cache
 
     prepared = prepare_data(plan, cache=default_cache(), stop=stop.raise_if_requested)
     tell_data(console, prepared)

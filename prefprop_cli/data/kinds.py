@@ -1,9 +1,10 @@
 """What kind of file a name stands for, and which files of a folder are documents."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
 
 from prefprop_cli.data.records import SUFFIXES
+from prefprop_cli.data.sets.common import files_below
 from prefprop_cli.errors import DataError
 
 TEXT_SUFFIXES = ("", ".txt", ".text", ".md", ".markdown", ".rst", *SUFFIXES)
@@ -36,23 +37,6 @@ def refuse_other_kinds(path: Path) -> None:
     what = _WHAT.get(path.suffix.lower())
     if what and path.exists():
         raise DataError(f"{path}: {what}")
-
-
-def files_below(folder: Path) -> Iterator[Path]:
-    """The files at any depth below a folder, in order; without hidden ones.
-
-    Raises:
-        DataError: a folder cannot be read.
-    """
-    try:
-        inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be read: {error.strerror or error}") from error
-    for path in inside:
-        if path.is_dir():
-            yield from files_below(path)
-        else:
-            yield path
 
 
 def documents_below(folder: Path, *, suffixes: Collection[str]) -> tuple[list[Path], list[Path]]:

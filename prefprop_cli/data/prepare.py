@@ -2,14 +2,12 @@
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 import pyarrow as pa
 from datasets import Dataset
 from numpy.typing import NDArray
@@ -51,11 +49,6 @@ class Prepared:
         found = self.summary["warnings"]
         assert isinstance(found, list)
         return found
-
-
-def default_cache() -> Path:
-    """`PREFPROP_CACHE`, else the user's cache folder of this program."""
-    return Path(os.environ.get("PREFPROP_CACHE") or platformdirs.user_cache_dir("prefprop"))
 
 
 def prepare(

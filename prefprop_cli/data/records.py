@@ -191,7 +191,7 @@ def _parquet(path: Path, errors: Errors) -> Iterator[tuple[int, Fields]]:
             batches = parquet.ParquetFile(stream).iter_batches(batch_size=256)
             rows = (row for batch in batches for row in batch.to_pylist())
             yield from enumerate(rows, start=1)
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        except (pa.ArrowException, OSError, OverflowError, UnicodeDecodeError) as error:
             raise CorruptFileError(f"{path}: not a readable parquet file: {error}") from error
 
 

@@ -1,4 +1,4 @@
-"""Hugging Face checkpoints, both ways: one table of names, safetensors only.
+"""Hugging Face checkpoints, both ways: one table of names.
 
 Source of the names: the `state_dict` of LongformerModel, RobertaModel and BertModel in
 `transformers`.
@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 
-from prefprop_cli.errors import CorruptFileError, DataError
+from prefprop_cli.errors import CorruptFileError
 from prefprop_cli.model.config import EncoderConfig, from_hugging_face, to_hugging_face
 from prefprop_cli.model.encoder import Encoder
+from prefprop_cli.model.files import read_json
+from prefprop_cli.model.weights import read_weights
 
 # Ours on the left; where Hugging Face keeps several tensors for one of ours they are stacked.
 _EMBEDDING_NAMES: dict[str, tuple[str, ...]] = {
@@ -37,19 +38,17 @@ _LAYER_NAMES: dict[str, tuple[str, ...]] = {
     "output_norm": ("output.LayerNorm",),
 }
 
-_PICKLES = ("pytorch_model.bin", "model.pt", "model.ckpt")
-
 
 def load_encoder(folder: Path, **options: object) -> Encoder:
     """Read an encoder from a Hugging Face folder.
 
     Args:
-        folder: has `config.json` and `model.safetensors` (or its shards).
+        folder: has `config.json` and weights, as `read_weights` wants them.
         options: keyword arguments of `Encoder`.
 
     Raises:
         DataError: the folder, its configuration or its weights are missing or not of our types.
-        CorruptFileError: the weights are a pickle, damaged, or do not fit the configuration.
+        CorruptFileError: the weights are damaged, or do not fit the configuration.
     """
     config = from_hugging_face(read_json(folder / "config.json"))
     return build_encoder(config, to_own_names(read_weights(folder), config), **options)
@@ -131,54 +130,6 @@ def tensor_names(config: EncoderConfig) -> Iterator[tuple[str, tuple[str, ...]]]
                     f"layers.{number}.{ours}.{kind}",
                     tuple(f"encoder.layer.{number}.{name}.{kind}" for name in theirs),
                 )
-
-
-def read_weights(folder: Path) -> dict[str, Tensor]:
-    """All tensors of a folder's safetensors files, under the names they have there.
-
-    Raises:
-        DataError: there are no weights.
-        CorruptFileError: there is only a pickle, or a file cannot be read as safetensors.
-    """
-    files = sorted(folder.glob("model*.safetensors"))
-    if not files:
-        for name in _PICKLES:
-            if (folder / name).exists():
-                raise CorruptFileError(_pickle_message(folder / name))
-        raise DataError(f"{folder} has no model.safetensors")
-    weights: dict[str, Tensor] = {}
-    for file in files:
-        try:
-            weights.update(load_file(file))
-        except SafetensorError as error:
-            raise CorruptFileError(f"{file} is not a whole safetensors file: {error}") from error
-    return weights
-
-
-def read_json(file: Path) -> dict[str, object]:
-    """The object in a JSON file of a backbone folder.
-
-    Raises:
-        DataError: there is no such file.
-        CorruptFileError: it is not a JSON object.
-    """
-    try:
-        values = json.loads(file.read_bytes())
-    except FileNotFoundError as error:
-        raise DataError(f"{file.parent} has no {file.name}; a backbone folder needs one") from error
-    except ValueError as error:
-        raise CorruptFileError(f"{file} is not JSON: {error}") from error
-    if not isinstance(values, dict):
-        raise CorruptFileError(f"{file} holds no JSON object")
-    return values
-
-
-def _pickle_message(file: Path) -> str:
-    return (
-        f"{file} is a pickle, which can run code when it is opened, so it is not read. Convert it "
-        "once, where you trust it: `AutoModel.from_pretrained(FOLDER).save_pretrained(NEW_FOLDER)` "
-        "writes model.safetensors; or name a hub revision that has it, as in NAME@REVISION"
-    )
 
 
 def _current_norm_name(name: str) -> str:

@@ -13,7 +13,8 @@ from prefprop_cli.atomic import Record
 from prefprop_cli.build.adapter import read_adapter
 from prefprop_cli.build.launch import describe_run, train_run
 from prefprop_cli.build.plan import Plan, make_plan, prepare_data
-from prefprop_cli.data.prepare import Prepared, default_cache
+from prefprop_cli.cache import default_cache
+from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.errors import NonFiniteError, PrefpropError, ResourceError
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.sweep.study import StageStudy

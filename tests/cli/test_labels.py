@@ -108,14 +108,12 @@ def test_a_run_keeps_the_order_of_labels_it_was_trained_with(
     run = Path(train(output, backbone, source, epochs=1)[1]["run"])
     before = json.loads(output("eval", run, "--json")[1])["metrics"]
     adapter, _, model = load_adapter(run / "adapter")
-    with_other_order = {
-        name: tensor.detach().flip(0)
-        if tensor.shape[0] == 2 and name.startswith("head")
-        else tensor
-        for name, tensor in model.trained.items()
-    }
-    assert any(value.shape[0] == 2 for name, value in with_other_order.items() if "head" in name)
-    save_adapter(run / "adapter", replace(adapter, labels=("1", "-1")), with_other_order)
+    tensors = dict(model.trained)
+    last = [name for name, tensor in tensors.items() if "head" in name and len(tensor) == 2]
+    assert last
+    turned = tensors | {name: tensors[name].detach().flip(0) for name in last}
+    save_adapter(run / "adapter", replace(adapter, labels=("1", "-1")), turned)
+    RunFolder(run).update_manifest(labels=["1", "-1"])
     for file in (run / "eval").glob("test*"):
         file.unlink()
     after = json.loads(output("eval", run, "--json")[1])["metrics"]

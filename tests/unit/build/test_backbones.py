@@ -1,61 +1,129 @@
-"""The hash of a backbone's weights; what is loaded is in tests/equivalence."""
+"""Where a backbone is looked for, and the hash of its weights."""
 
 import hashlib
+import json
 import os
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from prefprop_cli.build import backbones
-from prefprop_cli.build.backbones import weights_sha256
+from prefprop_cli.build.backbones import (
+    check_weights,
+    find_backbone,
+    load_backbone,
+    weight_files_sha256,
+    weights_sha256,
+)
+from prefprop_cli.errors import CorruptFileError, DataError
+from prefprop_cli.model.pickles import file_sha256
+from tests.helpers import tiny
+from tests.helpers.forms import FORMS, SAFE, in_form
 
-NAMES = ("model-1.safetensors", "model-2.safetensors")
+QUERY = "encoder.layer.0.attention.self.query.weight"
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for name in NAMES:
-        (tmp_path / name).write_text(f"weights of {name}")
-    (tmp_path / "config.json").write_text("{}")
-    return tmp_path
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PREFPROP_CACHE", str(tmp_path / "cache"))
+    return tiny.save(tiny.hugging_face("roberta"), tmp_path / "backbone")
 
 
-@pytest.fixture
-def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The files that were read, in order."""
-    names: list[str] = []
-    original = hashlib.file_digest
-
-    def noted(stream, algorithm):
-        names.append(Path(stream.name).name)
-        return original(stream, algorithm)
-
-    monkeypatch.setattr(backbones.hashlib, "file_digest", noted)
-    return names
+def rewrite(folder: Path, **changed: torch.Tensor) -> None:
+    save_file(load_file(folder / SAFE) | changed, folder / SAFE)
 
 
-def by_hand(folder: Path) -> str:
-    digests = [hashlib.sha256((folder / name).read_bytes()).digest() for name in NAMES]
-    return hashlib.sha256(b"".join(digests)).hexdigest()
+@pytest.mark.parametrize("form", FORMS)
+def test_the_hash_does_not_depend_on_the_form(form: str, folder: Path, tmp_path: Path) -> None:
+    other = in_form(folder, form, tmp_path / "other")
+    assert weights_sha256(other) == weights_sha256(folder)
+    loaded = load_backbone(other).state_dict()
+    assert all(torch.equal(loaded[n], t) for n, t in load_backbone(folder).state_dict().items())
 
 
-def test_files_that_are_as_they_were_are_read_once(
-    folder: Path, read: list[str], monkeypatch: pytest.MonkeyPatch
+def test_names_with_a_prefix_and_tensors_of_a_head_make_no_other_backbone(folder: Path) -> None:
+    before = weights_sha256(folder)
+    weights = {f"roberta.{name}": tensor for name, tensor in load_file(folder / SAFE).items()}
+    save_file(weights | {"lm_head.bias": torch.ones(3)}, folder / SAFE)
+    assert weights_sha256(folder) == before
+
+
+@pytest.mark.parametrize("change", ["number", "type", "places"])
+def test_another_number_or_type_makes_another_hash(change: str, folder: Path) -> None:
+    before, query = weights_sha256(folder), load_file(folder / SAFE)[QUERY]
+    if change == "number":
+        query[3, 5] = -query[3, 5]
+    elif change == "type":
+        query = query.half()
+    else:
+        query = query.T.contiguous()
+    rewrite(folder, **{QUERY: query})
+    assert weights_sha256(folder) != before
+
+
+def test_the_hash_is_made_once_as_long_as_the_files_stay(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    n_read = 0
+    original = backbones.read_weights
+
+    def counted(path: Path) -> dict[str, torch.Tensor]:
+        nonlocal n_read
+        n_read += 1
+        return original(path)
+
+    monkeypatch.setattr(backbones, "read_weights", counted)
     monkeypatch.chdir(folder)
-    assert weights_sha256(folder) == weights_sha256(Path()) == by_hand(folder)
-    assert read == [*NAMES]
+    assert weights_sha256(folder) == weights_sha256(Path())
+    assert n_read == 1
+    os.utime(folder / SAFE, ns=(1, 1))
+    weights_sha256(folder)
+    assert n_read == 2
 
 
-@pytest.mark.parametrize("change", ["size", "time"])
-def test_a_changed_file_is_read_again_and_gives_another_hash(
-    folder: Path, read: list[str], change: str
+def test_the_hash_of_older_adapters_is_over_files(tmp_path: Path) -> None:
+    names = ("model-1.safetensors", "model-2.safetensors")
+    for name in names:
+        (tmp_path / name).write_text(f"weights of {name}")
+    digests = [bytes.fromhex(file_sha256(tmp_path / name)) for name in names]
+    assert weight_files_sha256(tmp_path) == hashlib.sha256(b"".join(digests)).hexdigest()
+
+
+def test_weights_that_fit_are_checked_without_their_numbers(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = folder / NAMES[1]
-    before, was = weights_sha256(folder), file.stat()
-    content = file.read_text()
-    file.write_text(content + "." if change == "size" else content.replace("w", "W"))
-    later = was.st_mtime_ns + (1 if change == "time" else 0)
-    os.utime(file, ns=(was.st_atime_ns, later))
-    assert weights_sha256(folder) == by_hand(folder) != before
-    assert read == [*NAMES, NAMES[1]]
+    monkeypatch.setattr(backbones, "read_weights", None)
+    check_weights(folder)
+
+
+def test_weights_that_do_not_fit_the_configuration(folder: Path) -> None:
+    values = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(values | {"num_hidden_layers": 3}))
+    with pytest.raises(CorruptFileError, match=r"layers\.2"):
+        check_weights(folder)
+
+
+def test_quantised_weights_are_no_weights(folder: Path) -> None:
+    rewrite(folder, **{QUERY: torch.ones(32, 32, dtype=torch.int8)})
+    with pytest.raises(CorruptFileError, match="quantised"):
+        check_weights(folder)
+
+
+@pytest.mark.parametrize(
+    "name", ["./x", "/nowhere/x", "a/b/c", "~/x-nowhere", "owner/", "a@", "a b"]
+)
+def test_what_can_be_no_name_of_the_hub_is_a_missing_folder(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="there is no such folder"):
+        find_backbone(name)
+
+
+def test_a_file_is_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("weights.bin").write_bytes(b"")
+    with pytest.raises(DataError, match="there is no such folder"):
+        find_backbone("weights.bin")

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from datasets import Features, List, Value
 
+from prefprop_cli.cache import default_cache
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.corpus import Corpus, Document, content_hash
-from prefprop_cli.data.prepare import default_cache, load_prepared, prepare
+from prefprop_cli.data.prepare import load_prepared, prepare
 from prefprop_cli.data.questions import read_questions
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import CorruptFileError, Interrupted, ResourceError

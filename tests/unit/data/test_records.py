@@ -122,6 +122,14 @@ def test_a_damaged_parquet_file(tmp_path: Path) -> None:
         list(read_records(write(tmp_path, "a.parquet", b"PAR1 but not much more")))
 
 
+def test_a_parquet_file_with_a_date_of_no_calendar(tmp_path: Path) -> None:
+    """What a flipped bit makes of a date."""
+    path = tmp_path / "DATES.PARQUET"
+    parquet.write_table(pa.table({"date": pa.array([2**24], pa.date32())}), path)
+    with pytest.raises(CorruptFileError, match=r"DATES.PARQUET: not a readable parquet file: date"):
+        list(read_records(path))
+
+
 @settings(
     max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

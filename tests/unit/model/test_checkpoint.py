@@ -64,18 +64,6 @@ def test_norms_may_have_the_names_of_tensorflow(tmp_path: Path):
     assert_same_weights(path, expected)
 
 
-def test_weights_may_lie_in_several_files(tmp_path: Path):
-    path = folder(tmp_path)
-    expected = state(path)
-    weights = load_file(path / WEIGHTS)
-    (path / WEIGHTS).unlink()
-    names = sorted(weights)
-    for number, part in enumerate((names[:10], names[10:]), start=1):
-        shard = {name: weights[name].clone() for name in part}
-        save_file(shard, path / f"model-0000{number}-of-00002.safetensors")
-    assert_same_weights(path, expected)
-
-
 def test_half_precision_is_loaded_as_float32(tmp_path: Path):
     path = rewrite(folder(tmp_path), lambda w: {name: t.half() for name, t in w.items()})
     assert {tensor.dtype for tensor in state(path).values()} == {torch.float32}
@@ -99,14 +87,6 @@ def test_the_files_have_the_names_of_transformers(tmp_path: Path):
     original, written = load_file(path / "original"), load_file(path / WEIGHTS)
     assert written.keys() == original.keys()
     assert all(torch.equal(written[name], tensor) for name, tensor in original.items())
-
-
-def test_a_pickle_is_refused_with_the_way_out(tmp_path: Path):
-    path = folder(tmp_path)
-    (path / WEIGHTS).unlink()
-    torch.save({}, path / "pytorch_model.bin")
-    with pytest.raises(CorruptFileError, match=r"pytorch_model\.bin is a pickle.*save_pretrained"):
-        load_encoder(path)
 
 
 def test_a_pickle_beside_safe_weights_is_not_read(tmp_path: Path):

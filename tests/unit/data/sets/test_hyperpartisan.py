@@ -113,6 +113,42 @@ def test_splits_that_are_not_there(folder: Path) -> None:
         read(folder, split="reference")
 
 
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("no JSON", "hp-splits.json:1:1: not JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        ("[1, 2]", "not a list of articles for each split"),
+        ('{"train": [1], "dev": [2]}', "not a list of articles for each split: 'test'"),
+        ('{"train": [1.5], "dev": [2], "test": [3]}', "not a list of articles .*'1.5'"),
+        ('{"train": [[1]], "dev": [2], "test": [3]}', "not a list of articles"),
+        ('{"train": 5, "dev": [2], "test": [3]}', "not a list of articles"),
+    ],
+)
+def test_splits_of_another_form(folder: Path, content: str, problem: str) -> None:
+    (folder / REFERENCE_FILE).write_text(content)
+    with pytest.raises(DataError, match=problem):
+        read(folder, split="reference")
+
+
+@pytest.mark.parametrize("id", ["abc", "", "12.0", "-7", "²"])
+def test_articles_without_a_number_are_in_no_reference_split(folder: Path, id: str) -> None:
+    for name in (ARTICLE_FILE, LABEL_FILE):
+        content = (folder / name).read_text()
+        (folder / name).write_text(content.replace('id="0000055"', f'id="{id}"'))
+    assert sum(map(len, read(folder).splits.values())) == 60
+    with pytest.raises(DataError, match=f"names articles by number, and one has the id '{id}'"):
+        read(folder, split="reference")
+
+
+@pytest.mark.parametrize("name", [ARTICLE_FILE, LABEL_FILE])
+def test_an_id_stands_for_one_article(folder: Path, name: str) -> None:
+    content = (folder / name).read_text()
+    (folder / name).write_text(content.replace('id="0000055"', 'id="0000054"'))
+    with pytest.raises(DataError, match=f"{name}: two articles with the id '0000054'"):
+        read(folder)
+
+
 def test_files_that_do_not_belong_together(folder: Path) -> None:
     articles = (folder / ARTICLE_FILE).read_text()
     (folder / ARTICLE_FILE).write_text(articles.replace('id="0000003"', 'id="0000103"'))

@@ -1,0 +1,155 @@
+"""Single files of the hub, fetched into the cache of huggingface_hub where it lacks them."""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from prefprop_cli.hub import is_commit
+from prefprop_cli.hub_causes import hub_cause
+from prefprop_cli.notes import note, progress
+
+_MB = 1_000_000
+
+
+def fetch(
+    repository: str, commit: str, sizes: Mapping[str, int], *, branch: str | None = None
+) -> Path:
+    """Fetch files of a commit.
+
+    Args:
+        repository: its name on the hub.
+        commit: its whole hash.
+        sizes: of the files, in bytes, by name; those in the cache are not fetched.
+        branch: for which the cache is to remember the commit, once all is there.
+
+    Returns:
+        The folder that holds them.
+    """
+    missing = {n: size for n, size in sizes.items() if not is_cached(repository, commit, n)}
+    total = sum(missing.values())
+    if total:
+        files = f"{len(missing)} file{'s' * (len(missing) > 1)}"
+        note(f"downloading {repository}: {files}, {total / _MB:,.1f} MB")
+    with _quiet_library(), progress(total=total // _MB, label="MB") as told:
+        done = _Done(told)
+        for name in missing:
+            _fetch_one(repository, name, commit, done)
+        if branch:
+            _remember(repository, branch)
+    folder = snapshot(repository, commit)
+    assert folder is not None  # its config.json is among the files, or was
+    return folder
+
+
+def is_cached(repository: str, commit: str, name: str) -> bool:
+    """Whether the cache has a file of a commit; a file is there whole or not at all."""
+    return (_snapshots(repository) / commit / name).is_file()
+
+
+def snapshot(repository: str, commit: str) -> Path | None:
+    """The folder of a commit in the cache."""
+    folder = _snapshots(repository) / commit
+    return folder if is_commit(commit) and folder.is_dir() else None
+
+
+def last_commit(repository: str, branch: str) -> str | None:
+    """The commit that a branch stood for when any program last asked."""
+    try:
+        return (_snapshots(repository).parent / "refs" / branch).read_text().strip()
+    except (OSError, ValueError):
+        return None
+
+
+def is_offline() -> bool:
+    """Whether the user has switched the network off."""
+    from huggingface_hub import constants
+
+    return bool(constants.HF_HUB_OFFLINE)
+
+
+def _snapshots(repository: str) -> Path:
+    from huggingface_hub import constants
+
+    name = "--".join(["models", *repository.split("/")])
+    return Path(constants.HF_HUB_CACHE).expanduser() / name / "snapshots"
+
+
+class _Done:
+    """Bytes of all files, told in whole megabytes."""
+
+    def __init__(self, told: Callable[[int], None]) -> None:
+        self._told, self._bytes = told, 0
+
+    def add(self, n_bytes: float) -> None:
+        self._bytes += int(n_bytes)
+        self._told(self._bytes // _MB)
+
+
+def _fetch_one(repository: str, name: str, commit: str, done: _Done) -> None:
+    from huggingface_hub import hf_hub_download
+
+    heard: dict[str, Any] = {}
+    if "tqdm_class" in _options():
+        heard["tqdm_class"] = lambda *_, **values: _Bar(done, values.get("initial") or 0)
+    hf_hub_download(repository, name, revision=commit, **heard)
+
+
+def _options() -> Mapping[str, object]:
+    """What the installed `hf_hub_download` can be told."""
+    from huggingface_hub import hf_hub_download
+
+    return inspect.signature(hf_hub_download).parameters
+
+
+class _Bar:
+    """What huggingface_hub takes for a bar of tqdm: it counts and draws nothing."""
+
+    def __init__(self, done: _Done, first: int) -> None:
+        self.total, self.n = None, first
+        self._done = done
+
+    def update(self, n: float | None = 1) -> None:
+        self._done.add(n or 0)
+
+    def __enter__(self) -> "_Bar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is on the screen."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        # close, refresh, set_postfix_str, ...: for the eye.
+        return lambda *_, **__: None
+
+
+def _remember(repository: str, branch: str) -> None:
+    """Let other programs find the commit under its branch, too, without a network."""
+    from huggingface_hub import hf_hub_download
+
+    try:
+        hf_hub_download(repository, "config.json", revision=branch)
+    except Exception as error:
+        if hub_cause(error) is None:
+            raise
+
+
+@contextmanager
+def _quiet_library() -> Iterator[None]:
+    """No bars and no lines of huggingface_hub on stderr."""
+    from huggingface_hub import utils
+
+    library: Any = utils
+    # Older versions take no bar of ours; the variable, where it is set, has the last word.
+    silenced = not library.are_progress_bars_disabled() and "tqdm_class" not in _options()
+    level = library.logging.get_verbosity()
+    library.logging.set_verbosity_error()
+    if silenced:
+        library.disable_progress_bars()
+    try:
+        yield
+    finally:
+        library.logging.set_verbosity(level)
+        if silenced:
+            library.enable_progress_bars()

@@ -1,0 +1,65 @@
+"""What work that takes long, or does more than was asked, has to say: to whoever listens.
+
+Those who do the work do not talk to people; `cli` listens, and a Python caller who does not hears
+nothing.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from typing import Protocol
+
+
+class Counter(Protocol):
+    """Counts a loop."""
+
+    def update(self, done: int, /) -> None:
+        """Say how far it is."""
+
+
+class Listener(Protocol):
+    """Who hears the notes."""
+
+    def info(self, text: str) -> None:
+        """Hear one."""
+
+    def progress(self, *, total: int, label: str) -> AbstractContextManager[Counter]:
+        """Hear how far something is."""
+
+
+_listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def heard_by(listener: Listener) -> Iterator[None]:
+    """Let somebody hear the notes of the work inside."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def note(text: str) -> None:
+    """Say something in one line."""
+    if listener := _listener.get():
+        listener.info(text)
+
+
+@contextmanager
+def progress(*, total: int, label: str) -> Iterator[Callable[[int], None]]:
+    """A loop whose progress is heard.
+
+    Args:
+        total: how many there are.
+        label: what is counted.
+
+    Yields:
+        A function to be told how many are done.
+    """
+    listener = _listener.get()
+    if listener is None:
+        yield lambda done: None
+        return
+    with listener.progress(total=total, label=label) as counter:
+        yield counter.update

@@ -1,0 +1,25 @@
+"""Notes of those who work, for whoever listens."""
+
+from prefprop_cli.notes import note, progress
+from tests.helpers.heard import hearing
+
+
+def test_notes_and_progress_are_heard() -> None:
+    with hearing() as heard:
+        note("first")
+        with progress(total=3, label="file") as told:
+            told(2)
+    assert (heard.notes, heard.loops, heard.done) == (["first"], [("file", 3)], [2])
+
+
+def test_nobody_has_to_listen() -> None:
+    note("into the void")
+    with progress(total=3, label="file") as told:
+        told(2)
+
+
+def test_nobody_listens_any_more() -> None:
+    with hearing() as heard:
+        pass
+    note("late")
+    assert not heard.notes
