@@ -11,6 +11,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from prefprop_cli.build import record as module
+from prefprop_cli.build.backbones import weight_files_sha256
 from prefprop_cli.build.plan import Plan, make_plan, prepare_data
 from prefprop_cli.build.record import (
     changes,
@@ -156,7 +157,8 @@ def test_of_an_earlier_version_what_is_there_is_compared(
     check({"status": "finished"}, plan, prepared)
     # Hashes of contents are others than those of files.
     monkeypatch.setattr(module, "weights_sha256", lambda folder: "c" * 64)
-    older = {key: whole[key] for key in ("config_sha256", "data_sha256", "backbone_sha256")}
+    older = {key: whole[key] for key in ("config_sha256", "data_sha256")}
+    older["backbone_sha256"] = weight_files_sha256(plan.backbone)
     check(older, plan, prepared)
     check({**older, "tokenizer_sha256": plan.tokenizer.files_sha256}, plan, prepared)
     for key, what in [("backbone_sha256", "weights"), ("tokenizer_sha256", "tokenizer")]:
