@@ -284,7 +284,13 @@ def test_a_folder_that_is_a_run_is_advised_to_go_on_with(made: Project, output: 
 
 
 @pytest.mark.parametrize(
-    "command", [["eval", "RUN"], ["predict", "--run", "RUN", "a.txt"], ["bench", "RUN"]]
+    "command",
+    [
+        ["eval", "RUN"],
+        ["eval", "RUN", "--split", "validation"],
+        ["predict", "--run", "RUN", "a.txt"],
+        ["bench", "RUN"],
+    ],
 )
 def test_a_device_that_is_not_there_is_refused_before_weights_are_read(
     command: list[str], made: Project, output: Output, monkeypatch: pytest.MonkeyPatch

@@ -44,15 +44,14 @@ def test_each_other_value_is_named_with_the_one_it_was(file: Path) -> None:
 def test_no_bit_of_it_can_change_a_value_unseen(file: Path) -> None:
     whole = TEXT.encode()
     for position in range(len(whole)):
-        for bit in range(8):
-            damaged = bytearray(whole)
-            damaged[position] ^= 1 << bit
-            file.write_bytes(damaged)
-            try:
-                check_config(file, MANIFEST)
-            except UsageError:
-                continue
-            assert tomllib.loads(damaged.decode()) == VALUES
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << position % 8
+        file.write_bytes(damaged)
+        try:
+            check_config(file, MANIFEST)
+        except UsageError:
+            continue
+        assert tomllib.loads(damaged.decode()) == VALUES
 
 
 def test_an_earlier_version_kept_the_hash_alone_or_nothing(file: Path) -> None:

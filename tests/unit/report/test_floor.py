@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from prefprop_cli.data.corpus import Corpus, Document
+from prefprop_cli.data.corpus import Corpus, Document, content_hash
 from prefprop_cli.errors import DataError
 from prefprop_cli.evaluation.results import load_logits, save_logits
 from prefprop_cli.report.collect import collect
@@ -95,3 +95,18 @@ def test_candidates_have_chance(tmp_path):
     assert found.warnings == ("leak: all of them",)
     (chance,) = found.baselines
     assert (chance.name, chance.figures) == ("a candidate by lot", {"accuracy": 3 / 8})
+
+
+@pytest.mark.parametrize("word", ["today", "yesterday"])
+def test_other_texts_of_the_same_names_and_labels_give_no_baselines(scored, word):
+    run = scored.data.lines[0].runs[0].folder
+    splits = {"train": documents("train"), "test": documents("test")}
+    digests = {name: content_hash(each) for name, each in splits.items()}
+    run.update_manifest(documents_sha256=digests)
+    splits["train"][0] = Document("train-0", f"a calm measured report {word}", LABELS[0])
+    is_same = content_hash(splits["train"]) == digests["train"]
+    found = floor_of(scored, corpus_of=lambda _: corpus(splits))
+    run.update_manifest(documents_sha256=None)  # the run is that of the other tests, too
+    assert bool(found.baselines) == is_same
+    if not is_same:
+        assert found.notes == ("without baselines: the documents are no longer those of the runs",)
