@@ -97,7 +97,7 @@ class _Found:
         configuration: as asked for.
         commit: that of the files to read.
         is_conversion: whether they are the hub's conversion of those with a loading script.
-        files: all that are there; needed of a conversion and without owner.
+        files: all that are there, of a conversion or where there is no owner.
     """
 
     name: str
@@ -110,9 +110,10 @@ class _Found:
 def _find(asked: HubSet) -> _Found:
     info, commit = info_of(asked.name, asked.revision)
     files = sorted(sibling.rfilename for sibling in info.siblings or [])
-    found = _Found(info.id, asked.configuration, commit, asked.revision == CONVERSION, files)
+    found = _Found(info.id, asked.configuration, commit, asked.revision == CONVERSION)
     if found.is_conversion or f"{info.id.rpartition('/')[2]}.py" not in files:
-        return found
+        is_needed = found.is_conversion or "/" not in info.id
+        return replace(found, files=files) if is_needed else found
     if asked.revision not in (None, "main"):
         raise DataError(
             f"data.source = {asked}: a data set with a loading script, which is not run, and the "
