@@ -153,6 +153,11 @@ def remove_leftovers(folder: Path) -> None:
             (folder / name).unlink()
 
 
+def is_leftover(name: str) -> bool:
+    """Whether a file or folder of this name is what a writer that died has left."""
+    return _LEFTOVER.fullmatch(name) is not None
+
+
 @contextmanager
 def disk_errors(path: Path, n_bytes: int = 0) -> Iterator[None]:
     """Turn the errors of the operating system while writing into one that names the path."""

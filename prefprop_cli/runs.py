@@ -13,15 +13,11 @@ runs/demo-20261121-093000/
 Readers need no lock: everything but the log is replaced as a whole or appended by whole lines.
 """
 
-import fcntl
-import json
-import math
 import os
 import re
-import socket
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -33,14 +29,18 @@ from prefprop_cli.atomic import (
     read_sealed,
     read_verified,
     remove_folder,
-    remove_leftovers,
     save_folder,
     seal,
     verify_folder,
     write_atomically,
 )
-from prefprop_cli.errors import CorruptFileError, ResourceError, RunLockedError, UsageError
+from prefprop_cli.errors import CorruptFileError, ResourceError, UsageError
 from prefprop_cli.provenance import SCHEMA_VERSION, now, run_manifest
+from prefprop_cli.run_config import check_config
+from prefprop_cli.run_lock import locked
+from prefprop_cli.run_metrics import MetricsFile, seal_of
+from prefprop_cli.run_place import check_free
+from prefprop_cli.run_state import unfinished
 
 __all__ = [
     "Record",
@@ -84,14 +84,14 @@ class RunFolder:
 
     @classmethod
     def create_at(cls, path: Path) -> "RunFolder":
-        """Make a new run of exactly this folder, which must be empty or missing.
+        """Make a new run of exactly this folder, in which nothing may be.
 
         Raises:
             UsageError: something is there.
+            RunLockedError: another process is beginning a run there.
             ResourceError: the folder cannot be made.
         """
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise UsageError(f"{path} is there already; name a new folder, or `--resume {path}`")
+        check_free(path)
         make_folder(path)
         return cls(path).begin()
 
@@ -142,12 +142,36 @@ class RunFolder:
         return self.path / "config.toml"
 
     @property
+    def checked_config(self) -> Path:
+        """The configuration, which is the one that the run was started with.
+
+        Raises:
+            UsageError: it was changed; names what.
+            CorruptFileError: it, or the manifest, cannot be read.
+        """
+        check_config(self.config, self.manifest)
+        return self.config
+
+    @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 
     @property
     def adapter(self) -> Path:
         return self.path / "adapter"
+
+    @property
+    def trained_adapter(self) -> Path:
+        """The adapter folder of a run that was trained to its end.
+
+        Raises:
+            UsageError: the run was not; says how far it is and how to go on.
+            CorruptFileError: the manifest is damaged.
+        """
+        manifest = self.manifest
+        if manifest.get("status") != "finished" and not self.adapter.is_dir():
+            raise unfinished(self.path, manifest)
+        return self.adapter
 
     @property
     def evaluation(self) -> Path:
@@ -178,114 +202,98 @@ class RunFolder:
 
         After a crash, `drop_metrics_after` comes first: it removes the torn end.
         """
-        finite = {key: None if _is_not_finite(value) else value for key, value in row.items()}
-        line = json.dumps(finite, allow_nan=False).encode() + b"\n"
-        with disk_errors(self.metrics_file, len(line)), open(self.metrics_file, "ab") as file:
-            file.write(line)
+        MetricsFile(self.metrics_file).append(row)
 
     def metrics(self) -> list[Record]:
         """Return the rows written so far; a last line that a crash has torn is not one.
 
         Raises:
-            CorruptFileError: another line is not a JSON object.
+            CorruptFileError: they are not what was written, or the manifest is damaged.
         """
-        if not self.metrics_file.exists():
-            return []
-        *lines, _torn = self.metrics_file.read_bytes().split(b"\n")
-        return [self._metrics_row(number, line) for number, line in enumerate(lines, start=1)]
+        while True:
+            manifest = self.manifest
+            ended = manifest.get("status") in ("finished", "interrupted")
+            try:
+                return MetricsFile(self.metrics_file).rows(manifest.get("metrics"), ended=ended)
+            except CorruptFileError:
+                if self.manifest == manifest:  # else: changed by a live writer while we read
+                    raise
 
     def drop_metrics_after(self, step: int) -> None:
-        """Remove the rows of later steps and a torn last line, before a run is resumed."""
-        if self.metrics_file.exists():
-            rows = [row for row in self.metrics() if row.get("step", 0) <= step]
-            lines = [json.dumps(row).encode() + b"\n" for row in rows]
-            write_atomically(self.metrics_file, b"".join(lines))
+        """Remove the rows of later steps and a torn last line, before a run is resumed.
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
+        Raises:
+            CorruptFileError: the rows are not what was written.
+            ResourceError: they cannot be written.
+        """
+        file, sealed = MetricsFile(self.metrics_file), self.manifest.get("metrics")
+        kept = file.until(step, sealed)
+        if sealed is not None:  # first: the longer file begins with what the shorter one holds
+            self.update_manifest(metrics=seal_of(kept))
+        file.write(kept)
+
+    def seal_metrics(self, **changes: object) -> None:
+        """Set keys of the manifest, and note in it what the rows are by now.
+
+        Raises:
+            ResourceError: they cannot be written.
+        """
+        seal = seal_of(MetricsFile(self.metrics_file).synced())
+        self.update_manifest(metrics=seal, **changes)
+
+    def lock(self) -> AbstractContextManager[None]:
         """Hold the folder for writing; the kernel lets go of it however the process ends.
 
         Raises:
             RunLockedError: another process holds it; names its id and host.
             ResourceError: the folder cannot be written to.
         """
-        file = self.path / ".lock"
-        with disk_errors(file):
-            descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            with disk_errors(file):
-                self._take_lock(descriptor)
-                remove_leftovers(self.path)
-            try:
-                yield
-            finally:
-                with suppress(OSError):  # the folder may be gone, or the disk
-                    os.ftruncate(descriptor, 0)
-        finally:
-            os.close(descriptor)
-
-    def _take_lock(self, descriptor: int) -> None:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunLockedError(
-                f"{self.path} is in use by {_holder(descriptor)}; wait for it, or stop it first"
-            ) from None
-        me = json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode()
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, me, 0)
+        return locked(self.path)
 
     def _write_manifest(self, record: Record) -> None:
         write_atomically(self.path / "manifest.json", seal(record))
 
-    def _metrics_row(self, number: int, line: bytes) -> Record:
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
-        if not isinstance(row, dict):
-            raise CorruptFileError(f"{self.metrics_file}:{number} is damaged: not a JSON object")
-        return row
+
+def _any_run(run: RunFolder) -> bool:
+    return True
 
 
-def newest_run(parent: Path) -> Path | None:
-    """Return the finished run that was started last, or None; damaged folders do not count."""
+def newest_run(parent: Path, *, accept: Callable[[RunFolder], bool] = _any_run) -> Path | None:
+    """Return the finished run that was started last, or None; damaged folders do not count.
+
+    Args:
+        parent: holds run folders.
+        accept: whether a run is to be considered.
+    """
     started: dict[Path, tuple[str, str]] = {}
     for name in os.listdir(parent) if os.path.isdir(parent) else ():
         with suppress(UsageError, CorruptFileError):
-            manifest = RunFolder.open(parent / name).manifest
-            if manifest.get("status") == "finished":
+            run = RunFolder.open(parent / name)
+            manifest = run.manifest
+            if manifest.get("status") == "finished" and accept(run):
                 started[parent / name] = (str(manifest.get("started")), name)
     return max(started, key=lambda path: started[path], default=None)
 
 
-def resolve_run(path: Path | None) -> RunFolder:
+def resolve_run(
+    path: Path | None, *, accept: Callable[[RunFolder], bool] = _any_run, does: str = ""
+) -> RunFolder:
     """Open the run that was named, else the one of PREFPROP_RUN, else the newest in `./runs`.
+
+    Args:
+        path: of the run; None if none was named.
+        accept: whether a run may be chosen where none was named.
+        does: what such a run does, for the message, e.g. ` that classifies texts`.
 
     Raises:
         UsageError: there is none, or the path is not a run folder.
         CorruptFileError: its manifest is damaged.
     """
     named = path or os.environ.get("PREFPROP_RUN")
-    found = Path(named) if named else newest_run(Path("runs"))
+    found = Path(named) if named else newest_run(Path("runs"), accept=accept)
     if found is None:
         raise UsageError(
-            "no run was named, PREFPROP_RUN is not set, and ./runs holds no finished run. "
+            f"no run was named, PREFPROP_RUN is not set, and ./runs holds no finished run{does}. "
             "Train one first: prefprop train -p demo"
         )
     return RunFolder.open(found)
-
-
-def _holder(descriptor: int) -> str:
-    """Name the process that holds the lock; it writes its name right after taking it."""
-    for _ in range(20):
-        try:
-            holder = json.loads(os.pread(descriptor, 4096, 0))
-            return f"process {int(holder['pid'])} on {holder['host']}"
-        except (ValueError, TypeError, KeyError):
-            time.sleep(0.02)
-    return "another process"
-
-
-def _is_not_finite(value: object) -> bool:
-    return isinstance(value, float) and not math.isfinite(value)

@@ -14,11 +14,11 @@ from typing import Any
 from safetensors.torch import load, save
 from torch import Tensor
 
-from prefprop_cli.build.backbones import weights_sha256
 from prefprop_cli.build.model import Classifier
 from prefprop_cli.build.plan import Plan, load_classifier, make_plan, with_backbone
+from prefprop_cli.build.record import backbone_record, check_backbone
 from prefprop_cli.config.schema import Config
-from prefprop_cli.errors import CorruptFileError, DataError
+from prefprop_cli.errors import CorruptFileError
 from prefprop_cli.evaluation.recalibration import (
     Calibrator,
     Identity,
@@ -28,8 +28,9 @@ from prefprop_cli.evaluation.recalibration import (
 from prefprop_cli.runs import read_verified, save_folder
 from prefprop_cli.training.progress import load_trained
 
-SCHEMA_VERSION = 2
-"""1 had `temperature`, a number or null, in the place of `calibrator`."""
+SCHEMA_VERSION = 3
+"""2 had no `backbone_config`, and hashes of files where there are those of contents now; 1 had
+`temperature`, a number or null, in the place of `calibrator`."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ class Adapter:
     tokenizer_sha256: str
     calibrator: Calibrator = field(default_factory=Identity)
     """Turns logits into calibrated ones; no change before `calibrate`."""
+    backbone_config: Mapping[str, object] | None = None
+    """What was read of its `config.json`; None in an adapter of schema 2 or earlier, whose hashes
+    are of files."""
 
 
 def save_adapter(folder: Path, adapter: Adapter, trained: Mapping[str, Tensor]) -> None:
@@ -58,12 +62,7 @@ def save_adapter(folder: Path, adapter: Adapter, trained: Mapping[str, Tensor]) 
 
 def make_adapter(plan: Plan, *, labels: tuple[str, ...]) -> Adapter:
     """The description of what a plan trains."""
-    return Adapter(
-        labels=labels,
-        config=plan.config,
-        backbone_sha256=weights_sha256(plan.backbone),
-        tokenizer_sha256=plan.tokenizer.fingerprint,
-    )
+    return Adapter(labels=labels, config=plan.config, **backbone_record(plan))
 
 
 def read_adapter(folder: Path) -> Adapter:
@@ -104,26 +103,10 @@ def load_adapter(folder: Path, *, backbone: str | None = None) -> tuple[Adapter,
     files = read_verified(folder)
     adapter = _from_json(files["adapter.json"], folder)
     plan = make_plan(with_backbone(adapter.config, backbone))
-    _check_backbone(adapter, plan, folder)
+    check_backbone(vars(adapter), plan, of=folder, advice="Give the original with --backbone")
     model = load_classifier(plan, n_labels=len(adapter.labels))
     load_trained(load(files["trained.safetensors"]), model.trained, source=str(folder))
     return adapter, plan, model.eval()
-
-
-def _check_backbone(adapter: Adapter, plan: Plan, folder: Path) -> None:
-    found = weights_sha256(plan.backbone), plan.tokenizer.fingerprint
-    for what, was, now in zip(
-        ("weights", "tokenizer"),
-        (adapter.backbone_sha256, adapter.tokenizer_sha256),
-        found,
-        strict=True,
-    ):
-        if was != now:
-            raise DataError(
-                f"{folder} was trained on another backbone: the {what} then had sha256 "
-                f"{was[:12]}…, those of {plan.backbone} have {now[:12]}…. "
-                "Give the original folder with --backbone"
-            )
 
 
 def _to_json(adapter: Adapter) -> bytes:
@@ -131,7 +114,7 @@ def _to_json(adapter: Adapter) -> bytes:
         **{each.name: getattr(adapter, each.name) for each in fields(adapter)},
         "config": adapter.config.model_dump(exclude_none=True),
         "calibrator": adapter.calibrator.as_dict(),
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": SCHEMA_VERSION if adapter.backbone_config is not None else 2,
     }
     return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
 

@@ -96,7 +96,7 @@ def calibrate(
             does not have.
         DataError: the logits cannot be scored.
     """
-    adapter = read_adapter(folder.adapter)
+    adapter = read_adapter(folder.trained_adapter)
     fitted_on, reported = logits_of(FITTED_ON), logits_of(split)
     n_shared = len({*fitted_on.ids} & {*reported.ids})
     same = n_shared == len(reported.ids)

@@ -1,7 +1,8 @@
 """The logits of a run on a split or on other documents; a split is computed once and stored."""
 
+import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +10,35 @@ from numpy.typing import NDArray
 
 from prefprop_cli.build.experiment import examples_of, with_documents
 from prefprop_cli.build.plan import prepare_data
-from prefprop_cli.build.run import Run, load_run
+from prefprop_cli.build.record import check_data
+from prefprop_cli.build.run import Run, load_run, resolve_device
 from prefprop_cli.cache import default_cache
 from prefprop_cli.data.corpus import Document
+from prefprop_cli.data.labels import places
+from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.data.questions import read_questions
 from prefprop_cli.data.sets.files import labelled_documents
-from prefprop_cli.errors import DataError
+from prefprop_cli.errors import DataError, UsageError
 from prefprop_cli.evaluation.predict import predict_logits
-from prefprop_cli.evaluation.results import SavedLogits, load_logits, logits_path, save_logits
+from prefprop_cli.evaluation.results import SavedLogits, is_stored, load_logits, save_logits
 from prefprop_cli.parallel import world
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.tasks.batch import Batch, Examples
+
+
+@dataclass(frozen=True)
+class OwnDocuments:
+    """Labelled documents that are no split of a run.
+
+    Args:
+        path: a file, or a folder with one for each class.
+        text_column: where a row has its text; None for where the run's own have it.
+        label_column: the same for the label.
+    """
+
+    path: Path
+    text_column: str | None = None
+    label_column: str | None = None
 
 
 @dataclass(frozen=True)
@@ -44,21 +63,24 @@ class Evaluator:
         """Logits of a split of the run's own data, stored in the run.
 
         Raises:
+            UsageError: there is no such device.
             DataError: there is no such split, or the data are not those of the training.
+            CorruptFileError: what is stored is damaged.
         """
-        stored = logits_path(self.run.evaluation, split)
-        if not world().on_main(stored.exists):
+        resolve_device(self.device)
+        if not world().on_main(lambda: is_stored(self.run.evaluation, split)):
             self._compute(split)
         return load_logits(self.run.evaluation, split)
 
-    def of_documents(self, path: Path) -> SavedLogits:
+    def of_documents(self, own: OwnDocuments) -> SavedLogits:
         """Logits of labelled documents of one's own, not stored.
 
         Raises:
+            UsageError: columns are named, and the run reads questions.
             DataError: they cannot be read, or have a label the run does not know.
         """
         loaded = self._load()
-        documents = _read(path, loaded)
+        documents = _read(own, loaded)
         labels = [_label_index(document, loaded) for document in documents]
         logits = self._predict(loaded, _Documents(documents, loaded))
         return SavedLogits(tuple(d.id for d in documents), logits, np.asarray(labels))
@@ -66,14 +88,24 @@ class Evaluator:
     def _compute(self, split: str) -> None:
         loaded = self._load()
         prepared = prepare_data(loaded.plan, cache=default_cache())
-        if prepared.labels != loaded.labels:
-            raise DataError(
-                f"the data now have the labels {', '.join(prepared.labels)}, the run was trained "
-                f"on {', '.join(loaded.labels)}. Give the original data, or --data FILE"
-            )
+        order = places(prepared.labels, known=loaded.labels)
+        world().on_each(lambda: self._check_data(loaded, prepared, order))
         logits = self._predict(loaded, examples_of(loaded.plan, prepared, split))
         found = with_documents(logits, prepared, split)
+        if order:
+            found = replace(found, labels=np.asarray(order)[found.labels])
         world().on_main(lambda: save_logits(self.run.evaluation, split, found))
+
+    def _check_data(self, loaded: Run, prepared: Prepared, order: list[int] | None) -> None:
+        record = {"labels": list(loaded.labels), **self.run.manifest}
+        if order is not None and len(order) == len(loaded.labels):
+            # The run may be older than the order in which labels are read now.
+            record["labels"] = list(prepared.labels)
+        advice = (
+            "Give the original, or evaluate on others as new documents: "
+            f"prefprop eval {shlex.quote(str(self.run.path))} --data FILE"
+        )
+        check_data(record, prepared, of=self.run.path, advice=advice)
 
     def _load(self) -> Run:
         return load_run(self.run.path, device=self.device, backbone=self.backbone)
@@ -102,25 +134,31 @@ class _Documents:
         return len(self.documents)
 
     def load(self, indices: Sequence[int]) -> Batch:
-        return self.loaded.collate(
-            self.loaded.form.encode([self.documents[index] for index in indices])
-        )
+        unlabelled = [replace(self.documents[index], label=None) for index in indices]
+        return self.loaded.collate(self.loaded.form.encode(unlabelled))
 
 
-def _read(path: Path, loaded: Run) -> list[Document]:
+def _read(own: OwnDocuments, loaded: Run) -> list[Document]:
     table = loaded.plan.config.data
+    named = {"text_column": own.text_column, "label_column": own.label_column}
+    columns = {key: column for key, column in named.items() if column is not None}
     if loaded.labels:
-        return labelled_documents(path, table)
-    return list(read_questions(path, errors=table.errors))
+        # Groups matter where splits are drawn.
+        table = table.model_copy(update={**columns, "group_column": None})
+        return labelled_documents(own.path, table)
+    if columns:
+        raise UsageError(f"{own.path}: the run reads questions, which have no columns to name")
+    return list(read_questions(own.path, errors=table.errors))
 
 
 def _label_index(document: Document, loaded: Run) -> int:
     names = loaded.names_of(document)
     if document.label is None:
         raise DataError(f"{document.id}: the answer is not given")
-    if document.label not in names:
+    place = places([document.label], known=names)
+    if place is None:
         raise DataError(
             f'{document.id}: label "{document.label}" was not seen in training; '
             f"it knew {', '.join(names)}"
         )
-    return names.index(document.label)
+    return place[0]

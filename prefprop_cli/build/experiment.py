@@ -26,6 +26,7 @@ from prefprop_cli.training.events import (
     EvaluationStarted,
     Event,
     FitResult,
+    Saved,
     Started,
     Step,
 )
@@ -121,8 +122,11 @@ class Experiment:
 
     def _on_event(self, event: Event) -> None:
         match event:
-            case Started(step=step):
+            case Started(step=step, n_steps=n_steps):
                 self.run.drop_metrics_after(step)
+                self.run.update_manifest(n_steps=n_steps)
+            case Saved():
+                self.run.seal_metrics()
             case Step():
                 self.run.append_metrics(_step_row(event))
             case EvaluationStarted(step=step):

@@ -1,17 +1,18 @@
 """A run from its folder to its end: what `train` and `sweep` share."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from prefprop_cli.build.backbones import weights_sha256
 from prefprop_cli.build.experiment import Experiment
 from prefprop_cli.build.plan import Plan
+from prefprop_cli.build.record import check_backbone, check_config, check_data, record_of
 from prefprop_cli.config.load import dump_config
 from prefprop_cli.data.prepare import Prepared
+from prefprop_cli.errors import UsageError
 from prefprop_cli.parallel import world
 from prefprop_cli.provenance import run_manifest
+from prefprop_cli.run_state import is_begun
 from prefprop_cli.runs import RunFolder, write_atomically
 from prefprop_cli.training.events import Event, FitResult
 
@@ -37,13 +38,17 @@ def create_run(
 
     Raises:
         UsageError: something is in the folder.
+        RunLockedError: another process is beginning a run there.
         ResourceError: it cannot be written.
     """
 
     def create() -> RunFolder:
         name = plan.config.name
         folder = RunFolder.create_at(out) if out else RunFolder.create(Path("runs"), name)
-        describe_run(folder, plan, prepared, sources=sources, argv=argv)
+        with folder.lock():
+            if is_begun(folder.manifest):
+                raise UsageError(f"{folder.path} is a run by now; name a new folder")
+            describe_run(folder, plan, prepared, sources=sources, argv=argv)
         return folder
 
     return world().on_main(create)
@@ -57,19 +62,27 @@ def describe_run(
     sources: Sequence[str],
     argv: Sequence[str],
 ) -> None:
-    """Write configuration and manifest into a folder, unless an earlier process has done so."""
-    if "config_sha256" in folder.begin().manifest:
+    """Write configuration and manifest into a folder, unless an earlier process has done so.
+
+    Raises:
+        UsageError: it did so with another configuration.
+        DataError: it did so with another backbone, or with other documents.
+    """
+    manifest = folder.begin().manifest
+    if is_begun(manifest):
+        advice = "Put back what it was, or take another folder: --out FOLDER"
+        check_config(manifest, plan.config, of=folder.checked_config.parent, advice=advice)
+        check_backbone(manifest, plan, of=folder.path, advice=advice)
+        check_data(manifest, prepared, of=folder.path, advice=advice)
         return
-    config = dump_config(plan.config).encode()
-    write_atomically(folder.config, config)
+    write_atomically(folder.config, dump_config(plan.config).encode())
     folder.update_manifest(
         **run_manifest(argv),
         sources=list(sources),
         seed=plan.config.train.seed,
-        config_sha256=hashlib.sha256(config).hexdigest(),
-        data_sha256=prepared.summary["inputs"],
         data_folder=prepared.folder.name,
-        backbone_sha256=weights_sha256(plan.backbone),
+        data_warnings=prepared.warnings,
+        **record_of(plan, prepared),
     )
 
 
@@ -114,7 +127,7 @@ def train_run(
             progress=progress,
         ).train(resume=resume)
         spent = folder.manifest.get("seconds") or 0.0
-        _note(
+        _note_sealed(
             folder,
             status="interrupted" if result.status == "interrupted" else "finished",
             exit_reason=result.status,
@@ -138,3 +151,9 @@ def _note(folder: RunFolder, **changes: object) -> None:
     """Change the manifest, of several processes in the first alone."""
     if world().is_main:
         folder.update_manifest(**changes)
+
+
+def _note_sealed(folder: RunFolder, **changes: object) -> None:
+    """The same at the end of a run, with what its metrics are by then."""
+    if world().is_main:
+        folder.seal_metrics(**changes)

@@ -22,6 +22,7 @@ from prefprop_cli.data.forms import Form, form_of
 from prefprop_cli.data.prepare import Prepared, prepare
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import ConfigError, DataError
+from prefprop_cli.hub import is_repository
 from prefprop_cli.model.config import EncoderConfig
 from prefprop_cli.model.encoder import Encoder
 from prefprop_cli.model.to_long import long_config
@@ -154,7 +155,8 @@ def _resolved(config: Config, folder: Path, encoder: EncoderConfig) -> Config:
         # Asking a 512-position backbone for more is asking for its Longformer.
         to_long = config.data.max_length
     source = config.data.source
-    if source is not None and Path(source).expanduser().exists():
+    is_name = config.data.set == "hub" and is_repository(source or "")
+    if source is not None and not is_name and Path(source).expanduser().exists():
         source = str(Path(source).expanduser().resolve())
     model = config.model.model_copy(update={"backbone": backbone, "to_long": to_long})
     data = config.data.model_copy(update={"source": source})

@@ -4,7 +4,7 @@ Axes: N documents, C classes.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
@@ -97,6 +97,7 @@ class Run:
             One record per document, in order.
 
         Raises:
+            TypeError: `documents` is one text, or one of them is no text.
             DataError: a text cannot be tokenised, or is none where a question is needed.
         """
         return list(self.stream(documents, calibrated=calibrated))
@@ -109,9 +110,14 @@ class Run:
         calibrated: bool = True,
     ) -> Iterator[Prediction]:
         """The same, one by one; a batch at a time on a GPU, a document at a time on a CPU."""
-        calibrator = self.calibrator if calibrated else Identity()
+        _check_several(documents)
+        return self._stream(documents, batch_size, self.calibrator if calibrated else Identity())
+
+    def _stream(
+        self, documents: Iterable[str | Document], batch_size: int, calibrator: Calibrator
+    ) -> Iterator[Prediction]:
         for chunk in _chunks(documents, batch_size_on(self.device, batch_size)):
-            named = [Document("-", d, label=None) if isinstance(d, str) else d for d in chunk]
+            named = [_document(each) for each in chunk]
             unlabelled = [replace(document, label=None) for document in named]
             records = self.form.encode(unlabelled)
             with tensors_on_cpu():
@@ -145,15 +151,16 @@ def load_run(run_dir: str | Path, *, device: str = "auto", backbone: str | None 
         backbone: where the backbone is now, if not where it was in training.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: it is neither, the run was not trained to its end, or there is no such device.
         CorruptFileError: a file is missing or damaged.
         DataError: the backbone is missing, or not the one it was trained on.
     """
     folder = Path(run_dir)
     if not (folder / "adapter.json").exists():
-        folder = RunFolder.open(folder).adapter
+        folder = RunFolder.open(folder).trained_adapter
+    device = resolve_device(device)
     adapter, plan, model = load_adapter(folder, backbone=backbone)
-    return Run(adapter, plan, model, device=resolve_device(device))
+    return Run(adapter, plan, model, device=device)
 
 
 def resolve_device(name: str) -> str:
@@ -171,6 +178,26 @@ def resolve_device(name: str) -> str:
         n = torch.cuda.device_count()
         raise UsageError(f"--device {name}: PyTorch sees {n} CUDA devices. See `prefprop doctor`")
     return world().own_device(name)
+
+
+def _check_several(documents: object) -> None:
+    # The items of a table or of a mapping are the names of its columns or keys.
+    is_table = isinstance(documents, Mapping) or hasattr(documents, "columns")
+    if is_table or isinstance(documents, str | bytes) or not isinstance(documents, Iterable):
+        raise TypeError(
+            f"predict takes several documents, such as a list of texts, and got one "
+            f"{type(documents).__name__}. For one text: predict([text])[0]"
+        )
+
+
+def _document(given: object) -> Document:
+    if isinstance(given, Document):
+        return given
+    if isinstance(given, str):
+        return Document("-", given, label=None)
+    raise TypeError(
+        f"a document is a text or, for a run on wikihop, a Question; got {type(given).__name__}"
+    )
 
 
 def _chunks(documents: Iterable[str | Document], size: int) -> Iterator[Sequence[str | Document]]:

@@ -55,6 +55,11 @@ TASKS = {
 """By data set; the others are classified."""
 
 
+def has_candidates(config: Config) -> bool:
+    """Whether each document of an experiment brings its candidates, and there are no classes."""
+    return config.data.set in TASKS
+
+
 def task_of(config: Config) -> Task:
     """The task of an experiment, which its data set decides."""
     return TASKS.get(config.data.set, _CLASSIFICATION)

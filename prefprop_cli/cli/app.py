@@ -188,7 +188,12 @@ def train(
         Path | None, typer.Option(metavar="DIR", help="Run folder; default: a new one in ./runs.")
     ] = None,
     resume: Annotated[
-        Path | None, o.run_option("--resume", "Go on with this run from its last checkpoint.")
+        Path | None,
+        o.run_option(
+            "--resume",
+            "Go on with this run from its last checkpoint.",
+            offers=completion.runs_to_resume,
+        ),
     ] = None,
     device: o.Device = "auto",
     seed: Annotated[
@@ -273,6 +278,11 @@ def eval_(
     data: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Documents of your own, instead of a split.")
     ] = None,
+    text_column: o.TextColumn = None,
+    label_column: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Column of the labels; default: that of the run."),
+    ] = None,
     batch_size: o.BatchSize = None,
     compare: Annotated[
         list[Path] | None,
@@ -306,6 +316,8 @@ def eval_(
         run=run,
         split=split,
         data=data,
+        text_column=text_column,
+        label_column=label_column,
         batch_size=batch_size,
         compare=compare or [],
         fail_below=gates,
@@ -452,7 +464,10 @@ def predict(
     *,
     files: Annotated[
         list[str] | None,
-        typer.Argument(metavar="FILE", help=".txt, .jsonl or .csv; - is standard input."),
+        typer.Argument(
+            metavar="FILE",
+            help="Text, .jsonl, .csv, .tsv or .parquet, or a folder; - is stdin.",
+        ),
     ] = None,
     run: Annotated[
         Path | None,
@@ -463,12 +478,13 @@ def predict(
     lines: Annotated[
         bool, typer.Option("--lines", help="Each line of a .txt file is a document.")
     ] = False,
+    text_column: o.TextColumn = None,
     top_k: Annotated[
         int, typer.Option(min=1, metavar="N", help="Labels to show for each document.")
     ] = 1,
     batch_size: o.BatchSize = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Stop at the first file that cannot be read.")
+        bool, typer.Option("--strict", help="Stop at the first document that cannot be read.")
     ] = False,
     errors: Annotated[
         Literal["strict", "replace"], typer.Option(help="What to do with bytes that are not UTF-8.")
@@ -490,6 +506,7 @@ def predict(
         files=files or [],
         run=run,
         lines=lines,
+        text_column=text_column,
         top_k=top_k,
         batch_size=batch_size,
         strict=strict,

@@ -117,7 +117,7 @@ def _config(
     if run:
         from prefprop_cli.runs import RunFolder
 
-        preset = str(RunFolder.open(run).config)
+        preset = str(RunFolder.open(run).checked_config)
     return load_settings(preset, overrides).config
 
 

@@ -3,6 +3,7 @@
 `python -m prefprop_cli.cli.completion FOLDER` writes the scripts of bash, zsh and fish.
 """
 
+import json
 import os
 import re
 import sys
@@ -38,9 +39,19 @@ def presets(incomplete: str) -> list[tuple[str, str]]:
 
 
 def runs(incomplete: str) -> list[str]:
-    """Run folders under `./runs`, the newest first."""
-    paths = [path.as_posix() for path in newest_runs() if _SAFE_NAME.fullmatch(path.name)]
-    return [path for path in paths if path.startswith(incomplete)]
+    """Run folders under `./runs`, the finished ones first, of each kind the newest."""
+    return _offered(incomplete, finished_first=True)
+
+
+def runs_to_resume(incomplete: str) -> list[str]:
+    """The same, the finished ones last."""
+    return _offered(incomplete, finished_first=False)
+
+
+def _offered(incomplete: str, *, finished_first: bool) -> list[str]:
+    found = [path for path in newest_runs() if _SAFE_NAME.fullmatch(path.name)]
+    paths = [path for path in found if path.as_posix().startswith(incomplete)]
+    return [path.as_posix() for path in sorted(paths, key=lambda p: _ended(p) != finished_first)]
 
 
 def newest_runs(folder: Path = Path("runs")) -> list[Path]:
@@ -59,6 +70,15 @@ def _dated_runs(folder: Path) -> Iterator[tuple[float, Path]]:
         except OSError:
             continue
         yield written_s, Path(entry.path)
+
+
+def _ended(run: Path) -> bool:
+    """Whether a run is finished; what its manifest says is not verified here."""
+    try:
+        manifest = json.loads((run / "manifest.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(manifest, dict) and manifest.get("status") == "finished"
 
 
 def register_shells() -> None:

@@ -10,6 +10,7 @@ from prefprop_cli.cli.text import plural
 from prefprop_cli.errors import GateError, UsageError
 
 if TYPE_CHECKING:
+    from prefprop_cli.build.evaluate import OwnDocuments
     from prefprop_cli.config.schema import Config
     from prefprop_cli.evaluation.results import SavedLogits
     from prefprop_cli.evaluation.small_samples import Stated
@@ -28,6 +29,8 @@ def run(
     run: Path,
     split: str,
     data: Path | None,
+    text_column: str | None,
+    label_column: str | None,
     batch_size: int | None,
     compare: Sequence[Path],
     fail_below: Mapping[str, float],
@@ -40,20 +43,23 @@ def run(
         UsageError: a gate names a metric that does not exist, or there is nothing to compare.
         GateError: a metric is below its gate.
     """
+    if not data and (text_column or label_column):
+        raise UsageError("--text-column and --label-column are of the file that --data names")
     if data and compare:
         raise UsageError("--data and --compare: runs are compared on a split of their own data")
     from prefprop_cli.build.adapter import read_adapter
+    from prefprop_cli.build.evaluate import OwnDocuments
     from prefprop_cli.cli.comparison import compare_runs
     from prefprop_cli.evaluation.metrics import classification_metrics, stated_intervals
     from prefprop_cli.runs import RunFolder
 
     folder = RunFolder.open(run)
-    adapter = read_adapter(folder.adapter)
+    adapter = read_adapter(folder.trained_adapter)
     logits = logits_of(
         console,
         folder,
         split,
-        data=data,
+        data=OwnDocuments(data, text_column, label_column) if data else None,
         batch_size=batch_size,
         backbone=backbone,
         device=device,
@@ -119,7 +125,7 @@ def logits_of(
     folder: "RunFolder",
     split: str,
     *,
-    data: Path | None = None,
+    data: "OwnDocuments | None" = None,
     batch_size: int | None = None,
     backbone: str | None,
     device: str,
@@ -149,9 +155,9 @@ def evaluate_missing(
     device: str,
 ) -> None:
     """Evaluate the runs that never were on this split."""
-    from prefprop_cli.evaluation.results import logits_path
+    from prefprop_cli.evaluation.results import is_stored
 
-    missing = [folder for folder in folders if not logits_path(folder.evaluation, split).exists()]
+    missing = [folder for folder in folders if not is_stored(folder.evaluation, split)]
     for number, folder in enumerate(missing, start=1):
         console.info(f"evaluating {folder.path} on {split} ({number} of {len(missing)})")
         logits_of(console, folder, split, backbone=backbone, device=device)

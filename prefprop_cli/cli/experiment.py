@@ -39,30 +39,31 @@ def tell_data(console: Console, prepared: "Prepared") -> None:
     parts = ", ".join(f"{count} {name}" for name, count in counts.items())
     classes = f"{len(prepared.labels)} classes" if prepared.labels else "candidates of their own"
     console.info(f"data: {summary['source']}, {parts} documents, {classes}")
-    tokens = summary["tokens"]
+    tokens, notes = summary["tokens"], summary["notes"]
     assert isinstance(tokens, dict)
-    console.info(
-        f"tokens: median {next(iter(tokens.values()))['50']} in train; {_reading(summary)}"
-    )
-    notes = summary["notes"]
     assert isinstance(notes, list)
+    median = next(iter(tokens.values()))["50"]
+    console.info(f"tokens: median {median} in train; {_reading(summary, counts)}")
     for note in notes:
-        console.warn(note) if "leak" in note else console.info(f"note: {note}")
+        console.info(f"note: {note}")
+    for warning in prepared.warnings:
+        console.warn(warning)
 
 
-def _reading(summary: Mapping[str, object]) -> str:
-    """What is read of long documents, for the split in which most are long."""
-    cut, chunked, n_rows = (_most(summary[key]) for key in ("truncated", "chunked", "rows"))
-    most = summary["max_tokens"]
+def _reading(summary: Mapping[str, object], counts: Mapping[str, int]) -> str:
+    """What is read of long documents, of all splits together."""
+    cut, chunked = (_overall(summary[key], counts) for key in ("truncated", "chunked"))
+    most, rows = summary["max_tokens"], summary["rows"]
     if summary["beyond"] == "chunk":
+        assert isinstance(rows, dict)
         return (
-            f"{chunked:.0%} of documents are read in chunks of at most {most}, up to {n_rows} "
-            f"rows a split; {cut:.0%} are cut"
+            f"{chunked:.0%} of documents are read in chunks of at most {most}, up to "
+            f"{max(rows.values())} rows a split; {cut:.0%} are cut"
         )
     where = ", in the middle" if summary["beyond"] == "head+tail" else ""
     return f"{cut:.0%} of documents are cut at {most}{where}"
 
 
-def _most(of_splits: object) -> float:
-    assert isinstance(of_splits, dict)
-    return max(of_splits.values())
+def _overall(shares: object, counts: Mapping[str, int]) -> float:
+    assert isinstance(shares, dict)
+    return sum(shares[name] * count for name, count in counts.items()) / sum(counts.values())

@@ -4,7 +4,7 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -53,6 +53,10 @@ Backbone = Annotated[
 BatchSize = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Documents at a time (eval.batch_size).")
 ]
+TextColumn = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Column of the texts; default: that of the run."),
+]
 Run = Annotated[
     Path, typer.Argument(metavar="RUN", help="Run folder.", autocompletion=completion.runs)
 ]
@@ -64,11 +68,15 @@ OptionalRun = Annotated[
 PICTURES = (".svg", ".png")
 
 
-def run_option(flag: str, text: str, *, envvar: str | None = None) -> object:
+def run_option(
+    flag: str,
+    text: str,
+    *,
+    envvar: str | None = None,
+    offers: Callable[[str], list[str]] = completion.runs,
+) -> object:
     """An option that takes a run folder."""
-    return typer.Option(
-        flag, metavar="RUN", help=text, envvar=envvar, autocompletion=completion.runs
-    )
+    return typer.Option(flag, metavar="RUN", help=text, envvar=envvar, autocompletion=offers)
 
 
 def integers(text: str, *, flag: str) -> tuple[int, ...]:

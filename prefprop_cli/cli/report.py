@@ -109,10 +109,12 @@ def _lengths(run: "FinishedRun", *, backbone: str | None) -> "NDArray[np.int64]"
     import numpy as np
 
     from prefprop_cli.build.plan import make_plan, prepare_data, with_backbone
+    from prefprop_cli.build.record import check_data
     from prefprop_cli.cache import default_cache
 
     plan = make_plan(with_backbone(run.config, backbone))
     prepared = prepare_data(plan, cache=default_cache())
+    check_data(run.folder.manifest, prepared, of=run.folder.path, advice="Give the original")
     return np.concatenate([np.asarray(split["n_tokens"]) for split in prepared.splits.values()])
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.experiment import load_settings
 from prefprop_cli.cli.signals import StopRequest
-from prefprop_cli.cli.train import prepare, stay_offline
+from prefprop_cli.cli.train import find, prepare, stay_offline
 from prefprop_cli.errors import PrefpropError, UsageError
 from prefprop_cli.parallel import world
 
@@ -45,9 +45,11 @@ def run(
 
     check(loaded.config)
     require_optuna()
+    from prefprop_cli.build.record import backbone_record, data_record
     from prefprop_cli.build.run import resolve_device
     from prefprop_cli.cli.sweep_view import SweepView
     from prefprop_cli.config.sweep import with_values
+    from prefprop_cli.run_place import check_writable
     from prefprop_cli.sweep.attempt import Work
     from prefprop_cli.sweep.storage import without_password
     from prefprop_cli.sweep.worker import run_sweep
@@ -55,9 +57,13 @@ def run(
     config = loaded.config
     out = out or Path("sweeps") / (re.sub(r"[^\w.-]+", "-", config.name).strip(".-") or "sweep")
     argv = [without_password(argument) for argument in sys.argv]
-    work = Work(out, resolve_device(device), loaded.sources, argv)
+    device = resolve_device(device)
+    check_writable(out)
     with StopRequest() as stop:
-        prepare(console, with_values(config, {}), stop)
+        plan = find(console, with_values(config, {}))
+        prepared = prepare(console, plan, stop)
+        inputs = {**data_record(prepared), **backbone_record(plan)}
+        work = Work(out, device, loaded.sources, argv, inputs)
         board = run_sweep(
             config,
             work,

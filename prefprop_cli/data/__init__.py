@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from prefprop_cli.config.schema import DataTable
-from prefprop_cli.data.corpus import Corpus, Splits, checked
+from prefprop_cli.data.corpus import Corpus, Splits, check, with_warnings
 from prefprop_cli.data.splits import split_off
 
 
@@ -36,8 +36,11 @@ def read_corpus(table: DataTable) -> Corpus:
         CorruptFileError: a file is damaged or unsafe to open.
     """
     reader = cast(Reader, import_module(SETS[table.set]))
-    corpus = checked(reader.read(table))
-    return corpus if table.limit is None else _limited(corpus, table.limit, table.split_seed)
+    corpus = reader.read(table)
+    check(corpus)
+    if table.limit is not None:
+        corpus = _limited(corpus, table.limit, table.split_seed)
+    return with_warnings(corpus)
 
 
 def _limited(corpus: Corpus, limit: int, seed: int) -> Corpus:

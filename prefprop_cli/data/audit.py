@@ -1,46 +1,107 @@
 """What a reader of a result should know about the documents it stands on."""
 
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from prefprop_cli.data.corpus import Document, Splits, text_key
+from prefprop_cli.data.corpus import Corpus, Document, text_key
 from prefprop_cli.data.questions import Question
+from prefprop_cli.data.words import listed
 
 PERCENTILES = (5, 25, 50, 75, 95, 100)
 
 
-def audit(splits: Splits) -> dict[str, object]:
-    """Counts, empty documents and duplicates, as JSON.
+@dataclass(frozen=True)
+class Audit:
+    """The texts of a corpus, compared with each other.
 
     Two documents are duplicates if their texts differ in white space and case only; empty ones
     are counted apart.
+    """
 
-    Returns:
+    corpus: Corpus
+
+    @cached_property
+    def counts(self) -> dict[str, object]:
+        """Counts, empty documents and duplicates, as JSON.
+
         `documents`: split -> label -> number, all under `question` where each document has labels
         of its own; `empty`: split -> number; `duplicates`: split -> documents whose text came
         before in it; `shared`: "test in train" -> documents of the one whose text is also in the
         other.
-    """
-    keys = {
-        name: [text_key(document.text) for document in documents if document.text.strip()]
-        for name, documents in splits.items()
-    }
-    return {
-        "documents": {
-            name: dict(sorted(Counter(map(_class_of, documents)).items()))
-            for name, documents in splits.items()
-        },
-        "empty": {name: len(splits[name]) - len(keys[name]) for name in splits},
-        "duplicates": {name: len(keys[name]) - len(set(keys[name])) for name in splits},
-        "shared": {
-            f"{later} in {earlier}": sum(key in set_of_keys for key in keys[later])
-            for earlier, later in combinations(splits, 2)
-            for set_of_keys in [set(keys[earlier])]
-        },
-    }
+        """
+        splits = self.corpus.splits
+        return {
+            "documents": {
+                name: dict(sorted(Counter(map(_class_of, documents)).items()))
+                for name, documents in splits.items()
+            },
+            "empty": {name: len(splits[name]) - len(self._keyed[name]) for name in splits},
+            "duplicates": {name: len(self._repeated(name)) for name in splits},
+            "shared": {
+                f"{later} in {earlier}": len(self._shared(earlier, later))
+                for earlier, later in combinations(splits, 2)
+            },
+        }
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What may be wrong with the corpus: leaks, what its reader says, repeated texts."""
+        return (*self._leaks(), *self.corpus.warnings, *self._repetitions())
+
+    @cached_property
+    def _keyed(self) -> dict[str, list[tuple[str, Document]]]:
+        """Split -> (key of the text, document); without those that have no text."""
+        return {
+            name: [(text_key(d.text), d) for d in documents if d.text.strip()]
+            for name, documents in self.corpus.splits.items()
+        }
+
+    def _repeated(self, split: str) -> list[tuple[Document, Document]]:
+        """(a document whose text came before, the first with it)."""
+        first: dict[str, Document] = {}
+        pairs = [(each, first.setdefault(key, each)) for key, each in self._keyed[split]]
+        return [(each, earlier) for each, earlier in pairs if each is not earlier]
+
+    def _shared(self, earlier: str, later: str) -> list[str]:
+        known = {key for key, _ in self._keyed[earlier]}
+        return [document.id for key, document in self._keyed[later] if key in known]
+
+    def _leaks(self) -> Iterator[str]:
+        for earlier, later in combinations(self.corpus.splits, 2):
+            if shared := self._shared(earlier, later):
+                yield (
+                    f"leak: documents of {later} that are in {earlier}, too: {len(shared)} of "
+                    f"{len(self.corpus.splits[later])} ({listed(shared)}); figures of {later} are "
+                    "not those of new documents"
+                )
+
+    def _repetitions(self) -> Iterator[str]:
+        pairs = [pair for split in self._keyed for pair in self._repeated(split)]
+        # The label of a question is one of its own candidates.
+        has_classes = bool(self.corpus.labels)
+        same = [f"{a.id} as {b.id}" for a, b in pairs if a.label == b.label or not has_classes]
+        if same:
+            yield f"documents that repeat an earlier one: {len(same)} ({listed(same)})"
+        if self.corpus.labels and (torn := self._torn()):
+            yield f"texts with more than one label: {len(torn)} ({listed(torn)})"
+
+    def _torn(self) -> list[str]:
+        """Texts that stand with different labels, in one split or in several."""
+        examples: dict[str, dict[str | None, str]] = {}
+        for keyed in self._keyed.values():
+            for key, document in keyed:
+                examples.setdefault(key, {}).setdefault(document.label, document.id)
+        return [
+            " and ".join(f"{id} {label!r}" for label, id in labels.items())
+            for labels in examples.values()
+            if len(labels) > 1
+        ]
 
 
 def _class_of(document: Document) -> str:

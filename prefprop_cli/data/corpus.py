@@ -2,13 +2,18 @@
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from math import sqrt
 
+from prefprop_cli.data.labels import canonical, in_order, quantity
+from prefprop_cli.data.words import listed
 from prefprop_cli.errors import DataError
 
 SPLITS = ("train", "validation", "test")
+FEW_DOCUMENTS = 30
+"""An evaluation split with fewer says little."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class Corpus:
             document brings its own candidates and its label is one of them.
         inputs: sha256 of each input, by name; a folder of texts counts as one input.
         notes: facts the reader of a result should know, one sentence each.
+        warnings: what may be wrong with the data, one sentence each.
     """
 
     name: str
@@ -48,12 +54,30 @@ class Corpus:
     labels: tuple[str, ...]
     inputs: dict[str, str]
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def labels_of(splits: Splits) -> tuple[str, ...]:
-    """All labels, in a fixed order: whole numbers by value, then names."""
-    labels = {label for documents in splits.values() for label in _labels(documents)}
-    return tuple(sorted(labels, key=_by_value_then_name))
+    """All labels, in a fixed order: numbers by value, then false and true, then names."""
+    return in_order(label for documents in splits.values() for label in _labels(documents))
+
+
+def with_one_spelling(splits: Splits) -> tuple[Splits, tuple[str, ...]]:
+    """The splits with labels that mean the same made one class, and what is to be said of it.
+
+    Where no two do, labels only lose the white space around them.
+    """
+    spellings: dict[str, list[str]] = defaultdict(list)
+    for label in labels_of(splits):
+        spellings[canonical(label)].append(label)
+    same = [f"{' and '.join(map(repr, s))} as {name!r}" for name, s in spellings.items() if s[1:]]
+    spelled = canonical if same else str.strip
+    respelled = {
+        name: [d if d.label is None else replace(d, label=spelled(d.label)) for d in documents]
+        for name, documents in splits.items()
+    }
+    told = f"labels that mean the same are read as one class: {listed(same)}"
+    return respelled, (told,) if same else ()
 
 
 def text_key(text: str) -> str:
@@ -69,8 +93,8 @@ def content_hash(documents: Iterable[Document]) -> str:
     return digest.hexdigest()
 
 
-def checked(corpus: Corpus) -> Corpus:
-    """The corpus with notes on empty documents and rare classes.
+def check(corpus: Corpus) -> None:
+    """Refuse a corpus that nothing can be learnt from, or nothing evaluated on.
 
     Raises:
         DataError: a split is empty, there are classes and fewer than two, or an evaluation split
@@ -82,42 +106,62 @@ def checked(corpus: Corpus) -> Corpus:
             f"{corpus.name}: no documents in split {', '.join(empty_splits or ['train'])}. "
             "Give more documents, or set the fraction of that split to 0"
         )
-    train = Counter(_labels(corpus.splits["train"]) if corpus.labels else ())
     if corpus.labels:
-        _check_classes(corpus, train)
-    return replace(corpus, notes=corpus.notes + tuple(_general_notes(corpus.splits, train)))
+        _check_classes(corpus)
+
+
+def with_warnings(corpus: Corpus) -> Corpus:
+    """The corpus with warnings on what can be seen of it without comparing the texts."""
+    of_classes = _of_classes(corpus) if corpus.labels else ()
+    return replace(corpus, warnings=(*corpus.warnings, *_of_sizes(corpus.splits), *of_classes))
 
 
 def _labels(documents: Iterable[Document]) -> Iterable[str]:
     return (document.label for document in documents if document.label is not None)
 
 
-def _by_value_then_name(label: str) -> tuple[bool, int, str]:
-    return (False, len(label), label) if label.isdecimal() else (True, 0, label)
-
-
-def _check_classes(corpus: Corpus, train: Counter[str]) -> None:
+def _check_classes(corpus: Corpus) -> None:
+    known = set(_labels(corpus.splits["train"]))
     for name, documents in corpus.splits.items():
-        _check_known(documents, train, where=f"{corpus.name}: split {name}")
-    if len(train) < 2:
-        raise DataError(f"{corpus.name}: all documents have the label {min(train)!r}; two needed")
+        _check_known(documents, known, where=f"{corpus.name}: split {name}")
+    if len(known) < 2:
+        raise DataError(f"{corpus.name}: all documents have the label {min(known)!r}; two needed")
 
 
-def _check_known(documents: list[Document], known: Counter[str], *, where: str) -> None:
+def _check_known(documents: list[Document], known: set[str], *, where: str) -> None:
     unseen = [document for document in documents if document.label not in known]
     if unseen:
-        rows = ", ".join(f"{document.id} ({document.label!r})" for document in unseen[:5])
+        rows = [f"{document.id} ({document.label!r})" for document in unseen]
         raise DataError(
             f"{where}: {len(unseen)} documents have a label that no training document has: "
-            f"{rows}{', ...' if len(unseen) > 5 else ''}. Correct the label, or add such "
-            "documents to the training data"
+            f"{listed(rows, shown=5)}. Correct the label, or add such documents to the training "
+            "data"
         )
 
 
-def _general_notes(splits: Splits, train: Counter[str]) -> Iterable[str]:
-    n_empty = sum(not d.text.strip() for documents in splits.values() for d in documents)
-    if n_empty:
-        yield f"{n_empty} documents have no text; they are kept"
-    single = sorted(label for label, count in train.items() if count == 1)
+def _of_sizes(splits: Splits) -> Iterator[str]:
+    empty = [d.id for documents in splits.values() for d in documents if not d.text.strip()]
+    if empty:
+        yield f"documents without text, which are kept: {len(empty)} ({listed(empty)})"
+    for name in SPLITS[1:]:
+        n = len(splits.get(name, ()))
+        if 0 < n < FEW_DOCUMENTS:
+            # Half of Wilson's 95 % interval, where it is widest.
+            points = 100 * 1.96 / (2 * sqrt(n + 1.96**2))
+            yield f"documents of {name}: {n}; accuracy on them is known to ± {points:.0f} points"
+
+
+def _of_classes(corpus: Corpus) -> Iterator[str]:
+    n_documents = sum(map(len, corpus.splits.values()))
+    if numbers := quantity(corpus.labels, n_documents=n_documents):
+        yield numbers
+    train = Counter(_labels(corpus.splits["train"]))
+    single = [d for d in corpus.splits["train"] if train[str(d.label)] == 1]
     if single:
-        yield f"classes with a single training document: {', '.join(single)}"
+        rows = [f"{document.label!r}: {document.id}" for document in single]
+        yield f"classes with a single training document: {len(single)} ({listed(rows)})"
+    spellings: dict[str, list[str]] = defaultdict(list)
+    for label in corpus.labels:
+        spellings[label.casefold()].append(repr(label))
+    if alike := [" and ".join(names) for names in spellings.values() if names[1:]]:
+        yield f"classes that differ in upper and lower case alone: {listed(alike)}"

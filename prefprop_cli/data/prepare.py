@@ -13,7 +13,7 @@ from datasets import Dataset
 from numpy.typing import NDArray
 
 from prefprop_cli.config.schema import DataTable
-from prefprop_cli.data.audit import audit, percentiles
+from prefprop_cli.data.audit import Audit, percentiles
 from prefprop_cli.data.corpus import SPLITS, Corpus, Document, content_hash
 from prefprop_cli.data.forms import Form, form_of
 from prefprop_cli.data.forms.base import COUNTS
@@ -21,7 +21,7 @@ from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import CorruptFileError
 from prefprop_cli.runs import save_folder, verify_folder
 
-FORMAT = 2
+FORMAT = 3
 BATCH_DOCUMENTS, BATCH_CHARACTERS = 64, 2**20
 SUMMARY = "summary.json"
 Counts = dict[str, NDArray[np.int64]]
@@ -42,6 +42,13 @@ class Prepared:
     labels: tuple[str, ...]
     splits: dict[str, Dataset]
     summary: dict[str, object]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What may be wrong with the documents, one sentence each."""
+        found = self.summary["warnings"]
+        assert isinstance(found, list)
+        return found
 
 
 def prepare(
@@ -101,7 +108,8 @@ def load_prepared(folder: Path) -> Prepared:
 
 def _key(corpus: Corpus, tokenizer: TextTokenizer, form: Form) -> str:
     contents = {name: content_hash(documents) for name, documents in corpus.splits.items()}
-    facts = [FORMAT, corpus.name, corpus.labels, corpus.inputs, corpus.notes, contents]
+    told = [corpus.notes, corpus.warnings]
+    facts = [FORMAT, corpus.name, corpus.labels, corpus.inputs, told, contents]
     return hashlib.sha256(
         json.dumps([*facts, tokenizer.fingerprint, form.settings]).encode()
     ).hexdigest()
@@ -144,16 +152,19 @@ def _arrow(batches: Iterator[pa.RecordBatch], form: Form) -> tuple[pa.Buffer, Co
 def _summary(
     corpus: Corpus, counts: dict[str, Counts], tokenizer: TextTokenizer, form: Form
 ) -> dict[str, object]:
+    audit = Audit(corpus)
     return {
         "source": corpus.name,
         "inputs": corpus.inputs,
+        "contents": {name: content_hash(documents) for name, documents in corpus.splits.items()},
         "labels": list(corpus.labels),
         "notes": list(corpus.notes),
+        "warnings": list(audit.warnings),
         "tokenizer": tokenizer.fingerprint,
         **form.settings,
         "tokens": {name: percentiles(of["n_tokens"]) for name, of in counts.items()},
         "truncated": {name: float((of["n_cut"] > 0).mean()) for name, of in counts.items()},
         "chunked": {name: float((of["n_rows"] > 1).mean()) for name, of in counts.items()},
         "rows": {name: int(of["n_rows"].sum()) for name, of in counts.items()},
-        **audit(corpus.splits),
+        **audit.counts,
     }

@@ -14,14 +14,26 @@ Beltagy et al. (2020), arXiv 2004.05150.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from prefprop_cli.data.corpus import Document
-from prefprop_cli.data.decoding import Errors, clean, opened, read_lines, read_text
-from prefprop_cli.data.records import Fields, parse_json
+from prefprop_cli.data.decoding import (
+    Errors,
+    attempt,
+    clean,
+    each_line,
+    opened,
+    read_text,
+    sound,
+)
+from prefprop_cli.data.json_text import each_json_line, is_json_lines, json_values
+from prefprop_cli.data.records import JSON_LINES, JSON_SUFFIXES, Fields, is_table
 from prefprop_cli.errors import DataError
 
+_RECORD_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{")
+_FIELDS = re.compile(rb'"(?:candidates|supports)"\s*:\s*\[')
 _STRAY_SPACE = re.compile(r" (?=[.,!?)]|'s\b)|(?<=\() ")
 
 
@@ -51,8 +63,8 @@ def read_questions(
     """The questions of a file, or of a stream of bytes such as standard input.
 
     Args:
-        source: a .jsonl file with a record per line, or JSON: one record, or a list of them; or a
-            stream (named `-`) of JSON.
+        source: a .jsonl file with a record per line, or JSON: one record, a list of them, or one
+            per line; or a stream (named `-`) of JSON.
         errors: what to do with bytes that are not UTF-8.
         lines: take each line as a record, whatever the kind of file.
 
@@ -62,24 +74,38 @@ def read_questions(
     Raises:
         DataError: the file is missing or no JSON, or a record is not as it should be.
     """
-    if not isinstance(source, Path):
-        yield from questions_in(source, name="-", errors=errors, lines=lines)
-    else:
-        with opened(source) as stream:
-            lines = lines or source.suffix == ".jsonl"
-            yield from questions_in(stream, name=str(source), errors=errors, lines=lines)
+    for where, record in _records_of(source, errors=errors, lines=lines):
+        yield _question(record, where=where, errors=errors)
+
+
+def each_question(
+    source: Path | BinaryIO, *, errors: Errors = "strict", lines: bool = False
+) -> Iterator[tuple[str, Question | DataError]]:
+    """(id, question) of a file or stream as of `read_questions`, whose answers are not read.
+
+    A record that is not as it should be is the error, and the others follow.
+
+    Raises:
+        DataError: the file is missing or no JSON.
+    """
+    for where, record in _records_of(source, errors=errors, lines=lines):
+        known = record if isinstance(record, dict) else {}
+        unanswered = {**known, "answer": None} if known else record
+        question = attempt(partial(_question, unanswered, where=where, errors=errors))
+        yield known["id"] if isinstance(known.get("id"), str) else where, question
 
 
 def questions_in(
     stream: BinaryIO, *, name: str, errors: Errors, lines: bool = False
 ) -> Iterator[Question]:
     """The questions of a stream of that name; as `read_questions`."""
-    empty = True
     for where, record in _records(stream, name=name, errors=errors, lines=lines):
-        empty = False
         yield _question(record, where=where, errors=errors)
-    if empty:
-        raise DataError(f"{name}: the file holds no questions")
+
+
+def looks_like_questions(head: bytes) -> bool:
+    """Whether a file or stream that begins so holds questions, by the names of their fields."""
+    return bool(_RECORD_START.match(head) and _FIELDS.search(head))
 
 
 def normalised(text: str) -> str:
@@ -87,22 +113,42 @@ def normalised(text: str) -> str:
     return " ".join(_STRAY_SPACE.sub("", text).split())
 
 
+def _records_of(
+    source: Path | BinaryIO, *, errors: Errors, lines: bool
+) -> Iterator[tuple[str, object]]:
+    if not isinstance(source, Path):
+        yield from _records(source, name="-", errors=errors, lines=lines)
+        return
+    suffix = source.suffix.lower()
+    if is_table(source) and suffix not in JSON_SUFFIXES:
+        raise DataError(
+            f"{source}: a table, where questions with candidates are needed, which are JSON "
+            f"({', '.join(JSON_SUFFIXES)})"
+        )
+    with opened(source) as stream:
+        lines = lines or suffix in JSON_LINES
+        yield from _records(stream, name=str(source), errors=errors, lines=lines)
+
+
 def _records(
     stream: BinaryIO, *, name: str, errors: Errors, lines: bool
 ) -> Iterator[tuple[str, object]]:
-    """(place, JSON value) of each record."""
+    """(place, JSON value) of each record, or the error of a line that is none."""
     if lines:
-        for number, line in read_lines(stream, name=name, errors=errors):
-            if line.strip():
-                yield f"{name}:{number}", parse_json(line, name=name, line=number)
+        values = each_json_line(each_line(stream, name=name, errors=errors), name=name)
     else:
-        value = parse_json(read_text(stream, name=name, errors=errors), name=name)
-        records = value if isinstance(value, list) else [value]
-        for number, record in enumerate(records, start=1):
-            yield f"{name}, record {number}", record
+        text = read_text(stream, name=name, errors=errors)
+        values, lines = json_values(text, name=name), is_json_lines(text)
+    empty = True
+    for number, value in values:
+        empty = False
+        yield f"{name}{':' if lines else ', record '}{number}", value
+    if empty:
+        raise DataError(f"{name}: the file holds no questions")
 
 
 def _question(record: object, *, where: str, errors: Errors) -> Question:
+    record = sound(record)
     if not isinstance(record, dict):
         raise DataError(f"{where}: expected an object {{...}}, found {type(record).__name__}")
     id = _text(record, "id", where=where, errors=errors) if "id" in record else where

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from fractions import Fraction
 
 from prefprop_cli.data.corpus import SPLITS, Document, Splits, text_key
+from prefprop_cli.data.words import listed
 from prefprop_cli.errors import DataError
 
 Share = float | Fraction
@@ -129,7 +130,7 @@ def _check_divisible(documents: list[Document]) -> None:
     single = [f"{label!r} ({next(iter(u.values()))})" for label, u in units.items() if len(u) == 1]
     if single:
         raise DataError(
-            f"classes with one distinct text or group, which cannot be in training and "
-            f"evaluation both: {', '.join(sorted(single))}. Add documents, drop the class, or "
-            "give files for each split"
+            f"{len(single)} of {len(units)} classes have one distinct text or group, which cannot "
+            f"be in training and evaluation both: {listed(sorted(single), shown=10)}. Add "
+            "documents, drop the class, or give files for each split"
         )

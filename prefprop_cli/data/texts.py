@@ -1,12 +1,20 @@
 """Texts without labels, for prediction: streamed, one document at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from prefprop_cli.data.corpus import Document
-from prefprop_cli.data.decoding import Errors, opened, read_lines, read_text
-from prefprop_cli.data.records import SUFFIXES, read_records, text_of
+from prefprop_cli.data.decoding import Errors, attempt, each_line, opened, read_text, sound
+from prefprop_cli.data.json_text import holds_json_rows
+from prefprop_cli.data.kinds import refuse_other_kinds
+from prefprop_cli.data.records import Row, each_row, is_table, json_rows, text_of
+from prefprop_cli.errors import DataError
+
+Attempt = tuple[str, Document | DataError]
+"""The id of a document and the document, or why it cannot be read."""
 
 
 def read_texts(
@@ -15,10 +23,11 @@ def read_texts(
     errors: Errors = "strict",
     lines: bool = False,
     text_column: str = "text",
-) -> Iterator[Document]:
+) -> Iterator[Attempt]:
     """The documents of a file, or of a stream of bytes such as standard input.
 
-    A .jsonl, .csv or .parquet file gives one document per row; anything else is one document.
+    A JSON, .csv, .tsv or .parquet file gives one document per row, and so does a stream that holds
+    objects in JSON; any other text is one document.
 
     Args:
         source: file, or stream (named `-`).
@@ -27,26 +36,46 @@ def read_texts(
         text_column: where a row has its text.
 
     Yields:
-        Documents without label; the id is the file, with `:line` where there are several.
+        Documents without label, or the error of a row or line, after which the others follow; the
+        id is the file, with `:line` where there are several.
 
     Raises:
-        DataError: the file is missing, empty of rows or unreadable.
+        DataError: the file is missing, empty of rows, unreadable, or of a kind that is no text.
+        CorruptFileError: a .parquet file that is damaged.
     """
-    if not isinstance(source, Path):
-        yield from _from_stream(source, name="-", errors=errors, lines=lines)
-    elif source.suffix in SUFFIXES and not lines:
-        for number, fields in read_records(source, errors=errors):
-            where = f"{source}:{number}"
-            text = text_of(fields, text_column, where=where, errors=errors)
-            yield Document(where, text, label=None)
+    name = str(source) if isinstance(source, Path) else "-"
+    of_rows = partial(_of_rows, name=name, errors=errors, column=text_column)
+    if isinstance(source, Path) and not lines:
+        if is_table(source):
+            yield from of_rows(each_row(source, errors=errors))
+            return
+        refuse_other_kinds(source)
+    with opened(source) if isinstance(source, Path) else nullcontext(source) as stream:
+        if lines:
+            yield from _of_lines(stream, name, errors)
+            return
+        text = read_text(stream, name=name, errors=errors)
+    # What a file holds is said by its name, what a stream holds by itself.
+    if stream is source and holds_json_rows(text):
+        yield from of_rows(json_rows(text, name=name))
     else:
-        with opened(source) as stream:
-            yield from _from_stream(stream, name=str(source), errors=errors, lines=lines)
+        yield name, Document(name, text, label=None)
 
 
-def _from_stream(stream: BinaryIO, *, name: str, errors: Errors, lines: bool) -> Iterator[Document]:
-    if lines:
-        for number, line in read_lines(stream, name=name, errors=errors):
-            yield Document(f"{name}:{number}", line, label=None)
-    else:
-        yield Document(name, read_text(stream, name=name, errors=errors), label=None)
+def _of_rows(
+    rows: Iterable[tuple[int, Row]], *, name: str, errors: Errors, column: str
+) -> Iterator[Attempt]:
+    for number, row in rows:
+        where = f"{name}:{number}"
+        yield where, attempt(partial(_of_row, row, column, where=where, errors=errors))
+
+
+def _of_row(row: Row, column: str, *, where: str, errors: Errors) -> Document:
+    text = text_of(sound(row), column, where=where, errors=errors)
+    return Document(where, text, label=None)
+
+
+def _of_lines(stream: BinaryIO, name: str, errors: Errors) -> Iterator[Attempt]:
+    for number, line in each_line(stream, name=name, errors=errors):
+        id = f"{name}:{number}"
+        yield id, line if isinstance(line, DataError) else Document(id, line, label=None)

@@ -31,6 +31,8 @@ class FinishedRun:
     started: str
     validation: Mapping[str, float]
     """Metrics of its best step."""
+    data_warnings: tuple[str, ...] | None = None
+    """What may be wrong with its documents; None where an earlier version did not keep it."""
 
     @property
     def method(self) -> str:
@@ -112,11 +114,17 @@ def _run(folder: Path, manifest: Record) -> FinishedRun:
     run = RunFolder(folder)
     return FinishedRun(
         folder=run,
-        config=load_config(preset=str(run.config)).config,
+        config=load_config(preset=str(run.checked_config)).config,
         backbone_sha256=str(manifest.get("backbone_sha256", "")),
         started=str(manifest.get("started", "")),
         validation=manifest.get("validation") or {},
+        data_warnings=_warnings(manifest),
     )
+
+
+def _warnings(manifest: Record) -> tuple[str, ...] | None:
+    found = manifest.get("data_warnings")
+    return tuple(map(str, found)) if isinstance(found, list) else None
 
 
 def _state(manifest: Record) -> str:

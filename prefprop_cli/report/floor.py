@@ -1,12 +1,13 @@
 """The baselines below the methods: what the same documents give without any of them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from prefprop_cli.config.schema import DataTable
-from prefprop_cli.data.corpus import Corpus
+from prefprop_cli.data.audit import Audit
+from prefprop_cli.data.corpus import Corpus, content_hash
 from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.evaluation.baselines import majority_logits, tfidf_logits
 from prefprop_cli.evaluation.calibration import Floats
@@ -29,10 +30,17 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Floor:
-    """The baselines of a data set, and what its reader says of the documents."""
+    """The baselines of a data set, and what its reader says of the documents.
+
+    Attributes:
+        baselines: below the methods.
+        notes: facts.
+        warnings: what may be wrong with the documents; None where nobody knows.
+    """
 
     baselines: tuple[Baseline, ...] = ()
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] | None = None
 
 
 def floor_of(scored: ScoredSet, *, corpus_of: CorpusOf) -> Floor:
@@ -42,14 +50,17 @@ def floor_of(scored: ScoredSet, *, corpus_of: CorpusOf) -> Floor:
         scored: the set.
         corpus_of: reads the texts; what it raises becomes a note.
     """
+    run = scored.data.lines[0].runs[0]
     if scored.n_classes is None:
-        chance = chance_share(scored.lines[0].logits[0])
-        return Floor((Baseline("a candidate by lot", {"accuracy": chance}, {}),))
+        chance = Baseline(
+            "a candidate by lot", {"accuracy": chance_share(scored.lines[0].logits[0])}, {}
+        )
+        return Floor((chance,), warnings=run.data_warnings)
     try:
-        corpus = corpus_of(scored.data.lines[0].runs[0].config.data)
-        return _fitted(scored, corpus, scored.n_classes)
+        corpus = corpus_of(run.config.data)
+        return replace(_fitted(scored, corpus, scored.n_classes), warnings=Audit(corpus).warnings)
     except PrefpropError as error:
-        return Floor(notes=(f"without baselines: {error}",))
+        return Floor(notes=(f"without baselines: {error}",), warnings=run.data_warnings)
 
 
 def _fitted(scored: ScoredSet, corpus: Corpus, n_classes: int) -> Floor:
@@ -57,7 +68,8 @@ def _fitted(scored: ScoredSet, corpus: Corpus, n_classes: int) -> Floor:
     numbers = {label: number for number, label in enumerate(corpus.labels)}
     names = np.array([numbers[str(document.label)] for document in train])
     labels = [numbers[str(document.label)] for document in documents]
-    if tuple(d.id for d in documents) != scored.ids or labels != scored.labels.tolist():
+    is_same = tuple(d.id for d in documents) == scored.ids and labels == scored.labels.tolist()
+    if not is_same or not _are_recorded(corpus, scored):
         raise DataError("the documents are no longer those of the runs")
     texts = [document.text for document in documents]
     fits: dict[str, Callable[[], Floats]] = {
@@ -73,6 +85,12 @@ def _fitted(scored: ScoredSet, corpus: Corpus, n_classes: int) -> Floor:
         except PrefpropError as error:
             notes.append(f"without {name}: {error}")
     return Floor(tuple(found), tuple(notes))
+
+
+def _are_recorded(corpus: Corpus, scored: ScoredSet) -> bool:
+    """Whether the texts are those of the first run; earlier versions did not record them."""
+    recorded = scored.data.lines[0].runs[0].folder.manifest.get("documents_sha256")
+    return recorded in (None, {name: content_hash(each) for name, each in corpus.splits.items()})
 
 
 def _baseline(name: str, logits: Floats, scored: ScoredSet) -> Baseline:

@@ -23,6 +23,12 @@ SHORT = {
     "ece_paper": "ECE by the paper's definition",
 }
 
+_LEAKS = {
+    ("hyperpartisan", "reference"): "leak: most of these articles are in the training split, too",
+    ("wikihop", "dev"): "leak: the best epoch was chosen on these questions",
+}
+"""By set and split; of runs that did not keep what their data warned of."""
+
 
 def introduction(scored: ScoredSet, floor: Floor) -> tuple[Heading, str]:
     """The set, its documents, and how far its figures can be held against the paper's."""
@@ -33,8 +39,8 @@ def introduction(scored: ScoredSet, floor: Floor) -> tuple[Heading, str]:
         found = ", ".join(dict.fromkeys(each.backbone for each in others))
         wanted = ", ".join(dict.fromkeys(papers_backbone(e.config) for e in others))
         parts.append(f"the backbone is {found}, the paper's is {wanted}")
-    parts += _of_hyperpartisan(scored, floor)
-    sentences = (part[0].upper() + part[1:].rstrip(".") for part in (*parts, *floor.notes))
+    parts += [*_of_split(scored, floor), *(floor.warnings or ()), *floor.notes]
+    sentences = (part[0].upper() + part[1:].rstrip(".") for part in parts)
     return Heading(scored.data.name), ". ".join(sentences) + "."
 
 
@@ -111,6 +117,7 @@ def set_record(
         "n_classes": scored.n_classes,
         "positive": scored.positive,
         "notes": list(floor.notes),
+        "warnings": list(floor.warnings or ()),
         "lines": [line_record(each, metrics) for each in scored.lines],
         "baselines": [asdict(each) for each in floor.baselines],
         "comparisons": [each.as_dict() for each in comparisons],
@@ -134,13 +141,14 @@ def line_record(each: ScoredLine, metrics: Sequence[str]) -> dict[str, object]:
     }
 
 
-def _of_hyperpartisan(scored: ScoredSet, floor: Floor) -> Iterator[str]:
-    if scored.data.set != "hyperpartisan" or scored.split == "validation":
+def _of_split(scored: ScoredSet, floor: Floor) -> Iterator[str]:
+    if scored.split == "validation":
         return
-    yield "the paper's figures are of its validation split"
-    is_leaky = scored.lines[0].config.data.split == "reference"
-    if is_leaky and not any("LEAK" in note for note in floor.notes):
-        yield "LEAK: most of these articles are in the training split, too"
+    if scored.data.set == "hyperpartisan":
+        yield "the paper's figures are of its validation split"
+    leak = _LEAKS.get((scored.data.set, scored.lines[0].config.data.split))
+    if leak and floor.warnings is None:
+        yield leak
 
 
 def _power(each: Comparison) -> str:

@@ -9,6 +9,8 @@ from typing import Protocol
 
 from optuna.trial import FrozenTrial
 
+from prefprop_cli.atomic import Record
+from prefprop_cli.build.adapter import read_adapter
 from prefprop_cli.build.launch import describe_run, train_run
 from prefprop_cli.build.plan import Plan, make_plan, prepare_data
 from prefprop_cli.cache import default_cache
@@ -55,6 +57,8 @@ class Work:
     """Files and settings that the configuration came from."""
     argv: Sequence[str]
     """The command line, as it may be written to a manifest."""
+    inputs: Record
+    """Data and backbone of the configuration, as of `build/record.py`: those of all its runs."""
 
 
 @dataclass
@@ -69,9 +73,10 @@ class Attempt:
     is_given_up: bool = field(default=False, init=False)
 
     def run(self, view: View) -> None:
-        """Begin, or go on from the newest checkpoint.
+        """Begin, go on from the newest checkpoint, or take over a run that is finished.
 
         Raises:
+            UsageError, DataError: the folder holds a run of something else.
             Interrupted: a signal came; the state is saved, and the trial stays unfinished.
             PrefpropError: the run failed for a reason that is not its setting's.
         """
@@ -81,6 +86,9 @@ class Attempt:
         settings = (f"-s {key}={json.dumps(value)}" for key, value in point.settings.items())
         sources = [*self.work.sources, *settings]
         describe_run(self.folder, plan, prepared, sources=sources, argv=self.work.argv)
+        if self.folder.manifest["status"] == "finished":
+            self._take_over(metric=plan.config.train.metric)
+            return
         resumes = any(self.folder.checkpoints.glob("step-*"))
         with view(self.study.stage, point, self.folder, resumes=resumes) as training:
             try:
@@ -121,6 +129,13 @@ class Attempt:
             metric=result.best_metric,
             result={"metrics": dict(result.metrics)},
         )
+
+    def _take_over(self, *, metric: str) -> None:
+        """Note the end of a run that was trained before, by a sweep whose storage is lost."""
+        read_adapter(self.folder.adapter)
+        metrics = self.folder.manifest["validation"]
+        result = {"metrics": metrics}
+        self.study.finish(self.trial, state="finished", metric=metrics[metric], result=result)
 
     def _note_failure(self, error: Exception) -> None:
         code = error.exit_code if isinstance(error, PrefpropError) else ResourceError.exit_code

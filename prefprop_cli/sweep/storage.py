@@ -1,6 +1,7 @@
 """Where the trials of a sweep are kept: a journal file, or a database that machines share."""
 
 import fcntl
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -73,16 +74,41 @@ def _journal(path: Path) -> BaseStorage:
     with disk_errors(path):
         path.touch()
         with path.open("rb") as file:
-            is_journal = file.read(1) in (b"", b"{")
+            first = file.readline()
+    is_journal = not first or (first.startswith(b"{") and b'"op_code"' in first)
     try:
         if is_journal:
-            lock = KernelLock(path)
-            return JournalStorage(JournalFileBackend(str(path), lock_obj=lock))
-    except (ValueError, LookupError, TypeError, AssertionError):
-        pass
+            opened = JournalStorage(JournalFileBackend(str(path), lock_obj=KernelLock(path)))
+            _check_lines(path)
+            return opened
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError):
+        _check_lines(path)
     raise CorruptFileError(
         f"{path} is no journal of a sweep, or is damaged. Name another --storage"
     )
+
+
+def _check_lines(path: Path) -> None:
+    """See that each line is a JSON object; Optuna finds out only when it next reads.
+
+    Raises:
+        CorruptFileError: one is not; it is named.
+    """
+    *lines, _torn = path.read_bytes().split(b"\n")
+    for number, line in enumerate(lines, start=1):
+        if not _is_object(line):
+            raise CorruptFileError(
+                f"{path}:{number} is damaged: not a JSON object. Put a copy of the journal in its "
+                "place, or move it away: the same command then begins a new one, and takes the "
+                "runs that are finished from their folders"
+            )
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 class KernelLock(JournalFileOpenLock):

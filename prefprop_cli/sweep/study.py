@@ -17,6 +17,9 @@ from optuna.pruners import BasePruner, MedianPruner, NopPruner
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from prefprop_cli.atomic import Record
+from prefprop_cli.build.record import changes
+from prefprop_cli.errors import DataError
 from prefprop_cli.evaluation.metrics import LOWER_IS_BETTER
 from prefprop_cli.sweep.plan import SEED, Point, Stage
 from prefprop_cli.sweep.records import Standing, State, Trial
@@ -33,6 +36,7 @@ _STATES: dict[TrialState, State] = {
 }
 _PLANNED = "planned"
 _POINT, _OWNER, _BEAT, _RESULT, _REUSED = "point", "owner", "beat", "result", "reused"
+_INPUTS = "inputs"
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ class StageStudy:
     stage: Stage
     storage: BaseStorage
     study: optuna.Study
+    inputs: Record
+    """Data and backbone of the runs of this process."""
 
     def trials(self) -> list[FrozenTrial]:
         """One trial for each point, in the order of the plan."""
@@ -117,6 +123,7 @@ class StageStudy:
         values = None if metric is None else [metric]
         try:
             self.storage.set_trial_user_attr(_id(trial), _RESULT, dict(result))
+            self.storage.set_trial_user_attr(_id(trial), _INPUTS, self.inputs)
             self.storage.set_trial_state_values(_id(trial), state=optuna_state, values=values)
         except UpdateFinishedTrialError:
             pass
@@ -159,6 +166,7 @@ def open_study(
     metric: str,
     epochs: int,
     finished: Mapping[str, FrozenTrial],
+    inputs: Record,
     pause: Callable[[], None],
 ) -> StageStudy:
     """Open the study of a stage, planned by this process or by another one.
@@ -170,7 +178,11 @@ def open_study(
         epochs: of a run; no run is given up in the first third of them.
         finished: trials of earlier stages by the digest of their configurations: a point that
             has the same one takes over the result.
+        inputs: data and backbone that its runs are of.
         pause: called while another process plans; sleeps, and may raise to leave.
+
+    Raises:
+        DataError: runs that are done are of other data, or of another backbone.
     """
     pruner = MedianPruner(n_startup_trials=2, n_warmup_steps=epochs // 3 + 1)
     chosen: BasePruner = pruner if stage.prunes else NopPruner()
@@ -182,14 +194,25 @@ def open_study(
             direction="minimize" if is_loss else "maximize",
             pruner=chosen,
         )
-        opened = StageStudy(stage, storage, study)
+        opened = StageStudy(stage, storage, study, inputs)
     except DuplicatedStudyError:
         study = optuna.load_study(storage=storage, study_name=stage.study, pruner=chosen)
-        opened = StageStudy(stage, storage, study)
+        opened = StageStudy(stage, storage, study, inputs)
         _await_plan(opened, pause)
+    _check_inputs(opened)
     if not study.user_attrs.get(_PLANNED):
         _plan(opened, finished)
     return opened
+
+
+def _check_inputs(opened: StageStudy) -> None:
+    """See that the trials that are done were of the same data and backbone."""
+    for trial in opened.trials():
+        if found := changes(trial.user_attrs.get(_INPUTS, {}), opened.inputs):
+            raise DataError(
+                f"runs of this sweep are of other data or another backbone: {'; '.join(found)}. "
+                "Put back what it was, or begin a new sweep: --out FOLDER"
+            )
 
 
 def _await_plan(opened: StageStudy, pause: Callable[[], None]) -> None:

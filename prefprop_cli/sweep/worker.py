@@ -84,6 +84,7 @@ def run_sweep(
                 metric=metric,
                 epochs=epochs,
                 finished=finished,
+                inputs=work.inputs,
                 pause=worker.pause,
             )
             watcher.stage(study.standing())

@@ -20,10 +20,10 @@ def needs(shell: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(not shutil.which(shell), reason=f"{shell} is not installed")
 
 
-def add_run(folder: Path, *, age_s: float = 0.0) -> None:
+def add_run(folder: Path, *, age_s: float = 0.0, text: str = "{}") -> None:
     folder.mkdir(parents=True)
     manifest = folder / "manifest.json"
-    manifest.write_text("{}")
+    manifest.write_text(text)
     os.utime(manifest, (1e9 - age_s, 1e9 - age_s))
 
 
@@ -78,6 +78,17 @@ def test_runs_newest_first(folder: Path) -> None:
     (folder / "runs" / "file").touch()
     assert completion.runs("") == ["runs/mine-1", "runs/older"]
     assert completion.runs("runs/o") == ["runs/older"]
+
+
+def test_finished_runs_first_but_for_one_to_resume(folder: Path) -> None:
+    texts = {1: '{"status": "finished"}', 2: '{"status": "running"}', 3: '["finished"]', 4: "{"}
+    for age_s, text in texts.items():
+        add_run(folder / "runs" / f"r{age_s}", age_s=-age_s, text=text)
+    add_run(folder / "runs" / "old", age_s=60, text=texts[1])
+    unfinished = ["runs/r4", "runs/r3", "runs/r2", "runs/mine-1"]
+    assert completion.runs("") == ["runs/r1", "runs/old", *unfinished]
+    assert completion.runs_to_resume("") == [*unfinished, "runs/r1", "runs/old"]
+    assert completion.runs("runs/o") == ["runs/old"]
 
 
 def test_no_folder_of_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +12,7 @@ import pytest
 
 from prefprop_cli.cli.app import main
 from prefprop_cli.errors import NonFiniteError, ResourceError
-from tests.helpers import sweeps
+from tests.helpers import project, sweeps
 
 pytest.importorskip("optuna")
 
@@ -237,3 +238,69 @@ def test_a_launcher_of_ranks_is_refused(
     code, _, err = sweep("-p", done.config)
     assert code == 2
     assert "Start `prefprop sweep` several times instead" in err
+
+
+@pytest.fixture
+def small(done: Done, output: Output, tmp_path: Path) -> list[str]:
+    """A sweep of two runs, on documents of its own."""
+    documents = project.write_documents(tmp_path / "documents.jsonl", range(48))
+    search = ["-s", 'sweep.stages=[{"train.lr"=[0.02, 0.03]}]', "-s", "sweep.seeds=[]"]
+    search += ["-s", "train.epochs=1", "--source", str(documents), "--out", "small", "-q"]
+    assert main(["sweep", "-p", str(done.config), *search]) == 0
+    return ["-p", str(done.config), *search]
+
+
+def test_runs_of_other_data_are_not_taken_for_its_own(small: list[str], sweep: Output) -> None:
+    before = Path("documents.jsonl").read_bytes()
+    Path("documents.jsonl").write_bytes(before.replace(b"a b c", b"c b a", 1))
+    code, out, err = sweep(*small)
+    assert (code, out) == (3, "")
+    assert "runs of this sweep are of other data or another backbone: documents.jsonl had" in err
+    Path("small/sweep.journal").unlink()
+    code, out, err = sweep(*small)
+    assert (code, out) == (3, "")
+    first = sweeps.runs(Path("small"))["lr=0.02"].absolute()
+    assert f"the data are not those of {first}: documents.jsonl had sha256" in err
+    Path("documents.jsonl").write_bytes(before)
+    assert sweep(*small)[0] == 0
+
+
+def test_finished_runs_are_taken_over_as_they_are_where_the_journal_is_lost(
+    small: list[str], sweep: Output, output: Output
+) -> None:
+    first = json.loads(sweep(*small, "--json")[1])
+    run = sweeps.runs(Path("small"))["lr=0.02"]
+    assert output("calibrate", run, "--method", "temperature")[0] == 0
+    files = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    Path("small/sweep.journal").unlink()
+    assert json.loads(sweep(*small, "--json")[1]) == first
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == files
+
+
+def test_a_folder_that_holds_a_run_of_another_configuration(
+    small: list[str], sweep: Output
+) -> None:
+    run = sweeps.runs(Path("small"))["lr=0.02"]
+    (run / "config.toml").write_text((run / "config.toml").read_text().replace("0.02", "0.2"))
+    assert sweep(*small)[0] == 0  # what the storage says is done is not read
+    Path("small/sweep.journal").unlink()
+    code, out, err = sweep(*small)
+    assert (code, out) == (2, "")
+    assert "train.lr 0.2, was 0.02" in err
+    shutil.rmtree(run)
+    shutil.copytree(sweeps.runs(Path("small"))["lr=0.03"], run)
+    code, out, err = sweep(*small)
+    assert (code, out) == (2, "")
+    assert f"{run.absolute()} is of another configuration: train.lr 0.02, was 0.03. Put" in err
+
+
+def test_a_bad_line_of_the_journal_is_named(small: list[str], sweep: Output) -> None:
+    journal = Path("small/sweep.journal")
+    whole = journal.read_bytes()
+    n_lines = whole.count(b"\n")
+    journal.write_bytes(whole + b"\xff\xfe\x00\n")
+    code, out, err = sweep(*small)
+    assert (code, out) == (4, "")
+    assert f"small/sweep.journal:{n_lines + 1} is damaged: not a JSON object" in err
+    journal.write_bytes(whole)
+    assert sweep(*small)[0] == 0

@@ -1,8 +1,10 @@
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from prefprop_cli.cli.experiment import tell_data
+from prefprop_cli.data.prepare import Prepared
 
 
 def told(*, labels: tuple[str, ...] = ("a", "b"), **summary: object) -> list[str]:
@@ -16,18 +18,19 @@ def told(*, labels: tuple[str, ...] = ("a", "b"), **summary: object) -> list[str
         "chunked": {"train": 0.0, "test": 0.0},
         "rows": {"train": 4, "test": 2},
         "notes": [],
+        "warnings": [],
     }
     lines: list[str] = []
     console = SimpleNamespace(info=lines.append, warn=lambda line: lines.append(f"warning: {line}"))
     splits = {"train": range(4), "test": range(2)}
-    tell_data(console, SimpleNamespace(splits=splits, labels=labels, summary=facts | summary))
+    tell_data(console, Prepared(Path(), labels, splits, facts | summary))
     return lines
 
 
 def test_documents_classes_and_what_is_cut() -> None:
     assert told() == [
         "data: mine, 4 train, 2 test documents, 2 classes",
-        "tokens: median 7 in train; 50% of documents are cut at 12",
+        "tokens: median 7 in train; 33% of documents are cut at 12",
     ]
 
 
@@ -38,10 +41,10 @@ def test_questions_have_candidates() -> None:
 @pytest.mark.parametrize(
     ("beyond", "said"),
     [
-        ("head+tail", "50% of documents are cut at 12, in the middle"),
+        ("head+tail", "33% of documents are cut at 12, in the middle"),
         (
             "chunk",
-            "50% of documents are read in chunks of at most 12, up to 9 rows a split; 0% are cut",
+            "33% of documents are read in chunks of at most 12, up to 9 rows a split; 0% are cut",
         ),
     ],
 )
@@ -52,8 +55,8 @@ def test_how_long_documents_are_read(beyond: str, said: str) -> None:
     assert told(beyond=beyond, **more)[1] == f"tokens: median 7 in train; {said}"
 
 
-def test_a_leak_is_a_warning() -> None:
-    assert told(notes=["drawn with seed 1", "51 of 65 leak"])[2:] == [
+def test_notes_and_warnings() -> None:
+    assert told(notes=["drawn with seed 1"], warnings=["leak: 51 of 65"])[2:] == [
         "note: drawn with seed 1",
-        "warning: 51 of 65 leak",
+        "warning: leak: 51 of 65",
     ]

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from prefprop_cli.errors import CorruptFileError, ResourceError, RunLockedError, UsageError
+from prefprop_cli.run_place import check_free
+from prefprop_cli.run_state import is_begun
 from prefprop_cli.runs import RunFolder, newest_run, resolve_run
 from tests.helpers.crash import Killed, disk_full_at, every_death, killed_at
 
@@ -74,10 +76,49 @@ class TestCreate:
         assert RunFolder.create_at(tmp_path / "empty").manifest["status"] == "running"
 
     def test_not_at_a_path_that_is_taken(self, run, tmp_path):
-        (tmp_path / "file").write_text("")
-        for path in (run.path, tmp_path / "file"):
-            with pytest.raises(UsageError, match="is there already; name a new folder, or"):
+        run.update_manifest(config_sha256="0", status="interrupted")
+        with pytest.raises(UsageError, match=r"a run; name a new folder, or .*: --resume .*demo"):
+            RunFolder.create_at(run.path)
+        run.update_manifest(status="finished")
+        (tmp_path / "reviews.csv").write_text("text,label")
+        for path, what in [
+            (run.path, "a run"),
+            (tmp_path, "a folder with something in it"),
+            (tmp_path / "reviews.csv", "a file"),
+        ]:
+            with pytest.raises(UsageError, match=f"is there already, {what}; name a new folder$"):
                 RunFolder.create_at(path)
+        assert (tmp_path / "reviews.csv").read_text() == "text,label"
+
+    def test_where_a_start_came_to_nothing(self, tmp_path):
+        path = tmp_path / "run"
+
+        def start() -> None:
+            run = RunFolder.create_at(path)
+            with run.lock():
+                run.config.write_text("")
+                run.update_manifest(config_sha256="0")
+
+        for _ in every_death(lambda: shutil.rmtree(path, ignore_errors=True), start):
+            if not (path / "manifest.json").exists() or not is_begun(RunFolder(path).manifest):
+                assert RunFolder.create_at(path).manifest["status"] == "running"
+
+    def test_not_where_another_process_begins_one(self, run):
+        with other_process_holding(run) as process, pytest.raises(RunLockedError) as caught:
+            RunFolder.create_at(run.path)
+        assert f"in use by process {process.pid} on" in str(caught.value)
+
+    def test_free_and_writable_before_anything_is_made(self, tmp_path):
+        check_free(tmp_path / "deep" / "new")
+        assert not (tmp_path / "deep").exists()
+        (tmp_path / "file").touch()
+        with pytest.raises(ResourceError, match="file is not a folder"):
+            check_free(tmp_path / "file" / "run")
+
+    def test_no_permission_is_told_before_anything_is_made(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
+        with pytest.raises(ResourceError, match=f"no permission to write to {tmp_path}"):
+            check_free(tmp_path / "run")
 
 
 class TestOpen:
@@ -300,6 +341,15 @@ class TestResolve:
         monkeypatch.setenv("PREFPROP_RUN", str(of_environment))
         assert resolve_run(None).path == of_environment
         assert resolve_run(named).path == named
+
+    def test_only_a_run_that_is_accepted_is_chosen_but_any_may_be_named(self):
+        older = self.finished(Path("runs"), "older", "2026-01-01")
+        newer = self.finished(Path("runs"), "newer", "2026-01-02")
+        accept = {"accept": lambda run: run.path == older, "does": " that is older"}
+        assert resolve_run(None, **accept).path == older
+        assert resolve_run(newer, **accept).path == newer
+        with pytest.raises(UsageError, match="holds no finished run that is older"):
+            resolve_run(None, **accept | {"accept": lambda run: False})
 
     def test_none_says_what_to_do(self):
         with pytest.raises(UsageError, match=r"no run was named.*prefprop train -p demo"):

@@ -12,9 +12,10 @@ from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.corpus import Corpus, Document
 from prefprop_cli.data.sets import files, hub
 from prefprop_cli.data.sets.common import default_split
+from prefprop_cli.data.sets.hub_files import HubSet
 
 MAX_CHARACTERS = 30_000
-HUB_NAME, HUB_CONFIGURATION = "ccdv/arxiv-classification", "no_ref"
+HUB_SET = HubSet("ccdv/arxiv-classification", configuration="no_ref")
 
 
 def read(table: DataTable) -> Corpus:
@@ -27,10 +28,7 @@ def read(table: DataTable) -> Corpus:
         DataError: the papers cannot be had or read.
     """
     default_split(table)
-    if table.source is None:
-        corpus = hub.load(HUB_NAME, HUB_CONFIGURATION, table)
-    else:
-        corpus = files.read(table)
+    corpus = hub.read_set(HUB_SET, table) if table.source is None else files.read(table)
     documents = [document for part in corpus.splits.values() for document in part]
     n_cut = sum(len(document.text) > MAX_CHARACTERS for document in documents)
     note = f"{n_cut} of {len(documents)} papers cut at {MAX_CHARACTERS:,} characters"

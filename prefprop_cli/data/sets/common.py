@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from prefprop_cli.config.schema import DataTable
-from prefprop_cli.data.corpus import Corpus, Document, Splits, labels_of
-from prefprop_cli.data.decoding import opened, read_text
+from prefprop_cli.data.corpus import Corpus, Document, Splits, labels_of, with_one_spelling
+from prefprop_cli.data.decoding import opened
 from prefprop_cli.data.records import Fields, label_of, text_of
 from prefprop_cli.data.splits import complete
 from prefprop_cli.errors import DataError
@@ -50,21 +50,28 @@ def document_of(fields: Fields, table: DataTable, *, id: str, where: str) -> Doc
     return Document(
         id,
         text_of(fields, table.text_column, where=where, errors=table.errors),
-        label_of(fields, table.label_column, where=where),
+        label_of(fields, table.label_column, where=where, as_written=True),
         group and label_of(fields, group, where=where, option="group_column"),
     )
 
 
-def class_folders(folder: Path, *, root: Path, table: DataTable) -> Iterator[Document]:
-    """The documents `folder/<label>/*.txt`, in order; the id is the path below `root`.
+def files_below(folder: Path) -> Iterator[Path]:
+    """All files below a folder, in order; none is hidden, such as `.DS_Store`, or in `.git`.
 
     Raises:
-        DataError: bytes that are not UTF-8.
+        DataError: a folder cannot be read.
     """
-    for path in sorted(folder.glob("[!.]*/*.txt")):
-        with opened(path) as stream:
-            text = read_text(stream, name=str(path), errors=table.errors)
-        yield Document(path.relative_to(root).as_posix(), text, label=path.parent.name)
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read: {error.strerror}") from error
+    for path in paths:
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield from files_below(path)
+        elif path.is_file():
+            yield path
 
 
 def corpus_of(
@@ -81,6 +88,9 @@ def corpus_of(
     Raises:
         DataError: a split cannot be drawn.
     """
+    if not labels:
+        given, merged = with_one_spelling(given)
+        notes += merged
     splits = complete(
         given,
         validation=table.validation_fraction,
@@ -94,10 +104,13 @@ def corpus_of(
 
 
 def digest(path: Path) -> str:
-    """The sha256 of a file, or of the names and contents of all files below a folder."""
+    """The sha256 of a file, or of the names and contents of all files below a folder.
+
+    Hidden ones do not count: to look at a folder on a Mac makes some.
+    """
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.is_file())
-        lines = "".join(f"{digest(file)} {file.relative_to(path).as_posix()}\n" for file in files)
+        files = {file.relative_to(path).as_posix(): digest(file) for file in files_below(path)}
+        lines = "".join(f"{sha256} {name}\n" for name, sha256 in files.items())
         return hashlib.sha256(lines.encode()).hexdigest()
     with opened(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -13,15 +13,9 @@ from pathlib import Path
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.corpus import Corpus, Document
-from prefprop_cli.data.records import SUFFIXES, read_records
-from prefprop_cli.data.sets.common import (
-    class_folders,
-    corpus_of,
-    default_split,
-    digest,
-    document_of,
-    source_of,
-)
+from prefprop_cli.data.records import SUFFIXES, is_table, read_records
+from prefprop_cli.data.sets import folders
+from prefprop_cli.data.sets.common import corpus_of, default_split, digest, document_of, source_of
 from prefprop_cli.errors import DataError
 
 SPLIT_NAMES = {
@@ -38,15 +32,22 @@ def read(table: DataTable) -> Corpus:
     """The documents at `data.source`, a local file or folder.
 
     Raises:
-        DataError: there is nothing that can be read, or a row is not as it should be.
+        DataError: there is nothing that can be read, a row is not as it should be, or a class has
+            a folder in train alone.
         CorruptFileError: a damaged .parquet file.
     """
     default_split(table)
-    source = source_of(table, what="a .jsonl, .csv or .parquet file, or a folder")
+    source = source_of(table, what="a .jsonl, .csv, .tsv or .parquet file, or a folder")
     parts = _parts(source)
     given = {split: list(_documents(path, source, table)) for split, path in parts.items()}
+    notes: list[str] = []
+    for split, path in parts.items():
+        if path.is_dir():
+            given[split], found = folders.labelled(given[split], path)
+            notes += found
+    folders.check_all_tested(given, parts)
     inputs = {path.name: digest(path) for path in parts.values()}
-    return corpus_of(given, table, name=source.stem, inputs=inputs)
+    return corpus_of(given, table, name=source.stem, inputs=inputs, notes=tuple(notes))
 
 
 def labelled_documents(path: Path, table: DataTable) -> list[Document]:
@@ -64,7 +65,8 @@ def _parts(source: Path) -> dict[str, Path]:
     """Split -> the file or folder with its documents."""
     parts: dict[str, Path] = {}
     for path in sorted(source.iterdir()) if source.is_dir() else ():
-        split = SPLIT_NAMES.get(path.stem if path.suffix in SUFFIXES else path.name)
+        name = path.stem if is_table(path) else path.name
+        split = SPLIT_NAMES.get(name.lower())
         if split in parts:
             raise DataError(f"{source}: {parts[split].name} and {path.name} are both {split}")
         if split:
@@ -74,20 +76,10 @@ def _parts(source: Path) -> dict[str, Path]:
 
 def _documents(path: Path, root: Path, table: DataTable) -> Iterator[Document]:
     if path.is_dir():
-        yield from _from_folder(path, root, table)
-    elif path.suffix in SUFFIXES:
+        yield from folders.class_folders(path, root=root, table=table)
+    elif is_table(path):
         for number, fields in read_records(path, errors=table.errors):
             id, where = f"{path.name}:{number}", f"{path}:{number}"
             yield document_of(fields, table, id=id, where=where)
     else:
         raise DataError(f"{path}: cannot be read; the file must end in {', '.join(SUFFIXES)}")
-
-
-def _from_folder(path: Path, root: Path, table: DataTable) -> Iterator[Document]:
-    documents = list(class_folders(path, root=root, table=table))
-    if not documents:
-        raise DataError(
-            f"{path}: holds neither files for the splits (train.jsonl, dev.csv, test.parquet) nor "
-            "a folder for each class with .txt files in it"
-        )
-    yield from documents

@@ -1,71 +1,134 @@
 """A data set of the Hugging Face hub, by name; no code that a data set brings is run."""
 
+import errno
+import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import datasets
 
+import prefprop_cli
 from prefprop_cli.config.schema import DataTable
-from prefprop_cli.data.corpus import Corpus, Document, Splits, content_hash
-from prefprop_cli.data.sets.common import corpus_of, default_split, document_of
+from prefprop_cli.data.corpus import Corpus, Splits, content_hash
+from prefprop_cli.data.sets.common import corpus_of, default_split
 from prefprop_cli.data.sets.files import SPLIT_NAMES
-from prefprop_cli.errors import DataError
+from prefprop_cli.data.sets.hub_files import FORM, HubSet, load, parse
+from prefprop_cli.data.sets.hub_rows import NO_LABEL, Part, class_names, read_part
+from prefprop_cli.errors import DataError, PrefpropError
+from prefprop_cli.hub import hub_errors
 
-UNLABELLED = "-1"  # what hub sets put where the labels of a test split are secret
+_PACKAGE = str(Path(prefprop_cli.__file__).parent)
+_LOCAL_FILES = (
+    'Without network give the documents as local files: data.set = "files", data.source = a folder '
+    "with train.jsonl, validation.jsonl, test.jsonl"
+)
 
 
 def read(table: DataTable) -> Corpus:
-    """The data set `data.source`: `owner/name`, or `owner/name:configuration`.
+    """The data set `data.source`: `owner/name`, with `@revision` or `:configuration` behind it.
 
     Raises:
         DataError: no name is given, the set cannot be had, or its rows are not as they should be.
     """
     default_split(table)
     if table.source is None:
-        raise DataError('data.set = "hub" needs data.source (or --source): owner/name')
-    name, _, configuration = table.source.partition(":")
-    return load(name, configuration or None, table)
+        raise DataError(f'data.set = "hub" needs data.source (or --source): {FORM}')
+    return read_set(parse(table.source), table)
 
 
-def load(name: str, configuration: str | None, table: DataTable) -> Corpus:
-    """A hub data set by name; splits it has not, or whose labels are secret, are drawn.
+def read_set(asked: HubSet, table: DataTable) -> Corpus:
+    """A hub data set; splits it has not, or whose labels are secret, are drawn.
 
     Raises:
         DataError: as `read`.
     """
-    datasets.disable_progress_bars()
-    try:
-        parts = datasets.load_dataset(name, configuration)
-    except (OSError, RuntimeError, ValueError, datasets.exceptions.DatasetsError) as error:
-        raise DataError(
-            f"data.source = {name}: not to be had from the Hugging Face hub or its local cache: "
-            f"{error}\nWithout network give the documents as local files: data.set = "
-            f'"files", data.source = a folder with train.jsonl, validation.jsonl, test.jsonl'
-        ) from error
+    what = f"data.source = {asked}: not to be had from the Hugging Face hub or its local cache"
+    with _library_errors(what), hub_errors(what, advice=_LOCAL_FILES):
+        parts, notes = load(asked)
+    known, unused = _known(parts, asked)
+    rows = {
+        split: read_part(parts[part], f"{asked.name}/{part}", table)
+        for split, part in known.items()
+    }
+    given, left_out = _labelled(rows)
+    inputs = {f"{asked.name}/{known[split]}": content_hash(given[split]) for split in given}
+    names = class_names(parts[known["train"]], asked.name, table)
+    return corpus_of(
+        given,
+        table,
+        name=str(asked),
+        inputs=inputs,
+        labels=tuple(dict.fromkeys(names)),
+        notes=(*notes, *unused, *left_out, *_on_classes(names, given)),
+    )
+
+
+def _known(parts: datasets.DatasetDict, asked: HubSet) -> tuple[dict[str, str], list[str]]:
+    """Split -> what the data set calls it, and a note on those that are not used."""
+    known: dict[str, str] = {}
+    for part in parts:
+        if split := SPLIT_NAMES.get(part):
+            if split in known:
+                raise DataError(f"{asked}: {known[split]} and {part} are both {split}")
+            known[split] = part
+    if "train" not in known:
+        raise DataError(f"{asked}: no split called train; found {', '.join(parts)}")
+    unused = sorted({*parts} - {*known.values()})
+    return known, [f"splits that are not used: {', '.join(unused)}"] if unused else []
+
+
+def _labelled(rows: dict[str, Part]) -> tuple[Splits, list[str]]:
+    """The splits that have labels, and notes on rows and splits that have none."""
     given: Splits = {}
-    for part, rows in parts.items():
-        if part in SPLIT_NAMES:
-            documents = list(_documents(rows, f"{name}/{part}", table))
-            if not all(document.label == UNLABELLED for document in documents):
-                given[SPLIT_NAMES[part]] = documents
+    notes = []
+    trained = {document.label for document in rows["train"].documents}
+    for split, part in rows.items():
+        labels = {document.label for document in part.documents}
+        if not labels or (labels == {str(NO_LABEL)} and not labels & trained):
+            notes.append(f"split {split}: no row has a label, so that it is not used")
+            continue
+        given[split] = part.documents
+        if part.unlabelled:
+            named = ", ".join(part.unlabelled[:5]) + (", ..." if len(part.unlabelled) > 5 else "")
+            notes.append(f"{len(part.unlabelled)} rows have no label and are left out: {named}")
     if "train" not in given:
-        raise DataError(f"{name}: no split called train; found {', '.join(parts)}")
-    inputs = {f"{name}/{part}": content_hash(documents) for part, documents in given.items()}
-    labels = _class_names(parts["train"], table.label_column)
-    title = f"{name}:{configuration}" if configuration else name
-    return corpus_of(given, table, name=title, inputs=inputs, labels=labels)
+        raise DataError("split train: no row has a label, and none can be learnt")
+    return given, notes
 
 
-def _documents(rows: datasets.Dataset, source: str, table: DataTable) -> Iterator[Document]:
-    names = _class_names(rows, table.label_column)
-    for number, row in enumerate(rows, start=1):
-        label = row.get(table.label_column)
-        if names and str(label) != UNLABELLED:
-            row[table.label_column] = names[label]
-        where = f"{source}:{number}"
-        yield document_of(row, table, id=where, where=where)
+def _on_classes(names: tuple[str, ...], given: Splits) -> Iterator[str]:
+    """Notes on the classes that the data set names."""
+    same = sorted({name for name in names if names.count(name) > 1})
+    if same:
+        yield f"classes whose names differ in white space only are one: {', '.join(same)}"
+    used = {document.label for documents in given.values() for document in documents}
+    unused = [name for name in dict.fromkeys(names) if name not in used]
+    if unused:
+        yield f"classes that the data set names and no document has: {', '.join(unused)}"
 
 
-def _class_names(rows: datasets.Dataset, column: str) -> tuple[str, ...]:
-    """The names of the classes where the data set states them."""
-    feature = rows.features.get(column)
-    return tuple(feature.names) if isinstance(feature, datasets.ClassLabel) else ()
+@contextmanager
+def _library_errors(what: str) -> Iterator[None]:
+    """Turn what the libraries say of a data set into one error."""
+    try:
+        yield
+    except (PrefpropError, MemoryError):
+        raise
+    except Exception as error:  # they read what strangers wrote, and raise whatever comes of it
+        first: BaseException = error
+        while first.__cause__ is not None:
+            first = first.__cause__
+        if isinstance(first, OSError) and first.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise first from error
+        if traceback.extract_tb(first.__traceback__)[-1].filename.startswith(_PACKAGE):
+            raise
+        said = ": ".join(dict.fromkeys(_in_one_line(each) for each in (error, first)))
+        hint = f". Give {FORM}" if "config" in said.lower() else ""
+        raise DataError(f"{what}: {said}{hint}") from error
+
+
+def _in_one_line(error: BaseException) -> str:
+    # What follows is an example in Python.
+    told, _, _ = str(error).partition("\nExample of usage")
+    return " ".join(told.split()).rstrip(".")[:500] or type(error).__name__

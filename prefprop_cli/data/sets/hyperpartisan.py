@@ -4,15 +4,16 @@ Source: Kiesel et al. (2019), SemEval-2019 task 4; CC BY 4.0, doi.org/10.5281/ze
 Cleaning and the split `reference`: Beltagy et al. (2020), arXiv 2004.05150.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from xml.parsers import expat
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.cleaning import clean_article
-from prefprop_cli.data.corpus import Corpus, Document, Splits, text_key
-from prefprop_cli.data.decoding import opened
+from prefprop_cli.data.corpus import Corpus, Document, Splits
+from prefprop_cli.data.decoding import opened, read_text
+from prefprop_cli.data.json_text import parse_json
 from prefprop_cli.data.sets.common import digest, source_of
 from prefprop_cli.data.splits import complete, k_fold
 from prefprop_cli.errors import CorruptFileError, DataError
@@ -69,15 +70,24 @@ def read_labels(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _documents(folder: Path) -> list[Document]:
-    labels = dict(read_labels(folder / LABEL_FILE))
-    texts = {id: clean_article(text) for id, text in read_articles(folder / ARTICLE_FILE)}
+    labels = _by_id(read_labels(folder / LABEL_FILE), folder / LABEL_FILE)
+    texts = _by_id(read_articles(folder / ARTICLE_FILE), folder / ARTICLE_FILE)
     unpaired = sorted(labels.keys() ^ texts.keys())
     if unpaired:
         raise DataError(
             f"{folder}: {len(unpaired)} articles have a text or a label, not both: "
             f"{', '.join(unpaired[:5])}. {ARTICLE_FILE} and {LABEL_FILE} must be one release"
         )
-    return [Document(id, text, labels[id]) for id, text in texts.items()]
+    return [Document(id, clean_article(text), labels[id]) for id, text in texts.items()]
+
+
+def _by_id(pairs: Iterator[tuple[str, str]], path: Path) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for id, value in pairs:
+        if id in values:
+            raise DataError(f"{path}: two articles with the id {id!r}")
+        values[id] = value
+    return values
 
 
 def _dedup(documents: list[Document], table: DataTable, _folder: Path) -> tuple[Splits, str]:
@@ -99,29 +109,31 @@ def _k_fold(documents: list[Document], table: DataTable, _folder: Path) -> tuple
 
 
 def _reference(documents: list[Document], _table: DataTable, folder: Path) -> tuple[Splits, str]:
-    by_number = {int(document.id): document for document in documents}
-    with opened(folder / REFERENCE_FILE) as stream:
-        try:
-            numbers = json.load(stream)
-            splits = {
-                split: [by_number[number] for number in numbers[part]]
-                for split, part in (("train", "train"), ("validation", "dev"), ("test", "test"))
-            }
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(
-                f"{stream.name}: not a list of articles for each split: {error}"
-            ) from error
+    splits = _listed(documents, folder / REFERENCE_FILE)
     n_used = len({document.id for part in splits.values() for document in part})
-    texts = {name: {text_key(d.text) for d in part} for name, part in splits.items()}
-    in_train, in_validation = (
-        sum(text_key(d.text) in texts[name] for d in splits["test"])
-        for name in ("train", "validation")
-    )
-    return splits, (
-        f"LEAK: {in_train} of {len(splits['test'])} test articles are in train, {in_validation} in "
-        f"validation, {len(documents) - n_used} articles in no split; a test figure of this split "
-        "says nothing about new articles"
-    )
+    return splits, f"{len(documents) - n_used} of {len(documents)} articles are in no split"
+
+
+def _listed(documents: list[Document], path: Path) -> Splits:
+    """The articles that a file lists by number, split by split."""
+    with opened(path) as stream:
+        content = read_text(stream, name=str(path), errors="strict")
+    numbers: Any = parse_json(content, name=str(path))
+    unnumbered = [document.id for document in documents if not document.id.isdecimal()]
+    if unnumbered:
+        raise DataError(f"{path} names articles by number, and one has the id {unnumbered[0]!r}")
+    by_number = {document.id.lstrip("0") or "0": document for document in documents}
+    parts = {"train": "train", "validation": "dev", "test": "test"}
+    try:
+        return {
+            split: [by_number[str(number)] for number in numbers[part]]
+            for split, part in parts.items()
+        }
+    except (KeyError, TypeError) as error:
+        raise DataError(
+            f"{path}: not a list of articles for each split: {error}. It must be of one release "
+            f"with {ARTICLE_FILE}"
+        ) from error
 
 
 def _attribute(attributes: dict[str, str], name: str, path: Path) -> str:

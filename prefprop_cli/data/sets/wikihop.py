@@ -62,7 +62,7 @@ def _halves(dev: list[Question], seed: int) -> tuple[Splits, str]:
 def _whole(dev: list[Question], seed: int) -> tuple[Splits, str]:
     note = (
         "validation and test are the same questions, all of dev, as in the released code of the "
-        "paper: a leak of the choice of the best epoch into the test figure"
+        "paper, which so chooses the best epoch on the questions it reports"
     )
     return {"validation": [*dev], "test": [*dev]}, note
 

@@ -67,7 +67,7 @@ def test_the_temperature_of_an_older_version_is_read(folder, stored, expected) -
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"schema_version": 3}, "a later version of prefprop wrote it"),
+        ({"schema_version": 4}, "a later version of prefprop wrote it"),
         ({"calibrator": {"schema_version": 9, "name": "temperature"}}, "of schema version 9"),
         ({"calibrator": {"schema_version": 1, "name": "beta"}}, "the calibrator is 'beta'"),
         ({"calibrator": {**Temperature(2.0).as_dict(), "value": -2.0}}, "greater than 0"),
@@ -95,3 +95,22 @@ def test_a_temperature_is_of_any_labels(folder: Path) -> None:
     set_calibrator(folder, Temperature(2.0))
     rewrite(folder, labels=[])
     assert np.allclose(read_adapter(folder).calibrator.logits([[2.0, -np.inf]]), [[1.0, -np.inf]])
+
+
+def schema(folder: Path) -> int:
+    return json.loads(read_verified(folder)["adapter.json"])["schema_version"]
+
+
+def test_hashes_of_files_stay_of_the_schema_they_are_of(folder: Path) -> None:
+    assert schema(folder) == 2
+    set_calibrator(folder, Temperature(2.0))
+    assert schema(folder) == 2
+    assert read_adapter(folder).backbone_config is None
+
+
+def test_the_config_of_the_backbone_is_kept(folder: Path) -> None:
+    known = adapter(backbone_config={"attention_window": [8, 8]})
+    save_adapter(folder, known, {"weight": torch.ones(2)})
+    set_calibrator(folder, Identity())
+    assert schema(folder) == 3
+    assert read_adapter(folder) == known

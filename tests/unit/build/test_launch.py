@@ -11,6 +11,7 @@ from prefprop_cli.config.load import load_config
 from prefprop_cli.config.sweep import with_values
 from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.errors import NonFiniteError, UsageError
+from prefprop_cli.run_metrics import seal_of
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.training.events import Event, Started
 from tests.helpers import project
@@ -60,6 +61,7 @@ def test_a_new_run_says_what_it_is(planned: tuple[Plan, Prepared], tmp_path: Pat
     folder = create_run(*planned, out=tmp_path / "run", sources=["a.toml"], argv=ARGV)
     found = manifest(folder)
     assert (found["argv"], found["sources"], found["seed"]) == (list(ARGV), ["a.toml"], 3)
+    assert found["data_warnings"] == planned[1].warnings != []
     assert tomli.loads(folder.config.read_text())["train"]["seed"] == 3
     with pytest.raises(UsageError, match="there already"):
         create_run(*planned, out=folder.path, sources=[], argv=ARGV)
@@ -83,6 +85,22 @@ def test_a_half_described_folder_is_described(
     assert folder.config.is_file()
 
 
+def test_a_run_is_not_begun_where_another_process_began_one_meanwhile(
+    planned: tuple[Plan, Prepared], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_at = RunFolder.create_at
+
+    def overtaken(path: Path) -> RunFolder:
+        folder = create_at(path)
+        describe_run(folder, *planned, sources=["faster"], argv=ARGV)
+        return folder
+
+    monkeypatch.setattr(RunFolder, "create_at", overtaken)
+    with pytest.raises(UsageError, match="is a run by now; name a new folder"):
+        create_run(*planned, out=tmp_path / "run", sources=["slower"], argv=ARGV)
+    assert manifest(RunFolder(tmp_path / "run"))["sources"] == ["faster"]
+
+
 def test_the_manifest_follows_the_run(planned: tuple[Plan, Prepared], tmp_path: Path) -> None:
     folder = create_run(*planned, out=tmp_path / "run", sources=[], argv=ARGV)
     assert go(planned, folder, stop=lambda: True) == "interrupted"
@@ -99,7 +117,8 @@ def test_the_manifest_follows_the_run(planned: tuple[Plan, Prepared], tmp_path: 
     assert (found["status"], found["exit_reason"], found["device"]) == (
         "finished", "finished", "cpu",
     )  # fmt: skip
-    assert found["best_step"] == 3
+    assert (found["best_step"], found["n_steps"]) == (3, 3)
+    assert found["metrics"] == seal_of(folder.metrics_file.read_bytes())
     assert found["validation"].keys() >= {"nll", "accuracy"}
 
 

@@ -1,5 +1,5 @@
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -96,3 +96,33 @@ def test_a_temperature_that_levels_probabilities_keeps_the_label(echo: Callable[
     (found,) = echo(Temperature(22026.0)).predict(["0 1e-13"])
     assert found.probs["yes"] == found.probs["no"] == 0.5
     assert found.label == "yes"
+
+
+class Frame:
+    """As a table of pandas, whose items are the names of its columns."""
+
+    columns = ("text", "label")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+
+@pytest.mark.parametrize(
+    "documents", ["0 4", b"0 4", {"0 4": "a"}, Frame(), Document("1", "0 4", None), None]
+)
+def test_one_document_where_several_are_taken(echo: Callable[..., Run], documents: object) -> None:
+    run, kind = echo(Temperature(1.0)), type(documents).__name__
+    for method in (run.predict, run.stream):
+        with pytest.raises(TypeError, match=rf"got one {kind}.*predict\(\[text\]\)\[0\]"):
+            method(documents)
+
+
+@pytest.mark.parametrize("item", [b"0 4", 3, None, ["0 4"]])
+def test_what_is_no_document(echo: Callable[..., Run], item: object) -> None:
+    with pytest.raises(TypeError, match=rf"a document is a text.*got {type(item).__name__}"):
+        echo(Temperature(1.0)).predict(["0 4", item])
+
+
+def test_any_iterable_of_texts_is_predicted(echo: Callable[..., Run]) -> None:
+    run = echo(Temperature(1.0))
+    assert run.predict(text for text in ["0 4", "4 0"]) == run.predict(("0 4", "4 0"))

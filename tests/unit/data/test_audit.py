@@ -1,18 +1,24 @@
-from prefprop_cli.data.audit import audit
-from prefprop_cli.data.corpus import Document
+from dataclasses import replace
+
+from prefprop_cli.data.audit import Audit
+from prefprop_cli.data.corpus import Corpus, Document
 
 
 def documents(name: str, *texts: str) -> list[Document]:
     return [Document(f"{name}:{i}", text, "xy"[i % 2]) for i, text in enumerate(texts)]
 
 
+def audit(**splits: list[Document]) -> Audit:
+    return Audit(Corpus("mine", splits, ("x", "y"), {}))
+
+
 def test_counts_duplicates_and_what_is_shared() -> None:
-    splits = {
-        "train": documents("train", "law", "tax", "Law ", "", " "),
-        "validation": documents("validation", "tax", "rail"),
-        "test": documents("test", "LAW", "law", "rail", "peace", ""),
-    }
-    assert audit(splits) == {
+    found = audit(
+        train=documents("train", "law", "tax", "Law ", "", " "),
+        validation=documents("validation", "tax", "rail"),
+        test=documents("test", "LAW", "law", "rail", "peace", ""),
+    )
+    assert found.counts == {
         "documents": {
             "train": {"x": 3, "y": 2},
             "validation": {"x": 1, "y": 1},
@@ -22,3 +28,34 @@ def test_counts_duplicates_and_what_is_shared() -> None:
         "duplicates": {"train": 1, "validation": 0, "test": 1},
         "shared": {"validation in train": 1, "test in train": 2, "test in validation": 1},
     }
+
+
+def test_leaks_repetitions_and_contradictions_are_warned_of_with_their_rows() -> None:
+    repeated = documents("train", *["war"] * 9, "tax")
+    found = audit(train=repeated, test=documents("test", "peace", "WAR", "rail"))
+    found = Audit(replace(found.corpus, warnings=("of the reader",)))
+    assert found.warnings == (
+        "leak: documents of test that are in train, too: 1 of 3 (test:1); figures of test are not "
+        "those of new documents",
+        "of the reader",
+        "documents that repeat an earlier one: 4 (train:2 as train:0, train:4 as train:0, "
+        "train:6 as train:0 and 1 more)",
+        "texts with more than one label: 1 (train:0 'x' and train:1 'y')",
+    )
+
+
+def test_one_text_may_stand_with_different_labels_in_two_splits() -> None:
+    found = audit(train=documents("train", "war"), test=documents("test", "tax", "war"))
+    assert found.warnings[1:] == ("texts with more than one label: 1 (train:0 'x' and test:1 'y')",)
+
+
+def test_sound_documents_and_empty_ones_give_no_warning() -> None:
+    found = audit(train=documents("train", "war", "", ""), test=documents("test", "tax", " "))
+    assert found.warnings == ()
+
+
+def test_candidates_of_their_own_contradict_nothing() -> None:
+    found = audit(train=documents("train", "war", "war"))
+    assert Audit(replace(found.corpus, labels=())).warnings == (
+        "documents that repeat an earlier one: 1 (train:1 as train:0)",
+    )

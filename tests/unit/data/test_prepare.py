@@ -10,7 +10,7 @@ from datasets import Features, List, Value
 
 from prefprop_cli.cache import default_cache
 from prefprop_cli.config.schema import DataTable
-from prefprop_cli.data.corpus import Corpus, Document
+from prefprop_cli.data.corpus import Corpus, Document, content_hash
 from prefprop_cli.data.prepare import load_prepared, prepare
 from prefprop_cli.data.questions import read_questions
 from prefprop_cli.data.tokenizer import TextTokenizer
@@ -30,6 +30,7 @@ CORPUS = Corpus(
     labels=("a", "b"),
     inputs={"mine.csv": "0123"},
     notes=("a note",),
+    warnings=("a warning",),
 )
 FILES = DataTable()
 
@@ -88,8 +89,15 @@ def test_the_summary(tokenizer: TextTokenizer, tmp_path: Path) -> None:
     assert prepared.summary == {
         "source": "my set/1",
         "inputs": {"mine.csv": "0123"},
+        "contents": {name: content_hash(documents) for name, documents in CORPUS.splits.items()},
         "labels": ["a", "b"],
         "notes": ["a note"],
+        "warnings": [
+            "leak: documents of test that are in train, too: 1 of 2 (test:1); figures of test are "
+            "not those of new documents",
+            "a warning",
+            "texts with more than one label: 1 (train:0 'b' and test:1 'a')",
+        ],
         "tokenizer": tokenizer.fingerprint,
         "max_tokens": 12,
         "beyond": "truncate",
@@ -179,6 +187,7 @@ def test_another_content_has_another_folder(
         replace(CORPUS, labels=("b", "a")),
         replace(CORPUS, inputs={}),
         replace(CORPUS, notes=()),
+        replace(CORPUS, warnings=()),
         replace(CORPUS, splits={"train": train}),
         replace(CORPUS, splits={"train": train[::-1], "test": CORPUS.splits["test"]}),
         replace(CORPUS, splits={"test": train, "train": CORPUS.splits["test"]}),

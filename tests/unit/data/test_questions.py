@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 from prefprop_cli.data.corpus import Document, content_hash, text_key
-from prefprop_cli.data.questions import Question, normalised, read_questions
+from prefprop_cli.data.questions import (
+    Question,
+    each_question,
+    looks_like_questions,
+    normalised,
+    read_questions,
+)
 from prefprop_cli.errors import DataError
 
 RECORD = {
@@ -163,3 +169,55 @@ def test_bytes_that_are_no_text_can_be_replaced() -> None:
 def test_a_missing_file() -> None:
     with pytest.raises(DataError, match=r"nowhere.json: no such file"):
         list(read_questions(Path("nowhere.json")))
+
+
+def test_json_lines_by_any_name(tmp_path: Path) -> None:
+    content = "".join(json.dumps({**RECORD, "id": str(k)}) + "\n" for k in range(2))
+    for name in ("a.jsonl", "a.JSONL", "a.ndjson", "a.json"):
+        (tmp_path / name).write_text(content)
+        assert [q.id for q in read_questions(tmp_path / name)] == ["0", "1"]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.TSV", "a.parquet"])
+def test_a_table_holds_no_questions(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match=f"{name}: a table, where questions"):
+        list(read_questions(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("head", "looks"),
+    [
+        (json.dumps(RECORD), True),
+        (json.dumps([RECORD], indent=1), True),
+        ("\ufeff" + json.dumps(RECORD), True),
+        (json.dumps(RECORD).replace('"supports"', '"s"')[:-9], True),
+        (json.dumps({"text": json.dumps(RECORD)}), False),
+        (json.dumps({"text": "a"}), False),
+        ("words " + json.dumps(RECORD), False),
+        ("", False),
+    ],
+)
+def test_questions_are_known_by_their_fields(head: str, looks: bool) -> None:
+    assert looks_like_questions(head.encode()) == looks
+
+
+def test_records_behind_one_that_is_not_as_it_should_be() -> None:
+    records = [
+        {**RECORD, "id": "a", "answer": "none of them"},
+        {"id": "b", "query": "x"},
+        3,
+        {**RECORD, "id": "c"},
+    ]
+    for content, lines in (
+        (json.dumps(records), False),
+        ("".join(json.dumps(record) + "\n" for record in records), True),
+    ):
+        found = list(each_question(io.BytesIO(content.encode()), lines=lines))
+        place = "-:3" if lines else "-, record 3"
+        assert [id for id, _ in found] == ["a", "b", place, "c"]
+        assert [isinstance(each, Question) for _, each in found] == [True, False, False, True]
+        assert {each.label for _, each in found if isinstance(each, Question)} == {None}
+        assert [str(found[k][1]).split(": ")[0] for k in (1, 2)] == [
+            f"{'-:2' if lines else '-, record 2'} (b)",
+            place,
+        ]

@@ -1,4 +1,5 @@
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -7,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from prefprop_cli.data.records import label_of, read_records, text_of
+from prefprop_cli.data.json_text import holds_json_rows
+from prefprop_cli.data.records import each_row, label_of, read_records, text_of
 from prefprop_cli.errors import CorruptFileError, DataError
 
 
@@ -33,6 +35,16 @@ HOSTILE = [b'{"text": "', b'"}', b"\n", b"\r", b'"', b",", b"NaN", b"[", b"\0", 
             TWO_LINES,
             [(3, {"text": 'one\ntwo "2"', "label": "1"}), (4, {"text": "x", "label": "2"})],
         ),
+        ("a.CSV", b"a\nx\n", [(2, {"a": "x"})]),
+        ("a.ndjson", b'{"text": "x"}\n', [(1, {"text": "x"})]),
+        (
+            "a.tsv",
+            b'a\tb\n"x\t1"\t2\ny, z\t3\n',
+            [(2, {"a": "x\t1", "b": "2"}), (3, {"a": "y, z", "b": "3"})],
+        ),
+        ("list.json", b'\xef\xbb\xbf[{"a": 1},\n {"a": 2}]\n', [(1, {"a": 1}), (2, {"a": 2})]),
+        ("one.json", b'{\n "a": {"b": 1}\n}\n', [(1, {"a": {"b": 1}})]),
+        ("lines.json", b'\n{"a": 1}\r\n\n{"a": 2}\n', [(2, {"a": 1}), (4, {"a": 2})]),
         ("long.csv", b"text\n" + b"x" * 200_000, [(2, {"text": "x" * 200_000})]),
     ],
 )
@@ -51,6 +63,15 @@ def test_parquet_rows(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("empty.jsonl", b"", "empty.jsonl: the file holds no documents"),
+        ("empty.csv", b"", "empty.csv: the file holds no documents"),
+        ("empty.json", b" \n", "empty.json: the file holds no documents"),
+        ("none.json", b"[]", "none.json: the file holds no documents"),
+        ("words.json", b'["a"]', r"words.json:1: expected an object \{\.\.\.\}, found str"),
+        ("bad.json", b'[{"a": 1},\n{"a" 2}]', "bad.json:2:6: not JSON: Expecting ':'"),
+        ("line.json", b'{"a": 1}\n{"a" 2}\n', "line.json:2:6: not JSON: Expecting ':'"),
+        ("tail.json", b'{"a": 1} and more', "tail.json:1:10: not JSON: Extra data"),
+        ("other.csv", b"text;label\nx;1\n", "other.csv:1: one column, 'text;label'. Is the file s"),
+        ("comma.tsv", b"text,label\nx,1\n", r"separated by ','\? A .tsv file must have '\\t'"),
         ("blank.jsonl", b"\n \n", "blank.jsonl: the file holds no documents"),
         ("header.csv", b"text,label\n", "header.csv: the file holds no documents"),
         ("bad.jsonl", b'{"text": "x"}\n{"text": }', r"bad.jsonl:2:10: not JSON: Expecting value"),
@@ -74,6 +95,15 @@ def test_defects_are_named_with_their_place(
         list(read_records(write(tmp_path, name, content)))
 
 
+def test_rows_behind_one_that_cannot_be_read(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.jsonl", b'{"a": 1}\n[2]\n{"a": 3}\n')
+    first, second, third = each_row(path)
+    assert (first, third) == ((1, {"a": 1}), (3, {"a": 3}))
+    assert isinstance(second[1], DataError)
+    with pytest.raises(DataError, match=r"a.jsonl:2:1: expected an object"):
+        list(read_records(path))
+
+
 def test_replace_reads_on(tmp_path: Path) -> None:
     path = write(tmp_path, "a.jsonl", b'{"text": "a\xffb\0c"}')
     assert list(read_records(path, errors="replace")) == [(1, {"text": "a\ufffdb\ufffdc"})]
@@ -92,11 +122,19 @@ def test_a_damaged_parquet_file(tmp_path: Path) -> None:
         list(read_records(write(tmp_path, "a.parquet", b"PAR1 but not much more")))
 
 
+def test_a_parquet_file_with_a_date_of_no_calendar(tmp_path: Path) -> None:
+    """What a flipped bit makes of a date."""
+    path = tmp_path / "DATES.PARQUET"
+    parquet.write_table(pa.table({"date": pa.array([2**24], pa.date32())}), path)
+    with pytest.raises(CorruptFileError, match=r"DATES.PARQUET: not a readable parquet file: date"):
+        list(read_records(path))
+
+
 @settings(
     max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    st.sampled_from(["fuzz.jsonl", "fuzz.csv", "fuzz.parquet"]),
+    st.sampled_from(["fuzz.jsonl", "fuzz.json", "fuzz.csv", "fuzz.tsv", "fuzz.parquet"]),
     st.lists(
         st.one_of(
             st.binary(max_size=6),
@@ -144,18 +182,52 @@ def test_a_missing_column_names_those_found() -> None:
         text_of({"body": "x", "label": 1}, "text", where="a.csv:2", errors="strict")
     with pytest.raises(DataError, match=r"no column 'label'; found none. Set data.label_column"):
         label_of({}, "label", where="a.csv:2")
+    with pytest.raises(DataError, match=r"found none. Set data.group_column$"):
+        label_of({}, "author", where="a.csv:2", option="group_column")
+
+
+def test_a_question_is_no_text() -> None:
+    record = {"id": "q", "query": "k", "candidates": ["a"], "supports": ["b"]}
+    with pytest.raises(DataError, match=r"a.json:1: a question with candidates, where a text is"):
+        text_of(record, "text", where="a.json:1", errors="strict")
+    assert text_of(record, "query", where="a.json:1", errors="strict") == "k"
 
 
 @pytest.mark.parametrize(
-    ("value", "label"), [(" x ", "x"), (3, "3"), (True, "true"), (False, "false"), (-1, "-1")]
+    ("content", "holds"),
+    [
+        (' {"a": 1}', True),
+        ('[ {"a": 1}, 2]', True),
+        ('{"a": 1}\n{"b": 2}', True),
+        ("[1, 2]", False),
+        ("{curly} words", False),
+        ("[1] a reference", False),
+        ("", False),
+        ("[" * 100_000, False),
+    ],
+)
+def test_whether_a_text_is_rows_in_json(content: str, holds: bool) -> None:
+    assert holds_json_rows(content) == holds
+
+
+@pytest.mark.parametrize(
+    ("value", "label"),
+    [
+        *((" x ", "x"), (3, "3"), (True, "true"), (False, "false"), (-1, "-1")),
+        *((1.0, "1"), (-0.0, "0"), (0.5, "0.5"), (Decimal("2.00"), "2"), (Decimal("2.50"), "2.50")),
+    ],
 )
 def test_labels_are_text(value: object, label: str) -> None:
     assert label_of({"label": value}, "label", where="a.csv:2") == label
 
 
-@pytest.mark.parametrize("value", [None, "", " ", 0.5, float("nan"), ["x"]])
+def test_a_label_as_it_is_written() -> None:
+    assert label_of({"label": " x "}, "label", where="a.csv:2", as_written=True) == " x "
+
+
+@pytest.mark.parametrize(
+    "value", [None, "", " ", float("inf"), float("nan"), Decimal("nan"), ["x"]]
+)
 def test_what_is_no_label(value: object) -> None:
-    with pytest.raises(
-        DataError, match=r"a.csv:2: 'label' is .*; labels are text or whole numbers"
-    ):
+    with pytest.raises(DataError, match=r"a.csv:2: 'label' is .*; labels are text or numbers"):
         label_of({"label": value}, "label", where="a.csv:2")

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from prefprop_cli.data.corpus import Document
+from prefprop_cli.data.decoding import sound
 from prefprop_cli.data.texts import read_texts
 from prefprop_cli.errors import DataError
 
@@ -15,14 +16,16 @@ def write(folder: Path, name: str, content: bytes) -> Path:
 
 
 def texts(source: Path | io.BytesIO, **options: object) -> list[str]:
-    return [document.text for document in read_texts(source, **options)]  # type: ignore[arg-type]
+    return [document.text for document in documents(source, **options)]
+
+
+def documents(source: Path | io.BytesIO, **options: object) -> list[Document]:
+    return [sound(found) for _, found in read_texts(source, **options)]  # type: ignore[arg-type]
 
 
 def test_a_text_file_is_one_document(tmp_path: Path) -> None:
     path = write(tmp_path, "speech.txt", "Fellow citizens,\n\nthe Union…\n".encode())
-    assert list(read_texts(path)) == [
-        Document(str(path), "Fellow citizens,\n\nthe Union…\n", label=None)
-    ]
+    assert documents(path) == [Document(str(path), "Fellow citizens,\n\nthe Union…\n", label=None)]
 
 
 def test_line_ends_and_byte_order_mark_make_no_difference(tmp_path: Path) -> None:
@@ -34,7 +37,7 @@ def test_line_ends_and_byte_order_mark_make_no_difference(tmp_path: Path) -> Non
 
 def test_each_line_a_document_and_empty_ones_too(tmp_path: Path) -> None:
     path = write(tmp_path, "lines.txt", b"one\n\nthree")
-    assert [(d.id, d.text) for d in read_texts(path, lines=True)] == [
+    assert [(d.id, d.text) for d in documents(path, lines=True)] == [
         (f"{path}:1", "one"),
         (f"{path}:2", ""),
         (f"{path}:3", "three"),
@@ -42,14 +45,14 @@ def test_each_line_a_document_and_empty_ones_too(tmp_path: Path) -> None:
 
 
 def test_standard_input() -> None:
-    assert list(read_texts(io.BytesIO(b"one\ntwo\n"))) == [Document("-", "one\ntwo\n", label=None)]
-    lines = read_texts(io.BytesIO(b"one\ntwo\n"), lines=True)
+    assert documents(io.BytesIO(b"one\ntwo\n")) == [Document("-", "one\ntwo\n", label=None)]
+    lines = documents(io.BytesIO(b"one\ntwo\n"), lines=True)
     assert [document.id for document in lines] == ["-:1", "-:2"]
 
 
 def test_rows_of_a_table(tmp_path: Path) -> None:
     path = write(tmp_path, "a.csv", b"body,n\nx,1\ny,2\n")
-    assert [(d.id, d.text) for d in read_texts(path, text_column="body")] == [
+    assert [(d.id, d.text) for d in documents(path, text_column="body")] == [
         (f"{path}:2", "x"),
         (f"{path}:3", "y"),
     ]
@@ -59,11 +62,44 @@ def test_rows_of_a_table(tmp_path: Path) -> None:
 
 
 def test_rows_are_streamed(tmp_path: Path) -> None:
-    path = write(tmp_path, "a.jsonl", b'{"text": "x"}\n{"text": "y"}\nnot JSON\n')
+    path = write(tmp_path, "a.jsonl", b'{"text": "x"}\n' * 100_000)
     rows = read_texts(path)
-    assert [next(rows).text, next(rows).text] == ["x", "y"]
-    with pytest.raises(DataError, match=r"a.jsonl:3:1"):
-        next(rows)
+    assert next(rows)[0] == f"{path}:1"
+    path.write_bytes(b"")
+    assert len([*rows]) < 90_000
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.jsonl", b'{"text": "x"}\nnot JSON\n{"text": null}\n{"text": "\xff"}\n{"text": "y"}\n'),
+        ("a.json", b'{"text": "x"}\nnot JSON\n{"text": null}\n[1]\n{"text": "y"}\n'),
+        ("a.csv", b"text,n\nx,1\ny\nx,1,2\n,\ny,2\n"),
+    ],
+)
+def test_a_row_that_cannot_be_read_leaves_the_others(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    path = write(tmp_path, name, content)
+    found = [(id, each) for id, each in read_texts(path) if isinstance(each, DataError)]
+    assert texts_of(path) == ["x", *([""] if name == "a.csv" else []), "y"]
+    first = 3 if name == "a.csv" else 2
+    n = 2 if name == "a.csv" else 3
+    assert [id for id, _ in found] == [f"{path}:{first + k}" for k in range(n)]
+    assert all(str(error).startswith(id) for id, error in found)
+
+
+def texts_of(path: Path) -> list[str]:
+    """Of the documents that can be read."""
+    return [each.text for _, each in read_texts(path) if isinstance(each, Document)]
+
+
+def test_a_line_that_cannot_be_decoded_leaves_the_others(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.txt", b"one\n\xff\nthree\n")
+    first, second, third = read_texts(path, lines=True)
+    assert isinstance(second[1], DataError)
+    assert "offset 4" in str(second[1])
+    assert [sound(first[1]).text, second[0], sound(third[1]).text] == ["one", f"{path}:2", "three"]
 
 
 @pytest.mark.parametrize("content", [b"", b" ", b"x"])
@@ -75,7 +111,7 @@ def test_short_documents_are_documents(tmp_path: Path, content: bytes) -> None:
     ("content", "place"),
     [
         (b"abc\xff", "byte 0xff at offset 3"),
-        (b"\xff\xfea\0", "byte 0xff at offset 0"),
+        (b"\xffa\0", "byte 0xff at offset 0"),
         (b"ab\0\xff", "byte 0x00 at offset 2"),
         (b"ab\xff\0", "byte 0xff at offset 2"),
         (b"abc\xc3", "byte 0xc3 at offset 3"),
@@ -93,6 +129,14 @@ def test_what_is_not_utf8_is_refused_or_replaced(
     assert "\0" not in replaced
 
 
+@pytest.mark.parametrize("errors", ["strict", "replace"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32"])
+def test_other_encodings_are_named(tmp_path: Path, encoding: str, errors: str) -> None:
+    path = write(tmp_path, "a.txt", "\ufefftext".encode(encoding))
+    with pytest.raises(DataError, match=f"a.txt: {encoding[:6].upper()}, by its first bytes"):
+        texts(path, errors=errors)
+
+
 def test_offset_counts_from_the_start_of_the_file(tmp_path: Path) -> None:
     path = write(tmp_path, "a.txt", b"\xef\xbb\xbfone\r\ntwo\r\nx\xff\n")
     with pytest.raises(DataError, match=r"a.txt:3: byte 0xff at offset 14"):
@@ -102,3 +146,17 @@ def test_offset_counts_from_the_start_of_the_file(tmp_path: Path) -> None:
 def test_a_missing_file() -> None:
     with pytest.raises(DataError, match=r"nowhere.txt: no such file"):
         texts(Path("nowhere.txt"))
+
+
+def test_objects_on_standard_input_are_rows() -> None:
+    rows = documents(io.BytesIO(b'{"body": "x"}\n{"body": "y"}\n'), text_column="body")
+    assert [(d.id, d.text) for d in rows] == [("-:1", "x"), ("-:2", "y")]
+    assert texts(io.BytesIO(b"[1] a note")) == ["[1] a note"]
+    assert texts(io.BytesIO(b'{"a": 1}\n'), lines=True) == ['{"a": 1}']
+
+
+def test_a_kind_that_is_no_text_is_refused_unless_lines_are_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.xml", b"<a>\n")
+    with pytest.raises(DataError, match=r"a.xml: markup"):
+        texts(path)
+    assert texts(path, lines=True) == ["<a>"]

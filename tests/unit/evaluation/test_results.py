@@ -5,7 +5,13 @@ import pytest
 from safetensors.numpy import save_file
 
 from prefprop_cli.errors import CorruptFileError, UsageError
-from prefprop_cli.evaluation.results import SavedLogits, load_logits, save_logits
+from prefprop_cli.evaluation.results import (
+    SavedLogits,
+    is_stored,
+    load_logits,
+    save_logits,
+    step_name,
+)
 
 IDS = ("speech/1829-Jackson", "ünïcode\n", "42")
 LOGITS = np.array([[1.5, -2.0], [0.25, 0.5], [3.0, 1.0]], np.float32)
@@ -69,3 +75,35 @@ def test_a_file_of_something_else_is_refused(tmp_path, tensors, metadata):
     save_file(tensors, tmp_path / "test.safetensors", metadata)
     with pytest.raises(CorruptFileError, match=r"test\.safetensors"):
         load_logits(tmp_path, "test")
+
+
+def test_no_bit_of_it_can_change_unseen(saved):
+    whole = saved.read_bytes()
+    for position in range(0, len(whole), 3):
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << position % 8
+        saved.write_bytes(damaged)
+        with pytest.raises(CorruptFileError, match="Remove it, and run `prefprop eval RUN"):
+            load_logits(saved.parent, "test")
+
+
+def test_logits_without_a_checksum_are_of_an_earlier_version(tmp_path):
+    tensors = {"logits": LOGITS, "labels": LABELS}
+    save_file(tensors, tmp_path / "test.safetensors", {"ids": json.dumps(IDS)})
+    assert not is_stored(tmp_path, "test")
+    with pytest.raises(CorruptFileError, match="it has no checksum; an earlier version wrote it"):
+        load_logits(tmp_path, "test")
+
+
+def test_what_is_stored(saved):
+    assert is_stored(saved.parent, "test")
+    assert not is_stored(saved.parent, "validation")
+    saved.write_bytes(b"torn")  # for whoever reads it to find
+    assert is_stored(saved.parent, "test")
+
+
+def test_logits_of_a_step_are_not_computed_again(saved):
+    saved.rename(saved.parent / f"{step_name(3)}.safetensors")
+    saved.with_name(f"{step_name(3)}.safetensors").write_bytes(b"torn")
+    with pytest.raises(CorruptFileError, match="only training anew computes it again"):
+        load_logits(saved.parent, step_name(3))

@@ -3,13 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from prefprop_cli.data.corpus import Corpus, Document
+from prefprop_cli.data.corpus import Corpus, Document, content_hash
 from prefprop_cli.errors import DataError
 from prefprop_cli.evaluation.results import load_logits, save_logits
 from prefprop_cli.report.collect import collect
 from prefprop_cli.report.floor import floor_of
 from prefprop_cli.report.groups import group
 from prefprop_cli.report.scores import score
+from prefprop_cli.runs import RunFolder
 from tests.helpers import finished
 
 LABELS = ("false", "true")
@@ -25,7 +26,7 @@ def documents(split, n=60):
 
 
 def corpus(splits):
-    return Corpus("made", splits, LABELS, {}, ("LEAK: none", "second note"))
+    return Corpus("made", splits, LABELS, {}, ("a note", "second note"), ("a warning",))
 
 
 def test_baselines_on_the_same_documents(scored):
@@ -38,7 +39,9 @@ def test_baselines_on_the_same_documents(scored):
 
     found = floor_of(scored, corpus_of=corpus_of)
     assert tables == [scored.lines[0].config.data]
-    assert found.notes == ("LEAK: none", "second note")
+    assert found.notes == ("a note", "second note")
+    assert found.warnings[0].startswith("leak: documents of test that are in train, too: 60 of 60")
+    assert found.warnings[1] == "a warning"
     tfidf, majority = found.baselines
     assert (tfidf.name, majority.name) == ("TF-IDF, logistic regression", "most frequent class")
     assert tfidf.figures["f1_binary"] == pytest.approx(60 / 66)  # 6 of class 0 look like class 1
@@ -67,7 +70,9 @@ def test_data_that_are_gone_give_a_note(scored):
     def corpus_of(table):
         raise DataError("no such folder")
 
-    assert floor_of(scored, corpus_of=corpus_of).notes == ("without baselines: no such folder",)
+    found = floor_of(scored, corpus_of=corpus_of)
+    assert found.notes == ("without baselines: no such folder",)
+    assert found.warnings is None
 
 
 def test_without_words_there_is_still_the_majority(scored):
@@ -84,6 +89,24 @@ def test_candidates_have_chance(tmp_path):
     logits = saved.logits.copy()
     logits[saved.labels < 2, 2:] = -np.inf
     save_logits(path / "eval", "test", replace(saved, logits=logits))
+    RunFolder(path).update_manifest(data_warnings=["leak: all of them"])
     (data,), _ = group(collect([tmp_path]).runs)
-    (chance,) = floor_of(score(data, "test"), corpus_of=corpus).baselines
+    found = floor_of(score(data, "test"), corpus_of=corpus)
+    assert found.warnings == ("leak: all of them",)
+    (chance,) = found.baselines
     assert (chance.name, chance.figures) == ("a candidate by lot", {"accuracy": 3 / 8})
+
+
+@pytest.mark.parametrize("word", ["today", "yesterday"])
+def test_other_texts_of_the_same_names_and_labels_give_no_baselines(scored, word):
+    run = scored.data.lines[0].runs[0].folder
+    splits = {"train": documents("train"), "test": documents("test")}
+    digests = {name: content_hash(each) for name, each in splits.items()}
+    run.update_manifest(documents_sha256=digests)
+    splits["train"][0] = Document("train-0", f"a calm measured report {word}", LABELS[0])
+    is_same = content_hash(splits["train"]) == digests["train"]
+    found = floor_of(scored, corpus_of=lambda _: corpus(splits))
+    run.update_manifest(documents_sha256=None)  # the run is that of the other tests, too
+    assert bool(found.baselines) == is_same
+    if not is_same:
+        assert found.notes == ("without baselines: the documents are no longer those of the runs",)

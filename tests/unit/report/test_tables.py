@@ -105,13 +105,14 @@ def scored_in(folder, split="test"):
 def test_the_leak_of_the_reference_split_is_told_once(tmp_path):
     finished.write(tmp_path / "a", finished.config(data={"split": "reference"}))
     found = scored_in(tmp_path)
-    assert "LEAK: most of these articles are in the training split" in words(
+    assert "Leak: most of these articles are in the training split" in words(
         table_2([found], [Floor()])
     )
-    of_data = table_2([found], [Floor(notes=("LEAK: 51 of 65",))])
-    assert words(of_data).count("LEAK") == 1
+    of_data = table_2([found], [Floor(warnings=("leak: 51 of 65",))])
+    assert words(of_data).count("Leak") == 1
+    assert of_data.record["sets"][0]["warnings"] == ["leak: 51 of 65"]
     validation = table_3([scored_in(tmp_path, "validation")], [Floor()])
-    assert "LEAK" not in words(validation)
+    assert "Leak" not in words(validation)
     assert "validation split" not in words(validation)
 
 

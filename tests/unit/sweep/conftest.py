@@ -50,6 +50,7 @@ def opened(storage: BaseStorage) -> Opener:
         metric: str = "nll",
         finished: Mapping[str, FrozenTrial] | None = None,
         storage: BaseStorage = storage,
+        inputs: Mapping[str, object] | None = None,
     ) -> StageStudy:
         return open_study(
             storage,
@@ -57,6 +58,7 @@ def opened(storage: BaseStorage) -> Opener:
             metric=metric,
             epochs=3,
             finished=finished or {},
+            inputs=inputs or {},
             pause=lambda: time.sleep(0.01),
         )
 

@@ -77,6 +77,19 @@ def test_a_file_that_is_no_journal_is_left_alone(data: bytes, tmp_path: Path) ->
     assert path.read_bytes() == data
 
 
+@pytest.mark.parametrize("line", [b"\xff\xfe\x00", b"{", b"[]", b"", b"\x00" * 9, b"[" * 5000])
+def test_a_line_that_is_no_object_is_named(line: bytes, journal: Path) -> None:
+    first, *rest = journal.read_bytes().splitlines(keepends=True)
+    for data, number in (
+        (b"".join([first, *rest, line, b"\n"]), 2 + len(rest)),
+        (b"".join([first, line, b"\n", *rest]), 2),
+    ):
+        journal.write_bytes(data)
+        with pytest.raises(CorruptFileError, match=rf"sweep\.journal:{number} is damaged"):
+            open_storage(str(journal))
+        assert journal.read_bytes() == data
+
+
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ResourceError, match="file"):

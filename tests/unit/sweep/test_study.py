@@ -11,6 +11,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from prefprop_cli.config.schema import Config
+from prefprop_cli.errors import DataError
 from prefprop_cli.sweep import study as module
 from prefprop_cli.sweep.plan import Stage, make_stage
 from prefprop_cli.sweep.storage import open_storage
@@ -77,7 +78,9 @@ def test_a_living_creator_is_waited_for(
         else:
             creator.add_trial(create_trial(state=TrialState.WAITING, user_attrs={"point": place}))
 
-    study = module.open_study(storage, stage, metric="nll", epochs=1, finished={}, pause=goes_on)
+    study = module.open_study(
+        storage, stage, metric="nll", epochs=1, finished={}, inputs={}, pause=goes_on
+    )
     assert left == []
     assert len(study.study.get_trials()) == 3
 
@@ -105,6 +108,17 @@ def test_only_finished_trials_are_taken_over(config: Config, stage: Stage, opene
     search.claim(trial)
     search.finish(trial, state="pruned", metric=0.5, result={})
     assert search.complete() == {}
+
+
+def test_what_is_done_is_of_the_same_data(stage: Stage, opened: Opener):
+    first, second = ({"data_sha256": {"a.csv": digit * 64}} for digit in "01")
+    for each in first, second:
+        each["documents_sha256"] = each["data_sha256"]
+    opened(stage, inputs=second)  # nothing is done yet
+    done(opened(stage, inputs=first), 0, 0.25)
+    opened(stage, inputs=first)
+    with pytest.raises(DataError, match=r"a\.csv had sha256 0{12}…, has 1{12}…\. Put back"):
+        opened(stage, inputs=second)
 
 
 def test_a_record_says_how_a_trial_ended(stage: Stage, opened: Opener):
@@ -184,7 +198,7 @@ stage = make_stage(Config(sweep=SweepTable(seeds=list(range(25)))), 1, fixed={})
 print("ready", flush=True)
 sys.stdin.readline()
 study = open_study(
-    open_storage(sys.argv[1]), stage, metric="nll", epochs=1, finished={},
+    open_storage(sys.argv[1]), stage, metric="nll", epochs=1, finished={}, inputs={},
     pause=lambda: time.sleep(0.01),
 )
 print(len(study.study.get_trials()), flush=True)

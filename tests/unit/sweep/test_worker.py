@@ -91,7 +91,7 @@ def config(config: Config) -> Config:
 
 @pytest.fixture
 def go(config: Config, place: str, tmp_path: Path, watch: Watch) -> Go:
-    work = Work(tmp_path / "out", "cpu", (), ("prefprop",))
+    work = Work(tmp_path / "out", "cpu", (), ("prefprop",), {})
     return lambda: run_sweep(config, work, storage=place, stop=watch, watcher=watch)
 
 

@@ -1,11 +1,16 @@
+import json
 from pathlib import Path
 
 import pytest
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data import read_corpus
-from prefprop_cli.data.corpus import Corpus, Document
-from prefprop_cli.data.sets import hub
+from prefprop_cli.errors import DataError
+from tests.helpers.hub import Hub
+from tests.helpers.hub_sets import parquet
+
+NAME = "ccdv/arxiv-classification"
+FIELDS = ["math.AC", "cs.CV", "cs.AI"]
 
 
 def test_class_folders_are_divided_and_long_papers_cut(tmp_path: Path) -> None:
@@ -24,16 +29,35 @@ def test_class_folders_are_divided_and_long_papers_cut(tmp_path: Path) -> None:
     assert corpus.notes[-1] == "2 of 40 papers cut at 30,000 characters"
 
 
-def test_without_source_the_hub_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-
-    def load(name: str, configuration: str, table: DataTable) -> Corpus:
-        asked.append((name, configuration))
-        papers = [Document(str(i), "x" * 30_000, "ab"[i]) for i in range(2)]
-        return Corpus(name, {"train": papers, "test": papers}, ("b", "a"), {})
-
-    monkeypatch.setattr(hub, "load", load)
+@pytest.mark.parametrize("form", ["script", "card"])
+def test_without_source_the_hub_is_asked(sets_hub: Hub, form: str) -> None:
+    """As a data set with a loading script, of which the conversion is read, or as files."""
+    papers = {"train": [0, 1, 2] * 10, "validation": [0, 1], "test": [2, 0]}
+    files = {
+        f"{configuration}/{split}/0000.parquet": parquet(labels, names=names, part="x" * size)
+        for configuration, names, size in (("no_ref", FIELDS, 30_000), ("default", "abc", 3))
+        for split, labels in papers.items()
+    }
+    if form == "script":
+        sets_hub.add_dataset(NAME, {"arxiv-classification.py": "", "train_data.txt": ""})
+        sets_hub.add_dataset(NAME, files, revision="refs/convert/parquet")
+    else:
+        parts = [
+            {"config_name": name, "data_files": [
+                {"split": split, "path": f"{name}/{split}/*"} for split in papers]}
+            for name in ("no_ref", "default")
+        ]  # fmt: skip
+        card = f"---\nconfigs: {json.dumps(parts)}\n---\n"
+        sets_hub.add_dataset(NAME, {"README.md": card, **files})
     corpus = read_corpus(DataTable(set="arxiv"))
-    assert asked == [("ccdv/arxiv-classification", "no_ref")]
-    assert corpus.labels == ("b", "a")
-    assert corpus.notes[0] == "0 of 4 papers cut at 30,000 characters"
+    assert corpus.name == "arxiv"
+    assert corpus.labels == tuple(FIELDS)
+    assert [len(part) for part in corpus.splits.values()] == [30, 2, 2]
+    assert {len(d.text) for part in corpus.splits.values() for d in part} == {30_000}
+    assert corpus.notes[-1] == "34 of 34 papers cut at 30,000 characters"
+
+
+def test_without_the_hub_the_way_out_is_named(sets_hub: Hub) -> None:
+    sets_hub.close()
+    with pytest.raises(DataError, match=r"ccdv/arxiv-classification:no_ref: not to .*local files"):
+        read_corpus(DataTable(set="arxiv"))

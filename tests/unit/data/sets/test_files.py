@@ -120,6 +120,16 @@ def test_columns_have_other_names_and_groups_stay_together(tmp_path: Path) -> No
         read_corpus(DataTable(source=str(path), **columns | {"group_column": "writer"}))
 
 
+def test_warnings_are_of_the_documents_within_the_limit(tmp_path: Path) -> None:
+    path = write(tmp_path / "mine.csv", rows(40))
+    told = read_corpus(DataTable(source=str(path), limit=2)).warnings
+    assert [warning.split(";")[0] for warning in told] == [
+        "documents of validation: 2",
+        "documents of test: 2",
+        "classes with a single training document: 2 ('x': mine.csv:8, 'y': mine.csv:33)",
+    ]
+
+
 def test_a_limit_keeps_a_share_of_each_class(tmp_path: Path) -> None:
     path = write(tmp_path / "mine.csv", rows(40))
     corpus = read_corpus(DataTable(source=str(path), limit=6))
@@ -188,7 +198,7 @@ def test_sources_that_are_not_there(tmp_path: Path) -> None:
         read_corpus(DataTable(source="nowhere"))
     path = tmp_path / "mine.xlsx"
     path.write_text("")
-    with pytest.raises(DataError, match=r"must end in .jsonl, .csv, .parquet"):
+    with pytest.raises(DataError, match=r"must end in .jsonl, .*.tsv, .parquet"):
         read_corpus(DataTable(source=str(path)))
     with pytest.raises(DataError, match=r'data.split = "dedup": files only has "default"'):
         read_corpus(DataTable(source=str(path), split="dedup"))

@@ -9,7 +9,7 @@ import pytest
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data import read_corpus
-from prefprop_cli.data.audit import audit
+from prefprop_cli.data.audit import Audit
 from prefprop_cli.data.corpus import Corpus
 from prefprop_cli.data.sets.hyperpartisan import (
     ARTICLE_FILE,
@@ -73,7 +73,7 @@ def test_the_default_split_has_no_text_twice(folder: Path, seed: int) -> None:
     assert corpus.name == "hyperpartisan-dedup"
     assert corpus.splits == read(folder, split="dedup", split_seed=seed).splits
     assert list(corpus.splits) == ["train", "validation", "test"]
-    assert set(audit(corpus.splits)["shared"].values()) == {0}  # type: ignore[attr-defined]
+    assert set(Audit(corpus).counts["shared"].values()) == {0}  # type: ignore[attr-defined]
 
 
 def test_five_folds(folder: Path) -> None:
@@ -93,9 +93,12 @@ def test_the_reference_split_tells_its_leak(folder: Path) -> None:
         "train": 40, "validation": 13, "test": 6,
     }  # fmt: skip
     # 0, 1, 2 and 58 (the text of 0) are in train, 47 is in validation.
-    assert corpus.notes[0].startswith(
-        "LEAK: 4 of 6 test articles are in train, 1 in validation, 10 articles in no split"
-    )
+    assert corpus.notes == ("10 of 60 articles are in no split",)
+    assert [told.split(" (")[0] for told in Audit(corpus).warnings[:3]] == [
+        "leak: documents of validation that are in train, too: 5 of 13",
+        "leak: documents of test that are in train, too: 4 of 6",
+        "leak: documents of test that are in validation, too: 1 of 6",
+    ]
     assert REFERENCE_FILE in corpus.inputs
 
 
@@ -108,6 +111,42 @@ def test_splits_that_are_not_there(folder: Path) -> None:
     (folder / REFERENCE_FILE).unlink()
     with pytest.raises(DataError, match=f"{REFERENCE_FILE}: no such file"):
         read(folder, split="reference")
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("no JSON", "hp-splits.json:1:1: not JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        ("[1, 2]", "not a list of articles for each split"),
+        ('{"train": [1], "dev": [2]}', "not a list of articles for each split: 'test'"),
+        ('{"train": [1.5], "dev": [2], "test": [3]}', "not a list of articles .*'1.5'"),
+        ('{"train": [[1]], "dev": [2], "test": [3]}', "not a list of articles"),
+        ('{"train": 5, "dev": [2], "test": [3]}', "not a list of articles"),
+    ],
+)
+def test_splits_of_another_form(folder: Path, content: str, problem: str) -> None:
+    (folder / REFERENCE_FILE).write_text(content)
+    with pytest.raises(DataError, match=problem):
+        read(folder, split="reference")
+
+
+@pytest.mark.parametrize("id", ["abc", "", "12.0", "-7", "²"])
+def test_articles_without_a_number_are_in_no_reference_split(folder: Path, id: str) -> None:
+    for name in (ARTICLE_FILE, LABEL_FILE):
+        content = (folder / name).read_text()
+        (folder / name).write_text(content.replace('id="0000055"', f'id="{id}"'))
+    assert sum(map(len, read(folder).splits.values())) == 60
+    with pytest.raises(DataError, match=f"names articles by number, and one has the id '{id}'"):
+        read(folder, split="reference")
+
+
+@pytest.mark.parametrize("name", [ARTICLE_FILE, LABEL_FILE])
+def test_an_id_stands_for_one_article(folder: Path, name: str) -> None:
+    content = (folder / name).read_text()
+    (folder / name).write_text(content.replace('id="0000055"', 'id="0000054"'))
+    with pytest.raises(DataError, match=f"{name}: two articles with the id '0000054'"):
+        read(folder)
 
 
 def test_files_that_do_not_belong_together(folder: Path) -> None:
@@ -185,17 +224,17 @@ def test_the_real_articles(shared: Path) -> None:
     documents = [d for part in corpus.splits.values() for d in part]
     assert Counter(d.label for d in documents) == {"true": 238, "false": 407}
     assert len({d.text for d in documents}) == 643
-    assert sum(audit(corpus.splits)["duplicates"].values()) == 2  # type: ignore[attr-defined]
-    assert set(audit(corpus.splits)["shared"].values()) == {0}  # type: ignore[attr-defined]
+    assert sum(Audit(corpus).counts["duplicates"].values()) == 2  # type: ignore[attr-defined]
+    assert set(Audit(corpus).counts["shared"].values()) == {0}  # type: ignore[attr-defined]
 
 
 @pytest.mark.shared
 def test_the_leak_of_the_real_reference_split(shared: Path) -> None:
     corpus = read(shared / "data/hyperpartisan", split="reference")
     assert [len(part) for part in corpus.splits.values()] == [516, 64, 65]
-    assert audit(corpus.splits)["shared"] == {
+    assert Audit(corpus).counts["shared"] == {
         "validation in train": 0, "test in train": 51, "test in validation": 7,
     }  # fmt: skip
-    assert corpus.notes[0].startswith(
-        "LEAK: 51 of 65 test articles are in train, 7 in validation, 58 articles in no split"
-    )
+    assert corpus.notes == ("58 of 645 articles are in no split",)
+    told = Audit(corpus).warnings[0]
+    assert told.startswith("leak: documents of test that are in train, too: 51 of 65")

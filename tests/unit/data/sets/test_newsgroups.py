@@ -1,6 +1,9 @@
 import io
+import re
 import tarfile
 from collections import Counter
+from collections.abc import Callable
+from http.client import IncompleteRead
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -66,7 +69,7 @@ def test_the_archive_in_three_splits(tmp_path: Path, posts: Posts) -> None:
     first, second = corpus.splits["train"][:2]
     assert (first.id, first.text.strip()) == ("sci.space/0", "")
     assert (second.id, second.text) == ("rec.autos/1", "The answer, café number 1.\n")
-    assert "1 documents have no text; they are kept" in corpus.notes
+    assert "documents without text, which are kept: 1 (sci.space/0)" in corpus.warnings
     assert list(corpus.inputs) == [path.name]
 
 
@@ -92,12 +95,47 @@ def test_folder_archive_and_download_give_the_same(
     assert set(corpora[2].inputs) == {"train", "test"}
 
 
-def test_without_network_the_source_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hidden_files_are_no_posts(tmp_path: Path, posts: Posts) -> None:
+    """A Mac puts them into folders that are looked at, and into archives."""
+    part, group = "20news-bydate-train", "20news-bydate-train/sci.space"
+    hidden = [f"{group}/._0", f"{group}/.DS_Store", f"{part}/._sci.space", f"{part}/.svn/x",
+              f".cache/{group}/7"]  # fmt: skip
+    more = posts | dict.fromkeys(hidden, b"Subject: none\n\nno post\n")
+    for name, make in {"archive": archive, "folder": unpack}.items():
+        plain, made = tmp_path / name / "plain", tmp_path / name / "made"
+        plain.mkdir(parents=True), made.mkdir()
+        found, expected = (
+            read_corpus(DataTable(set="newsgroups", source=str(make(folder, files))))
+            for folder, files in ((made, more), (plain, posts))
+        )
+        assert (found.splits, found.notes) == (expected.splits, expected.notes)
+
+
+@pytest.mark.parametrize("make", [archive, unpack])
+def test_files_in_other_places_are_left_out_and_told(
+    tmp_path: Path, posts: Posts, make: Callable[[Path, Posts], Path]
+) -> None:
+    others = ["20news-bydate-train/sci.space/old/1", "20news-bydate-test/LICENSE"]
+    source = make(tmp_path, posts | dict.fromkeys(others, b"x"))
+    corpus = read_corpus(DataTable(set="newsgroups", source=str(source)))
+    assert sum(map(len, corpus.splits.values())) == 30
+    assert any(
+        note.startswith("2 files are no <group>/<number> and are left out, such as 20news-bydate-")
+        for note in corpus.notes
+    )
+
+
+@pytest.mark.parametrize("error", [OSError("no route"), IncompleteRead(b"")])
+def test_without_network_the_source_is_named(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     def fail(**_: object) -> None:
-        raise OSError("no route to host")
+        raise error
 
     monkeypatch.setattr(scikit_learn, "fetch_20newsgroups", fail)
-    with pytest.raises(DataError, match=r"no route to host.*data.source .*20news-bydate.tar.gz"):
+    with pytest.raises(
+        DataError, match=rf"{re.escape(str(error))}.*data.source .*20news-bydate.tar.gz"
+    ):
         read_corpus(DataTable(set="newsgroups"))
 
 

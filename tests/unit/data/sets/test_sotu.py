@@ -77,3 +77,14 @@ def test_the_installed_package() -> None:
     texts = [d.text for part in corpus.splits.values() for d in part]
     assert len(set(texts)) == 237
     assert min(len(text.split()) for text in texts) > 1_000
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["name,year\na,1790\n", "fileid,year,date,is_sotu,sha256\na,1790,x,False,y\n",
+     "fileid,year,date,is_sotu,sha256\na,MDCC,x,True,y\n"],
+)  # fmt: skip
+def test_a_list_of_another_form(tmp_path: Path, content: str) -> None:
+    (tmp_path / "metadata.csv").write_text(content)
+    with pytest.raises(DataError, match=r"metadata.csv: not the list of the package sotu; needed"):
+        read_corpus(DataTable(set="sotu", source=str(tmp_path)))

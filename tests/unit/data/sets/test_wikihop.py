@@ -8,6 +8,7 @@ import pytest
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data import read_corpus
+from prefprop_cli.data.audit import Audit
 from prefprop_cli.data.corpus import Corpus
 from prefprop_cli.data.forms import form_of
 from prefprop_cli.data.prepare import prepare
@@ -94,7 +95,8 @@ def test_the_split_of_the_released_code_is_flagged(tmp_path: Path) -> None:
     assert corpus.name == "wikihop-dev"
     assert ids(corpus, "validation") == ids(corpus, "test") == [f"WH_dev_{i}" for i in range(9)]
     assert "validation and test are the same questions" in corpus.notes[0]
-    assert "leak" in corpus.notes[0]
+    leak = "leak: documents of test that are in validation, too: 9 of 9 (WH_dev_0, WH_dev_1, "
+    assert Audit(corpus).warnings[0].startswith(leak)
     with pytest.raises(DataError, match="wikihop has default, halves, dev"):
         read(tmp_path, split="dedup")
 

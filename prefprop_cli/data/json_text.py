@@ -1,0 +1,85 @@
+"""JSON as it stands in files: one value, or a value on each line; defects named with their line."""
+
+import json
+from collections.abc import Iterable, Iterator
+from functools import partial
+
+from prefprop_cli.data.decoding import attempt
+from prefprop_cli.errors import DataError
+
+
+def parse_json(text: str, *, name: str, line: int = 1) -> object:
+    """The value that a JSON text holds; a key may stand once in an object.
+
+    Args:
+        text: one JSON value.
+        name: of its file, for the message.
+        line: where in the file the text starts.
+
+    Raises:
+        DataError: it is no JSON, with line and column.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_unique)
+    except json.JSONDecodeError as error:
+        place = f"{name}:{line + error.lineno - 1}:{error.colno}"
+        raise DataError(f"{place}: not JSON: {error.msg}") from None
+    except RecursionError:
+        raise DataError(f"{name}:{line}:1: nested too deeply") from None
+    except ValueError as error:
+        raise DataError(f"{name}:{line}:1: {error}") from None
+
+
+def each_json_line(
+    lines: Iterable[tuple[int, str | DataError]], *, name: str
+) -> Iterator[tuple[int, object | DataError]]:
+    """(number, value) of each line that is not blank; of one that is no JSON, the error.
+
+    Args:
+        lines: each with its number.
+        name: of their file, for the message.
+    """
+    for number, line in lines:
+        if isinstance(line, DataError):
+            yield number, line
+        elif line.strip():
+            yield number, attempt(partial(parse_json, line, name=name, line=number))
+
+
+def json_values(text: str, *, name: str) -> Iterator[tuple[int, object | DataError]]:
+    """(number from 1, value) of the items of a list, of one other value, or of JSON lines.
+
+    Raises:
+        DataError: it is neither JSON nor JSON lines.
+    """
+    if is_json_lines(text):
+        yield from each_json_line(enumerate(text.split("\n"), start=1), name=name)
+    else:
+        value = parse_json(text, name=name)
+        yield from enumerate(value if isinstance(value, list) else [value], start=1)
+
+
+def is_json_lines(text: str) -> bool:
+    """Whether a text begins with a line that is an object, and has more behind it."""
+    first, _, others = text.lstrip().partition("\n")
+    return bool(others.strip()) and _begins_with_object(first, whole=True)
+
+
+def holds_json_rows(text: str) -> bool:
+    """Whether a text of unknown kind begins as rows in JSON: with an object or a list of them."""
+    return _begins_with_object(text.lstrip().removeprefix("[").lstrip(), whole=False)
+
+
+def _begins_with_object(text: str, *, whole: bool) -> bool:
+    try:
+        value, end = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and not (whole and text[end:].strip())
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise ValueError("the same key twice in one object")
+    return fields

@@ -1,0 +1,53 @@
+"""What kind of file a name stands for, and which files of a folder are documents."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from prefprop_cli.data.records import SUFFIXES
+from prefprop_cli.data.sets.common import files_below
+from prefprop_cli.errors import DataError
+
+TEXT_SUFFIXES = ("", ".txt", ".text", ".md", ".markdown", ".rst", *SUFFIXES)
+"""Of the documents in a folder; a file that is named may have any other, too."""
+_OTHERS = {
+    "a spreadsheet. Save it as .csv": (".xlsx", ".xls", ".xlsm", ".ods", ".numbers"),
+    "no plain text. Export it as .txt": (
+        *(".pdf", ".docx", ".doc", ".odt", ".rtf", ".epub", ".pptx", ".ppt", ".pages", ".ipynb"),
+    ),
+    "markup, and its tags would be read as words. Export it as .txt": (
+        *(".html", ".htm", ".xhtml", ".xml"),
+    ),
+    "an archive. Unpack it": (
+        *(".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar"),
+    ),
+    "a table of another kind. Save it as .csv, .jsonl or .parquet": (
+        *(".tab", ".psv", ".arrow", ".feather", ".orc", ".avro", ".pkl", ".pickle", ".npy", ".npz"),
+        *(".db", ".sqlite", ".sqlite3", ".dta", ".rds", ".h5", ".hdf5"),
+    ),
+}
+_WHAT = {suffix: what for what, suffixes in _OTHERS.items() for suffix in suffixes}
+
+
+def refuse_other_kinds(path: Path) -> None:
+    """Refuse a file whose name says that it is neither text nor a table that can be read.
+
+    Raises:
+        DataError: it is one; says what it is and what to do.
+    """
+    what = _WHAT.get(path.suffix.lower())
+    if what and path.exists():
+        raise DataError(f"{path}: {what}")
+
+
+def documents_below(folder: Path, *, suffixes: Collection[str]) -> tuple[list[Path], list[Path]]:
+    """The files below a folder that have one of the endings, and the others.
+
+    Raises:
+        DataError: there is none of the first, or a folder cannot be read.
+    """
+    files = list(files_below(folder))
+    found = [path for path in files if path.suffix.lower() in suffixes]
+    if not found:
+        wanted = ", ".join(suffix or "no ending" for suffix in suffixes)
+        raise DataError(f"{folder}: {len(files)} files, and none that is read ({wanted})")
+    return found, [path for path in files if path not in set(found)]

@@ -1,0 +1,102 @@
+"""Single requests to the hub for data sets, or to what its libraries have kept."""
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import datasets
+import huggingface_hub
+from huggingface_hub import DatasetInfo, constants
+from huggingface_hub.errors import FileMetadataError, OfflineModeIsEnabled
+
+from prefprop_cli.atomic import make_folder, write_atomically
+from prefprop_cli.hub import is_commit
+from prefprop_cli.notes import note, progress
+
+_TIMEOUT_S = 10
+
+
+def info_of(name: str, revision: str | None) -> tuple[DatasetInfo, str]:
+    """What the hub says of a data set, and the commit that the revision is at.
+
+    Raises:
+        Exception: it says nothing.
+    """
+    if is_offline():
+        raise OfflineModeIsEnabled("no network is to be used")
+    found = huggingface_hub.HfApi().dataset_info(name, revision=revision, timeout=_TIMEOUT_S)
+    if not is_commit(found.sha):
+        raise FileMetadataError("no commit is given")
+    return found, str(found.sha)
+
+
+def last_seen(name: str, revision: str) -> str | None:
+    """The commit at which any program last saw a revision."""
+    repository = f"datasets--{name.replace('/', '--')}"
+    path = Path(constants.HF_HUB_CACHE).expanduser() / repository / "refs" / revision
+    return path.read_text().strip() if path.is_file() else None
+
+
+def download(name: str, files: Sequence[str], commit: str) -> dict[str, Path]:
+    """Where each of the files is in the hub's cache, downloaded if it is missing.
+
+    Raises:
+        Exception: the hub does not give one, and the cache has not got it.
+    """
+    paths = {file: _in_cache(name, file, commit) for file in files}
+    missing = [file for file, path in paths.items() if path is None]
+    if missing:
+        note(f"downloading {name}: {len(missing)} file{'s' * (len(missing) > 1)}")
+        with progress(total=len(missing), label="files") as told:
+            for number, file in enumerate(missing, start=1):
+                paths[file] = _fetched(name, file, commit)
+                told(number)
+    return {file: path for file, path in paths.items() if path}
+
+
+def cache_of(commit: str) -> Path:
+    """The folder for what is made of a commit."""
+    return Path(datasets.config.HF_DATASETS_CACHE).expanduser() / "prefprop" / commit
+
+
+def is_offline() -> bool:
+    """Whether the user has switched the network off."""
+    return bool(datasets.config.HF_HUB_OFFLINE)
+
+
+def keep(path: Path, value: object) -> None:
+    """Write a JSON value."""
+    make_folder(path.parent)
+    write_atomically(path, json.dumps(value).encode())
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No lines of the libraries on stderr, nor the bars of `datasets`; downloads keep theirs."""
+    loggers = (datasets.utils.logging, huggingface_hub.utils.logging)
+    levels = [logger.get_verbosity() for logger in loggers]
+    has_bars = datasets.utils.is_progress_bar_enabled()
+    for logger in loggers:
+        logger.set_verbosity(logging.CRITICAL)
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.set_verbosity(level)
+        if has_bars:
+            datasets.enable_progress_bars()
+
+
+def _in_cache(name: str, file: str, commit: str) -> Path | None:
+    path = huggingface_hub.try_to_load_from_cache(name, file, repo_type="dataset", revision=commit)
+    return Path(path) if isinstance(path, str) else None
+
+
+def _fetched(name: str, file: str, commit: str) -> Path:
+    path = huggingface_hub.hf_hub_download(
+        name, file, repo_type="dataset", revision=commit, local_files_only=is_offline()
+    )
+    return Path(path)

@@ -1,0 +1,78 @@
+"""Whether `config.toml` of a run folder is what the run was started with."""
+
+import hashlib
+import shlex
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from prefprop_cli.atomic import Record
+from prefprop_cli.errors import CorruptFileError, UsageError
+
+
+def check_config(file: Path, manifest: Record) -> None:
+    """See that a configuration is the one that a manifest speaks of, however it is laid out.
+
+    Args:
+        file: of the run.
+        manifest: of the run; one without hashes says nothing of it.
+
+    Raises:
+        UsageError: a key has another value than the run was started with; it is named.
+        CorruptFileError: it cannot be read.
+    """
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise CorruptFileError(f"{file} cannot be read: {error.strerror}") from None
+    digest, was = hashlib.sha256(data).hexdigest(), manifest.get("config_sha256", "")
+    if not was or digest == was:
+        return
+    found = "; ".join(_changes(data, manifest.get("config")))
+    if found:
+        raise UsageError(
+            f"{file} is not the configuration that the run was started with: {found}. Undo the "
+            f"change; or begin a new run with it: prefprop train -p {shlex.quote(str(file))}"
+        )
+
+
+def differences(was: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
+    """Return what has another value now, as `key NEW, was OLD`.
+
+    Args:
+        was: values by key; those of a table under `table.key`.
+        now: the same.
+    """
+    old, new = dict(_flat(was)), dict(_flat(now))
+    return [
+        f"{key} {_shown(new.get(key))}, was {_shown(old.get(key))}"
+        for key in dict.fromkeys((*old, *new))
+        if old.get(key) != new.get(key)
+    ]
+
+
+def _changes(data: bytes, was: Record | None) -> list[str]:
+    try:
+        now = tomllib.loads(data.decode())
+    except (ValueError, RecursionError) as error:
+        return [f"it is no TOML now ({error})"]
+    if was is None:  # an earlier version of the program kept the hash alone
+        return ["its sha256 is another one"]
+    return differences(was, now)
+
+
+def _flat(values: Mapping[str, object], table: str = "") -> Iterator[tuple[str, object]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{table}{key}.")
+        else:
+            yield f"{table}{key}", value
+
+
+def _shown(value: object) -> str:
+    """A value as a person writes it; a list of equal ones, as of all layers, as the one."""
+    if value is None:
+        return "not set"
+    if isinstance(value, list | tuple) and value and all(item == value[0] for item in value):
+        return _shown(value[0])
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,316 @@
+"""What `predict` and `eval --data` make of the files they are given."""
+
+import io
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from prefprop_cli.cli.app import main
+from prefprop_cli.cli.predict import Failure, _predicted
+from prefprop_cli.data.corpus import Document
+from prefprop_cli.errors import DataError
+from prefprop_cli.runs import RunFolder
+from tests.helpers import project
+
+Output = Callable[..., tuple[int, str, str]]
+QUESTION = {"id": "q", "query": "vowel_of k", "candidates": ["a", "b"], "supports": ["k a k"]}
+TOO_MANY = QUESTION | {"id": "many", "candidates": [f"c {k}" for k in range(40)]}
+
+
+@dataclass(frozen=True)
+class Runs:
+    texts: Path
+    questions: Path
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    """One that reads the columns `body` and `kind` of its table, and one on questions."""
+    folder = tmp_path_factory.mktemp("predict")
+    backbone = project.write_backbone(folder / "backbone")
+    rows = [f"{project.text(n)}\t{project.LABELS[n % 2]}\t{n}\n" for n in range(32)]
+    (folder / "own.tsv").write_text("body\tkind\tauthor\n" + "".join(rows))
+    (folder / "wikihop").mkdir()
+    for name in ("train", "dev"):
+        answered = [QUESTION | {"id": f"{name}{k}", "answer": "a"} for k in range(4)]
+        (folder / "wikihop" / f"{name}.json").write_text(json.dumps(answered))
+    columns = 'text_column = "body"\nlabel_column = "kind"\ngroup_column = "author"'
+    texts = _config(folder / "texts.toml", backbone, folder / "own.tsv", columns, "nll")
+    asked = 'set = "wikihop"\nsplit = "dev"'
+    questions = _config(folder / "questions.toml", backbone, folder / "wikihop", asked, "accuracy")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFPROP_CACHE", str(folder / "cache"))
+        patch.delenv("PREFPROP_RUN", raising=False)
+        for config in (texts, questions):
+            out = folder / config.stem
+            assert main(["train", "-p", str(config), "--out", str(out), "-q"]) == 0
+        yield Runs(folder / "texts", folder / "questions")
+
+
+def _config(path: Path, backbone: Path, source: Path, data: str, metric: str) -> Path:
+    written = project.write_config(
+        path, backbone=backbone, documents=source, epochs=1, max_steps=2, metric=metric
+    )
+    written.write_text(written.read_text().replace("[data]\n", f"[data]\n{data}\n"))
+    return written
+
+
+def ids(out: str) -> list[str]:
+    return [line.split("\t")[0] for line in out.splitlines()]
+
+
+def answers(out: str) -> list[str]:
+    return [line.split("\t")[1] for line in out.splitlines()]
+
+
+def labels_are_known(out: str) -> bool:
+    return set(answers(out)) <= set(project.LABELS)
+
+
+# --- the columns of a table
+
+
+def test_tables_are_read_by_the_columns_of_the_run(runs: Runs, output: Output) -> None:
+    Path("new.csv").write_text("n,body\n1,a b c\n2,x y z\n")
+    code, out, _ = output("predict", "--run", runs.texts, "new.csv")
+    assert (code, ids(out)) == (0, ["new.csv:2", "new.csv:3"])
+    Path("labelled.csv").write_text("body,kind\na b c,even\nx y z,odd\n")  # and no author
+    code, out, _ = output("eval", runs.texts, "--data", "labelled.csv", "--json")
+    assert (code, json.loads(out)["n"]) == (0, 2)
+
+
+def test_other_columns_are_named(runs: Runs, output: Output) -> None:
+    Path("new.csv").write_text("text,label\na b c,even\n")
+    code, out, err = output("predict", "--run", runs.texts, "new.csv")
+    assert (code, answers(out)) == (3, ["ERROR"])
+    assert "no column 'body'; found 'text', 'label'" in err
+    assert "in predict and eval: --text-column" in err
+    named = ("--text-column", "text")
+    assert output("predict", "--run", runs.texts, *named, "new.csv")[0] == 0
+    code, _, err = output("eval", runs.texts, "--data", "new.csv", *named)
+    assert code == 3
+    assert "no column 'kind'; found 'text', 'label'" in err
+    both = (*named, "--label-column", "label")
+    assert output("eval", runs.texts, "--data", "new.csv", *both)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["eval", "texts", "--text-column", "text"], "are of the file that --data names"),
+        (["eval", "questions", "--data", "q.json", "--label-column", "x"], "no columns to name"),
+        (["predict", "--run", "questions", "--text-column", "x", "q.json"], "not columns"),
+    ],
+)
+def test_columns_where_there_are_none(
+    runs: Runs, output: Output, arguments: list[str], message: str
+) -> None:
+    Path("q.json").write_text(json.dumps(QUESTION))
+    folders = {"texts": runs.texts, "questions": runs.questions}
+    code, out, err = output(*(folders.get(argument, argument) for argument in arguments))
+    assert (code, out) == (2, "")
+    assert message in err
+
+
+# --- kinds of files
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.tsv", "body\tn\na b c\t1\nx y z\t2\n"),
+        ("a.TSV", "body\tn\na b c\t1\nx y z\t2\n"),
+        ("a.CSV", "body,n\na b c,1\nx y z,2\n"),
+        ("a.JSONL", '{"body": "a b c"}\n{"body": "x y z"}\n'),
+        ("a.ndjson", '{"body": "a b c"}\n{"body": "x y z"}\n'),
+        ("a.json", '[{"body": "a b c"},\n {"body": "x y z"}]\n'),
+        ("lines.json", '{"body": "a b c"}\n{"body": "x y z"}\n'),
+        ("-", '[{"body": "a b c"}, {"body": "x y z"}]'),
+        ("-", '{"body": "a b c"}\n{"body": "x y z"}\n'),
+    ],
+)
+def test_rows_are_documents(
+    runs: Runs, output: Output, name: str, content: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name == "-":
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content.encode())))
+    else:
+        Path(name).write_text(content)
+    code, out, _ = output("predict", "--run", runs.texts, name)
+    assert (code, len(ids(out))) == (0, 2)
+    assert labels_are_known(out)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.json", json.dumps(QUESTION), "a.json:1: a question with candidates, where a text"),
+        ("-", json.dumps([QUESTION]), "-:1: a question with candidates, where a text"),
+        ("a.html", "<p>a b c</p>", "a.html: markup"),
+        ("a.xlsx", "PK", "a.xlsx: a spreadsheet. Save it as .csv"),
+        ("a.csv", "body;n\na b c;1\n", "one column, 'body;n'. Is the file separated by ';'?"),
+    ],
+)
+def test_what_is_no_text_is_refused(
+    runs: Runs,
+    output: Output,
+    name: str,
+    content: str,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if name == "-":
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content.encode())))
+    else:
+        Path(name).write_text(content)
+    code, out, err = output("predict", "--run", runs.texts, name)
+    assert (code, answers(out)) == (3, ["ERROR"])
+    assert message in err
+
+
+def test_a_folder_is_read_at_any_depth(runs: Runs, output: Output) -> None:
+    for path in ("in/b.txt", "in/deep/a.md", "in/deep/er/1", "in/.hidden/c.txt", "in/.c.txt"):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text("a b c")
+    Path("in/table.csv").write_text("body\nx y z\n")
+    Path("in/photo.png").write_bytes(b"\x89PNG")
+    Path("in/deep/page.html").write_text("<p>")
+    code, out, err = output("predict", "--run", runs.texts, "-q", "in")
+    assert code == 0
+    assert ids(out) == ["in/b.txt", "in/deep/a.md", "in/deep/er/1", "in/table.csv:2"]
+    assert labels_are_known(out)
+    left_out = "in: files of other kinds are left out: 2 (deep/page.html, photo.png)"
+    assert err == f"warning: {left_out}\n"
+
+
+def test_a_folder_without_documents_is_an_error(runs: Runs, output: Output) -> None:
+    Path("empty/inside").mkdir(parents=True)
+    Path("empty/.hidden.txt").write_text("a")
+    Path("good.txt").write_text("a b c")
+    code, out, err = output("predict", "--run", runs.texts, "empty", "good.txt")
+    assert code == 3
+    assert [row == "ERROR" for row in answers(out)] == [True, False]
+    assert "empty: 0 files, and none that is read" in err
+
+
+def test_a_folder_of_questions(runs: Runs, output: Output) -> None:
+    Path("in").mkdir()
+    Path("in/a.json").write_text(json.dumps(QUESTION))
+    Path("in/b.jsonl").write_text(json.dumps(QUESTION | {"id": "r"}) + "\n")
+    Path("in/c.txt").write_text("a b c")
+    code, out, err = output("predict", "--run", runs.questions, "in")
+    assert (code, ids(out)) == (0, ["q", "r"])
+    assert "left out: 1 (c.txt)" in err
+
+
+# --- documents that cannot be predicted
+
+
+def test_others_are_answered_when_one_question_has_too_many_candidates(
+    runs: Runs, output: Output
+) -> None:
+    Path("q.json").write_text(json.dumps([QUESTION, TOO_MANY, QUESTION | {"id": "last"}]))
+    code, out, err = output("predict", "--run", runs.questions, "q.json")
+    assert (code, ids(out)) == (3, ["q", "many", "last"])
+    assert [row == "ERROR" for row in answers(out)] == [False, True, False]
+    assert "many: 40 candidates need" in err
+    assert "1 of 3 documents could not be" in err
+    code, out, _ = output("predict", "--run", runs.questions, "--strict", "q.json")
+    assert (code, ids(out)) == (3, ["q"])
+
+
+def test_others_are_answered_when_one_row_is_no_document(runs: Runs, output: Output) -> None:
+    Path("a.jsonl").write_text('{"body": "a b c"}\n{"body": null}\n{"body": "x y z"}\n')
+    code, out, err = output("predict", "--run", runs.texts, "a.jsonl", "a.jsonl")
+    assert (code, len(ids(out))) == (3, 6)
+    assert [row == "ERROR" for row in answers(out)] == [False, True, False] * 2
+    assert "a.jsonl:2: 'body' is empty, not a text" in err
+
+
+def test_an_answer_is_not_read_where_one_is_asked_for(runs: Runs, output: Output) -> None:
+    Path("q.json").write_text(json.dumps(QUESTION | {"answer": "none of them"}))
+    assert output("predict", "--run", runs.questions, "q.json")[0] == 0
+    code, _, err = output("eval", runs.questions, "--data", "q.json")
+    assert code == 3
+    assert "the answer 'none of them' is none of the 2 candidates" in err
+
+
+def test_others_are_answered_when_one_table_is_damaged(runs: Runs, output: Output) -> None:
+    Path("a.txt").write_text("a b c")
+    Path("broken.parquet").write_bytes(b"PAR1 and no more")
+    code, out, err = output("predict", "--run", runs.texts, "a.txt", "broken.parquet", "a.txt")
+    assert (code, ids(out)) == (3, ["a.txt", "broken.parquet", "a.txt"])
+    assert [row == "ERROR" for row in answers(out)] == [False, True, False]
+    assert "broken.parquet: not a readable parquet file" in err
+    code, out, _ = output("predict", "--run", runs.texts, "--strict", "broken.parquet", "a.txt")
+    assert (code, out) == (4, "")
+
+
+def test_those_of_a_batch_that_can_be_predicted_are() -> None:
+    class Fussy:
+        """A run that takes no batch with the text `bad`."""
+
+        def stream(
+            self, documents: Sequence[Document], *, batch_size: int, calibrated: bool
+        ) -> Iterator[str]:
+            for document in documents:
+                if document.text == "bad":
+                    raise DataError(f"{document.id} is bad")
+            yield from (document.text.upper() for document in documents)
+
+    batch = [Document(str(k), text, label=None) for k, text in enumerate(["a", "bad", "b"])]
+    first, second, third = _predicted(batch, Fussy(), calibrated=True)  # type: ignore[arg-type]
+    assert (first, third) == ("A", "B")
+    assert isinstance(second, Failure)
+    assert (second.id, str(second.error)) == ("1", "1 is bad")
+
+
+# --- which run
+
+
+@pytest.fixture
+def both(runs: Runs, tmp_path: Path) -> Path:
+    """A folder with both runs, of which that on questions is the newer one."""
+    for name in ("texts", "questions"):
+        shutil.copytree(getattr(runs, name), tmp_path / "runs" / name)
+    return tmp_path
+
+
+def test_the_run_that_was_taken_is_told(both: Path, output: Output) -> None:
+    Path("a.txt").write_text("a b c")
+    code, out, err = output("predict", "a.txt")
+    assert code == 0
+    assert labels_are_known(out)
+    assert err.startswith("run: runs/texts, 2 classes: even, odd\n")
+
+
+@pytest.mark.parametrize("name", ["q.json", "q.jsonl", "q.JSON", "folder", "-"])
+def test_questions_are_answered_by_a_run_on_questions(
+    both: Path, output: Output, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    RunFolder(both / "runs" / "texts").update_manifest(started="2999-01-01T00:00:00.000+00:00")
+    content = json.dumps(QUESTION)
+    if name == "-":
+        stream = io.BufferedReader(io.BytesIO(content.encode()))
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(stream))
+    elif name == "folder":
+        Path("folder/deep").mkdir(parents=True)
+        Path("folder/deep/q.json").write_text(content)
+    else:
+        Path(name).write_text(content)
+    code, out, err = output("predict", name)
+    assert (code, ids(out)) == (0, ["q"]), err
+    assert "run: runs/questions, which chooses among the candidates of questions\n" in err
+
+
+def test_no_run_of_another_task_is_taken(both: Path, output: Output) -> None:
+    shutil.rmtree(both / "runs" / "texts")
+    Path("a.txt").write_text("a b c")
+    code, out, err = output("predict", "a.txt")
+    assert (code, out) == (2, "")
+    assert "./runs holds no finished run that classifies texts" in err
