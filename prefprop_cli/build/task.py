@@ -33,8 +33,12 @@ def _classification_head(config: Config, width: int, n_labels: int) -> Head:
 
 
 def _wikihop_collate(tokenizer: TextTokenizer, max_tokens: int) -> Collate:
-    ids = {"cls_id": tokenizer.cls_id, "sep_id": tokenizer.sep_id}
-    return partial(wikihop.collate, max_tokens=max_tokens, **ids)
+    return partial(
+        wikihop.collate,
+        max_tokens=max_tokens,
+        cls_id=tokenizer.cls_id,
+        sep_id=tokenizer.sep_id,
+    )
 
 
 _CLASSIFICATION = Task(

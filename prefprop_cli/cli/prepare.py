@@ -60,7 +60,8 @@ def _write_backbone(plan: "Plan", cache: Path) -> Path | None:
     from prefprop_cli.model.checkpoint import encoder_files
     from prefprop_cli.runs import save_folder
 
-    name = f"backbone-{weights_sha256(plan.backbone)[:12]}-{table.to_long}-{table.window}"
+    sha256s = weights_sha256(plan.backbone), plan.encoder.fingerprint, plan.tokenizer.fingerprint
+    name = "-".join(["backbone", *(each[:12] for each in sha256s)])
     if not (cache / name).exists():
         files = encoder_files(load_encoder(plan))
         save_folder(cache / name, {**plan.tokenizer.files(), **files})

@@ -1,8 +1,8 @@
 """Text to token ids with the tokenizer files of a Hugging Face folder.
 
-What a user writes is always text: the added tokens of the files (`<s>`, `[MASK]`, ...) are
-removed before the tokenizer is built, so nothing in a text can match them. `[CLS]` and `[SEP]`
-are put around it where rows are made of it.
+What a user writes is always text: nothing in it matches a special token of the files (`<s>`,
+`[MASK]`, ...); words that were added to the vocabulary do match. `[CLS]` and `[SEP]` are put
+around it where rows are made of it.
 """
 
 import hashlib
@@ -10,11 +10,11 @@ import json
 from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from tokenizers import Tokenizer
+from tokenizers import AddedToken, Tokenizer
 
 from prefprop_cli.data.decoding import opened
+from prefprop_cli.data.tokenizer_files import Description, describe
 from prefprop_cli.errors import CorruptFileError, DataError
 
 FILES = (
@@ -25,17 +25,9 @@ FILES = (
     "tokenizer_config.json",
     "special_tokens_map.json",
 )
-_SPECIAL_NAMES = (
-    {"cls": "[CLS]", "sep": "[SEP]", "pad": "[PAD]", "mask": "[MASK]", "unk": "[UNK]"},
-    {"cls": "<s>", "sep": "</s>", "pad": "<pad>", "mask": "<mask>", "unk": "<unk>"},
-)
+"""Those that `files_sha256` is over."""
+_READ = (*FILES, "added_tokens.json", "config.json")
 PIECE_LENGTH = 2**18
-_NOTHING_ADDED: dict[str, Any] = {
-    "added_tokens": [],
-    "truncation": None,
-    "padding": None,
-    "post_processor": None,
-}
 
 
 class TextTokenizer:
@@ -47,33 +39,32 @@ class TextTokenizer:
         pad_id: id of the padding token.
         mask_id: id of the mask token, or None.
         vocab_size: one more than the highest id.
-        fingerprint: sha256 over what decides the tokens.
+        highest_id: the highest that a row can have: of a text, `[CLS]`, `[SEP]` or padding.
+        fingerprint: sha256 over what decides the tokens, however the files are laid out.
         files_sha256: sha256 over the names and contents of its files, the fingerprint that adapters
             of schema 2 and earlier hold.
     """
 
     def __init__(self, files: dict[str, bytes], *, source: str) -> None:
-        self._files = files
-        self.fingerprint = self.files_sha256 = _files_sha256(files)
+        self._files = {name: content for name, content in files.items() if name != "config.json"}
+        self.files_sha256 = _files_sha256({name: files[name] for name in FILES if name in files})
         try:
-            spec = _specification(files)
-            self._tokenizer = Tokenizer.from_str(json.dumps(spec | _NOTHING_ADDED))
-            added = {token["content"]: int(token["id"]) for token in spec["added_tokens"]}
-            special = {token["content"] for token in spec["added_tokens"] if token["special"]}
+            self._description = described = describe(files)
+            self._tokenizer = _built(described)
+            vocabulary = self._tokenizer.get_vocab()
+            ids = described.special_ids(vocabulary)
         except DataError as error:
             raise DataError(f"{source}: {error}") from None
         except Exception as error:  # the library raises plain Exception for a bad file
             raise CorruptFileError(f"{source}: damaged tokenizer files: {error}") from error
-        vocabulary = self._tokenizer.get_vocab() | added
-        names = next((n for n in _SPECIAL_NAMES if n["cls"] in vocabulary), _SPECIAL_NAMES[0])
-        missing = [names[role] for role in ("cls", "sep", "pad") if names[role] not in vocabulary]
-        if missing:
-            raise DataError(f"{source}: the vocabulary has no {', '.join(missing)}")
-        self.cls_id, self.sep_id = vocabulary[names["cls"]], vocabulary[names["sep"]]
-        self.pad_id, self.mask_id = vocabulary[names["pad"]], vocabulary.get(names["mask"])
+        self.cls_id, self.sep_id, self.pad_id = ids["cls"], ids["sep"], ids["pad"]
+        self.mask_id = ids.get("mask")
         self.vocab_size = max(vocabulary.values()) + 1
-        reserved = special.union(names.values()) - {names["unk"]}
-        self._reserved = {vocabulary[name] for name in reserved if name in vocabulary}
+        further = {vocabulary[token.content] for token in described.added if token.special}
+        self._reserved = {*further, *ids.values()} - {ids.get("unk")}
+        of_words = {index for word, index in vocabulary.items() if word} - self._reserved
+        self.highest_id = max(*of_words, self.cls_id, self.sep_id, self.pad_id)
+        self.fingerprint = self._fingerprint()
 
     @classmethod
     def load(cls, folder: Path) -> "TextTokenizer":
@@ -87,19 +78,24 @@ class TextTokenizer:
             CorruptFileError: they cannot be read.
         """
         files = {}
-        for name in FILES:
+        for name in _READ:
             if (folder / name).is_file():
                 with opened(folder / name) as stream:
                     files[name] = stream.read()
         return cls(files, source=str(folder))
 
     def files(self) -> dict[str, bytes]:
-        """The files it was built from, by name; `save` writes them."""
-        return dict(self._files)
+        """The files it was built from, by name, with its class declared; `save` writes them."""
+        settings = json.loads(self._files.get("tokenizer_config.json", b"{}"))
+        if settings.get("tokenizer_class"):
+            return dict(self._files)
+        # Beside a model of another type it would be read as that model's own class.
+        settings["tokenizer_class"] = self._description.class_name
+        return self._files | {"tokenizer_config.json": json.dumps(settings, indent=2).encode()}
 
     def save(self, folder: Path) -> None:
         """Write the files it was built from."""
-        for name, content in self._files.items():
+        for name, content in self.files().items():
             (folder / name).write_bytes(content)
 
     def ids(self, texts: Sequence[str]) -> list[Sequence[int]]:
@@ -108,7 +104,8 @@ class TextTokenizer:
         Raises:
             DataError: a text that is no text, or holds half of a surrogate pair.
         """
-        pieces = [list(_pieces(text)) for text in texts]
+        can_cut = self._description.can_cut
+        pieces = [list(_pieces(text)) if can_cut else [text] for text in texts]
         # Arrays, since a list takes nine times as much for a long text.
         ids = [array("i", first) for first in self._ids([first for first, *_ in pieces])]
         for tokens, (_, *rest) in zip(ids, pieces, strict=True):
@@ -123,6 +120,39 @@ class TextTokenizer:
             raise DataError("a text holds half of a surrogate pair, or is no text") from None
         # A vocabulary may hold "[SEP]" as a word of its own; it is left out of the text.
         return [[i for i in encoding.ids if i not in self._reserved] for encoding in encoded]
+
+    def _fingerprint(self) -> str:
+        facts = {
+            "backend": self._description.backend,
+            "added": [
+                [self._tokenizer.token_to_id(token.content), *_facts(token)]
+                for token in self._description.added
+                if not token.special
+            ],
+            "frame": [self.cls_id, self.sep_id],
+            "reserved": sorted(self._reserved),
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _facts(token: AddedToken) -> tuple[str | bool, ...]:
+    return token.content, token.lstrip, token.rstrip, token.normalized, token.single_word
+
+
+def _built(description: Description) -> Tokenizer:
+    tokenizer = Tokenizer.from_str(json.dumps(description.backend))
+    words = tokenizer.get_vocab()
+    tokenizer.add_tokens(list(description.added))
+    # They have their ids, and match nothing.
+    tokenizer.encode_special_tokens = True
+    taken = set(words.values())
+    for token in description.added:
+        if token.content not in words and tokenizer.token_to_id(token.content) in taken:
+            raise DataError(
+                f"the added token {token.content!r} gets the id of a word, since the vocabulary "
+                "has fewer words than its highest id says; is a word in it twice?"
+            )
+    return tokenizer
 
 
 def _pieces(text: str) -> Iterator[str]:
@@ -147,69 +177,3 @@ def _files_sha256(files: dict[str, bytes]) -> str:
     for name in sorted(files):
         digest.update(f"{name} {len(files[name])}\n".encode() + files[name])
     return digest.hexdigest()
-
-
-def _specification(files: dict[str, bytes]) -> dict[str, Any]:
-    """The contents of tokenizer.json, made from the older files where it is missing."""
-    if "tokenizer.json" in files:
-        spec: dict[str, Any] = json.loads(files["tokenizer.json"])
-    elif {"vocab.json", "merges.txt"} <= files.keys():
-        spec = _byte_level_bpe(files)
-    elif "vocab.txt" in files:
-        spec = _word_piece(files)
-    else:
-        raise DataError("no tokenizer.json, no vocab.json with merges.txt, and no vocab.txt here")
-    if spec["model"]["type"] not in ("BPE", "WordPiece"):
-        raise DataError(f"{spec['model']['type']} tokenizer; BERT and RoBERTa ones can be used")
-    return spec
-
-
-def _byte_level_bpe(files: dict[str, bytes]) -> dict[str, Any]:
-    settings = json.loads(files.get("tokenizer_config.json", b"{}"))
-    merges = files["merges.txt"].decode().split("\n")
-    return {
-        "version": "1.0",
-        "added_tokens": [],
-        "normalizer": None,
-        "pre_tokenizer": {
-            "type": "ByteLevel",
-            "add_prefix_space": settings.get("add_prefix_space", False),
-            "trim_offsets": True,
-            "use_regex": True,
-        },
-        "decoder": None,
-        "model": {
-            "type": "BPE",
-            "vocab": json.loads(files["vocab.json"]),
-            "merges": [
-                line.rstrip("\r")
-                for line in merges
-                if line.strip() and not line.startswith("#version")
-            ],
-        },
-    }
-
-
-def _word_piece(files: dict[str, bytes]) -> dict[str, Any]:
-    settings = json.loads(files.get("tokenizer_config.json", b"{}"))
-    words = files["vocab.txt"].decode().split("\n")
-    return {
-        "version": "1.0",
-        "added_tokens": [],
-        "normalizer": {
-            "type": "BertNormalizer",
-            "clean_text": True,
-            "handle_chinese_chars": settings.get("tokenize_chinese_chars", True),
-            "strip_accents": settings.get("strip_accents"),
-            "lowercase": settings.get("do_lower_case", True),
-        },
-        "pre_tokenizer": {"type": "BertPreTokenizer"},
-        "decoder": None,
-        "model": {
-            "type": "WordPiece",
-            "unk_token": "[UNK]",
-            "continuing_subword_prefix": "##",
-            "max_input_chars_per_word": 100,
-            "vocab": {word: index for index, word in enumerate(words) if word},
-        },
-    }

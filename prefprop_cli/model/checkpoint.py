@@ -18,6 +18,13 @@ from prefprop_cli.model.config import EncoderConfig, from_hugging_face, to_huggi
 from prefprop_cli.model.encoder import Encoder
 from prefprop_cli.model.files import read_json
 from prefprop_cli.model.weights import read_weights
+from prefprop_cli.modes import plain_modes
+
+# What PyTorch puts around a module, anywhere in a name, and what models put around an encoder.
+_WRAPPERS = re.compile(r"\b(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+_IN_A_MODEL = re.compile(
+    r"(?:(?:module|model|encoder|longformer|roberta|bert)\.)*?((?:embeddings|encoder\.layer)\..*)"
+)
 
 # Ours on the left; where Hugging Face keeps several tensors for one of ours they are stacked.
 _EMBEDDING_NAMES: dict[str, tuple[str, ...]] = {
@@ -39,6 +46,7 @@ _LAYER_NAMES: dict[str, tuple[str, ...]] = {
 }
 
 
+@plain_modes()
 def load_encoder(folder: Path, **options: object) -> Encoder:
     """Read an encoder from a Hugging Face folder.
 
@@ -58,13 +66,11 @@ def build_encoder(config: EncoderConfig, weights: dict[str, Tensor], **options: 
     """An encoder in evaluation mode with these weights, under our names.
 
     Raises:
-        CorruptFileError: a weight is missing or has another shape than the configuration says.
+        CorruptFileError: a weight has another shape than the configuration says.
     """
     with torch.device("meta"):
         encoder = Encoder(config, **options)  # type: ignore[arg-type]
     expected = encoder.state_dict()
-    if missing := sorted(expected.keys() - weights.keys()):
-        raise CorruptFileError(f"the backbone's weights lack {_some(missing)}")
     wrong = [name for name, tensor in expected.items() if weights[name].shape != tensor.shape]
     if wrong:
         raise CorruptFileError(
@@ -79,19 +85,54 @@ def to_own_names(weights: Mapping[str, Tensor], config: EncoderConfig) -> dict[s
     """Hugging Face tensors under our names; tensors we have no use for are left out.
 
     Raises:
-        CorruptFileError: tensors that are stacked into one of ours differ in shape.
+        CorruptFileError: a tensor is missing, there twice or of whole numbers, or tensors that are
+            stacked into one of ours differ in shape.
     """
-    plain = {re.sub(r"^(longformer|roberta|bert)\.", "", name): t for name, t in weights.items()}
-    plain = {_current_norm_name(name): tensor for name, tensor in plain.items()}
-    own = {}
-    for ours, theirs in tensor_names(config):
-        if not all(name in plain for name in theirs):
+    wanted = dict(tensor_names(config))
+    found = _found(weights, {name for theirs in wanted.values() for name in theirs})
+    lacking = [ours for ours, theirs in wanted.items() if not set(theirs) <= found.keys()]
+    if lacking:
+        others = sorted(weights.keys() - found.values()) or sorted(weights)
+        raise CorruptFileError(
+            f"the backbone's weights lack {_some(sorted(lacking))}; "
+            f"found besides: {_some(others)} ({len(weights)} tensors in all)"
+        )
+    return {
+        ours: _stacked({found[name]: weights[found[name]] for name in theirs})
+        for ours, theirs in wanted.items()
+    }
+
+
+def _found(weights: Mapping[str, Tensor], wanted: set[str]) -> dict[str, str]:
+    """The name in the file of each wanted tensor that it has."""
+    found: dict[str, str] = {}
+    for given in weights:
+        name = _plain_name(given)
+        if name not in wanted:
             continue
-        parts = [plain[name] for name in theirs]
-        if len({part.shape for part in parts}) > 1:
-            raise CorruptFileError(f"{', '.join(theirs)} differ in shape, and must not")
-        own[ours] = torch.cat(parts) if len(parts) > 1 else parts[0]
-    return own
+        if name in found:
+            raise CorruptFileError(
+                f"the backbone's weights hold both {found[name]} and {given}, and one is needed"
+            )
+        found[name] = given
+    return found
+
+
+def _stacked(parts: Mapping[str, Tensor]) -> Tensor:
+    if whole := [name for name, part in parts.items() if not part.is_floating_point()]:
+        raise CorruptFileError(
+            f"{whole[0]} is not of floating-point numbers; quantised weights cannot be used"
+        )
+    if len({part.shape for part in parts.values()}) > 1:
+        raise CorruptFileError(f"{', '.join(parts)} differ in shape, and must not")
+    return torch.cat([*parts.values()]) if len(parts) > 1 else next(iter(parts.values()))
+
+
+def _plain_name(name: str) -> str:
+    """The name in the bare model: without what wraps it, and of today where it is an old one."""
+    unwrapped = _WRAPPERS.sub("", name)
+    inside = _IN_A_MODEL.fullmatch(unwrapped)
+    return _current_norm_name(inside[1] if inside else unwrapped)
 
 
 def to_hugging_face_names(

@@ -2,12 +2,26 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from prefprop_cli.errors import DataError
 
 MODEL_TYPES = ("longformer", "roberta", "bert")
+ACTIVATIONS = ("gelu", "gelu_new", "relu", "silu")
+_ALIASES = {
+    "gelu_python": "gelu",
+    "gelu_pytorch_tanh": "gelu_new",
+    "gelu_python_tanh": "gelu_new",
+    "gelu_accurate": "gelu_new",
+    "gelu_fast": "gelu_new",
+    "swish": "silu",
+}
+"""Other names that `transformers.activations` has for the same function."""
+_OTHER_MODELS = ("is_decoder", "add_cross_attention", "quantization_config")
+_MOST = {"num_hidden_layers": 1000}
+_MOST_OF_ANY = 2**31
 
 
 @dataclass(frozen=True)
@@ -32,6 +46,7 @@ class EncoderConfig:
 
     def __post_init__(self) -> None:
         _known_type(self.model_type)
+        _known_activation(self.activation)
         if self.width % self.n_heads:
             raise DataError(f"width {self.width} does not divide into {self.n_heads} heads")
         if self.windows is None:
@@ -72,11 +87,9 @@ def from_hugging_face(values: Mapping[str, object]) -> EncoderConfig:
         DataError: the model type or a variant of it is not one of ours, or a key is missing.
     """
     model_type = _known_type(str(values.get("model_type")))  # first: others have other keys
-    variant = values.get("position_embedding_type", "absolute")
-    if variant != "absolute":
-        raise DataError(f'position_embedding_type = "{variant}" is not supported; "absolute" is')
+    _check_variant(values)
     n_layers = _int(values, "num_hidden_layers")
-    return EncoderConfig(
+    config = EncoderConfig(
         model_type=model_type,
         vocab_size=_int(values, "vocab_size"),
         width=_int(values, "hidden_size"),
@@ -85,11 +98,17 @@ def from_hugging_face(values: Mapping[str, object]) -> EncoderConfig:
         ffn_width=_int(values, "intermediate_size"),
         n_positions=_int(values, "max_position_embeddings"),
         n_token_types=_int(values, "type_vocab_size"),
-        pad_id=_int(values, "pad_token_id", 0 if model_type == "bert" else 1),
-        layer_norm_eps=float(str(values.get("layer_norm_eps", 1e-12))),
-        activation=str(values.get("hidden_act", "gelu")),
+        pad_id=_int(values, "pad_token_id", 0 if model_type == "bert" else 1, least=0),
+        layer_norm_eps=_eps(values.get("layer_norm_eps", 1e-12)),
+        activation=_known_activation(values.get("hidden_act", "gelu")),
         windows=_windows(values, n_layers) if model_type == "longformer" else None,
     )
+    if config.pad_id >= min(config.vocab_size, config.n_positions) or config.max_length < 1:
+        raise DataError(
+            f"pad_token_id = {config.pad_id} in the backbone's config.json, with "
+            f"vocab_size = {config.vocab_size} and max_position_embeddings = {config.n_positions}"
+        )
+    return config
 
 
 def to_hugging_face(config: EncoderConfig) -> dict[str, object]:
@@ -126,13 +145,60 @@ def _known_type(model_type: str) -> str:
     return model_type
 
 
+def _known_activation(name: object) -> str:
+    """The name that `ACTIVATIONS` has for it."""
+    known = _ALIASES.get(name, name) if isinstance(name, str) else None
+    if known not in ACTIVATIONS:
+        raise DataError(
+            f"hidden_act = {json.dumps(name)} of the backbone is not supported; "
+            f"these are: {', '.join((*ACTIVATIONS, *_ALIASES))}"
+        )
+    return known
+
+
+def _check_variant(values: Mapping[str, object]) -> None:
+    variant = values.get("position_embedding_type", "absolute")
+    if variant != "absolute":
+        raise DataError(f'position_embedding_type = "{variant}" is not supported; "absolute" is')
+    if others := [key for key in _OTHER_MODELS if values.get(key)]:
+        raise DataError(
+            f"{others[0]} = {json.dumps(values[others[0]])} in the backbone's config.json: an "
+            "encoder is needed, whose tokens see each other in both directions, in plain numbers"
+        )
+
+
 def _windows(values: Mapping[str, object], n_layers: int) -> tuple[int, ...]:
-    window = values.get("attention_window", 512)
-    return tuple(window) if isinstance(window, list) else (int(str(window)),) * n_layers
+    given = values.get("attention_window", 512)
+    return tuple(map(_window, given if isinstance(given, list) else [given] * n_layers))
 
 
-def _int(values: Mapping[str, object], key: str, default: int | None = None) -> int:
+def _window(value: object) -> int:
+    # Some files have whole numbers as 512.0.
+    if isinstance(value, bool) or not (
+        isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    ):
+        raise DataError(
+            f"attention_window = {json.dumps(value)} in the backbone's config.json is no whole "
+            "number"
+        )
+    return int(value)
+
+
+def _eps(value: object) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf:
+        return float(value)
+    raise DataError(
+        f"layer_norm_eps = {json.dumps(value)} in the backbone's config.json is no small number, "
+        "such as 1e-05"
+    )
+
+
+def _int(
+    values: Mapping[str, object], key: str, default: int | None = None, *, least: int = 1
+) -> int:
     value = values.get(key, default)
-    if not isinstance(value, int):
+    if not isinstance(value, int) or isinstance(value, bool):
         raise DataError(f"the backbone's config.json has no whole number under `{key}`")
+    if not least <= value <= _MOST.get(key, _MOST_OF_ANY):
+        raise DataError(f"{key} = {value} in the backbone's config.json cannot be")
     return value

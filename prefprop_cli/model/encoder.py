@@ -14,12 +14,12 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from prefprop_cli.attention import choose
-from prefprop_cli.errors import DataError
 from prefprop_cli.model.config import EncoderConfig
 from prefprop_cli.model.dropout import Dropout
 from prefprop_cli.model.layout import Layout, Read, Tokens, pack, unpack
 from prefprop_cli.model.prefix import LayerPrefix, Prefix
 from prefprop_cli.model.self_attention import Context, SelfAttention
+from prefprop_cli.modes import tensors_on_cpu
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": functional.gelu,
@@ -83,10 +83,11 @@ class Encoder(nn.Module):
         Raises:
             ValueError: a shape is wrong, or a row has more tokens than the encoder positions.
         """
-        tokens = pack(input_ids, key_mask, global_mask)
-        layout = Layout.of(tokens, n_placeholders=prefix.n_placeholders if prefix else 0)
-        hidden = self.encode(tokens, layout, prefix)
-        padded = unpack(hidden[layout.text_index], tokens.rows)
+        with tensors_on_cpu():
+            tokens = pack(input_ids, key_mask, global_mask)
+            layout = Layout.of(tokens, n_placeholders=prefix.n_placeholders if prefix else 0)
+            hidden = self.encode(tokens, layout, prefix)
+            padded = unpack(hidden[layout.text_index], tokens.rows)
         return functional.pad(padded, (0, 0, 0, input_ids.shape[1] - padded.shape[1]))
 
     def encode(
@@ -195,7 +196,7 @@ class Layer(nn.Module):
     def __init__(self, config: EncoderConfig, *, window: int | None, dropout: float) -> None:
         super().__init__()
         width = config.width
-        self.activation = _activation(config.activation)
+        self.activation = ACTIVATIONS[config.activation]
         self.attention = SelfAttention(config, window=window)
         self.attention_output = nn.Linear(width, width)
         self.attention_norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
@@ -217,12 +218,3 @@ class Layer(nn.Module):
         hidden = self.attention_norm(self.dropout(self.attention_output(mixed), onto=hidden))
         expanded = self.down(self.activation(self.up(hidden)))
         return self.output_norm(self.dropout(expanded, onto=hidden))
-
-
-def _activation(name: str) -> Callable[[Tensor], Tensor]:
-    if name not in ACTIVATIONS:
-        raise DataError(
-            f'hidden_act = "{name}" of the backbone is not supported; '
-            f"these are: {', '.join(ACTIVATIONS)}"
-        )
-    return ACTIVATIONS[name]

@@ -1,12 +1,15 @@
 """Our encoder is the `transformers` model: values, all gradients, and the export."""
 
+import re
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
+from transformers.activations import ACT2FN
 
+from prefprop_cli.errors import DataError
 from prefprop_cli.model.checkpoint import encoder_files, load_encoder, to_hugging_face_names
 from prefprop_cli.model.encoder import Encoder
 from tests.helpers import tiny
@@ -14,6 +17,9 @@ from tests.helpers.backends import ON_CPU
 from tests.helpers.compare import assert_close, random
 from tests.helpers.encode import gradients
 
+# One has weights of its own, and one asks for a package that is not needed here.
+ACTIVATIONS = sorted(ACT2FN.keys() - {"prelu", "xielu"})
+USUAL = {"gelu", "gelu_new", "gelu_fast", "gelu_python", "gelu_pytorch_tanh", "silu", "swish"}
 TYPES = ["longformer", "roberta", "bert"]
 LAYOUTS = {  # lengths, global tokens of each row, windows
     "below the window": ([5], [1], (8, 8)),
@@ -70,6 +76,29 @@ def test_full_attention(model_type: str, activation: str, backend: str):
     with torch.no_grad():
         pair = run_both(theirs, tiny.ours(theirs, attention=backend), texts)
     assert_close(*pair, within=1e-5, what=model_type)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation_of_transformers(activation: str):
+    """The same hidden states, or refused by name."""
+    theirs = tiny.hugging_face("bert", activation=activation)
+    texts = tiny.batch([7, 40], [0, 0], pad_id=theirs.config.pad_token_id)
+    try:
+        encoder = tiny.ours(theirs)
+    except DataError as error:
+        assert re.match(f'hidden_act = "{activation}" .* these are: gelu', str(error))  # noqa: PT017
+        assert activation not in USUAL
+        return
+    with torch.no_grad():
+        assert_close(*run_both(theirs, encoder, texts), within=1e-5, what=activation)
+
+
+@pytest.mark.parametrize("model_type", ["bert", "roberta"])
+def test_a_decoder_is_refused(model_type: str):
+    theirs = tiny.hugging_face(model_type)
+    theirs.config.is_decoder = True
+    with pytest.raises(DataError, match="is_decoder = true"):
+        tiny.ours(theirs)
 
 
 @pytest.mark.parametrize("backend", ON_CPU)

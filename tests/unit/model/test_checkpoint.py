@@ -50,6 +50,74 @@ def test_names_may_begin_with_the_model(model_type: str, tmp_path: Path):
     assert_same_weights(path, expected)
 
 
+WRAPPINGS = [
+    "module.{type}.",
+    "_orig_mod.",
+    "module._orig_mod.{type}.",
+    "model.{type}.",
+    "encoder.",
+    "model.encoder.",
+    "{type}.model.",
+]
+
+
+@pytest.mark.parametrize("prefix", WRAPPINGS)
+@pytest.mark.parametrize("model_type", ["longformer", "roberta"])
+def test_names_may_be_wrapped(prefix: str, model_type: str, tmp_path: Path):
+    path = folder(tmp_path, model_type)
+    expected = state(path)
+    front = prefix.format(type=model_type)
+    rewrite(path, lambda weights: {front + name: tensor for name, tensor in weights.items()})
+    assert_same_weights(path, expected)
+
+
+def test_each_layer_may_be_wrapped(tmp_path: Path):
+    """As by `torch.compile` or FSDP around each layer."""
+    path = folder(tmp_path)
+    expected = state(path)
+
+    def wrapped(name: str) -> str:
+        return name.replace("layer.0.", "layer.0._orig_mod.").replace(
+            "layer.1.", "layer.1._fsdp_wrapped_module._checkpoint_wrapped_module."
+        )
+
+    rewrite(path, lambda weights: {wrapped(name): tensor for name, tensor in weights.items()})
+    assert any("layer.1._fsdp" in name for name in load_file(path / WEIGHTS))
+    assert_same_weights(path, expected)
+
+
+@pytest.mark.parametrize("other", ["longformer.{}", "module.{}"])
+def test_two_tensors_for_one_are_refused(other: str, tmp_path: Path):
+    again = other.format(QUERY)
+    path = rewrite(folder(tmp_path), lambda w: w | {again: torch.zeros(32, 32)})
+    with pytest.raises(CorruptFileError, match=f"hold both {QUERY} and {again}|hold both {again}"):
+        load_encoder(path)
+
+
+def test_a_norm_under_both_names_is_refused(tmp_path: Path):
+    gamma = "embeddings.LayerNorm.gamma"
+    path = rewrite(folder(tmp_path), lambda w: w | {gamma: torch.ones(32)})
+    with pytest.raises(CorruptFileError, match=r"hold both embeddings\.LayerNorm\.(gamma|weight)"):
+        load_encoder(path)
+
+
+@pytest.mark.parametrize("prefix", ["distilbert.", "decoder.roberta.", "text_model."])
+def test_an_error_names_what_was_found(prefix: str, tmp_path: Path):
+    path = folder(tmp_path)
+    n = len(load_file(path / WEIGHTS))
+    rewrite(path, lambda weights: {prefix + name: tensor for name, tensor in weights.items()})
+    message = rf"lack embeddings\..* and \d+ more; found besides: {prefix}embeddings\..*{n} tensors"
+    with pytest.raises(CorruptFileError, match=message):
+        load_encoder(path)
+
+
+def test_whole_numbers_are_no_weights(tmp_path: Path):
+    """As in a checkpoint of 8-bit weights, whose scales lie beside them."""
+    path = rewrite(folder(tmp_path), lambda w: w | {QUERY: torch.ones(32, 32, dtype=torch.int8)})
+    with pytest.raises(CorruptFileError, match=f"{QUERY} is not of floating-point numbers"):
+        load_encoder(path)
+
+
 def test_norms_may_have_the_names_of_tensorflow(tmp_path: Path):
     path = folder(tmp_path, "bert")
     expected = state(path)

@@ -49,6 +49,24 @@ def test_transformers_reads_what_we_write(model_type: str):
     }
 
 
+def test_windows_may_be_written_as_floats():
+    config = from_hugging_face({**VALUES, "attention_window": [512.0] * 12})
+    assert config == from_hugging_face(VALUES)
+    assert config.fingerprint == from_hugging_face(VALUES).fingerprint
+    assert all(type(window) is int for window in config.windows or ())
+
+
+@pytest.mark.parametrize("key", ["is_decoder", "add_cross_attention", "chunk_size_feed_forward"])
+def test_what_changes_nothing(key: str):
+    assert from_hugging_face({**VALUES, key: False, "use_cache": True}) == from_hugging_face(VALUES)
+
+
+@pytest.mark.parametrize(("alias", "name"), [("gelu_python", "gelu"), ("swish", "silu")])
+def test_the_names_of_an_activation_are_one(alias: str, name: str):
+    one, other = (from_hugging_face({**VALUES, "hidden_act": each}) for each in (alias, name))
+    assert one.fingerprint == other.fingerprint
+
+
 def test_one_window_for_all_layers():
     assert from_hugging_face({**VALUES, "attention_window": 64}).windows == (64,) * 12
 
@@ -89,6 +107,31 @@ def test_left_out_keys_have_the_defaults_of_transformers(model_type: str, pad_id
         ({"attention_window": [512] * 11 + [0]}, "attention window 0 is not an even number"),
         ({"hidden_size": "big"}, "no whole number under `hidden_size`"),
         ({"pad_token_id": None}, "no whole number under `pad_token_id`"),
+        ({"pad_token_id": -1}, "pad_token_id = -1 in the backbone's config.json cannot be"),
+        ({"pad_token_id": 50265}, "pad_token_id = 50265 in .*, with vocab_size = 50265"),
+        ({"pad_token_id": 4097}, "pad_token_id = 4097 in .*max_position_embeddings = 4098"),
+        ({"hidden_size": True}, "no whole number under `hidden_size`"),
+        ({"hidden_size": 768.0}, "no whole number under `hidden_size`"),
+        ({"hidden_size": -768}, "hidden_size = -768 .* cannot be"),
+        ({"vocab_size": 10**12}, "vocab_size = 1000000000000 .* cannot be"),
+        ({"num_hidden_layers": 10**6}, "num_hidden_layers = 1000000 .* cannot be"),
+        ({"num_attention_heads": 0}, "num_attention_heads = 0 .* cannot be"),
+        ({"type_vocab_size": 0}, "type_vocab_size = 0 .* cannot be"),
+        ({"attention_window": [512.5] * 12}, "attention_window = 512.5 .* no whole number"),
+        ({"attention_window": "512"}, 'attention_window = "512" .* no whole number'),
+        ({"attention_window": [True] * 12}, "attention_window = true .* no whole number"),
+        ({"attention_window": None}, "attention_window = null .* no whole number"),
+        ({"attention_window": -512}, "attention window -512 is not an even number"),
+        ({"layer_norm_eps": "1e-5"}, 'layer_norm_eps = "1e-5" .* no small number'),
+        ({"layer_norm_eps": float("nan")}, "layer_norm_eps = NaN .* no small number"),
+        ({"layer_norm_eps": float("inf")}, "layer_norm_eps = Infinity .* no small number"),
+        ({"layer_norm_eps": -1e-5}, "layer_norm_eps = -1e-05 .* no small number"),
+        ({"layer_norm_eps": True}, "layer_norm_eps = true .* no small number"),
+        ({"hidden_act": "mish"}, 'hidden_act = "mish" .*these are: gelu, gelu_new, .*swish'),
+        ({"hidden_act": {"name": "gelu"}}, 'hidden_act = {"name": "gelu"} .*these are: gelu'),
+        ({"is_decoder": True}, "is_decoder = true .* in both directions"),
+        ({"add_cross_attention": True}, "add_cross_attention = true"),
+        ({"quantization_config": {"bits": 8}}, 'quantization_config = {"bits": 8} .*plain numbers'),
     ],
 )
 def test_what_cannot_be_used(changes: dict[str, object], message: str):
