@@ -139,7 +139,7 @@ def _wrong_proxy(error: BaseException) -> Cause | None:
     text = str(error).strip().rstrip(".")
     if isinstance(error, ImportError) and "socks" in text.lower():
         return Cause(f"the proxy{_proxy()} speaks SOCKS, for which a package is missing: {text}")
-    if _is(error, "ProxyError") or "nknown scheme for proxy" in text:
+    if _is(error, "ProxyError") or "scheme for proxy" in text:
         return Cause(f"the proxy{_proxy()} does not work: {_first_line(error)}")
     return None
 

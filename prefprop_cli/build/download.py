@@ -125,7 +125,7 @@ def _weights(repository: str, commit: str, names: Mapping[str, int | None]) -> l
             index = name + INDEX
             folder = fetch(repository, commit, {index: names[index]})
             return [index, *shard_names(folder / index)]
-    weights = sorted(n for n in names if n.endswith((".h5", ".msgpack", ".onnx", ".ot", ".gguf")))
+    weights = sorted(n for n in names if n.endswith((".h5", ".msgpack", ".onnx", ".gguf")))
     found = f"; {', '.join(weights[:3])} cannot be read" if weights else ""
     raise DataError(f"{repository} has no model.safetensors, and no pytorch_model.bin{found}")
 
