@@ -218,6 +218,7 @@ def test_hopeless_trials_are_given_up_if_asked(done: Done, sweep: Output) -> Non
         (["-s", 'sweep.stages=[{"train.lrr"=[1]}]'], "did you mean `train.lr`?"),
         (["-s", 'sweep.stages=[{"method.kernel"=["exp"], "method.name"=["head-only"]}]'], "kernel"),
         (["--storage", "nothing://x"], "--storage nothing://x cannot be opened"),
+        (["--device", "gpu"], "--device gpu: no such device here"),
     ],
 )
 def test_nothing_is_started_where_something_is_wrong(
