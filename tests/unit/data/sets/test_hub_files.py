@@ -4,6 +4,7 @@ import errno
 import json
 import logging
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import datasets
@@ -274,6 +275,14 @@ def test_a_repository_without_files(sets_hub: Hub, name: str) -> None:
     sets_hub.add_dataset(name, {})
     with pytest.raises(DataError, match=f"data.source = {name}: .*(no files|any data files)"):
         read(name)
+
+
+def test_an_answer_without_a_commit(sets_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    sets_hub.add_dataset(NAME, {TRAIN: parquet([0, 1] * 10)})
+    answer = SimpleNamespace(id=NAME, sha=None, siblings=[])
+    monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", lambda *_, **__: answer)
+    with pytest.raises(DataError, match="what answers is no hub"):
+        read()
 
 
 def test_a_full_disk_is_no_fault_of_the_data(
