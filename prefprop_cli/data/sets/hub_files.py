@@ -123,14 +123,12 @@ def _find(asked: HubSet) -> _Found:
 
 
 def _read(found: _Found) -> tuple[datasets.DatasetDict, list[str]]:
-    notes = [f"{found.name} is read at commit {found.commit}"]
+    told = f"{found.name} is read at commit {found.commit}"
     if found.is_conversion:
-        paths, more = chosen(found.files, found.name, found.configuration)
-        return _from_parquet(found, paths), [
-            f"{notes[0]} of {CONVERSION}; no loading script is run",
-            *more,
-        ]
-    return (_with_owner(found) if "/" in found.name else _without_owner(found)), notes
+        files, notes = chosen(found.files, found.name, found.configuration)
+        told += f" of {CONVERSION}; no loading script is run"
+        return _from_parquet(found, files), [told, *notes]
+    return (_with_owner(found) if "/" in found.name else _without_owner(found)), [told]
 
 
 def _from_cache(asked: HubSet, error: Exception) -> tuple[datasets.DatasetDict, list[str]]:
@@ -150,7 +148,7 @@ def _from_cache(asked: HubSet, error: Exception) -> tuple[datasets.DatasetDict, 
 def _with_owner(found: _Found) -> datasets.DatasetDict:
     cache = cache_of(found.commit) / quote(found.configuration or "-", safe="")
     base = found.name.rpartition("/")[2]
-    with suppress(ValueError):  # it is not in the cache yet
+    with suppress(ValueError, OSError):  # it is not in the cache, or not whole
         kept = Cache(str(cache), base, version="auto", hash="auto", repo_id=found.name)
         return kept.as_dataset()
     note(f"downloading {found.name}")
@@ -161,6 +159,8 @@ def _with_owner(found: _Found) -> datasets.DatasetDict:
 
 def _without_owner(found: _Found) -> datasets.DatasetDict:
     """From a folder, since newer libraries read no such repository otherwise."""
+    if not found.files:
+        raise DataError(f"data.source = {found.name}: the repository holds no files")
     paths = download(found.name, found.files, found.commit)
     file, path = next(iter(paths.items()))
     folder, cache = path.parents[file.count("/")], cache_of(found.commit)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isnan
 
 import datasets
 
@@ -41,7 +42,7 @@ def read_part(rows: datasets.Dataset, source: str, table: DataTable) -> Part:
     part = Part([], [])
     for where, row in _numbered(rows, source):
         label = row.get(table.label_column, "")
-        if label is None or (names and label == NO_LABEL):
+        if _is_missing(label) or (names and label == NO_LABEL):
             part.unlabelled.append(where)
         else:
             named = {table.label_column: _name(label, names, where=where)} if names else {}
@@ -68,6 +69,11 @@ def class_names(rows: datasets.Dataset, source: str, table: DataTable) -> tuple[
             "Name another column with data.label_column"
         )
     return ()
+
+
+def _is_missing(label: object) -> bool:
+    # Whole numbers become floats where a table has gaps, and the gaps NaN.
+    return label is None or (isinstance(label, float) and isnan(label))
 
 
 def _name(label: object, names: tuple[str, ...], *, where: str) -> str:

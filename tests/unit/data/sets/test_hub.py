@@ -129,6 +129,15 @@ def test_whole_numbers_are_labels_and_minus_one_may_be_one_of_them(sets_hub: Hub
     assert any(note.startswith("10 rows have no label") for note in corpus.notes)
 
 
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_whole_numbers_with_gaps_are_floats(sets_hub: Hub, missing: float | None) -> None:
+    rows = parquet([1.0, 0.0, missing] * 10, label=datasets.Value("float64"))
+    sets_hub.add_dataset(NAME, {TRAIN: rows, TEST: parquet([0, 1], label=INTEGERS)})
+    corpus = read()
+    assert corpus.labels == ("0", "1")
+    assert any(note.startswith("10 rows have no label") for note in corpus.notes)
+
+
 def test_several_labels_of_a_row_are_no_class(sets_hub: Hub) -> None:
     several = datasets.List(datasets.ClassLabel(names=["a", "b"]))
     sets_hub.add_dataset(NAME, {TRAIN: parquet([[0], [0, 1]], label=several)})

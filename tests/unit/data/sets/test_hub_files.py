@@ -4,6 +4,7 @@ import errno
 import json
 import logging
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import datasets
@@ -16,7 +17,7 @@ from prefprop_cli.data import read_corpus
 from prefprop_cli.data.corpus import Corpus
 from prefprop_cli.data.sets import hub_files
 from prefprop_cli.data.sets.hub_files import HubSet, parse
-from prefprop_cli.data.sets.hub_library import quiet
+from prefprop_cli.data.sets.hub_library import cache_of, quiet
 from prefprop_cli.errors import DataError
 from tests.helpers import project
 from tests.helpers.heard import hearing
@@ -205,6 +206,17 @@ def test_a_download_that_was_cut_is_not_taken_for_whole(scripted: Hub) -> None:
         read(f"{NAME}:whole")
 
 
+def test_what_a_killed_process_left_is_made_again(sets_hub: Hub) -> None:
+    commit = sets_hub.add_dataset(NAME, {TRAIN: parquet([0, 1] * 10)})
+    left = cache_of(commit) / "-" / "acme___reviews" / "default" / "0.0.0" / f"{commit}.incomplete"
+    left.mkdir(parents=True)
+    (left / "reviews-train.arrow").write_bytes(b"half of it")
+    before = read()
+    assert n_rows(before) == 20
+    sets_hub.close()
+    assert read() == before
+
+
 def test_a_download_is_told(scripted: Hub) -> None:
     with hearing() as heard:
         read(f"{NAME}:whole")
@@ -256,6 +268,21 @@ def test_data_sets_that_cannot_be_read(
     with pytest.raises(DataError, match=f"data.source = {NAME}: not to be had .*{problem}"):
         read()
     assert said == []
+
+
+@pytest.mark.parametrize("name", [NAME, "reviews"])
+def test_a_repository_without_files(sets_hub: Hub, name: str) -> None:
+    sets_hub.add_dataset(name, {})
+    with pytest.raises(DataError, match=f"data.source = {name}: .*(no files|any data files)"):
+        read(name)
+
+
+def test_an_answer_without_a_commit(sets_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    sets_hub.add_dataset(NAME, {TRAIN: parquet([0, 1] * 10)})
+    answer = SimpleNamespace(id=NAME, sha=None, siblings=[])
+    monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", lambda *_, **__: answer)
+    with pytest.raises(DataError, match="what answers is no hub"):
+        read()
 
 
 def test_a_full_disk_is_no_fault_of_the_data(
