@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
 
 from prefprop_cli import load_run
 from prefprop_cli.cli.app import main
@@ -348,13 +349,15 @@ def test_a_metric_for_two_classes_needs_two(trained: Project, output: Output) ->
     assert not Path("runs").exists()
 
 
-def test_a_pickle_is_refused(trained: Project, output: Output) -> None:
+def test_a_pickle_with_more_than_tensors_is_refused(trained: Project, output: Output) -> None:
     folder = project.write_backbone(Path("pickled"))
-    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    torch.save({"weights": Path("a.bin")}, folder / "pytorch_model.bin")
     code, _, err = output("train", "-p", trained.config, "-s", "model.backbone=pickled")
     assert code == 4
-    assert "is a pickle" in err
+    assert "holds code or objects (pathlib.PosixPath), not only tensors" in err
     assert "save_pretrained" in err
+    assert not Path("runs").exists()
 
 
 def test_a_damaged_adapter_is_refused(copy: Path, output: Output) -> None:
