@@ -17,8 +17,7 @@ from prefprop_cli.atomic import make_folder, write_atomically
 from prefprop_cli.build.fetch import fetch, is_cached, is_offline, last_commit, snapshot
 from prefprop_cli.cache import default_cache
 from prefprop_cli.errors import CorruptFileError, DataError, ResourceError
-from prefprop_cli.hub import hub_errors, is_commit, split_name
-from prefprop_cli.hub_causes import hub_cause
+from prefprop_cli.hub import hub_cause, hub_errors, is_commit, split_name
 from prefprop_cli.model.weights import INDEX, PICKLE, SAFETENSORS, published_files, shard_names
 from prefprop_cli.notes import note
 

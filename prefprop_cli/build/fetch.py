@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from prefprop_cli.hub import is_commit
-from prefprop_cli.hub_causes import hub_cause
+from prefprop_cli.hub import hub_cause, is_commit
 from prefprop_cli.notes import note, progress
 
 _MB = 1_000_000

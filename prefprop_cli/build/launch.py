@@ -12,8 +12,7 @@ from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.errors import UsageError
 from prefprop_cli.parallel import world
 from prefprop_cli.provenance import run_manifest
-from prefprop_cli.run_state import is_begun
-from prefprop_cli.runs import RunFolder, write_atomically
+from prefprop_cli.runs import RunFolder, is_begun, write_atomically
 from prefprop_cli.training.events import Event, FitResult
 
 

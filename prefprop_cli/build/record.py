@@ -25,7 +25,7 @@ from prefprop_cli.config.schema import Config
 from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.errors import DataError, UsageError
 from prefprop_cli.model.config import to_hugging_face
-from prefprop_cli.run_config import differences
+from prefprop_cli.runs import differences
 
 
 def record_of(plan: Plan, prepared: Prepared) -> Record:

@@ -49,7 +49,7 @@ def run(
     from prefprop_cli.build.run import resolve_device
     from prefprop_cli.cli.sweep_view import SweepView
     from prefprop_cli.config.sweep import with_values
-    from prefprop_cli.run_place import check_writable
+    from prefprop_cli.runs import check_writable
     from prefprop_cli.sweep.attempt import Work
     from prefprop_cli.sweep.storage import without_password
     from prefprop_cli.sweep.worker import run_sweep

@@ -92,9 +92,7 @@ def _hold(folder: "RunFolder", held: ExitStack) -> None:
 
 
 def _unfinished(path: Path) -> "RunFolder":
-    from prefprop_cli.run_config import check_config
-    from prefprop_cli.run_state import is_begun, unfinished
-    from prefprop_cli.runs import RunFolder
+    from prefprop_cli.runs import RunFolder, check_config, is_begun, unfinished
 
     folder = RunFolder.open(path)
     manifest = folder.manifest
@@ -129,7 +127,7 @@ def _advice(folder: "RunFolder") -> str:
 
 
 def _check_out(out: Path | None) -> None:
-    from prefprop_cli.run_place import check_free, check_writable
+    from prefprop_cli.runs import check_free, check_writable
 
     check_free(out) if out else check_writable(Path("runs"))
 

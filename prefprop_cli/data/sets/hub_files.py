@@ -26,8 +26,7 @@ from prefprop_cli.data.sets.hub_library import (
     quiet,
 )
 from prefprop_cli.errors import DataError
-from prefprop_cli.hub import is_repository, split_name
-from prefprop_cli.hub_causes import hub_cause
+from prefprop_cli.hub import hub_cause, is_repository, split_name
 from prefprop_cli.notes import note
 
 FORM = "owner/name, owner/name:configuration or owner/name@revision:configuration"

@@ -11,8 +11,8 @@ from prefprop_cli.config.load import load_config
 from prefprop_cli.config.sweep import with_values
 from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.errors import NonFiniteError, UsageError
-from prefprop_cli.run_metrics import seal_of
 from prefprop_cli.runs import RunFolder
+from prefprop_cli.runs.metrics import seal_of
 from prefprop_cli.training.events import Event, Started
 from tests.helpers import project
 

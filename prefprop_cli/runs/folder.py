@@ -1,4 +1,4 @@
-"""Run folders: layout, manifest, metrics and the lock.
+"""The folder of a run: layout, manifest, metrics and the lock.
 
 ```
 runs/demo-20261121-093000/
@@ -27,34 +27,16 @@ from prefprop_cli.atomic import (
     disk_errors,
     make_folder,
     read_sealed,
-    read_verified,
-    remove_folder,
-    save_folder,
     seal,
-    verify_folder,
     write_atomically,
 )
 from prefprop_cli.errors import CorruptFileError, ResourceError, UsageError
-from prefprop_cli.provenance import SCHEMA_VERSION, now, run_manifest
-from prefprop_cli.run_config import check_config
-from prefprop_cli.run_lock import locked
-from prefprop_cli.run_metrics import MetricsFile, seal_of
-from prefprop_cli.run_place import check_free
-from prefprop_cli.run_state import unfinished
-
-__all__ = [
-    "Record",
-    "RunFolder",
-    "Status",
-    "newest_run",
-    "read_verified",
-    "remove_folder",
-    "resolve_run",
-    "run_manifest",
-    "save_folder",
-    "verify_folder",
-    "write_atomically",
-]
+from prefprop_cli.provenance import SCHEMA_VERSION, now
+from prefprop_cli.runs.config import check_config
+from prefprop_cli.runs.lock import locked
+from prefprop_cli.runs.metrics import MetricsFile, seal_of
+from prefprop_cli.runs.place import check_free
+from prefprop_cli.runs.state import unfinished
 
 Status = Literal["running", "finished", "interrupted", "failed"]
 

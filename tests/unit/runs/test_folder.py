@@ -13,12 +13,10 @@ from pathlib import Path
 import pytest
 
 from prefprop_cli.errors import CorruptFileError, ResourceError, RunLockedError, UsageError
-from prefprop_cli.run_place import check_free
-from prefprop_cli.run_state import is_begun
-from prefprop_cli.runs import RunFolder, newest_run, resolve_run
+from prefprop_cli.runs import RunFolder, check_free, is_begun, newest_run, resolve_run
 from tests.helpers.crash import Killed, disk_full_at, every_death, killed_at
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

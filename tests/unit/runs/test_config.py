@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from prefprop_cli.errors import CorruptFileError, UsageError
-from prefprop_cli.run_config import check_config, differences
+from prefprop_cli.runs import check_config, differences
 
 TEXT = 'name = "tiny"\n[train]\nlr = 0.5\nepochs = 3\n[method]\nfull = false\n'
 VALUES = {"name": "tiny", "train": {"lr": 0.5, "epochs": 3}, "method": {"full": False}}

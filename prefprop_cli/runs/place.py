@@ -6,9 +6,9 @@ from pathlib import Path
 
 from prefprop_cli.atomic import is_leftover, read_sealed
 from prefprop_cli.errors import CorruptFileError, ResourceError, RunLockedError, UsageError
-from prefprop_cli.run_lock import NAME as LOCK
-from prefprop_cli.run_lock import holder
-from prefprop_cli.run_state import is_begun
+from prefprop_cli.runs.lock import NAME as LOCK
+from prefprop_cli.runs.lock import holder
+from prefprop_cli.runs.state import is_begun
 
 _OF_A_START = {"manifest.json", "config.toml", LOCK}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prefprop_cli.atomic import Record
 from prefprop_cli.errors import UsageError
-from prefprop_cli.run_lock import holder
+from prefprop_cli.runs.lock import holder
 
 _CHECKPOINT = re.compile(r"step-(\d+)")
 
