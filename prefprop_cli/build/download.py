@@ -20,6 +20,7 @@ from prefprop_cli.errors import CorruptFileError, DataError, ResourceError
 from prefprop_cli.hub import hub_cause, hub_errors, is_commit, split_name
 from prefprop_cli.model.weights import INDEX, PICKLE, SAFETENSORS, published_files, shard_names
 from prefprop_cli.notes import note
+from prefprop_cli.words import listed
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo
@@ -125,7 +126,7 @@ def _weights(repository: str, commit: str, names: Mapping[str, int | None]) -> l
             folder = fetch(repository, commit, {index: names[index]})
             return [index, *shard_names(folder / index)]
     weights = sorted(n for n in names if n.endswith((".h5", ".msgpack", ".onnx", ".gguf")))
-    found = f"; {', '.join(weights[:3])} cannot be read" if weights else ""
+    found = f"; {listed(weights)} cannot be read" if weights else ""
     raise DataError(f"{repository} has no model.safetensors, and no pytorch_model.bin{found}")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from prefprop_cli.hub import hub_cause, is_commit
 from prefprop_cli.notes import note, progress
+from prefprop_cli.words import plural
 
 _MB = 1_000_000
 
@@ -35,7 +36,7 @@ def fetch(
     total = sum(missing.values())
     if missing:
         size = f", {total / _MB:,.1f} MB" if total else ""
-        note(f"downloading {repository}: {len(missing)} file{'s' * (len(missing) > 1)}{size}")
+        note(f"downloading {repository}: {plural(len(missing), 'file')}{size}")
     with _quiet_library(), progress(total=total // _MB, label="downloaded MB") as told:
         done = _Done(told)
         for name in missing:

@@ -26,6 +26,7 @@ from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.errors import DataError, UsageError
 from prefprop_cli.model.config import to_hugging_face
 from prefprop_cli.runs import differences
+from prefprop_cli.words import listed
 
 
 def record_of(plan: Plan, prepared: Prepared) -> Record:
@@ -145,7 +146,7 @@ def _backbone_changes(was: Mapping[str, object], now: Record) -> Iterator[str]:
 
 def _data_changes(was: Mapping[str, object], now: Record) -> Iterator[str]:
     if was.get("labels") not in (None, now.get("labels")):
-        yield f"labels {_some(now.get('labels'))}, were {_some(was['labels'])}"
+        yield f"labels {_labels(now.get('labels'))}, were {_labels(was['labels'])}"
     inputs = list(_hash_changes(was.get("data_sha256"), now.get("data_sha256")))
     splits = list(_hash_changes(was.get("documents_sha256"), now.get("documents_sha256")))
     if "documents_sha256" not in was:  # an earlier version of the program kept no more
@@ -165,6 +166,5 @@ def _short(digest: object) -> str:
     return f"{str(digest)[:12]}…" if digest else "none"
 
 
-def _some(labels: object) -> str:
-    names = list(map(str, labels)) if isinstance(labels, list) else []
-    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+def _labels(found: object) -> str:
+    return listed([*map(str, found)] if isinstance(found, list) else [], shown=8)

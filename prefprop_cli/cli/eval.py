@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.pages import tell_pages
-from prefprop_cli.cli.text import plural
 from prefprop_cli.errors import GateError, UsageError
+from prefprop_cli.words import plural
 
 if TYPE_CHECKING:
     from prefprop_cli.build.evaluate import OwnDocuments

@@ -19,8 +19,8 @@ import errno
 import traceback
 
 from prefprop_cli.cli.console import Console, OutputClosed
-from prefprop_cli.cli.text import plural
 from prefprop_cli.errors import ConfigError, Interrupted, PrefpropError, ResourceError
+from prefprop_cli.words import plural
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 from prefprop_cli.cli.console import Console
 from prefprop_cli.errors import CorruptFileError, DataError, PrefpropError, UsageError
 from prefprop_cli.parallel import world
+from prefprop_cli.words import listed
 
 if TYPE_CHECKING:
     from prefprop_cli.build.run import Run
@@ -59,7 +60,6 @@ class Reader:
 
     def _files(self, folder: Path) -> Sequence[Path]:
         from prefprop_cli.data.kinds import documents_below
-        from prefprop_cli.data.words import listed
 
         files, others = documents_below(folder, suffixes=self.suffixes)
         if others:

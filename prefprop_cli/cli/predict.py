@@ -15,9 +15,9 @@ from prefprop_cli.cli.inputs import (
     reader_of,
     standard_input,
 )
-from prefprop_cli.cli.text import plural
 from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.parallel import world
+from prefprop_cli.words import listed, plural
 
 if TYPE_CHECKING:
     from prefprop_cli.build.run import Prediction, Run
@@ -73,8 +73,6 @@ def run(
 
 
 def _answers_of(loaded: "Run") -> str:
-    from prefprop_cli.data.words import listed
-
     if not loaded.labels:
         return "which chooses among the candidates of questions"
     return f"{len(loaded.labels)} classes: {listed(loaded.labels, shown=5)}"

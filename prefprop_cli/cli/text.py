@@ -40,11 +40,6 @@ def size(n_bytes: int) -> str:
     return f"{value:.4g} {units[0]}"
 
 
-def plural(count: int, noun: str) -> str:
-    """A count and its noun: `1 error`, `2 errors`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def _is_harmless(character: str) -> bool:
     is_space = unicodedata.category(character) == "Zs"
     return character.isprintable() or is_space or character in _JOINERS

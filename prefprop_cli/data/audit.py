@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from prefprop_cli.data.corpus import Corpus, Document, text_key
 from prefprop_cli.data.questions import Question
-from prefprop_cli.data.words import listed
+from prefprop_cli.words import listed
 
 PERCENTILES = (5, 25, 50, 75, 95, 100)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from math import sqrt
 
 from prefprop_cli.data.labels import canonical, in_order, quantity
-from prefprop_cli.data.words import listed
 from prefprop_cli.errors import DataError
+from prefprop_cli.words import listed
 
 SPLITS = ("train", "validation", "test")
 FEW_DOCUMENTS = 30

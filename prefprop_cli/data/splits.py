@@ -5,8 +5,8 @@ from collections import Counter, defaultdict
 from fractions import Fraction
 
 from prefprop_cli.data.corpus import SPLITS, Document, Splits, text_key
-from prefprop_cli.data.words import listed
 from prefprop_cli.errors import DataError
+from prefprop_cli.words import listed
 
 Share = float | Fraction
 

@@ -19,6 +19,7 @@ from prefprop_cli.model.encoder import Encoder
 from prefprop_cli.model.files import read_json
 from prefprop_cli.model.weights import read_weights
 from prefprop_cli.modes import plain_modes
+from prefprop_cli.words import listed
 
 # What PyTorch puts around a module, anywhere in a name, and what models put around an encoder.
 _WRAPPERS = re.compile(r"\b(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
@@ -94,8 +95,8 @@ def to_own_names(weights: Mapping[str, Tensor], config: EncoderConfig) -> dict[s
     if lacking:
         others = sorted(weights.keys() - found.values()) or sorted(weights)
         raise CorruptFileError(
-            f"the backbone's weights lack {_some(sorted(lacking))}; "
-            f"found besides: {_some(others)} ({len(weights)} tensors in all)"
+            f"the backbone's weights lack {listed(sorted(lacking))}; "
+            f"found besides: {listed(others)} ({len(weights)} tensors in all)"
         )
     return {
         ours: _stacked({found[name]: weights[found[name]] for name in theirs})
@@ -178,7 +179,3 @@ def _current_norm_name(name: str) -> str:
     return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace(
         "LayerNorm.beta", "LayerNorm.bias"
     )
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

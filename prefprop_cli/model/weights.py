@@ -13,6 +13,7 @@ from torch import Tensor
 from prefprop_cli.errors import CorruptFileError, DataError
 from prefprop_cli.model.files import read_json, refuse_pointer
 from prefprop_cli.model.pickles import converted
+from prefprop_cli.words import listed
 
 SAFETENSORS, PICKLE = "model.safetensors", "pytorch_model.bin"
 SINGLE_FILES = (SAFETENSORS, PICKLE)
@@ -148,6 +149,6 @@ def _found_instead(folder: Path) -> str:
     if not others:
         return ""
     return (
-        f", its shards or pytorch_model.bin; {', '.join(others[:3])} is of another kind. Write it "
+        f", its shards or pytorch_model.bin; {listed(others)} is of another kind. Write it "
         "with transformers: model.save_pretrained(NEW_FOLDER)"
     )

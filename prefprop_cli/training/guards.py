@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from prefprop_cli.errors import NonFiniteError, PrefpropError
 from prefprop_cli.training.events import Evaluation
+from prefprop_cli.words import listed
 
 MOST_NAMED = 8
 """Names a message lists before it only counts."""
@@ -86,7 +87,7 @@ def check_finite_step(
         return
     what = "the loss" if guilty else "the gradient"
     raise NonFiniteError(
-        f"{what} of step {step} is not finite, in {_listed(guilty or ids)}. "
+        f"{what} of step {step} is not finite, in {listed(guilty or ids, shown=MOST_NAMED)}. "
         f"The weights are still those of step {step - 1}, and no checkpoint holds a NaN. "
         f"Try a smaller train.lr (this step: {lr:.3g}), look at these documents, "
         'or set train.precision = "fp32"'
@@ -106,8 +107,9 @@ def check_finite_state(tensors: Mapping[str, Tensor], *, step: int) -> None:
     guilty = [name for name, tensor in tensors.items() if not tensor.isfinite().all().item()]
     if guilty:
         raise NonFiniteError(
-            f"step {step} made {_listed(guilty)} not finite; the checkpoint was not written and "
-            "earlier ones are as they were. Try a smaller train.lr or train.max_grad_norm"
+            f"step {step} made {listed(guilty, shown=MOST_NAMED)} not finite; the checkpoint was "
+            "not written and earlier ones are as they were. Try a smaller train.lr or "
+            "train.max_grad_norm"
         )
 
 
@@ -127,9 +129,4 @@ def _n_classes(counts: Iterable[int]) -> int:
 
 
 def _problem(names: Sequence[str], what: str) -> list[str]:
-    return [f"{_listed(names)} {what}"] if names else []
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - MOST_NAMED
-    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return [f"{listed(names, shown=MOST_NAMED)} {what}"] if names else []

@@ -1,6 +1,6 @@
 import pytest
 
-from prefprop_cli.cli.text import duration, escape, plural, quantity, size
+from prefprop_cli.cli.text import duration, escape, quantity, size
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,3 @@ def test_quantities(value: float, shown: str) -> None:
 )
 def test_sizes(n_bytes: int, shown: str) -> None:
     assert size(n_bytes) == shown
-
-
-def test_plurals() -> None:
-    assert [plural(1, "error"), plural(2, "error")] == ["1 error", "2 errors"]

@@ -8,6 +8,7 @@ from prefprop_cli.data.corpus import Document, Splits
 from prefprop_cli.data.decoding import opened, read_text
 from prefprop_cli.data.sets.common import files_below
 from prefprop_cli.errors import DataError
+from prefprop_cli.words import listed
 
 TEXT = ".txt"
 UNLABELLED = ("unsup", "unsupervised", "unlabeled", "unlabelled")
@@ -57,10 +58,10 @@ def labelled(documents: list[Document], folder: Path) -> tuple[list[Document], l
         )
     others = [path for path in files_below(folder) if not _is_text(path, folder)]
     if others:
-        named = ", ".join(path.relative_to(folder).as_posix() for path in others[:5])
+        named = listed([path.relative_to(folder).as_posix() for path in others], shown=5)
         notes.append(
             f"{len(others)} files in {folder.name}/ are not <label>/*{TEXT} and are left out: "
-            f"{named}{', ...' if len(others) > 5 else ''}"
+            f"{named}"
         )
     return kept, notes
 

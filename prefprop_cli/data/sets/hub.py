@@ -17,6 +17,7 @@ from prefprop_cli.data.sets.hub_files import FORM, HubSet, load, parse
 from prefprop_cli.data.sets.hub_rows import NO_LABEL, Part, class_names, read_part
 from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.hub import hub_errors
+from prefprop_cli.words import listed
 
 _PACKAGE = str(Path(prefprop_cli.__file__).parent)
 _LOCAL_FILES = (
@@ -90,7 +91,7 @@ def _labelled(rows: dict[str, Part]) -> tuple[Splits, list[str]]:
             continue
         given[split] = part.documents
         if part.unlabelled:
-            named = ", ".join(part.unlabelled[:5]) + (", ..." if len(part.unlabelled) > 5 else "")
+            named = listed(part.unlabelled, shown=5)
             notes.append(f"{len(part.unlabelled)} rows have no label and are left out: {named}")
     if "train" not in given:
         raise DataError("split train: no row has a label, and none can be learnt")

@@ -14,6 +14,7 @@ from huggingface_hub.errors import FileMetadataError, OfflineModeIsEnabled
 from prefprop_cli.atomic import make_folder, write_atomically
 from prefprop_cli.hub import is_commit
 from prefprop_cli.notes import note, progress
+from prefprop_cli.words import plural
 
 _TIMEOUT_S = 10
 
@@ -48,7 +49,7 @@ def download(name: str, files: Sequence[str], commit: str) -> dict[str, Path]:
     paths = {file: _in_cache(name, file, commit) for file in files}
     missing = [file for file, path in paths.items() if path is None]
     if missing:
-        note(f"downloading {name}: {len(missing)} file{'s' * (len(missing) > 1)}")
+        note(f"downloading {name}: {plural(len(missing), 'file')}")
         with progress(total=len(missing), label="files") as told:
             for number, file in enumerate(missing, start=1):
                 paths[file] = _fetched(name, file, commit)

@@ -17,6 +17,7 @@ from prefprop_cli.data.json_text import parse_json
 from prefprop_cli.data.sets.common import digest, source_of
 from prefprop_cli.data.splits import complete, k_fold
 from prefprop_cli.errors import CorruptFileError, DataError
+from prefprop_cli.words import listed
 
 ARTICLE_FILE = "articles-training-byarticle-20181122.xml"
 LABEL_FILE = "ground-truth-training-byarticle-20181122.xml"
@@ -76,7 +77,7 @@ def _documents(folder: Path) -> list[Document]:
     if unpaired:
         raise DataError(
             f"{folder}: {len(unpaired)} articles have a text or a label, not both: "
-            f"{', '.join(unpaired[:5])}. {ARTICLE_FILE} and {LABEL_FILE} must be one release"
+            f"{listed(unpaired, shown=5)}. {ARTICLE_FILE} and {LABEL_FILE} must be one release"
         )
     return [Document(id, clean_article(text), labels[id]) for id, text in texts.items()]
 

@@ -17,6 +17,7 @@ from prefprop_cli.data.decoding import opened
 from prefprop_cli.data.sets.common import default_split, digest, files_below, source_of
 from prefprop_cli.data.splits import split_off
 from prefprop_cli.errors import DataError
+from prefprop_cli.words import listed
 
 PARTS = {"20news-bydate-train": "train", "20news-bydate-test": "test"}
 WHAT = "20news-bydate.tar.gz, or the folder it unpacks to"
@@ -68,8 +69,7 @@ def _stripped(posts: Posts) -> tuple[Splits, list[str]]:
             parts[PARTS[folder]].append(Document(f"{group}/{number}", strip(post), label=group))
         elif PARTS.keys() & {*path.parts}:
             others.append(str(path))
-    named = ", ".join(others[:3])
-    note = f"{len(others)} files are no <group>/<number> and are left out, such as {named}"
+    note = f"{len(others)} files are no <group>/<number> and are left out: {listed(others)}"
     return parts, [note] if others else []
 
 

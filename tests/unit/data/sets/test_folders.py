@@ -105,7 +105,7 @@ def test_hidden_files_and_folders_do_not_count(tmp_path: Path) -> None:
 def test_other_files_are_told(tmp_path: Path) -> None:
     write(tmp_path, "a", "b")
     write(tmp_path, "c", n=7, suffix=".pdf")
-    named = "c/0.pdf, c/1.pdf, c/2.pdf, c/3.pdf, c/4.pdf, ..."
+    named = "c/0.pdf, c/1.pdf, c/2.pdf, c/3.pdf, c/4.pdf and 2 more"
     note = f"7 files in {tmp_path.name}/ are not <label>/*.txt and are left out: {named}"
     assert read(tmp_path).notes[0] == note
 

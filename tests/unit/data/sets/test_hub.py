@@ -78,7 +78,7 @@ def test_rows_without_a_label_are_left_out_and_counted(sets_hub: Hub) -> None:
         "no": 10, "yes": 10,
     }  # fmt: skip
     rows = ", ".join(f"acme/reviews/train:{i}" for i in (2, 4, 6, 8, 10))
-    assert f"20 rows have no label and are left out: {rows}, ..." in corpus.notes
+    assert f"20 rows have no label and are left out: {rows} and 15 more" in corpus.notes
 
 
 def test_a_training_split_without_labels(sets_hub: Hub) -> None:

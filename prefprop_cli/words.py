@@ -1,0 +1,16 @@
+"""Words that messages share."""
+
+from collections.abc import Sequence
+
+SHOWN = 3
+
+
+def listed(items: Sequence[str], *, shown: int = SHOWN) -> str:
+    """Join the first items with commas, and say how many more there are."""
+    more = f" and {len(items) - shown:,} more" if len(items) > shown else ""
+    return ", ".join(items[:shown]) + more
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count and its noun: `1 error`, `2 errors`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
