@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from prefprop_cli.atomic import make_folder, write_atomically
-from prefprop_cli.build.fetch import fetch, is_cached, is_offline, last_commit, snapshot
+from prefprop_cli.build.fetch import fetch, is_cached, is_offline, snapshot
 from prefprop_cli.cache import default_cache
 from prefprop_cli.errors import CorruptFileError, DataError, ResourceError
-from prefprop_cli.hub import hub_cause, hub_errors, is_commit, split_name
+from prefprop_cli.hub import hub_cause, hub_errors, is_commit, last_commit, split_name
 from prefprop_cli.model.weights import INDEX, PICKLE, SAFETENSORS, published_files, shard_names
 from prefprop_cli.notes import note
 from prefprop_cli.words import listed
@@ -186,7 +186,7 @@ def _contents(info: "ModelInfo") -> dict[str, str | None]:
 def _from_cache(repository: str, revision: str) -> Path | None:
     """The folder of a branch or commit if the cache has all of it."""
     known = _read(repository, revision) or {}
-    for commit in (last_commit(repository, revision), str(known.get("commit")), revision):
+    for commit in (last_commit(repository, revision, "models"), str(known.get("commit")), revision):
         if commit and is_commit(commit) and (folder := _whole(repository, commit)):
             return folder
     return None

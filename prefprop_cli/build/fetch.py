@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from prefprop_cli.hub import hub_cause, is_commit
+from prefprop_cli.hub import hub_cause, is_commit, kept_of
 from prefprop_cli.notes import note, progress
 from prefprop_cli.words import plural
 
@@ -50,21 +50,13 @@ def fetch(
 
 def is_cached(repository: str, commit: str, name: str) -> bool:
     """Whether the cache has a file of a commit; a file is there whole or not at all."""
-    return (_snapshots(repository) / commit / name).is_file()
+    return (kept_of(repository, "models") / "snapshots" / commit / name).is_file()
 
 
 def snapshot(repository: str, commit: str) -> Path | None:
     """The folder of a commit in the cache."""
-    folder = _snapshots(repository) / commit
+    folder = kept_of(repository, "models") / "snapshots" / commit
     return folder if is_commit(commit) and folder.is_dir() else None
-
-
-def last_commit(repository: str, branch: str) -> str | None:
-    """The commit that a branch stood for when any program last asked."""
-    try:
-        return (_snapshots(repository).parent / "refs" / branch).read_text().strip()
-    except (OSError, ValueError):
-        return None
 
 
 def is_offline() -> bool:
@@ -72,13 +64,6 @@ def is_offline() -> bool:
     from huggingface_hub import constants
 
     return bool(constants.HF_HUB_OFFLINE)
-
-
-def _snapshots(repository: str) -> Path:
-    from huggingface_hub import constants
-
-    name = "--".join(["models", *repository.split("/")])
-    return Path(constants.HF_HUB_CACHE).expanduser() / name / "snapshots"
 
 
 class _Done:

@@ -2,6 +2,16 @@
 
 from prefprop_cli.hub.causes import Cause, hub_cause
 from prefprop_cli.hub.errors import hub_errors
+from prefprop_cli.hub.kept import kept_of, last_commit
 from prefprop_cli.hub.names import is_commit, is_repository, split_name
 
-__all__ = ["Cause", "hub_cause", "hub_errors", "is_commit", "is_repository", "split_name"]
+__all__ = [
+    "Cause",
+    "hub_cause",
+    "hub_errors",
+    "is_commit",
+    "is_repository",
+    "kept_of",
+    "last_commit",
+    "split_name",
+]

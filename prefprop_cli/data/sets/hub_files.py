@@ -22,11 +22,10 @@ from prefprop_cli.data.sets.hub_library import (
     info_of,
     is_offline,
     keep,
-    last_seen,
     quiet,
 )
 from prefprop_cli.errors import DataError
-from prefprop_cli.hub import hub_cause, is_repository, split_name
+from prefprop_cli.hub import hub_cause, is_repository, last_commit, split_name
 from prefprop_cli.notes import note
 
 FORM = "owner/name, owner/name:configuration or owner/name@revision:configuration"
@@ -195,7 +194,7 @@ def _last(asked: HubSet) -> _Found | None:
     path = _path_of_last(asked)
     if path.is_file():
         return _Found(**json.loads(path.read_bytes()))
-    commit = last_seen(asked.name, asked.revision or "main")
+    commit = last_commit(asked.name, asked.revision or "main", "datasets")
     return _Found(asked.name, asked.configuration, commit) if commit else None
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import datasets
 import huggingface_hub
-from huggingface_hub import DatasetInfo, constants
+from huggingface_hub import DatasetInfo
 from huggingface_hub.errors import FileMetadataError, OfflineModeIsEnabled
 
 from prefprop_cli.atomic import make_folder, write_atomically
@@ -31,13 +31,6 @@ def info_of(name: str, revision: str | None) -> tuple[DatasetInfo, str]:
     if not is_commit(found.sha):
         raise FileMetadataError("no commit is given")
     return found, str(found.sha)
-
-
-def last_seen(name: str, revision: str) -> str | None:
-    """The commit at which any program last saw a revision."""
-    repository = f"datasets--{name.replace('/', '--')}"
-    path = Path(constants.HF_HUB_CACHE).expanduser() / repository / "refs" / revision
-    return path.read_text().strip() if path.is_file() else None
 
 
 def download(name: str, files: Sequence[str], commit: str) -> dict[str, Path]:
