@@ -32,7 +32,7 @@ from prefprop_cli.evaluation.small_samples import (
     bootstrap_obstacle,
     too_few_for_bins,
 )
-from prefprop_cli.evaluation.statistics import Interval, bootstrap_intervals
+from prefprop_cli.evaluation.statistics import bootstrap_intervals
 
 LOWER_IS_BETTER = frozenset({"nll", "brier", "ece", "ece_paper", "mce"})
 
@@ -66,29 +66,6 @@ def classification_metrics(
     """
     scores, terms = scores_and_terms(logits, labels, n_classes=n_classes, n_bins=n_bins)
     return scores(*terms)
-
-
-def metric_intervals(
-    logits: ArrayLike,
-    labels: ArrayLike,
-    *,
-    n_classes: int | None,
-    n_bins: int = DEFAULT_BINS,
-    n_resamples: int = 2000,
-    seed: int = 0,
-    level: float = 0.95,
-) -> dict[str, Interval]:
-    """An interval for each of `classification_metrics` that has one; see `stated_intervals`."""
-    stated = stated_intervals(
-        logits,
-        labels,
-        n_classes=n_classes,
-        n_bins=n_bins,
-        n_resamples=n_resamples,
-        seed=seed,
-        level=level,
-    )
-    return {name: found for name, found in stated.items() if isinstance(found, Interval)}
 
 
 def stated_intervals(

@@ -30,6 +30,7 @@ LEAST_DISCORDANT = 10
 MEANS = ("brier", "nll")
 BINNED = ("ece", "ece_paper")
 _SHARES = ("accuracy", "f1_micro")
+_LEAST = {**dict.fromkeys(MEANS, LEAST_MEAN), **dict.fromkeys(BINNED, LEAST_TRIALS)}
 
 Flags = NDArray[np.bool_]
 Stated = Interval | str
@@ -58,9 +59,7 @@ def given(stated: Stated) -> Interval | None:
 
 def share(successes: int, trials: int, *, of: str, level: float = 0.95) -> Stated:
     """Wilson's interval of a share of so many documents; `of` names them, e.g. "documents"."""
-    if trials < LEAST_TRIALS:
-        return _too_few(trials, of, LEAST_TRIALS)
-    return wilson_interval(successes, trials, level=level)
+    return _too_few(trials, of, LEAST_TRIALS) or wilson_interval(successes, trials, level=level)
 
 
 def shares(answers: Answers, *, level: float = 0.95) -> dict[str, Stated]:
@@ -96,15 +95,15 @@ def _f1(both: Interval) -> Interval:
 
 def mean(values: Floats, *, bounds: tuple[float, float], level: float = 0.95) -> Stated:
     """`mean_interval` of enough losses that differ."""
-    if len(values) < LEAST_MEAN:
-        return _too_few(len(values), "documents", LEAST_MEAN)
+    if why := _too_few(len(values), "documents", LEAST_MEAN):
+        return why
     found = mean_interval(values, level=level, bounds=bounds)
     return found if found.low < found.high else "it is the same for all documents"
 
 
 def too_few_for_bins(n: int) -> str:
     """Why a binned error of n documents has no interval; empty where it has."""
-    return _too_few(n, "documents", LEAST_TRIALS) if n < LEAST_TRIALS else ""
+    return _too_few(n, "documents", LEAST_TRIALS)
 
 
 def bootstrap_obstacle(metric: str, models: Sequence[Answers]) -> str:
@@ -114,12 +113,9 @@ def bootstrap_obstacle(metric: str, models: Sequence[Answers]) -> str:
         metric: of `classification_metrics`.
         models: of the same documents.
     """
-    labels = models[0].labels
-    least = {**dict.fromkeys(MEANS, LEAST_MEAN), **dict.fromkeys(BINNED, LEAST_TRIALS)}
-    if len(labels) < least.get(metric, LEAST_TRIALS):
-        return _too_few(len(labels), "documents", least.get(metric, LEAST_TRIALS))
-    if metric in least:
-        return ""
+    few = _too_few(len(models[0].labels), "documents", _LEAST.get(metric, LEAST_TRIALS))
+    if few or metric in _LEAST:
+        return few
     return _class_obstacle(metric, models) or _one_way_obstacle(metric, models)
 
 
@@ -132,9 +128,8 @@ def difference_obstacle(metric: str, first: Sequence[Answers], second: Sequence[
         second: those of another, on the same documents.
     """
     n = len(first[0].labels)
-    if metric in (*MEANS, *BINNED):
-        least = LEAST_MEAN if metric in MEANS else LEAST_TRIALS
-        return _too_few(n, "documents", least) if n < least else ""
+    if metric in _LEAST:
+        return _too_few(n, "documents", _LEAST[metric])
     chosen = _relevant(metric, [*first, *second])
     n_discordant = int((_differ(metric, first, second) & chosen).sum())
     if n_discordant >= LEAST_DISCORDANT:
@@ -146,14 +141,11 @@ def _class_obstacle(metric: str, models: Sequence[Answers]) -> str:
     """Too few documents of a class that the metric turns on."""
     labels = models[0].labels
     if metric in ("f1_binary", "recall_binary"):
-        n_positive = int((labels == 1).sum())
-        short = n_positive < LEAST_OF_CLASS
-        return _too_few(n_positive, "positive documents", LEAST_OF_CLASS) if short else ""
+        return _too_few(int((labels == 1).sum()), "positive documents", LEAST_OF_CLASS)
     if metric.endswith("_macro"):
         occurring = np.unique([labels, *(each.predicted for each in models)])
         rarest = min(int((labels == k).sum()) for k in occurring)
-        short = rarest < LEAST_OF_CLASS
-        return _too_few(rarest, "documents of the rarest class", LEAST_OF_CLASS) if short else ""
+        return _too_few(rarest, "documents of the rarest class", LEAST_OF_CLASS)
     return ""
 
 
@@ -163,8 +155,8 @@ def _one_way_obstacle(metric: str, models: Sequence[Answers]) -> str:
     right = np.array([each.predicted == each.labels for each in models])
     for what, found in (("right", right), ("wrong", ~right)):
         count = int((found.any(axis=0) & chosen).sum())
-        if count < LEAST_EITHER_WAY:
-            return _too_few(count, f"{what} documents among those that count", LEAST_EITHER_WAY)
+        if few := _too_few(count, f"{what} documents among those that count", LEAST_EITHER_WAY):
+            return few
     return ""
 
 
@@ -193,6 +185,9 @@ def _differ(metric: str, first: Sequence[Answers], second: Sequence[Answers]) ->
 
 
 def _too_few(count: int, what: str, least: int) -> str:
+    """What is lacking; empty if nothing is."""
+    if count >= least:
+        return ""
     counted = what.replace("documents", "document") if count == 1 else what
     return f"{count} {counted}, {_at_least(least)}"
 

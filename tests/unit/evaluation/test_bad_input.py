@@ -13,7 +13,6 @@ from prefprop_cli.evaluation.debiased import debiased_squared_error
 from prefprop_cli.evaluation.equal_mass import sweep_calibration_error
 from prefprop_cli.evaluation.metrics import (
     classification_metrics,
-    metric_intervals,
     stated_intervals,
 )
 from prefprop_cli.evaluation.predictions import Predictions, checked, checked_probs
@@ -31,7 +30,6 @@ BINNED = {
     "debiased": debiased_squared_error,
     "terms": calibration.calibration_terms,
     "metrics": partial(classification_metrics, n_classes=2),
-    "intervals": partial(metric_intervals, n_classes=2, n_resamples=10),
     "stated": partial(stated_intervals, n_classes=2, n_resamples=10),
 }
 SCORES = {
