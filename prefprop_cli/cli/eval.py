@@ -50,6 +50,7 @@ def run(
     from prefprop_cli.build.adapter import read_adapter
     from prefprop_cli.build.evaluate import OwnDocuments
     from prefprop_cli.cli.comparison import compare_runs
+    from prefprop_cli.data.labels import positive_class
     from prefprop_cli.evaluation.metrics import classification_metrics, stated_intervals
     from prefprop_cli.runs import RunFolder
 
@@ -92,11 +93,6 @@ def run(
         ),
     )
     _check(metrics, fail_below)
-
-
-def positive_class(labels: Sequence[str]) -> str | None:
-    """The class that precision, recall and F1 are of; None where they are not of one."""
-    return labels[1] if len(labels) == 2 else None
 
 
 def _baseline(logits: "SavedLogits", *, has_classes: bool) -> tuple[str, float]:

@@ -37,6 +37,11 @@ def in_order(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(labels), key=_place))
 
 
+def positive_class(labels: Sequence[str]) -> str | None:
+    """Return the class that precision, recall and F1 are of; None where they are not of one."""
+    return labels[1] if len(labels) == 2 else None
+
+
 def places(labels: Sequence[str], *, known: Sequence[str]) -> list[int] | None:
     """Where each label stands among known ones; None if one is not there or two are the same."""
     numbers = {canonical(label): number for number, label in enumerate(known)}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from prefprop_cli.build.adapter import read_adapter
 from prefprop_cli.config.schema import Config, EvalTable
+from prefprop_cli.data.labels import positive_class
 from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.evaluation.metrics import answers_of, scores_and_terms
 from prefprop_cli.evaluation.paper import paper_columns, paper_figures
@@ -163,7 +164,7 @@ def _positive(folder: RunFolder) -> str | None:
         labels = read_adapter(folder.adapter).labels
     except PrefpropError:
         return "1"
-    return labels[1] if len(labels) == 2 else None
+    return positive_class(labels)
 
 
 def _scored_line(
