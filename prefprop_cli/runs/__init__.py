@@ -3,21 +3,18 @@
 from prefprop_cli.atomic import (
     Record,
     read_verified,
-    remove_folder,
     save_folder,
     verify_folder,
     write_atomically,
 )
-from prefprop_cli.provenance import run_manifest
 from prefprop_cli.runs.config import check_config, differences
-from prefprop_cli.runs.folder import RunFolder, Status, newest_run, resolve_run
+from prefprop_cli.runs.folder import RunFolder, newest_run, resolve_run
 from prefprop_cli.runs.place import check_free, check_writable
 from prefprop_cli.runs.state import is_begun, unfinished
 
 __all__ = [
     "Record",
     "RunFolder",
-    "Status",
     "check_config",
     "check_free",
     "check_writable",
@@ -25,9 +22,7 @@ __all__ = [
     "is_begun",
     "newest_run",
     "read_verified",
-    "remove_folder",
     "resolve_run",
-    "run_manifest",
     "save_folder",
     "unfinished",
     "verify_folder",
