@@ -13,8 +13,7 @@ from prefprop_cli.hub import is_repository, split_name
 from prefprop_cli.model.checkpoint import build_encoder, to_hugging_face_names, to_own_names
 from prefprop_cli.model.config import EncoderConfig, from_hugging_face
 from prefprop_cli.model.encoder import Encoder
-from prefprop_cli.model.files import read_json
-from prefprop_cli.model.pickles import file_sha256
+from prefprop_cli.model.files import Version, file_sha256, read_json, version_of
 from prefprop_cli.model.to_long import to_long as convert_to_long
 from prefprop_cli.model.weights import published_files, read_weights, weight_shapes
 from prefprop_cli.modes import plain_modes
@@ -113,13 +112,7 @@ def check_weights(folder: Path) -> None:
         CorruptFileError: they are damaged, unsafe to open, or do not fit.
     """
     config = backbone_config(folder)
-    weights = to_own_names(weight_shapes(folder), config)
-    if other := [name for name, tensor in weights.items() if not tensor.is_floating_point()]:
-        raise CorruptFileError(
-            f"{folder}: {other[0]} is not of floating-point numbers; quantised weights cannot "
-            "be used"
-        )
-    build_encoder(config, weights)
+    build_encoder(config, to_own_names(weight_shapes(folder), config))
 
 
 def weights_sha256(folder: Path) -> str:
@@ -128,18 +121,13 @@ def weights_sha256(folder: Path) -> str:
     Those that the encoder uses count: name without prefix, type, shape and numbers. It is made
     once in a process, as long as no file changes.
     """
-    config = backbone_config(folder)
-    stats = [(file.resolve(), file.stat()) for file in published_files(folder)]
-    files = tuple((file, found.st_size, found.st_mtime_ns) for file, found in stats)
-    return _contents_sha256(folder.resolve(), config, files)
+    files = tuple(map(version_of, published_files(folder)))
+    return _contents_sha256(folder.resolve(), backbone_config(folder), files)
 
 
 @cache
-def _contents_sha256(
-    folder: Path, config: EncoderConfig, files: tuple[tuple[Path, int, int], ...]
-) -> str:
-    """The files' sizes and times are there for the cache: they change with the files."""
-    check_weights(folder)
+def _contents_sha256(folder: Path, config: EncoderConfig, files: tuple[Version, ...]) -> str:
+    """The versions of the files are there for the cache."""
     weights = to_own_names(read_weights(folder), config)
     digest = hashlib.sha256()
     for name, tensor in sorted(to_hugging_face_names(weights, config).items()):

@@ -1,10 +1,14 @@
 """The small files of a backbone folder, and what may lie there in place of any of its files."""
 
+import hashlib
 import json
+from functools import cache
 from pathlib import Path
 
 from prefprop_cli.errors import CorruptFileError, DataError
 
+Version = tuple[Path, int, int]
+"""A file, its size and its time: another one where it was written again."""
 _POINTER = b"version https://git-lfs.github.com/spec/"
 
 
@@ -25,6 +29,23 @@ def read_json(file: Path) -> dict[str, object]:
     if not isinstance(values, dict):
         raise CorruptFileError(f"{file} holds no JSON object")
     return values
+
+
+def version_of(file: Path) -> Version:
+    """Return what a cache has to know a file by."""
+    found = file.stat()
+    return file.resolve(), found.st_size, found.st_mtime_ns
+
+
+def file_sha256(file: Path) -> str:
+    """Return the hash of a file; each version of it is read once in a process."""
+    return _sha256(version_of(file))
+
+
+@cache
+def _sha256(version: Version) -> str:
+    with version[0].open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def refuse_pointer(file: Path) -> None:

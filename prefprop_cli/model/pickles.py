@@ -20,7 +20,7 @@ from torch import Tensor
 from prefprop_cli.atomic import MANIFEST, save_folder, verify_folder
 from prefprop_cli.cache import default_cache
 from prefprop_cli.errors import CorruptFileError
-from prefprop_cli.model.files import refuse_pointer
+from prefprop_cli.model.files import file_sha256, refuse_pointer
 from prefprop_cli.notes import note
 
 CONVERTED = "model.safetensors"
@@ -49,18 +49,6 @@ def converted(pickles: Sequence[Path]) -> Path:
             f"it and converted once to {folder / CONVERTED}"
         )
     return folder / CONVERTED
-
-
-def file_sha256(file: Path) -> str:
-    """The hash of a file; each is read once in a process, as long as size and time stay."""
-    found = file.stat()
-    return _sha256_of(file.resolve(), found.st_size, found.st_mtime_ns)
-
-
-@cache
-def _sha256_of(file: Path, size: int, mtime_ns: int) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _is_whole(folder: Path) -> bool:

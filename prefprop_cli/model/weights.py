@@ -40,8 +40,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 def weight_shapes(folder: Path) -> dict[str, Tensor]:
     """The same without reading them: tensors that have a shape and no content.
 
-    Numbers of any type but float16, bfloat16, float32 and float64 are complex here: joined with
-    others they stay so.
+    Numbers of any type but float16, bfloat16, float32 and float64 are bytes here.
 
     Raises:
         DataError, CorruptFileError, ResourceError: as `read_weights`.
@@ -132,7 +131,7 @@ def _header(file: Path) -> Iterator[tuple[str, Tensor]]:
     with _reading(file), safe_open(file, "pt") as tensors:
         for name in tensors.keys():  # noqa: SIM118 - it is no dictionary
             entry = tensors.get_slice(name)
-            dtype = _FLOATS.get(entry.get_dtype(), torch.complex64)
+            dtype = _FLOATS.get(entry.get_dtype(), torch.uint8)
             yield name, torch.empty(entry.get_shape(), dtype=dtype, device="meta")
 
 

@@ -18,7 +18,7 @@ from prefprop_cli.build.backbones import (
     weights_sha256,
 )
 from prefprop_cli.errors import CorruptFileError, DataError
-from prefprop_cli.model.pickles import file_sha256
+from prefprop_cli.model.files import file_sha256
 from tests.helpers import tiny
 from tests.helpers.forms import FORMS, SAFE, in_form
 

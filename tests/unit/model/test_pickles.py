@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import load_file
 
 from prefprop_cli.errors import CorruptFileError
-from prefprop_cli.model import pickles
-from prefprop_cli.model.pickles import CONVERTED, RECORD, converted, file_sha256
+from prefprop_cli.model.files import file_sha256
+from prefprop_cli.model.pickles import CONVERTED, RECORD, converted
 from tests.helpers.heard import hearing
 
 TENSORS = {"a": torch.arange(12.0).reshape(3, 4), "b": torch.ones(2, dtype=torch.float16)}
@@ -129,25 +129,3 @@ def test_a_damaged_file_says_so(kind: str, tmp_path: Path) -> None:
     message = "format before PyTorch 0.2" if kind == "tar" else "is damaged, or torch.save did not"
     with pytest.raises(CorruptFileError, match=message):
         converted([file])
-
-
-def test_a_file_is_hashed_once_as_long_as_it_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = written(tmp_path, TENSORS)
-    read: list[str] = []
-    digest = pickles.hashlib.file_digest
-
-    def noted(stream: io.BufferedReader, name: str) -> object:
-        read.append(name)
-        return digest(stream, name)
-
-    monkeypatch.setattr(pickles.hashlib, "file_digest", noted)
-    before = file_sha256(file)
-    assert file_sha256(file) == before
-    assert len(read) == 1
-    data = bytearray(file.read_bytes())
-    data[-1] ^= 1
-    file.write_bytes(data)
-    os.utime(file, ns=(1, 1))
-    assert file_sha256(file) != before
