@@ -1,6 +1,6 @@
 import pytest
 
-from prefprop_cli.data.labels import canonical, in_order, places, quantity
+from prefprop_cli.data.labels import canonical, in_order, places, positive_class, quantity
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,9 @@ def test_numbers_that_look_like_a_quantity(
     labels: list[str], n_documents: int, is_told: bool
 ) -> None:
     assert (quantity(labels, n_documents=n_documents) is not None) == is_told
+
+
+def test_the_positive_class_is_the_second_of_two() -> None:
+    assert positive_class(("no", "yes")) == "yes"
+    assert positive_class(("a", "b", "c")) is None
+    assert positive_class(()) is None
