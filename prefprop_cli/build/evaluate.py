@@ -17,6 +17,7 @@ from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.labels import places
 from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.data.questions import read_questions
+from prefprop_cli.data.seen import read_keys, seen
 from prefprop_cli.data.sets.files import labelled_documents
 from prefprop_cli.errors import DataError, UsageError
 from prefprop_cli.evaluation.predict import predict_logits
@@ -24,6 +25,7 @@ from prefprop_cli.evaluation.results import SavedLogits, is_stored, load_logits,
 from prefprop_cli.parallel import world
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.tasks.batch import Batch, Examples
+from prefprop_cli.words import listed, plural
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Evaluator:
         batch_size: documents at a time on a GPU; None for what the run says.
         backbone: where the backbone is now, if not where it was in training.
         progress: told how many documents of how many are done.
+        warn: told what is wrong with documents of one's own.
     """
 
     run: RunFolder
@@ -58,6 +61,7 @@ class Evaluator:
     batch_size: int | None = None
     backbone: str | None = None
     progress: Callable[[int, int], None] = lambda done, total: None
+    warn: Callable[[str], None] = lambda text: None
 
     def of_split(self, split: str) -> SavedLogits:
         """Logits of a split of the run's own data, stored in the run.
@@ -81,6 +85,7 @@ class Evaluator:
         """
         loaded = self._load()
         documents = _read(own, loaded)
+        self._check_new(documents)
         labels = [_label_index(document, loaded) for document in documents]
         logits = self._predict(loaded, _Documents(documents, loaded))
         return SavedLogits(tuple(d.id for d in documents), logits, np.asarray(labels))
@@ -106,6 +111,14 @@ class Evaluator:
             f"prefprop eval {shlex.quote(str(self.run.path))} --data FILE"
         )
         check_data(record, prepared, of=self.run.path, advice=advice)
+
+    def _check_new(self, documents: Sequence[Document]) -> None:
+        if known := seen(documents, read_keys(self.run.texts)):
+            self.warn(
+                f"leak: {len(known)} of {plural(len(documents), 'document')} have a text that the "
+                f"run was trained on or chosen by ({listed(known)}); figures on them are not "
+                "those of new documents"
+            )
 
     def _load(self) -> Run:
         return load_run(self.run.path, device=self.device, backbone=self.backbone)

@@ -8,7 +8,7 @@ from prefprop_cli.build.experiment import Experiment
 from prefprop_cli.build.plan import Plan
 from prefprop_cli.build.record import check_backbone, check_config, check_data, record_of
 from prefprop_cli.config.load import dump_config
-from prefprop_cli.data.prepare import Prepared
+from prefprop_cli.data.prepare import KEYS, Prepared
 from prefprop_cli.errors import UsageError
 from prefprop_cli.parallel import world
 from prefprop_cli.provenance import run_manifest
@@ -75,6 +75,7 @@ def describe_run(
         check_data(manifest, prepared, of=folder.path, advice=advice)
         return
     write_atomically(folder.config, dump_config(plan.config).encode())
+    write_atomically(folder.texts, (prepared.folder / KEYS).read_bytes())
     folder.update_manifest(
         **run_manifest(argv),
         sources=list(sources),

@@ -1,6 +1,6 @@
 """`prefprop eval`: every metric of a split with its interval, and the paper's figure beside it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from prefprop_cli.errors import GateError, UsageError
 from prefprop_cli.words import plural
 
 if TYPE_CHECKING:
+    from prefprop_cli.build.adapter import Adapter
     from prefprop_cli.build.evaluate import OwnDocuments
     from prefprop_cli.config.schema import Config
     from prefprop_cli.evaluation.results import SavedLogits
@@ -56,6 +57,7 @@ def run(
 
     folder = RunFolder.open(run)
     adapter = read_adapter(folder.trained_adapter)
+    warnings: list[str] = []
     logits = logits_of(
         console,
         folder,
@@ -64,7 +66,11 @@ def run(
         batch_size=batch_size,
         backbone=backbone,
         device=device,
+        warn=warnings.append,
     )
+    for warning in warnings:
+        console.warn(warning)
+    _tell_calibrator(console, adapter)
     table = adapter.config.eval
     arguments = (logits.logits, logits.labels)
     n_classes = len(adapter.labels) or None
@@ -83,6 +89,7 @@ def run(
             "run": folder.path,
             "split": what,
             "positive": positive_class(adapter.labels),
+            "warnings": warnings,
         },
         baseline=_baseline(logits, has_classes=bool(adapter.labels)),
         paper=paper_figures_of(adapter.config),
@@ -93,6 +100,17 @@ def run(
         ),
     )
     _check(metrics, fail_below)
+
+
+def _tell_calibrator(console: Console, adapter: "Adapter") -> None:
+    """Say that figures are of the logits as they were trained, where predictions are not."""
+    from prefprop_cli.evaluation.recalibration import Identity
+
+    if not isinstance(adapter.calibrator, Identity):
+        console.info(
+            f"figures are before calibration; predict applies {adapter.calibrator.name} "
+            f"({adapter.calibrator}), and calibrate tells both"
+        )
 
 
 def _baseline(logits: "SavedLogits", *, has_classes: bool) -> tuple[str, float]:
@@ -125,6 +143,7 @@ def logits_of(
     batch_size: int | None = None,
     backbone: str | None,
     device: str,
+    warn: Callable[[str], None] = lambda text: None,
 ) -> "SavedLogits":
     """The logits of a split or of other documents, with progress where they are computed."""
     if data is None:
@@ -138,6 +157,7 @@ def logits_of(
             batch_size=batch_size,
             backbone=backbone,
             progress=lambda done, total: progress.update(done, total=total),
+            warn=warn,
         )
         return evaluator.of_documents(data) if data else evaluator.of_split(split)
 

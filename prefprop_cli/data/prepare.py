@@ -17,13 +17,14 @@ from prefprop_cli.data.audit import Audit, percentiles
 from prefprop_cli.data.corpus import SPLITS, Corpus, Document, content_hash
 from prefprop_cli.data.forms import Form, form_of
 from prefprop_cli.data.forms.base import COUNTS
+from prefprop_cli.data.seen import keys_of
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import CorruptFileError
 from prefprop_cli.runs import save_folder, verify_folder
 
 FORMAT = 3
 BATCH_DOCUMENTS, BATCH_CHARACTERS = 64, 2**20
-SUMMARY = "summary.json"
+SUMMARY, KEYS = "summary.json", "texts.json"
 Counts = dict[str, NDArray[np.int64]]
 
 
@@ -89,7 +90,8 @@ def prepare(
     for name, documents in corpus.splits.items():
         files[f"{name}.arrow"], counts[name] = _arrow(_tokenised(documents, form, stop), form)
     summary = _summary(corpus, counts, tokenizer, form)
-    save_folder(folder, files | {SUMMARY: json.dumps(summary, indent=1).encode()})
+    told = {SUMMARY: json.dumps(summary, indent=1).encode(), KEYS: keys_of(corpus.splits)}
+    save_folder(folder, files | told)
     return load_prepared(folder)
 
 

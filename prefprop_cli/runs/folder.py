@@ -5,6 +5,7 @@ runs/demo-20261121-093000/
   manifest.json     status, command, versions, times; sealed with the SHA-256 of itself
   config.toml       the resolved configuration: `prefprop train -p RUN/config.toml` repeats the run
   metrics.jsonl     one JSON object per line, each with its `step`
+  texts.json        keys of the texts in each split, by which they are known again
   train.log
   checkpoints/  adapter/  eval/  calibration/
   .lock             held by the one process that writes
@@ -162,6 +163,10 @@ class RunFolder:
     @property
     def calibration(self) -> Path:
         return self.path / "calibration"
+
+    @property
+    def texts(self) -> Path:
+        return self.path / "texts.json"
 
     @property
     def log(self) -> Path:

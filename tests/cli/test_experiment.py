@@ -148,6 +148,28 @@ def test_eval_on_own_documents_equals_prediction(trained: Project, output: Outpu
     right = sum(row.split("\t")[1] == project.LABELS[n % 2] for n, row in enumerate(rows))
     assert record["n"] == len(rows) == 10
     assert record["metrics"]["accuracy"]["value"] == right / 10
+    assert record["warnings"] == []
+
+
+def test_eval_tells_of_own_documents_that_the_run_has_learnt_from(
+    trained: Project, output: Output
+) -> None:
+    project.write_documents(Path("own.jsonl"), range(58))
+    code, _, err = output("eval", trained.run, "--data", "own.jsonl", "-q")
+    assert code == 0
+    # 24 of the 48 were trained on and 12 chose the epoch; ten are new.
+    assert "warning: leak: 36 of 58 documents have a text that the run was trained on" in err
+    (warning,) = json.loads(output("eval", trained.run, "--data", "own.jsonl", "--json")[1])[
+        "warnings"
+    ]
+    assert warning.startswith("leak: 36 of 58")
+
+
+def test_eval_says_that_its_figures_are_before_calibration(copy: Path, output: Output) -> None:
+    assert "before calibration" not in output("eval", copy)[2]
+    assert output("calibrate", copy, "--method", "platt", "-q")[0] == 0
+    err = output("eval", copy)[2]
+    assert "figures are before calibration; predict applies platt (log-odds times " in err
 
 
 def test_eval_gates(trained: Project, output: Output) -> None:
