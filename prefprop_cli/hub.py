@@ -1,14 +1,23 @@
 """The Hugging Face hub: how its repositories are named, and one error for all its failures."""
 
+import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prefprop_cli.errors import DataError, PrefpropError
+from prefprop_cli.errors import DataError, PrefpropError, ResourceError
 from prefprop_cli.hub_causes import hub_cause
 
 _REPOSITORY = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_OF_THE_DISK = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+    errno.ENOTDIR,
+}
 
 
 def split_name(name: str) -> tuple[str, str | None]:
@@ -39,6 +48,7 @@ def hub_errors(what: str, *, advice: str = "") -> Iterator[None]:
 
     Raises:
         DataError: the hub did not give it.
+        ResourceError: the cache has no room for it, or cannot be used.
     """
     try:
         yield
@@ -47,6 +57,13 @@ def hub_errors(what: str, *, advice: str = "") -> Iterator[None]:
     except Exception as error:
         cause = hub_cause(error)
         if cause is None:
+            if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+                raise ResourceError(_on_the_disk(what, error)) from error
             raise
         rest = f" {advice}" if advice and not cause.is_answer else ""
         raise DataError(f"{what}: {cause.sentence}.{rest}") from error
+
+
+def _on_the_disk(what: str, error: OSError) -> str:
+    where = f": {error.filename}" if error.filename else ""
+    return f"{what}: {error.strerror}{where}. HF_HOME names another folder for the hub's cache"
