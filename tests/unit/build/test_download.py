@@ -164,11 +164,19 @@ class TestConversion:
         find_backbone(NAME)
         assert fetched(pickled) == TEXT | {PICKLE}
 
-    @pytest.mark.parametrize("how", [{"status": 403}, {"portal": True}, {"close": True}])
+    @pytest.mark.parametrize(
+        "how", [{"status": 403}, {"portal": True}, {"close": True}, {"status": 200}]
+    )
     def test_where_nothing_is_told_of_requests_the_pickle_does(
         self, how: dict[str, Any], pickled: Hub
     ) -> None:
         pickled.fail("/discussions", **how)
+        find_backbone(NAME)
+        assert fetched(pickled) >= {PICKLE}
+
+    def test_a_mirror_with_fields_of_its_own(self, pickled: Hub) -> None:
+        pickled.add_pull_request(NAME, {SAFE: b"not to be read"})
+        del pickled.repositories["models", NAME].discussions[0]["author"]
         find_backbone(NAME)
         assert fetched(pickled) >= {PICKLE}
 
