@@ -360,6 +360,15 @@ def test_a_download_is_announced_and_counted(
     assert out + err == ""
 
 
+def test_a_disk_that_is_nearly_full_is_no_warning(
+    hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Warnings are errors in these tests."""
+    hub.add_model(NAME, folder)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1))
+    find_backbone(NAME)
+
+
 def test_bytes_are_counted_once_where_the_client_has_two_bars() -> None:
     """As it has for files that come in packed chunks."""
     module = pytest.importorskip("huggingface_hub.utils._xet_progress_reporting")
