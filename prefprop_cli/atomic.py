@@ -23,6 +23,7 @@ Record = dict[str, Any]
 
 MANIFEST = "MANIFEST.json"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_TAKEN = {errno.ENOTEMPTY, errno.EEXIST}
 _LEFTOVER = re.compile(r"\.(tmp|old)-(.+)-(\d+)", re.DOTALL)
 
 
@@ -47,7 +48,8 @@ def write_atomically(path: Path, data: bytes) -> None:
 def save_folder(target: Path, files: Mapping[str, bytes]) -> None:
     """Write a folder and its manifest as a whole or not at all, in place of an older one.
 
-    One process at a time may write into the parent folder; any number may read.
+    Any number of processes may read. If several write the same at once, as into a cache, what the
+    first has put there stays.
 
     Args:
         target: the folder; its parents are made.
@@ -175,8 +177,14 @@ def disk_errors(path: Path, n_bytes: int = 0) -> Iterator[None]:
 def _put_in_place(temporary: Path, target: Path) -> None:
     old = _beside(target, "old")
     if target.exists():
-        os.rename(target, old)
-    os.rename(temporary, target)
+        with suppress(FileNotFoundError):  # another process moves it away, too
+            os.rename(target, old)
+    try:
+        os.rename(temporary, target)
+    except OSError as error:
+        if error.errno not in _TAKEN:
+            raise
+        shutil.rmtree(temporary)
     _sync(target.parent)
     shutil.rmtree(old, ignore_errors=True)
 

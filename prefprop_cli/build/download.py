@@ -146,6 +146,8 @@ def _conversion(api: Any, repository: str, info: "ModelInfo") -> "ModelInfo | No
             is_safe = bool(_SAFE & {sibling.rfilename for sibling in found.siblings or []})
             if is_safe and is_commit(found.sha) and _contents(info) == _contents(found):
                 return found
+    except (KeyError, TypeError, AttributeError):
+        pass  # a mirror of the hub, which answers in its own way
     except Exception as error:
         if hub_cause(error) is None:
             raise

@@ -1,6 +1,7 @@
 """Single files of the hub, fetched into the cache of huggingface_hub where it lacks them."""
 
 import inspect
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -142,7 +143,7 @@ def _remember(repository: str, branch: str) -> None:
 
 @contextmanager
 def _quiet_library() -> Iterator[None]:
-    """No bars and no lines of huggingface_hub on stderr."""
+    """No bars, lines and warnings of huggingface_hub on stderr; what goes wrong is raised."""
     from huggingface_hub import utils
 
     library: Any = utils
@@ -153,7 +154,8 @@ def _quiet_library() -> Iterator[None]:
     if silenced:
         library.disable_progress_bars()
     try:
-        yield
+        with warnings.catch_warnings(action="ignore"):
+            yield
     finally:
         library.logging.set_verbosity(level)
         if silenced:

@@ -167,6 +167,17 @@ def _stranger(error: BaseException) -> Cause | None:
     return Cause("what answers is no hub: a login page or proxy on the way, or a wrong HF_ENDPOINT")
 
 
+def _odd_token(error: BaseException) -> Cause | None:
+    """Something else that was saved as a token; the clients put it into a request as it is."""
+    if not (isinstance(error, UnicodeEncodeError) and _raised_in(error).startswith("http")):
+        return None
+    return Cause(
+        f"the token of HF_TOKEN, or of the file that `hf auth login` writes, has the character "
+        f"{error.object[error.start]!a}, which no token has",
+        is_answer=True,
+    )
+
+
 def _not_a_name(error: BaseException) -> Cause | None:
     if not (_is(error, "HFValidationError") or _is(error, "HfUriError")):
         return None
@@ -199,6 +210,7 @@ _CAUSES: tuple[Callable[[BaseException], Cause | None], ...] = (
     _certificate,
     _timeout,
     _stranger,
+    _odd_token,
     _not_a_name,
     _cut,
 )

@@ -1,10 +1,20 @@
 """One error for all failures of the hub."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prefprop_cli.errors import DataError, PrefpropError
+from prefprop_cli.errors import DataError, PrefpropError, ResourceError
 from prefprop_cli.hub.causes import hub_cause
+
+_OF_THE_DISK = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+    errno.ENOTDIR,
+}
 
 
 @contextmanager
@@ -19,6 +29,7 @@ def hub_errors(what: str, *, advice: str = "") -> Iterator[None]:
 
     Raises:
         DataError: the hub did not give it.
+        ResourceError: the cache has no room for it, or cannot be used.
     """
     try:
         yield
@@ -27,6 +38,13 @@ def hub_errors(what: str, *, advice: str = "") -> Iterator[None]:
     except Exception as error:
         cause = hub_cause(error)
         if cause is None:
+            if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+                raise ResourceError(_on_the_disk(what, error)) from error
             raise
         rest = f" {advice}" if advice and not cause.is_answer else ""
         raise DataError(f"{what}: {cause.sentence}.{rest}") from error
+
+
+def _on_the_disk(what: str, error: OSError) -> str:
+    where = f": {error.filename}" if error.filename else ""
+    return f"{what}: {error.strerror}{where}. HF_HOME names another folder for the hub's cache"

@@ -86,7 +86,12 @@ def from_hugging_face(values: Mapping[str, object]) -> EncoderConfig:
     Raises:
         DataError: the model type or a variant of it is not one of ours, or a key is missing.
     """
-    model_type = _known_type(str(values.get("model_type")))  # first: others have other keys
+    if not (named := values.get("model_type")):
+        raise DataError(
+            "the backbone's config.json names no model_type. If it is one of these, write it "
+            f"there: {', '.join(MODEL_TYPES)}"
+        )
+    model_type = _known_type(str(named))  # first: others have other keys
     _check_variant(values)
     n_layers = _int(values, "num_hidden_layers")
     config = EncoderConfig(

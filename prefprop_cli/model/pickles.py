@@ -43,7 +43,10 @@ def converted(pickles: Sequence[Path]) -> Path:
         for file in pickles:
             tensors.update(_read(file))
         record = json.dumps({"sha256": digests}, indent=1).encode()
-        save_folder(folder, {CONVERTED: save(tensors, {"format": "pt"}), RECORD: record})
+        files = {CONVERTED: save(tensors, {"format": "pt"}), RECORD: record}
+        if _is_whole(folder):  # by now: another process that started with us reads it
+            return folder / CONVERTED
+        save_folder(folder, files)
         note(
             f"weights: {', '.join(digests)} of {pickles[0].parent}, a pickle, read without running "
             f"it and converted once to {folder / CONVERTED}"

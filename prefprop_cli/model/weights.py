@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
+from typing import TypeGuard
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -18,6 +19,7 @@ from prefprop_cli.words import listed
 SAFETENSORS, PICKLE = "model.safetensors", "pytorch_model.bin"
 SINGLE_FILES = (SAFETENSORS, PICKLE)
 INDEX = ".index.json"
+_LONGEST_NAME = 255
 _FLOATS = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 _OTHERS = ("*.safetensors", "*.bin", "*.h5", "*.msgpack", "*.ckpt*", "*.pt", "*.pth", "*.onnx")
 
@@ -103,9 +105,16 @@ def _weight_map(index: Path) -> Mapping[str, str]:
         raise CorruptFileError(f"{index} has no weight_map, the table of tensors and their files")
     suffix = Path(index.name.removesuffix(INDEX)).suffix
     for name in table.values():
-        if not isinstance(name, str) or Path(name).name != name or not name.endswith(suffix):
+        if not _is_plain(name) or not name.endswith(suffix):
             raise CorruptFileError(f"{index} names {name!r}, which is no {suffix} file beside it")
     return table
+
+
+def _is_plain(name: object) -> TypeGuard[str]:
+    """Whether every system, and the hub's client, takes it for the name of a file and no path."""
+    if not isinstance(name, str) or PureWindowsPath(name).name != name:
+        return False
+    return name.isascii() and name.isprintable() and len(name) <= _LONGEST_NAME
 
 
 def _present(folder: Path, index: str) -> list[Path]:

@@ -286,3 +286,26 @@ def test_other_errors_of_the_disk_name_the_path(code):
     with pytest.raises(ResourceError, match=f"cannot write x: {os.strerror(code)}"):  # noqa: SIM117
         with disk_errors(Path("x")):
             raise OSError(code, os.strerror(code))
+
+
+@pytest.mark.parametrize("old", [None, {"a": b"old"}])
+def test_of_two_writers_at_once_the_first_stays(target, old, monkeypatch):
+    if old:
+        save_folder(target, old)
+    real, waiting = os.rename, [True]
+
+    def rename(source, to):
+        if waiting and str(to) == str(target):
+            waiting.clear()
+            save_folder(target, {"a": b"first"})
+        real(source, to)
+
+    monkeypatch.setattr(os, "rename", rename)
+    # The same process is both: what it has begun is no leftover of a dead one.
+    monkeypatch.setattr(atomic, "remove_leftovers", lambda folder: None)
+    monkeypatch.setattr(
+        atomic, "_beside", lambda path, kind: path.parent / f".{kind}-{path.name}-{len(waiting)}"
+    )
+    save_folder(target, {"a": b"second"})
+    assert read_verified(target) == {"a": b"first"}
+    assert names(target.parent) == [target.name]

@@ -14,10 +14,12 @@ from urllib.parse import quote
 
 import datasets
 from datasets.packaged_modules.cache.cache import Cache
+from huggingface_hub.errors import RevisionNotFoundError
 
 from prefprop_cli.data.sets.hub_conversion import CONVERSION, chosen
 from prefprop_cli.data.sets.hub_library import (
     cache_of,
+    check_access,
     download,
     info_of,
     is_offline,
@@ -117,7 +119,13 @@ def _find(asked: HubSet) -> _Found:
             f"data.source = {asked}: a data set with a loading script, which is not run, and the "
             f"hub converts its main revision only. Give {asked.name}@{CONVERSION}"
         )
-    return _find(replace(asked, revision=CONVERSION))
+    try:
+        return _find(replace(asked, revision=CONVERSION))
+    except RevisionNotFoundError as error:
+        raise DataError(
+            f"data.source = {asked}: a data set with a loading script, which is not run, and the "
+            "hub has no conversion of it. Give the documents as local files"
+        ) from error
 
 
 def _read(found: _Found) -> tuple[datasets.DatasetDict, list[str]]:
@@ -186,6 +194,7 @@ def _builder(found: _Found, cache: Path) -> datasets.DatasetBuilder:
                 builder = datasets.load_dataset_builder(**asked)
                 if builder.hash == found.commit:
                     return builder
+        check_access(found.name, found.commit)
         raise
 
 

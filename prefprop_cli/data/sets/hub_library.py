@@ -9,7 +9,12 @@ from pathlib import Path
 import datasets
 import huggingface_hub
 from huggingface_hub import DatasetInfo
-from huggingface_hub.errors import FileMetadataError, OfflineModeIsEnabled
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    FileMetadataError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+)
 
 from prefprop_cli.atomic import make_folder, write_atomically
 from prefprop_cli.hub import is_commit
@@ -31,6 +36,20 @@ def info_of(name: str, revision: str | None) -> tuple[DatasetInfo, str]:
     if not is_commit(found.sha):
         raise FileMetadataError("no commit is given")
     return found, str(found.sha)
+
+
+def check_access(name: str, commit: str) -> None:
+    """Ask for a file as `datasets` does first, which hides why the hub does not give it.
+
+    Raises:
+        Exception: the hub does not say whether there is one, or does not give it.
+    """
+    try:
+        _fetched(name, "README.md", commit)
+    except LocalEntryNotFoundError:  # the hub has not said that there is none
+        raise
+    except EntryNotFoundError:
+        return
 
 
 def download(name: str, files: Sequence[str], commit: str) -> dict[str, Path]:

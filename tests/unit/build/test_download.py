@@ -164,11 +164,19 @@ class TestConversion:
         find_backbone(NAME)
         assert fetched(pickled) == TEXT | {PICKLE}
 
-    @pytest.mark.parametrize("how", [{"status": 403}, {"portal": True}, {"close": True}])
+    @pytest.mark.parametrize(
+        "how", [{"status": 403}, {"portal": True}, {"close": True}, {"status": 200}]
+    )
     def test_where_nothing_is_told_of_requests_the_pickle_does(
         self, how: dict[str, Any], pickled: Hub
     ) -> None:
         pickled.fail("/discussions", **how)
+        find_backbone(NAME)
+        assert fetched(pickled) >= {PICKLE}
+
+    def test_a_mirror_with_fields_of_its_own(self, pickled: Hub) -> None:
+        pickled.add_pull_request(NAME, {SAFE: b"not to be read"})
+        del pickled.repositories["models", NAME].discussions[0]["author"]
         find_backbone(NAME)
         assert fetched(pickled) >= {PICKLE}
 
@@ -350,6 +358,15 @@ def test_a_download_is_announced_and_counted(
     assert len(heard.notes) == 1
     out, err = capfd.readouterr()
     assert out + err == ""
+
+
+def test_a_disk_that_is_nearly_full_is_no_warning(
+    hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Warnings are errors in these tests."""
+    hub.add_model(NAME, folder)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1))
+    find_backbone(NAME)
 
 
 def test_bytes_are_counted_once_where_the_client_has_two_bars() -> None:

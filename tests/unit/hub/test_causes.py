@@ -1,6 +1,8 @@
 """Failures of the hub in words: of the real client, and of classes it has had."""
 
+import errno
 import json
+import os
 import socket
 import ssl
 from collections.abc import Callable
@@ -8,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from prefprop_cli.errors import DataError
+from prefprop_cli.errors import DataError, ResourceError
 from prefprop_cli.hub import hub_cause, hub_errors
 from tests.helpers.hub import Hub
 
@@ -155,13 +157,28 @@ def test_the_cause_lies_below_what_says_nothing() -> None:
     assert "the hub failed (503)" in cause.sentence
 
 
-@pytest.mark.parametrize(
-    "error", [KeyError("id"), ValueError("x"), OSError(28, "No space"), TypeError()]
-)
+@pytest.mark.parametrize("error", [KeyError("id"), ValueError("x"), OSError(2, "No"), TypeError()])
 def test_an_error_that_is_not_of_the_hub_stays_what_it_is(error: Exception) -> None:
     assert hub_cause(error) is None
     with pytest.raises(type(error)), hub_errors("it"):
         raise error
+
+
+@pytest.mark.parametrize("told", ["No space left", "Read-only file system", "Not a directory"])
+def test_a_cache_that_cannot_be_written(told: str) -> None:
+    number = next(n for n in errno.errorcode if os.strerror(n).startswith(told))
+    with pytest.raises(ResourceError, match=f"it: {told}.*: /hf/x. HF_HOME"), hub_errors("it"):
+        raise OSError(number, os.strerror(number), "/hf/x")
+
+
+def test_a_token_that_is_none(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Windows saves it, with a mark before it, or a word that is no token."""
+    for token in ("\ufeffhf_secret", "hf_sécret"):
+        monkeypatch.setenv("HF_TOKEN", token)
+        said = told(ask, advice="Or go without.")
+        assert "the token of HF_TOKEN" in said
+        assert "cret" not in said
+    assert not hub.requests
 
 
 def test_an_error_of_ours_stays_what_it_is() -> None:

@@ -72,7 +72,23 @@ def test_a_missing_shard_is_named(folder: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["../secret.safetensors", "/etc/model.safetensors", "sub/m.safetensors", "m.bin", "..", "", 3],
+    [
+        *(
+            "../secret.safetensors",
+            "/etc/model.safetensors",
+            "sub/m.safetensors",
+            "m.bin",
+            "..",
+            "",
+        ),
+        *(
+            "..\\secret.safetensors",
+            "C:m.safetensors",
+            "m" * 300 + ".safetensors",
+            "\ud800.safetensors",
+            3,
+        ),
+    ],
 )
 def test_an_index_names_files_beside_it_only(name: object, folder: Path, tmp_path: Path) -> None:
     path = in_form(folder, "shards", tmp_path / "shards")

@@ -159,7 +159,7 @@ def test_configurations_of_a_conversion_are_named(scripted: Hub) -> None:
 def test_a_loading_script_without_conversion(scripted: Hub) -> None:
     sets_hub = scripted
     sets_hub.add_dataset("acme/x", {"x.py": "", "data.csv": "text,label\na,1\n"})
-    with pytest.raises(DataError, match=r"acme/x: .* no such revision: Invalid rev id: refs/conv"):
+    with pytest.raises(DataError, match=r"acme/x: .* script, .* hub has no conversion of it"):
         read("acme/x")
     sets_hub.add_dataset(NAME, {"reviews.py": ""}, revision="v1")
     with pytest.raises(DataError, match=f"main revision only. Give {NAME}@{CONVERSION}"):
@@ -176,6 +176,20 @@ def test_what_is_cached_is_read_whatever_the_hub_does(scripted: Hub, fault: str)
     how, told = FAULTS[fault]
     scripted.fail(**how)
     assert [read(source) for source in sources] == before
+    with pytest.raises(DataError, match=f"data.source = acme/new: not to be had .*{told}"):
+        read("acme/new")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_files_that_the_hub_names_and_does_not_give(sets_hub: Hub, fault: str) -> None:
+    """As of a gated data set, about which it tells everybody."""
+    sets_hub.add_dataset(NAME, {TRAIN: parquet([0, 1] * 10)})
+    before = read()
+    for name in (NAME, "acme/new"):
+        sets_hub.add_dataset(name, {TRAIN: parquet([0, 1] * 20)})
+    how, told = FAULTS[fault]
+    sets_hub.fail("/resolve/", **how)
+    assert read() == before
     with pytest.raises(DataError, match=f"data.source = acme/new: not to be had .*{told}"):
         read("acme/new")
 
