@@ -11,6 +11,11 @@ def listed(items: Sequence[str], *, shown: int = SHOWN) -> str:
     return ", ".join(items[:shown]) + more
 
 
+def shortened(text: str, *, length: int = 40) -> str:
+    """Return a text that fits into a message: its beginning, where it is longer than that."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
 def plural(count: int, noun: str) -> str:
     """Return a count and its noun: `1 error`, `2 errors`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -18,6 +18,8 @@ from prefprop_cli.build.fetch import fetch, is_cached, is_offline, snapshot
 from prefprop_cli.cache import default_cache
 from prefprop_cli.errors import CorruptFileError, DataError, ResourceError
 from prefprop_cli.hub import hub_cause, hub_errors, is_commit, last_commit, split_name
+from prefprop_cli.model.config import from_hugging_face
+from prefprop_cli.model.files import read_json
 from prefprop_cli.model.weights import INDEX, PICKLE, SAFETENSORS, published_files, shard_names
 from prefprop_cli.notes import note
 from prefprop_cli.words import listed
@@ -25,6 +27,7 @@ from prefprop_cli.words import listed
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo
 
+CONFIG = "config.json"
 _TEXT_FILES = ("tokenizer.json", "vocab.json", "merges.txt", "vocab.txt")
 _TEXT_SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 _SAFE = {SAFETENSORS, SAFETENSORS + INDEX}
@@ -96,6 +99,9 @@ def _from_network(repository: str, revision: str) -> Path:
 
 def _download(api: Any, repository: str, info: "ModelInfo", revision: str) -> Path:
     listing, sizes = _needs(api, repository, info, revision)
+    # The smallest file tells whether the largest is worth its time.
+    folder = fetch(repository, listing.commit, {CONFIG: 0})
+    from_hugging_face(read_json(folder / CONFIG))
     _write(repository, str(info.sha), {"commit": listing.commit, "files": [*listing.files]})
     files = {name: sizes.get(name) for name in listing.files}
     is_branch = listing.commit == info.sha and not is_commit(revision)
@@ -107,14 +113,14 @@ def _needs(
 ) -> tuple[Listing, dict[str, int | None]]:
     """What a commit needs, and the sizes of the files among which that is."""
     names = {sibling.rfilename: sibling.size for sibling in info.siblings or []}
-    if "config.json" not in names:
-        raise DataError(f"{repository} has no config.json; a backbone needs one")
+    if CONFIG not in names:
+        raise DataError(f"{repository} has no {CONFIG}; a backbone needs one")
     is_converted = bool(_SAFE & names.keys()) or revision != "main"
     if not is_converted and (conversion := _conversion(api, repository, info)):
         return _needs(api, repository, conversion, "")
     weights = _weights(repository, str(info.sha), names)
     texts = [name for name in (*_TEXT_FILES, *_TEXT_SETTINGS) if name in names]
-    return Listing(str(info.sha), ("config.json", *texts, *weights)), names
+    return Listing(str(info.sha), (CONFIG, *texts, *weights)), names
 
 
 def _weights(repository: str, commit: str, names: Mapping[str, int | None]) -> list[str]:
@@ -177,7 +183,7 @@ def _pull_requests(api: Any, repository: str) -> list[int]:
 
 def _contents(info: "ModelInfo") -> dict[str, str | None]:
     """The hashes of all that is read from a repository, but for safetensors files."""
-    read = {"config.json", *_TEXT_FILES, *_TEXT_SETTINGS}
+    read = {CONFIG, *_TEXT_FILES, *_TEXT_SETTINGS}
     return {
         sibling.rfilename: sibling.blob_id
         for sibling in info.siblings or []
@@ -216,7 +222,7 @@ def _listed(repository: str, commit: str) -> Path | None:
 
 
 def _looks_whole(folder: Path) -> bool:
-    if not (folder / "config.json").is_file():
+    if not (folder / CONFIG).is_file():
         return False
     try:
         published_files(folder)

@@ -35,7 +35,9 @@ def run(
     loaded = load_settings(name or preset, overrides, source=source, limit=limit)
     from prefprop_cli.build.plan import make_plan, prepare_data
     from prefprop_cli.cache import default_cache
+    from prefprop_cli.data import check_source
 
+    check_source(loaded.config.data)
     cache = out or default_cache()
     with StopRequest() as stop:
         plan = make_plan(loaded.config)

@@ -146,7 +146,9 @@ def find(console: Console, config: "Config") -> "Plan":
         DataError: it cannot be used.
     """
     from prefprop_cli.build.plan import make_plan
+    from prefprop_cli.data import check_source
 
+    world().on_each(lambda: check_source(config.data))
     plan = world().first_on_machine(lambda: make_plan(config))
     converted = plan.config.model.to_long
     if converted and not config.model.to_long:

@@ -7,6 +7,8 @@ from typing import Protocol, cast
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.corpus import Corpus, Splits, check, with_warnings
+from prefprop_cli.data.sets import files
+from prefprop_cli.data.sets.common import source_of
 from prefprop_cli.data.splits import split_off
 
 
@@ -26,6 +28,21 @@ SETS = {
     "arxiv": "prefprop_cli.data.sets.arxiv",
     "wikihop": "prefprop_cli.data.sets.wikihop",
 }
+
+
+NEED_SOURCE = ("files", "hyperpartisan", "wikihop")
+"""Sets that are at hand nowhere but where `data.source` says."""
+
+
+def check_source(table: DataTable) -> None:
+    """See that local documents are there, before anything is fetched or computed for them.
+
+    Raises:
+        DataError: they are missing.
+    """
+    if table.set in NEED_SOURCE or (table.source is not None and table.set != "hub"):
+        what = getattr(import_module(SETS[table.set]), "WHAT", files.WHAT)
+        source_of(table, what=what)
 
 
 def read_corpus(table: DataTable) -> Corpus:

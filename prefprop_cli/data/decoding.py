@@ -12,7 +12,10 @@ from prefprop_cli.errors import DataError
 
 T = TypeVar("T")
 Errors = Literal["strict", "replace"]
-REPLACE_HINT = 'Save the file as UTF-8, or use errors = "replace"'
+REPLACE_HINT = (
+    "Save the file as UTF-8, or have U+FFFD in its place: --errors replace in predict, "
+    "-s data.errors=replace elsewhere"
+)
 MARKS = {  # UTF-32 first, whose mark begins with that of UTF-16
     codecs.BOM_UTF32_LE: "UTF-32",
     codecs.BOM_UTF32_BE: "UTF-32",

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from prefprop_cli.data.corpus import SPLITS, Document, Splits, text_key
 from prefprop_cli.errors import DataError
-from prefprop_cli.words import listed
+from prefprop_cli.words import listed, shortened
 
 Share = float | Fraction
 
@@ -127,10 +127,16 @@ def _check_divisible(documents: list[Document]) -> None:
     units: dict[str, dict[str, str]] = defaultdict(dict)
     for document in documents:
         units[str(document.label)][_unit_key(document)] = document.id
-    single = [f"{label!r} ({next(iter(u.values()))})" for label, u in units.items() if len(u) == 1]
+    single = [
+        f"{shortened(label)!r} ({next(iter(u.values()))})"
+        for label, u in units.items()
+        if len(u) == 1
+    ]
     if single:
+        exchanged = len(single) == len(units) > 2
         raise DataError(
             f"{len(single)} of {len(units)} classes have one distinct text or group, which cannot "
             f"be in training and evaluation both: {listed(sorted(single), shown=10)}. Add "
             "documents, drop the class, or give files for each split"
+            f"{'. Are data.text_column and data.label_column exchanged?' if exchanged else ''}"
         )

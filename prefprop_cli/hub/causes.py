@@ -37,7 +37,7 @@ _UNREACHABLE = {
     "TooManyRedirects",
     "gaierror",
 }
-_LOGIN = "log in with a token that may read it: hf auth login"
+_LOGIN = "log in with a token that may read it: `hf auth login`"
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def test_a_pickle_is_told_in_one_line_and_once(
     code, out, err = output("train", "-p", config, "--out", "run")
     assert (code, out) == (0, "run\n")
     lines = err.splitlines()
-    assert sum("downloading bert-of-letters: 3 files, " in line for line in lines) == 1
+    assert sum("downloading bert-of-letters: 2 files, " in line for line in lines) == 1
     assert sum("converted once to" in line for line in lines) == 1
     assert "%|" not in err
     hub.fail(status=503, message="maintenance")
@@ -94,6 +94,17 @@ def test_a_backbone_that_is_no_use_is_refused_before_the_data_are_read(
     assert "data:" not in err
     assert "internal error" not in err
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("command", ["train", "prepare"])
+@pytest.mark.parametrize("data", [[], ["--source", "nowhere.jsonl"], ["-s", 'data.set="wikihop"']])
+def test_nothing_is_fetched_where_the_data_are_missing(
+    command: str, data: list[str], hub: Hub, output: Output
+) -> None:
+    code, _, err = output(command, "-p", "base", "-s", f'model.backbone="{NAME}"', *data)
+    assert code == 3
+    assert "data.source" in err
+    assert hub.requests == []
 
 
 @pytest.mark.parametrize("form", [*FORMS, "conversion"])

@@ -26,7 +26,7 @@ def source_of(table: DataTable, *, what: str) -> Path:
         raise DataError(f'data.set = "{table.set}" needs data.source (or --source): {what}')
     path = Path(table.source).expanduser()
     if not path.exists():
-        raise DataError(f"data.source = {table.source}: no such file or folder; needed is {what}")
+        raise DataError(f"data.source = {table.source}: no such file or folder; expected {what}")
     return path
 
 

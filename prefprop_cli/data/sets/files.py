@@ -18,6 +18,7 @@ from prefprop_cli.data.sets import folders
 from prefprop_cli.data.sets.common import corpus_of, default_split, digest, document_of, source_of
 from prefprop_cli.errors import DataError
 
+WHAT = "a .jsonl, .csv, .tsv or .parquet file, or a folder"
 SPLIT_NAMES = {
     "train": "train",
     "validation": "validation",
@@ -37,7 +38,7 @@ def read(table: DataTable) -> Corpus:
         CorruptFileError: a damaged .parquet file.
     """
     default_split(table)
-    source = source_of(table, what="a .jsonl, .csv, .tsv or .parquet file, or a folder")
+    source = source_of(table, what=WHAT)
     parts = _parts(source)
     given = {split: list(_documents(path, source, table)) for split, path in parts.items()}
     notes: list[str] = []

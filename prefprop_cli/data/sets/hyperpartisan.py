@@ -22,6 +22,7 @@ from prefprop_cli.words import listed
 ARTICLE_FILE = "articles-training-byarticle-20181122.xml"
 LABEL_FILE = "ground-truth-training-byarticle-20181122.xml"
 REFERENCE_FILE = "hp-splits.json"
+WHAT = f"a folder with {ARTICLE_FILE} and {LABEL_FILE}"
 LABELS = ("false", "true")
 N_FOLDS = 5
 CHUNK_BYTES = 2**16
@@ -38,7 +39,7 @@ def read(table: DataTable) -> Corpus:
         DataError: a file is missing, or article and label do not belong together.
         CorruptFileError: a file is not well-formed, or declares a document type.
     """
-    folder = source_of(table, what=f"a folder with {ARTICLE_FILE} and {LABEL_FILE}")
+    folder = source_of(table, what=WHAT)
     documents = _documents(folder)
     draw = {"default": _dedup, "dedup": _dedup, "kfold5": _k_fold, "reference": _reference}
     if table.split not in draw:

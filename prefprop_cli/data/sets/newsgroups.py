@@ -36,7 +36,7 @@ def read(table: DataTable) -> Corpus:
     source = source_of(table, what=WHAT) if table.source else None
     parts, left_out = _stripped(_downloaded() if source is None else _local(source))
     if not all(parts.values()):
-        raise DataError(f"{source}: {' and '.join(PARTS)} are not both in it; needed is {WHAT}")
+        raise DataError(f"{source}: {' and '.join(PARTS)} are not both in it; expected {WHAT}")
     seed = table.split_seed
     validation, test = split_off(parts["test"], share=0.5, seed=seed, together=False)
     splits = {"train": parts["train"], "validation": validation, "test": test}

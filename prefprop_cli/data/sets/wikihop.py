@@ -75,7 +75,7 @@ def _contents(source: Path) -> dict[str, bytes]:
     for inside in names.values():
         if found.keys() >= set(inside):
             return {f"{source}/{name}": found[name] for name in inside}
-    raise DataError(f"{source}: {' and '.join(FILES)} are not both in it; needed is {WHAT}")
+    raise DataError(f"{source}: {' and '.join(FILES)} are not both in it; expected {WHAT}")
 
 
 def _in_folder(folder: Path, names: list[str]) -> dict[str, bytes]:

@@ -91,6 +91,14 @@ def test_each_form_is_fetched_and_nothing_else(
     assert load_backbone(NAME).state_dict().keys() == load_backbone(folder).state_dict().keys()
 
 
+def test_of_a_type_that_cannot_be_used_no_weights_are_fetched(hub: Hub, folder: Path) -> None:
+    (folder / "config.json").write_text('{"model_type": "distilbert"}')
+    hub.add_model(NAME, folder)
+    with pytest.raises(DataError, match='"distilbert" cannot be used'):
+        find_backbone(NAME)
+    assert fetched(hub) == {"config.json"}
+
+
 @pytest.mark.parametrize("name", ["roberta-tiny", "acme/roberta"])
 @pytest.mark.parametrize("revision", ["", "@refs/pr/1", "@v1.0", "@COMMIT"])
 def test_names_and_revisions(name: str, revision: str, hub: Hub, folder: Path) -> None:
@@ -350,8 +358,8 @@ def test_a_download_is_announced_and_counted(
     hub.add_model(NAME, folder)
     with hearing() as heard:
         find_backbone(NAME)
-        size = sum((folder / name).stat().st_size for name in TEXT | {SAFE})
-        assert heard.notes == [f"downloading {NAME}: 7 files, {size / 1000:,.1f} MB"]
+        size = sum((folder / name).stat().st_size for name in TEXT - {"config.json"} | {SAFE})
+        assert heard.notes == [f"downloading {NAME}: 6 files, {size / 1000:,.1f} MB"]
         assert heard.loops == [("downloaded MB", size // 1000)]
         assert heard.done[-1] == size // 1000
         find_backbone(NAME)

@@ -149,3 +149,12 @@ def test_labels_of_their_own_do_not_decide() -> None:
     assert (len(taken), len(rest)) == (30, 30)
     assert ids(taken) == ids(split_off(same, share=0.5, seed=1)[0])
     assert ids(taken) != ids(split_off(own, share=0.5, seed=1)[0])
+
+
+def test_texts_in_the_column_of_labels_are_asked_about() -> None:
+    documents = [
+        Document(f"row {n}", "good", f"A long review, number {n}: " + "x" * 500) for n in range(9)
+    ]
+    with pytest.raises(DataError, match=r"x…' \(row 0\).*data\.label_column exchanged\?") as caught:
+        complete({"train": documents}, validation=0.2, test=0.2, seed=0)
+    assert len(str(caught.value)) < 900

@@ -141,12 +141,12 @@ def test_without_network_the_source_is_named(
 
 def test_other_and_hostile_sources(tmp_path: Path, posts: Posts) -> None:
     train = {name: content for name, content in posts.items() if "train" in name}
-    with pytest.raises(DataError, match="are not both in it; needed is 20news-bydate"):
+    with pytest.raises(DataError, match="are not both in it; expected 20news-bydate"):
         read_corpus(DataTable(set="newsgroups", source=str(archive(tmp_path, train))))
     hostile = archive(tmp_path, posts | {"20news-bydate-test/../../x/1": b""})
     with pytest.raises(CorruptFileError, match="not a plain file"):
         read_corpus(DataTable(set="newsgroups", source=str(hostile)))
-    with pytest.raises(DataError, match="no such file or folder; needed is 20news-bydate"):
+    with pytest.raises(DataError, match="no such file or folder; expected 20news-bydate"):
         read_corpus(DataTable(set="newsgroups", source="nowhere"))
 
 
