@@ -3,7 +3,7 @@
 import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,8 @@ def fetch(
     Args:
         repository: its name on the hub.
         commit: its whole hash.
-        sizes: of the files, in bytes, by name, where they are known; those in the cache are not
-            fetched.
+        sizes: of the files, in bytes, by name, None where it is not known; those in the cache are
+            not fetched, and those of no size are not worth a word.
         branch: for which the cache is to remember the commit, once all is there.
 
     Returns:
@@ -35,10 +35,12 @@ def fetch(
     """
     missing = {n: size or 0 for n, size in sizes.items() if not is_cached(repository, commit, n)}
     total = sum(missing.values())
-    if missing:
+    is_told = any(sizes[name] != 0 for name in missing)
+    if is_told:
         size = f", {total / _MB:,.1f} MB" if total else ""
         note(f"downloading {repository}: {plural(len(missing), 'file')}{size}")
-    with _quiet_library(), progress(total=total // _MB, label="downloaded MB") as told:
+    counted = progress(total=total // _MB, label="downloaded MB")
+    with _quiet_library(), counted if is_told else nullcontext(_unheard) as told:
         done = _Done(told)
         for name in missing:
             _fetch_one(repository, name, commit, done)
@@ -65,6 +67,10 @@ def is_offline() -> bool:
     from huggingface_hub import constants
 
     return bool(constants.HF_HUB_OFFLINE)
+
+
+def _unheard(done: int) -> None:
+    """Nobody waits for so little."""
 
 
 class _Done:

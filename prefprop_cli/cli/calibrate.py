@@ -13,6 +13,7 @@ from prefprop_cli.cli.eval import check_split, logits_of, paper_figures_of, tell
 from prefprop_cli.cli.options import PICTURES, check_file
 from prefprop_cli.errors import DataError, GateError, UsageError
 from prefprop_cli.parallel import world
+from prefprop_cli.words import plural
 
 if TYPE_CHECKING:
     from prefprop_cli.build.calibration import Calibration
@@ -153,7 +154,9 @@ def _tell(console: Console, found: "Calibration", asked: Asked) -> None:
     console.table(rows, header=("score", "before", "95 %", "after", "95 %"))
     tell_missing(console, {name: each.why for name, each in found.report.before.scores.items()})
     _tell_choice(console, found.fitted)
-    console.info(f"calibration: {_named(found.fitted.calibrator)}")
+    fitted = found.fitted
+    on = plural(fitted.n, "document")
+    console.info(f"calibration: {_named(fitted.calibrator)}, fitted on {on} of validation")
     for when, state in (("before", found.report.before), ("after", found.report.after)):
         console.info(f"{when}: {state.told(asked.score, n=found.report.n)}")
     for line in reliability_bars(found.report):

@@ -26,7 +26,13 @@ def source_of(table: DataTable, *, what: str) -> Path:
         raise DataError(f'data.set = "{table.set}" needs data.source (or --source): {what}')
     path = Path(table.source).expanduser()
     if not path.exists():
-        raise DataError(f"data.source = {table.source}: no such file or folder; expected {what}")
+        # As a run has it: what was typed for the first time is seldom so long.
+        moved = (
+            f". If it was moved, link it there: ln -s PLACE {path}" if path.is_absolute() else ""
+        )
+        raise DataError(
+            f"data.source = {table.source}: no such file or folder; expected {what}{moved}"
+        )
     return path
 
 
