@@ -149,7 +149,17 @@ def test_the_same_documents_in_another_layout_go_on(mine: Project, output: Outpu
     assert output("eval", mine.stopped)[0] == 0
 
 
-@pytest.mark.parametrize("command", [["train", "--resume", "stopped"], ["bench", "run"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["train", "--resume", "stopped"],
+        ["bench", "run"],
+        ["eval", "run"],
+        ["calibrate", "run"],
+        ["predict", "documents.jsonl", "--run", "run"],
+    ],
+    ids=" ".join,
+)
 def test_a_configuration_edited_by_hand(mine: Project, output: Output, command: list[str]) -> None:
     *first, name = command
     file = mine.folder / name / "config.toml"
@@ -168,6 +178,14 @@ def test_a_report_leaves_out_a_run_with_another_configuration(
     code, _, err = output("report", mine.run, other, "--split", "validation")
     assert code == 0, err
     assert f"left out {other}: " in err
+
+
+def test_a_backbone_that_has_moved_is_asked_for(mine: Project, output: Output) -> None:
+    moved = mine.backbone.rename(mine.folder / "moved")
+    code, _, err = output("eval", mine.run)
+    assert code == 3
+    assert err.rstrip().endswith("If it is elsewhere now, say where with --backbone")
+    assert output("eval", mine.run, "--backbone", moved)[0] == 0
 
 
 def test_one_bit_of_stored_logits(mine: Project, output: Output) -> None:
