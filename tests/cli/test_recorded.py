@@ -14,6 +14,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from prefprop_cli import load_run
+from prefprop_cli.build import experiment
 from prefprop_cli.cli.app import main
 from prefprop_cli.cli.signals import StopRequest
 from prefprop_cli.errors import UsageError
@@ -213,6 +214,28 @@ def test_logits_of_an_earlier_version_are_computed_again(mine: Project, output: 
     save_file({**tensors, "logits": -tensors["logits"]}, file, metadata={"ids": "[]"})
     assert output("eval", mine.run)[0] == 0
     assert file.read_bytes() == whole
+
+
+def test_a_run_whose_best_step_an_earlier_version_evaluated_goes_on(
+    mine: Project, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluation = mine.stopped / "eval"
+    keep = experiment.is_stored
+
+    def of_earlier_version(folder: Path, name: str) -> bool:
+        file = folder / f"{name}.safetensors"
+        tensors = load_file(file)
+        del tensors["sha256"]
+        save_file(tensors, file, metadata={"ids": "[]"})
+        return keep(folder, name)
+
+    monkeypatch.setattr(experiment, "is_stored", of_earlier_version)
+    code, _, err = output("train", "--resume", mine.stopped, "-q")
+    assert code == 0, err
+    assert not (evaluation / "validation.safetensors").exists()
+    assert output("eval", mine.stopped, "--split", "validation")[0] == 0
+    for name in ("adapter/trained.safetensors", "eval/validation.safetensors"):
+        assert (mine.stopped / name).read_bytes() == (mine.run / name).read_bytes()
 
 
 def test_every_file_of_a_finished_run_is_guarded(mine: Project, output: Output) -> None:
