@@ -125,6 +125,8 @@ def _to_json(adapter: Adapter) -> bytes:
         "calibrator": adapter.calibrator.as_dict(),
         "schema_version": SCHEMA_VERSION if adapter.backbone_config is not None else 2,
     }
+    if adapter.backbone_config is None:  # schema 2, which does not know it
+        del values["backbone_config"]
     return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
 
 
