@@ -18,7 +18,7 @@ from prefprop_cli.build.model import Classifier
 from prefprop_cli.build.plan import Plan, load_classifier, make_plan, with_backbone
 from prefprop_cli.build.record import backbone_record, check_backbone
 from prefprop_cli.config.schema import Config
-from prefprop_cli.errors import CorruptFileError
+from prefprop_cli.errors import CorruptFileError, DataError
 from prefprop_cli.evaluation.recalibration import (
     Calibrator,
     Identity,
@@ -102,11 +102,20 @@ def load_adapter(folder: Path, *, backbone: str | None = None) -> tuple[Adapter,
     """
     files = read_verified(folder)
     adapter = _from_json(files["adapter.json"], folder)
-    plan = make_plan(with_backbone(adapter.config, backbone))
+    plan = _plan(adapter.config, backbone)
     check_backbone(vars(adapter), plan, of=folder, advice="Give the original with --backbone")
     model = load_classifier(plan, n_labels=len(adapter.labels))
     load_trained(load(files["trained.safetensors"]), model.trained, source=str(folder))
     return adapter, plan, model.eval()
+
+
+def _plan(config: Config, backbone: str | None) -> Plan:
+    try:
+        return make_plan(with_backbone(config, backbone))
+    except DataError as error:
+        if backbone:
+            raise
+        raise DataError(f"{error}. If it is elsewhere now, say where with --backbone") from error
 
 
 def _to_json(adapter: Adapter) -> bytes:
@@ -116,6 +125,8 @@ def _to_json(adapter: Adapter) -> bytes:
         "calibrator": adapter.calibrator.as_dict(),
         "schema_version": SCHEMA_VERSION if adapter.backbone_config is not None else 2,
     }
+    if adapter.backbone_config is None:  # schema 2, which does not know it
+        del values["backbone_config"]
     return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
 
 

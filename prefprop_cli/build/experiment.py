@@ -14,7 +14,13 @@ from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.errors import DataError
 from prefprop_cli.evaluation.metrics import classification_metrics
 from prefprop_cli.evaluation.predict import predict_logits
-from prefprop_cli.evaluation.results import SavedLogits, load_logits, save_logits, step_name
+from prefprop_cli.evaluation.results import (
+    SavedLogits,
+    is_stored,
+    load_logits,
+    save_logits,
+    step_name,
+)
 from prefprop_cli.malloc import return_freed_memory
 from prefprop_cli.parallel import world
 from prefprop_cli.runs import RunFolder
@@ -116,8 +122,12 @@ class Experiment:
         """The adapter, and the validation logits of the tensors in it."""
         adapter = make_adapter(self.plan, labels=self.prepared.labels)
         save_adapter(self.run.adapter, adapter, model.trained)
-        if result.best_step is not None:
-            best = load_logits(self.run.evaluation, step_name(result.best_step))
+        if result.best_step is None:
+            return
+        name = step_name(result.best_step)
+        # Else `eval` computes them: an earlier version of the program evaluated that step.
+        if is_stored(self.run.evaluation, name):
+            best = load_logits(self.run.evaluation, name)
             save_logits(self.run.evaluation, "validation", best)
 
     def _on_event(self, event: Event) -> None:

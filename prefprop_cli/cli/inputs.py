@@ -49,6 +49,8 @@ class Reader:
         """What a file, a folder or `-` gives, failures in their places."""
         path = Path(source)
         try:
+            if not source:  # which as a path is the folder we are in
+                raise DataError("a document with an empty name. Is a variable of the shell unset?")
             if source != "-" and path.is_dir():
                 for file in self._files(path):
                     yield from self.documents(str(file))

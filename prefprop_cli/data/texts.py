@@ -10,7 +10,7 @@ from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.decoding import Errors, attempt, each_line, opened, read_text, sound
 from prefprop_cli.data.json_text import holds_json_rows
 from prefprop_cli.data.kinds import refuse_other_kinds
-from prefprop_cli.data.records import Row, each_row, is_table, json_rows, text_of
+from prefprop_cli.data.records import SEPARATORS, Row, each_row, is_table, json_rows, text_of
 from prefprop_cli.errors import DataError
 
 Attempt = tuple[str, Document | DataError]
@@ -40,7 +40,8 @@ def read_texts(
         id is the file, with `:line` where there are several.
 
     Raises:
-        DataError: the file is missing, empty of rows, unreadable, or of a kind that is no text.
+        DataError: the file is missing, empty of rows, unreadable, or of a kind that is no text; or
+            a stream begins as a table, which it cannot say the kind of.
         CorruptFileError: a .parquet file that is damaged.
     """
     name = str(source) if isinstance(source, Path) else "-"
@@ -59,7 +60,19 @@ def read_texts(
     if stream is source and holds_json_rows(text):
         yield from of_rows(json_rows(text, name=name))
     else:
+        if stream is source:
+            _refuse_table(text, name=name, column=text_column)
         yield name, Document(name, text, label=None)
+
+
+def _refuse_table(text: str, *, name: str, column: str) -> None:
+    header, _, rows = text.partition("\n")
+    cells = [[cell.strip('"') for cell in header.split(sign)] for sign in SEPARATORS]
+    if rows and any(len(each) > 1 and column in each for each in cells) and " " not in header:
+        raise DataError(
+            f"{name}: the first line, {header!r}, is the header of a table. Give it as a file "
+            "whose name says of what kind (.csv, .tsv), or each line as a document with --lines"
+        )
 
 
 def _of_rows(

@@ -148,12 +148,15 @@ class RunFolder:
         """The adapter folder of a run that was trained to its end.
 
         Raises:
-            UsageError: the run was not; says how far it is and how to go on.
+            UsageError: the run was not; says how far it is and how to go on. Or its configuration
+                was changed, which would change nothing here: the adapter brings its own.
             CorruptFileError: the manifest is damaged.
         """
         manifest = self.manifest
         if manifest.get("status") != "finished" and not self.adapter.is_dir():
             raise unfinished(self.path, manifest)
+        if self.config.exists():
+            check_config(self.config, manifest)
         return self.adapter
 
     @property

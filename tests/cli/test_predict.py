@@ -174,6 +174,13 @@ def test_what_is_no_text_is_refused(
     assert message in err
 
 
+def test_an_empty_name_is_not_the_folder_we_are_in(runs: Runs, output: Output) -> None:
+    Path("a.txt").write_text("a b c")
+    code, out, err = output("predict", "--run", runs.texts, "", "a.txt")
+    assert (code, ids(out), answers(out)[0]) == (3, ["", "a.txt"], "ERROR")
+    assert "a document with an empty name" in err
+
+
 def test_a_folder_is_read_at_any_depth(runs: Runs, output: Output) -> None:
     for path in ("in/b.txt", "in/deep/a.md", "in/deep/er/1", "in/.hidden/c.txt", "in/.c.txt"):
         Path(path).parent.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from prefprop_cli import load_run
+from prefprop_cli.build import experiment
 from prefprop_cli.cli.app import main
 from prefprop_cli.cli.signals import StopRequest
 from prefprop_cli.errors import UsageError
@@ -149,7 +150,17 @@ def test_the_same_documents_in_another_layout_go_on(mine: Project, output: Outpu
     assert output("eval", mine.stopped)[0] == 0
 
 
-@pytest.mark.parametrize("command", [["train", "--resume", "stopped"], ["bench", "run"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["train", "--resume", "stopped"],
+        ["bench", "run"],
+        ["eval", "run"],
+        ["calibrate", "run"],
+        ["predict", "documents.jsonl", "--run", "run"],
+    ],
+    ids=" ".join,
+)
 def test_a_configuration_edited_by_hand(mine: Project, output: Output, command: list[str]) -> None:
     *first, name = command
     file = mine.folder / name / "config.toml"
@@ -168,6 +179,14 @@ def test_a_report_leaves_out_a_run_with_another_configuration(
     code, _, err = output("report", mine.run, other, "--split", "validation")
     assert code == 0, err
     assert f"left out {other}: " in err
+
+
+def test_a_backbone_that_has_moved_is_asked_for(mine: Project, output: Output) -> None:
+    moved = mine.backbone.rename(mine.folder / "moved")
+    code, _, err = output("eval", mine.run)
+    assert code == 3
+    assert err.rstrip().endswith("If it is elsewhere now, say where with --backbone")
+    assert output("eval", mine.run, "--backbone", moved)[0] == 0
 
 
 def test_one_bit_of_stored_logits(mine: Project, output: Output) -> None:
@@ -195,6 +214,28 @@ def test_logits_of_an_earlier_version_are_computed_again(mine: Project, output: 
     save_file({**tensors, "logits": -tensors["logits"]}, file, metadata={"ids": "[]"})
     assert output("eval", mine.run)[0] == 0
     assert file.read_bytes() == whole
+
+
+def test_a_run_whose_best_step_an_earlier_version_evaluated_goes_on(
+    mine: Project, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluation = mine.stopped / "eval"
+    keep = experiment.is_stored
+
+    def of_earlier_version(folder: Path, name: str) -> bool:
+        file = folder / f"{name}.safetensors"
+        tensors = load_file(file)
+        del tensors["sha256"]
+        save_file(tensors, file, metadata={"ids": "[]"})
+        return keep(folder, name)
+
+    monkeypatch.setattr(experiment, "is_stored", of_earlier_version)
+    code, _, err = output("train", "--resume", mine.stopped, "-q")
+    assert code == 0, err
+    assert not (evaluation / "validation.safetensors").exists()
+    assert output("eval", mine.stopped, "--split", "validation")[0] == 0
+    for name in ("adapter/trained.safetensors", "eval/validation.safetensors"):
+        assert (mine.stopped / name).read_bytes() == (mine.run / name).read_bytes()
 
 
 def test_every_file_of_a_finished_run_is_guarded(mine: Project, output: Output) -> None:

@@ -61,8 +61,12 @@ def document_of(fields: Fields, table: DataTable, *, id: str, where: str) -> Doc
     )
 
 
-def files_below(folder: Path) -> Iterator[Path]:
+def files_below(folder: Path, *, inside: frozenset[Path] = frozenset()) -> Iterator[Path]:
     """All files below a folder, in order; none is hidden, such as `.DS_Store`, or in `.git`.
+
+    Args:
+        folder: where they lie.
+        inside: folders that it lies in; a link to one is not followed, for all would come again.
 
     Raises:
         DataError: a folder cannot be read.
@@ -71,11 +75,13 @@ def files_below(folder: Path) -> Iterator[Path]:
         paths = sorted(folder.iterdir())
     except OSError as error:
         raise DataError(f"{folder}: cannot be read: {error.strerror}") from error
+    inside |= {folder.resolve()}
     for path in paths:
         if path.name.startswith("."):
             continue
         if path.is_dir():
-            yield from files_below(path)
+            if path.resolve() not in inside:
+                yield from files_below(path, inside=inside)
         elif path.is_file():
             yield path
 

@@ -105,6 +105,7 @@ def test_hashes_of_files_stay_of_the_schema_they_are_of(folder: Path) -> None:
     assert schema(folder) == 2
     set_calibrator(folder, Temperature(2.0))
     assert schema(folder) == 2
+    assert b"backbone_config" not in read_verified(folder)["adapter.json"]
     assert read_adapter(folder).backbone_config is None
 
 

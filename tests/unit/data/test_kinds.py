@@ -48,6 +48,18 @@ def test_documents_of_a_folder_in_order(tmp_path: Path) -> None:
         documents_below(tmp_path, suffixes=(".json",))
 
 
+def test_a_link_back_to_a_folder_above_is_not_followed(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.txt").touch()
+    (tmp_path / "first" / "up").symlink_to("..")
+    (tmp_path / "first" / "across").symlink_to(Path("..", "second"))
+    (tmp_path / "second" / "back").symlink_to(Path("..", "first"))
+    found, _ = documents_below(tmp_path / "first", suffixes=TEXT_SUFFIXES)
+    names = [path.relative_to(tmp_path / "first").as_posix() for path in found]
+    assert names == ["a.txt", "across/a.txt", "up/second/a.txt"]
+
+
 def test_a_folder_that_is_not_there() -> None:
     with pytest.raises(DataError, match="nowhere: cannot be read: No such file"):
         documents_below(Path("nowhere"), suffixes=TEXT_SUFFIXES)

@@ -162,3 +162,15 @@ def test_a_kind_that_is_no_text_is_refused_unless_lines_are_asked_for(tmp_path: 
     with pytest.raises(DataError, match=r"a.xml: markup"):
         texts(path)
     assert texts(path, lines=True) == ["<a>"]
+
+
+@pytest.mark.parametrize("header", ["text,label", "label\ttext", '"id";"text"'])
+def test_a_table_in_a_stream_is_not_one_document(header: str) -> None:
+    with pytest.raises(DataError, match=r"-: the first line, .*, is the header of a table"):
+        list(read_texts(io.BytesIO(f"{header}\na b,x\n".encode())))
+
+
+@pytest.mark.parametrize("text", ["text,label", "text\na b\n", "image, text, sound\na b\n"])
+def test_a_text_in_a_stream_that_is_no_table(text: str) -> None:
+    [(_, document)] = read_texts(io.BytesIO(text.encode()))
+    assert isinstance(document, Document)
