@@ -52,7 +52,6 @@ def run(
     from prefprop_cli.build.evaluate import OwnDocuments
     from prefprop_cli.cli.comparison import compare_runs
     from prefprop_cli.data.labels import positive_class
-    from prefprop_cli.evaluation.metrics import classification_metrics, stated_intervals
     from prefprop_cli.runs import RunFolder
 
     folder = RunFolder.open(run)
@@ -71,26 +70,20 @@ def run(
     for warning in warnings:
         console.warn(warning)
     _tell_calibrator(console, adapter)
-    table = adapter.config.eval
-    arguments = (logits.logits, logits.labels)
-    n_classes = len(adapter.labels) or None
-    metrics = classification_metrics(*arguments, n_classes=n_classes, n_bins=table.bins)
+    metrics, intervals = _scored(logits, adapter)
     _check_names(metrics, fail_below)
-    intervals = stated_intervals(
-        *arguments, n_classes=n_classes, n_bins=table.bins, n_resamples=table.resamples
-    )
-    what = "own data" if data else split
+    facts = {
+        "run": folder.path,
+        "split": "own data" if data else split,
+        "positive": positive_class(adapter.labels),
+        "warnings": warnings,
+    }
     _tell(
         console,
         metrics,
         intervals,
         n=len(logits.labels),
-        facts={
-            "run": folder.path,
-            "split": what,
-            "positive": positive_class(adapter.labels),
-            "warnings": warnings,
-        },
+        facts=facts,
         baseline=_baseline(logits, has_classes=bool(adapter.labels)),
         paper=paper_figures_of(adapter.config),
         comparison=(
@@ -100,6 +93,26 @@ def run(
         ),
     )
     _check(metrics, fail_below)
+
+
+def _scored(
+    logits: "SavedLogits", adapter: "Adapter"
+) -> "tuple[dict[str, float], dict[str, Stated]]":
+    """The metrics, and the interval of each or why there is none."""
+    from prefprop_cli.evaluation.metrics import classification_metrics, stated_intervals
+
+    table, n_classes = adapter.config.eval, len(adapter.labels) or None
+    metrics = classification_metrics(
+        logits.logits, logits.labels, n_classes=n_classes, n_bins=table.bins
+    )
+    intervals = stated_intervals(
+        logits.logits,
+        logits.labels,
+        n_classes=n_classes,
+        n_bins=table.bins,
+        n_resamples=table.resamples,
+    )
+    return metrics, intervals
 
 
 def _tell_calibrator(console: Console, adapter: "Adapter") -> None:

@@ -25,12 +25,6 @@ FIRST, *OTHERS = [
     for language, content in BLOCKS
     if language in ("", "console", "python") and not content.startswith(OF_THE_INSTALLATION)
 ]
-GIVEN_TO_PYTHON = """\
-import torch
-input_ids = torch.randint(5, 1000, (2, 40))
-key_mask = torch.ones(2, 40, dtype=torch.bool)
-global_mask = torch.zeros(2, 40, dtype=torch.bool)
-"""
 
 
 @dataclass(frozen=True)
@@ -43,7 +37,7 @@ class Reader:
     def run(self, language: str, content: str) -> str:
         """What a block writes to stdout; a command that fails ends the test."""
         if language == "python":
-            command = [sys.executable, "-c", GIVEN_TO_PYTHON + content]
+            command = [sys.executable, "-c", content]
         else:
             command = ["bash", "-euo", "pipefail", "-c", content]
         done = subprocess.run(
@@ -98,7 +92,8 @@ def test_the_first_block_labels_a_speech(first_run: str, reader: Reader) -> None
 def named_runs(first_run: str, reader: Reader) -> None:
     """Runs under the names that later blocks have for them."""
     [run, *_] = (reader.folder / "runs").glob("demo-*")
-    for name in ("demo-1", "a", "b", "c", "demo-20261121-093000"):
+    reader.environment.setdefault("run", str(run))
+    for name in ("a", "b", "c", "demo-20261121-093000"):
         if not (reader.folder / "runs" / name).exists():
             shutil.copytree(run, reader.folder / "runs" / name)
 
