@@ -86,7 +86,7 @@ class Evaluator:
         loaded = self._load()
         documents = _read(own, loaded)
         self._check_new(documents)
-        labels = [_label_index(document, loaded) for document in documents]
+        labels = _label_indices(documents, loaded)
         logits = self._predict(loaded, _Documents(documents, loaded))
         return SavedLogits(tuple(d.id for d in documents), logits, np.asarray(labels))
 
@@ -164,14 +164,21 @@ def _read(own: OwnDocuments, loaded: Run) -> list[Document]:
     return list(read_questions(own.path, errors=table.errors))
 
 
-def _label_index(document: Document, loaded: Run) -> int:
-    names = loaded.names_of(document)
+def _label_indices(documents: Sequence[Document], loaded: Run) -> list[int]:
+    found = [_label_index(document, loaded.names_of(document)) for document in documents]
+    unknown = [d for d, index in zip(documents, found, strict=True) if index is None]
+    if unknown:
+        labels = dict.fromkeys(f'"{d.label}"' for d in unknown)
+        count = f"{len(unknown)} of {plural(len(documents), 'document')}, " if unknown[1:] else ""
+        raise DataError(
+            f"{count}{listed([d.id for d in unknown])}: label {listed(list(labels))} was not seen "
+            f"in training; it knew {', '.join(loaded.names_of(unknown[0]))}"
+        )
+    return [index for index in found if index is not None]
+
+
+def _label_index(document: Document, names: Sequence[str]) -> int | None:
     if document.label is None:
         raise DataError(f"{document.id}: the answer is not given")
     place = places([document.label], known=names)
-    if place is None:
-        raise DataError(
-            f'{document.id}: label "{document.label}" was not seen in training; '
-            f"it knew {', '.join(names)}"
-        )
-    return place[0]
+    return place[0] if place else None

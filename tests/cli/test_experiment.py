@@ -188,6 +188,15 @@ def test_eval_names_a_label_the_run_does_not_know(trained: Project, output: Outp
     assert '"prime" was not seen in training' in err
 
 
+def test_eval_counts_labels_the_run_does_not_know(trained: Project, output: Output) -> None:
+    rows = [{"text": "a b c", "label": label} for label in ("prime", "odd", "big", "prime")]
+    Path("own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    code, _, err = output("eval", trained.run, "--data", "own.jsonl")
+    assert code == 3
+    assert "3 of 4 documents, own.jsonl:1, own.jsonl:3, own.jsonl:4" in err
+    assert 'label "prime", "big" was not seen in training; it knew even, odd' in err
+
+
 def test_a_split_is_computed_once(
     copy: Path, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
