@@ -23,7 +23,7 @@ from prefprop_cli.errors import DataError, UsageError
 from prefprop_cli.evaluation.predict import predict_logits
 from prefprop_cli.evaluation.results import SavedLogits, is_stored, load_logits, save_logits
 from prefprop_cli.parallel import world
-from prefprop_cli.runs import RunFolder
+from prefprop_cli.runs import Record, RunFolder
 from prefprop_cli.tasks.batch import Batch, Examples
 from prefprop_cli.words import listed, plural
 
@@ -53,7 +53,7 @@ class Evaluator:
         batch_size: documents at a time on a GPU; None for what the run says.
         backbone: where the backbone is now, if not where it was in training.
         progress: told how many documents of how many are done.
-        warn: told what is wrong with documents of one's own.
+        warn: told what is wrong with the documents.
     """
 
     run: RunFolder
@@ -72,6 +72,8 @@ class Evaluator:
             CorruptFileError: what is stored is damaged.
         """
         resolve_device(self.device)
+        for told in _leaks(self.run.manifest):
+            self.warn(told)
         if not world().on_main(lambda: is_stored(self.run.evaluation, split)):
             self._compute(split)
         return load_logits(self.run.evaluation, split)
@@ -86,7 +88,7 @@ class Evaluator:
         loaded = self._load()
         documents = _read(own, loaded)
         self._check_new(documents)
-        labels = [_label_index(document, loaded) for document in documents]
+        labels = _label_indices(documents, loaded)
         logits = self._predict(loaded, _Documents(documents, loaded))
         return SavedLogits(tuple(d.id for d in documents), logits, np.asarray(labels))
 
@@ -151,6 +153,13 @@ class _Documents:
         return self.loaded.collate(self.loaded.form.encode(unlabelled))
 
 
+def _leaks(manifest: Record) -> list[str]:
+    """What training has found of documents that are in two splits."""
+    warnings = manifest.get("data_warnings")
+    found = map(str, warnings) if isinstance(warnings, list) else ()
+    return [told for told in found if told.startswith("leak:")]
+
+
 def _read(own: OwnDocuments, loaded: Run) -> list[Document]:
     table = loaded.plan.config.data
     named = {"text_column": own.text_column, "label_column": own.label_column}
@@ -164,14 +173,21 @@ def _read(own: OwnDocuments, loaded: Run) -> list[Document]:
     return list(read_questions(own.path, errors=table.errors))
 
 
-def _label_index(document: Document, loaded: Run) -> int:
-    names = loaded.names_of(document)
+def _label_indices(documents: Sequence[Document], loaded: Run) -> list[int]:
+    found = [_label_index(document, loaded.names_of(document)) for document in documents]
+    unknown = [d for d, index in zip(documents, found, strict=True) if index is None]
+    if unknown:
+        labels = dict.fromkeys(f'"{d.label}"' for d in unknown)
+        count = f"{len(unknown)} of {plural(len(documents), 'document')}, " if unknown[1:] else ""
+        raise DataError(
+            f"{count}{listed([d.id for d in unknown])}: label {listed(list(labels))} was not seen "
+            f"in training; it knew {', '.join(loaded.names_of(unknown[0]))}"
+        )
+    return [index for index in found if index is not None]
+
+
+def _label_index(document: Document, names: Sequence[str]) -> int | None:
     if document.label is None:
         raise DataError(f"{document.id}: the answer is not given")
     place = places([document.label], known=names)
-    if place is None:
-        raise DataError(
-            f'{document.id}: label "{document.label}" was not seen in training; '
-            f"it knew {', '.join(names)}"
-        )
-    return place[0]
+    return place[0] if place else None

@@ -1,5 +1,6 @@
 """What `prefprop predict` is given: files, folders and standard input, and a run that fits them."""
 
+import os
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ class Reader:
         try:
             if not source:  # which as a path is the folder we are in
                 raise DataError("a document with an empty name. Is a variable of the shell unset?")
-            if source != "-" and path.is_dir():
+            if source != "-" and os.path.isdir(path):  # no error, whatever the name
                 for file in self._files(path):
                     yield from self.documents(str(file))
                 return
@@ -111,9 +112,9 @@ def _asks_questions(source: str) -> bool:
         head = stream.peek(HEAD_BYTES) if isinstance(stream, BufferedReader) else b""
         return looks_like_questions(head)
     path = Path(source)
-    files = files_below(path) if path.is_dir() else (path,)
+    files = files_below(path) if os.path.isdir(path) else (path,)
     first = next((file for file in files if file.suffix.lower() in JSON_SUFFIXES), None)
-    if first is None or not first.is_file():
+    if first is None or not os.path.isfile(first):
         return False
     with first.open("rb") as stream:
         return looks_like_questions(stream.read(HEAD_BYTES))

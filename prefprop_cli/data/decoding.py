@@ -31,6 +31,8 @@ def opened(path: Path) -> Iterator[BufferedReader]:
     Raises:
         DataError: it does not exist, is a folder, or cannot be read.
     """
+    if "\0" in str(path):
+        raise DataError(f"{str(path)!r}: no name of a file")
     try:
         with path.open("rb") as stream:
             yield stream

@@ -1,5 +1,6 @@
 """What kind of file a name stands for, and which files of a folder are documents."""
 
+import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def refuse_other_kinds(path: Path) -> None:
         DataError: it is one; says what it is and what to do.
     """
     what = _WHAT.get(path.suffix.lower())
-    if what and path.exists():
+    if what and os.path.exists(path):
         raise DataError(f"{path}: {what}")
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -134,7 +135,9 @@ def _state(manifest: Record) -> str:
 
 def _left_out(state: str, folders: Sequence[str]) -> str:
     more = f" and {len(folders) - _SHOWN} more" if len(folders) > _SHOWN else ""
-    return f"left out, {state}: {', '.join(folders[:_SHOWN])}{more}"
+    goes_on = state in ("interrupted", "failed")
+    again = f". To go on: prefprop train --resume {shlex.quote(folders[0])}" if goes_on else ""
+    return f"left out, {state}: {', '.join(folders[:_SHOWN])}{more}{again}"
 
 
 def _timings(path: Path) -> list[Record]:

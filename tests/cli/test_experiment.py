@@ -17,6 +17,7 @@ import torch
 from prefprop_cli import load_run
 from prefprop_cli.cli.app import main
 from prefprop_cli.data.corpus import Document
+from prefprop_cli.runs import RunFolder
 from tests.helpers import project
 
 
@@ -186,6 +187,23 @@ def test_eval_names_a_label_the_run_does_not_know(trained: Project, output: Outp
     code, _, err = output("eval", trained.run, "--data", "own.jsonl")
     assert code == 3
     assert '"prime" was not seen in training' in err
+
+
+def test_eval_counts_labels_the_run_does_not_know(trained: Project, output: Output) -> None:
+    rows = [{"text": "a b c", "label": label} for label in ("prime", "odd", "big", "prime")]
+    Path("own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    code, _, err = output("eval", trained.run, "--data", "own.jsonl")
+    assert code == 3
+    assert "3 of 4 documents, own.jsonl:1, own.jsonl:3, own.jsonl:4" in err
+    assert 'label "prime", "big" was not seen in training; it knew even, odd' in err
+
+
+def test_eval_tells_of_a_leak_between_the_splits(copy: Path, output: Output) -> None:
+    leak = "leak: documents of test that are in train, too: 1 of 12 (a:1)"
+    RunFolder.open(copy).update_manifest(data_warnings=["few documents", leak])
+    code, out, err = output("eval", copy, "-q", "--json")
+    assert (code, json.loads(out)["warnings"]) == (0, [leak])
+    assert err.count(leak) == 1
 
 
 def test_a_split_is_computed_once(

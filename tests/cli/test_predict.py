@@ -181,6 +181,16 @@ def test_an_empty_name_is_not_the_folder_we_are_in(runs: Runs, output: Output) -
     assert "a document with an empty name" in err
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 300 + ".pdf", "a\0b.txt", "a\0b.jsonl"])
+def test_others_are_answered_when_a_name_can_be_of_no_file(
+    runs: Runs, output: Output, name: str
+) -> None:
+    Path("good.txt").write_text("a b c")
+    code, out, _ = output("predict", "--run", runs.texts, name, "good.txt")
+    assert (code, answers(out)[0], ids(out)[1]) == (3, "ERROR", "good.txt")
+    assert answers(out)[1] in project.LABELS
+
+
 def test_a_folder_is_read_at_any_depth(runs: Runs, output: Output) -> None:
     for path in ("in/b.txt", "in/deep/a.md", "in/deep/er/1", "in/.hidden/c.txt", "in/.c.txt"):
         Path(path).parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """What several readers share."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,11 +26,10 @@ def source_of(table: DataTable, *, what: str) -> Path:
     if table.source is None:
         raise DataError(f'data.set = "{table.set}" needs data.source (or --source): {what}')
     path = Path(table.source).expanduser()
-    if not path.exists():
+    if not os.path.exists(path):
         # As a run has it: what was typed for the first time is seldom so long.
-        moved = (
-            f". If it was moved, link it there: ln -s PLACE {path}" if path.is_absolute() else ""
-        )
+        is_kept = Path(table.source).is_absolute()
+        moved = f". If it was moved, link it there: ln -s PLACE {path}" if is_kept else ""
         raise DataError(
             f"data.source = {table.source}: no such file or folder; expected {what}{moved}"
         )

@@ -8,6 +8,7 @@ folder/train/<label>/*.txt  folder/test/...    missing splits are drawn from tra
 ```
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def labelled_documents(path: Path, table: DataTable) -> list[Document]:
     Raises:
         DataError: it is missing, or a row is not as it should be.
     """
-    if not path.exists():
+    if not os.path.exists(path):
         raise DataError(f"{path}: no such file or folder")
     return list(_documents(path, path, table))
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from prefprop_cli.notes import note, progress
 from prefprop_cli.words import plural
 
 _TIMEOUT_S = 10
+_BARS = (datasets.utils, huggingface_hub.utils)
 
 
 def info_of(name: str, revision: str | None) -> tuple[DatasetInfo, str]:
@@ -87,20 +89,22 @@ def keep(path: Path, value: object) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No lines of the libraries on stderr, nor the bars of `datasets`; downloads keep theirs."""
+    """No lines of the libraries on stderr, nor their bars."""
     loggers = (datasets.utils.logging, huggingface_hub.utils.logging)
     levels = [logger.get_verbosity() for logger in loggers]
-    has_bars = datasets.utils.is_progress_bar_enabled()
+    drawing = [library for library in _BARS if not library.are_progress_bars_disabled()]
     for logger in loggers:
         logger.set_verbosity(logging.CRITICAL)
-    datasets.disable_progress_bars()
+    with warnings.catch_warnings(action="ignore"):  # that a variable has the last word
+        for library in drawing:
+            library.disable_progress_bars()
     try:
         yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.set_verbosity(level)
-        if has_bars:
-            datasets.enable_progress_bars()
+        for library in drawing:
+            library.enable_progress_bars()
 
 
 def _in_cache(name: str, file: str, commit: str) -> Path | None:

@@ -34,7 +34,8 @@ def test_unfinished_runs_are_left_out_with_a_note(tmp_path):
     found = collect([tmp_path])
     assert found.runs == []
     assert found.notes == [
-        f"left out, interrupted: {', '.join(str(tmp_path / f'a{n}') for n in range(5))} and 2 more",
+        f"left out, interrupted: {', '.join(str(tmp_path / f'a{n}') for n in range(5))} and 2 more"
+        f". To go on: prefprop train --resume {tmp_path / 'a0'}",
         f"left out, pruned: {pruned}",
     ]
 

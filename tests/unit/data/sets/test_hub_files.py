@@ -241,6 +241,21 @@ def test_a_download_is_told(scripted: Hub) -> None:
     assert heard.notes == []
 
 
+def test_no_library_draws_bars_of_its_own() -> None:
+    libraries = (datasets.utils, huggingface_hub.utils)
+    before = [library.are_progress_bars_disabled() for library in libraries]
+    for library in libraries:
+        library.enable_progress_bars()
+    try:
+        with quiet():
+            assert all(library.are_progress_bars_disabled() for library in libraries)
+        assert not any(library.are_progress_bars_disabled() for library in libraries)
+    finally:
+        for library, was_off in zip(libraries, before, strict=True):
+            if was_off:
+                library.disable_progress_bars()
+
+
 def test_offline(sets_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     sets_hub.add_dataset(NAME, {TRAIN: parquet([0, 1] * 10)})
     before = read()
