@@ -23,7 +23,7 @@ from prefprop_cli.errors import DataError, UsageError
 from prefprop_cli.evaluation.predict import predict_logits
 from prefprop_cli.evaluation.results import SavedLogits, is_stored, load_logits, save_logits
 from prefprop_cli.parallel import world
-from prefprop_cli.runs import Record, RunFolder
+from prefprop_cli.runs import RunFolder
 from prefprop_cli.tasks.batch import Batch, Examples
 from prefprop_cli.words import listed, plural
 
@@ -72,8 +72,8 @@ class Evaluator:
             CorruptFileError: what is stored is damaged.
         """
         resolve_device(self.device)
-        for told in _leaks(self.run.manifest):
-            self.warn(told)
+        for leak in self.run.manifest.get("data_leaks", ()):  # that training has found
+            self.warn(leak)
         if not world().on_main(lambda: is_stored(self.run.evaluation, split)):
             self._compute(split)
         return load_logits(self.run.evaluation, split)
@@ -151,13 +151,6 @@ class _Documents:
     def load(self, indices: Sequence[int]) -> Batch:
         unlabelled = [replace(self.documents[index], label=None) for index in indices]
         return self.loaded.collate(self.loaded.form.encode(unlabelled))
-
-
-def _leaks(manifest: Record) -> list[str]:
-    """What training has found of documents that are in two splits."""
-    warnings = manifest.get("data_warnings")
-    found = map(str, warnings) if isinstance(warnings, list) else ()
-    return [told for told in found if told.startswith("leak:")]
 
 
 def _read(own: OwnDocuments, loaded: Run) -> list[Document]:

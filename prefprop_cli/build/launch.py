@@ -81,6 +81,7 @@ def describe_run(
         sources=list(sources),
         seed=plan.config.train.seed,
         data_folder=prepared.folder.name,
+        data_leaks=prepared.summary["leaks"],
         data_warnings=prepared.warnings,
         **record_of(plan, prepared),
     )

@@ -52,7 +52,12 @@ class Audit:
     @cached_property
     def warnings(self) -> tuple[str, ...]:
         """What may be wrong with the corpus: leaks, what its reader says, repeated texts."""
-        return (*self._leaks(), *self.corpus.warnings, *self._repetitions())
+        return (*self.leaks, *self.corpus.warnings, *self._repetitions())
+
+    @cached_property
+    def leaks(self) -> tuple[str, ...]:
+        """Of two splits that share texts, one sentence each."""
+        return tuple(self._leaks())
 
     @cached_property
     def _keyed(self) -> dict[str, list[tuple[str, Document]]]:

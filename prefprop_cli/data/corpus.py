@@ -5,6 +5,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import sqrt
 
 from prefprop_cli.data.labels import canonical, in_order, quantity
@@ -55,6 +56,11 @@ class Corpus:
     inputs: dict[str, str]
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @cached_property
+    def contents(self) -> dict[str, str]:
+        """The sha256 over the documents of each split."""
+        return {name: content_hash(documents) for name, documents in self.splits.items()}
 
 
 def labels_of(splits: Splits) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.audit import Audit, percentiles
-from prefprop_cli.data.corpus import SPLITS, Corpus, Document, content_hash
+from prefprop_cli.data.corpus import SPLITS, Corpus, Document
 from prefprop_cli.data.forms import Form, form_of
 from prefprop_cli.data.forms.base import COUNTS
 from prefprop_cli.data.seen import keys_of
@@ -109,9 +109,8 @@ def load_prepared(folder: Path) -> Prepared:
 
 
 def _key(corpus: Corpus, tokenizer: TextTokenizer, form: Form) -> str:
-    contents = {name: content_hash(documents) for name, documents in corpus.splits.items()}
     told = [corpus.notes, corpus.warnings]
-    facts = [FORMAT, corpus.name, corpus.labels, corpus.inputs, told, contents]
+    facts = [FORMAT, corpus.name, corpus.labels, corpus.inputs, told, corpus.contents]
     return hashlib.sha256(
         json.dumps([*facts, tokenizer.fingerprint, form.settings]).encode()
     ).hexdigest()
@@ -158,9 +157,10 @@ def _summary(
     return {
         "source": corpus.name,
         "inputs": corpus.inputs,
-        "contents": {name: content_hash(documents) for name, documents in corpus.splits.items()},
+        "contents": corpus.contents,
         "labels": list(corpus.labels),
         "notes": list(corpus.notes),
+        "leaks": list(audit.leaks),
         "warnings": list(audit.warnings),
         "tokenizer": tokenizer.fingerprint,
         **form.settings,

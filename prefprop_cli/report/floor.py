@@ -7,7 +7,7 @@ import numpy as np
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.audit import Audit
-from prefprop_cli.data.corpus import Corpus, content_hash
+from prefprop_cli.data.corpus import Corpus
 from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.evaluation.baselines import majority_logits, tfidf_logits
 from prefprop_cli.evaluation.calibration import Floats
@@ -90,7 +90,7 @@ def _fitted(scored: ScoredSet, corpus: Corpus, n_classes: int) -> Floor:
 def _are_recorded(corpus: Corpus, scored: ScoredSet) -> bool:
     """Whether the texts are those of the first run; earlier versions did not record them."""
     recorded = scored.data.lines[0].runs[0].folder.manifest.get("documents_sha256")
-    return recorded in (None, {name: content_hash(each) for name, each in corpus.splits.items()})
+    return recorded in (None, corpus.contents)
 
 
 def _baseline(name: str, logits: Floats, scored: ScoredSet) -> Baseline:

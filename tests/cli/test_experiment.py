@@ -200,7 +200,7 @@ def test_eval_counts_labels_the_run_does_not_know(trained: Project, output: Outp
 
 def test_eval_tells_of_a_leak_between_the_splits(copy: Path, output: Output) -> None:
     leak = "leak: documents of test that are in train, too: 1 of 12 (a:1)"
-    RunFolder.open(copy).update_manifest(data_warnings=["few documents", leak])
+    RunFolder.open(copy).update_manifest(data_leaks=[leak], data_warnings=["few documents", leak])
     code, out, err = output("eval", copy, "-q", "--json")
     assert (code, json.loads(out)["warnings"]) == (0, [leak])
     assert err.count(leak) == 1

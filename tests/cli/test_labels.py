@@ -140,6 +140,10 @@ def test_faults_of_the_data_are_told_at_every_place(output: Output, backbone: Pa
     assert [f"warning: {warning}" in err for warning in warnings] == [True] * len(warnings)
     manifest = json.loads((Path(found["run"]) / "manifest.json").read_text())
     assert manifest["data_warnings"] == warnings
+    (leak,) = manifest["data_leaks"]
+    assert leak in warnings
+    evaluated = output("eval", found["run"], "--json")[1]
+    assert json.loads(evaluated)["warnings"] == [leak]
     # What is prepared already tells them again.
     code, out, err = output("prepare", "-p", "tiny.toml", "--json")
     assert json.loads(out)["warnings"] == warnings

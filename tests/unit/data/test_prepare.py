@@ -92,6 +92,10 @@ def test_the_summary(tokenizer: TextTokenizer, tmp_path: Path) -> None:
         "contents": {name: content_hash(documents) for name, documents in CORPUS.splits.items()},
         "labels": ["a", "b"],
         "notes": ["a note"],
+        "leaks": [
+            "leak: documents of test that are in train, too: 1 of 2 (test:1); figures of test are "
+            "not those of new documents",
+        ],
         "warnings": [
             "leak: documents of test that are in train, too: 1 of 2 (test:1); figures of test are "
             "not those of new documents",
