@@ -13,7 +13,7 @@ import pytest
 
 from prefprop_cli.bench.process import can_tune_malloc
 from prefprop_cli.cli.app import main
-from prefprop_cli.cli.bench import _mallocs as mallocs
+from prefprop_cli.cli.work.bench import _mallocs as mallocs
 from prefprop_cli.errors import UsageError
 from tests.helpers import project
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from prefprop_cli.cli.bench_view import tell
 from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.experiment import load_settings
 from prefprop_cli.cli.progress import Progress
+from prefprop_cli.cli.work.bench_view import tell
+from prefprop_cli.cli.work.experiment import load_settings
 from prefprop_cli.errors import UsageError
 
 if TYPE_CHECKING:
