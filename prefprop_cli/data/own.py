@@ -26,7 +26,7 @@ class Own:
     """
 
     settings: Mapping[str, str] = field(default_factory=dict)
-    columns: Columns = Columns()
+    columns: Columns = field(default_factory=Columns)
 
 
 def left_open(table: DataTable) -> Own:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from prefprop_cli.config.schema import DataTable
 from prefprop_cli.errors import DataError
 from prefprop_cli.hub import is_repository, split_name
 
@@ -26,6 +27,17 @@ class HubSet:
     def __str__(self) -> str:
         revision = f"@{self.revision}" if self.revision else ""
         return self.name + revision + (f":{self.configuration}" if self.configuration else "")
+
+
+def named(table: DataTable) -> HubSet:
+    """The data set that `data.source` names.
+
+    Raises:
+        DataError: it names none.
+    """
+    if table.source is None:
+        raise DataError(f'data.set = "hub" needs data.source (or --source): {FORM}')
+    return parse(table.source)
 
 
 def parse(source: str) -> HubSet:
