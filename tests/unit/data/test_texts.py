@@ -57,7 +57,7 @@ def test_rows_of_a_table(tmp_path: Path) -> None:
         (f"{path}:3", "y"),
     ]
     assert texts(path, lines=True) == ["body,n", "x,1", "y,2"]
-    with pytest.raises(DataError, match=r"a.csv:2: no column 'text'; found 'body', 'n'"):
+    with pytest.raises(DataError, match=r"a.csv: no column 'text'; found 'body', 'n'"):
         texts(path)
 
 
@@ -123,7 +123,7 @@ def test_what_is_not_utf8_is_refused_or_replaced(
 ) -> None:
     path = write(tmp_path, "a.txt", content)
     with pytest.raises(
-        DataError, match=f"a.txt: {place} is not UTF-8 text.*--errors replace in predict"
+        DataError, match=f"a.txt: {place} is not UTF-8 text.*--errors replace in train and predict"
     ):
         texts(path)
     (replaced,) = texts(path, errors="replace")
@@ -132,10 +132,10 @@ def test_what_is_not_utf8_is_refused_or_replaced(
 
 
 @pytest.mark.parametrize("errors", ["strict", "replace"])
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("encoding", ["utf-32-le", "utf-32-be"])
 def test_other_encodings_are_named(tmp_path: Path, encoding: str, errors: str) -> None:
     path = write(tmp_path, "a.txt", "\ufefftext".encode(encoding))
-    with pytest.raises(DataError, match=f"a.txt: {encoding[:6].upper()}, by its first bytes"):
+    with pytest.raises(DataError, match=r"a.txt: UTF-32, by its first bytes.*\(iconv -f UTF-32"):
         texts(path, errors=errors)
 
 

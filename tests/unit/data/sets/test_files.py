@@ -116,7 +116,7 @@ def test_columns_have_other_names_and_groups_stay_together(tmp_path: Path) -> No
     corpus = read_corpus(DataTable(source=str(path), **columns))
     groups = [{document.group for document in part} for part in corpus.splits.values()]
     assert sum(map(len, groups)) == len(set.union(*groups)) == 20
-    with pytest.raises(DataError, match=r"mine.csv:2: no column 'writer'.*data.group_column"):
+    with pytest.raises(DataError, match=r"mine.csv: no column 'writer'.*data.group_column"):
         read_corpus(DataTable(source=str(path), **columns | {"group_column": "writer"}))
 
 

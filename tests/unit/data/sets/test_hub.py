@@ -151,7 +151,7 @@ def test_columns_are_named(sets_hub: Hub) -> None:
         DataError, match=r"reviews/train:1: no column 'body'; found 'text', 'label'"
     ):
         read(text_column="body")
-    with pytest.raises(DataError, match=r"/train:1: no column 'topic'.*Set data.label_column"):
+    with pytest.raises(DataError, match=r"/train:1: no column 'topic'.*--label-column NAME"):
         read(label_column="topic")
 
 
