@@ -71,6 +71,11 @@ class Console:
         """Whether results go to a terminal."""
         return self._stdout.isatty()
 
+    @property
+    def width(self) -> int | None:
+        """Columns of the terminal that messages go to; None if they go elsewhere."""
+        return self._rich.width if self._stderr.isatty() else None
+
     def result(self, text: str) -> None:
         """Write a result and a line end; on a terminal without control characters.
 
@@ -110,10 +115,10 @@ class Console:
         if self.common.verbose:
             self._say(text, style="dim")
 
-    def info(self, text: str) -> None:
+    def info(self, text: str, *, style: str = "") -> None:
         """Tell what happens; `--quiet` leaves it out."""
         if not self.common.quiet:
-            self._say(text)
+            self._say(text, style=style)
 
     def notice(self, text: str) -> None:
         """Tell what is no error, and what `--quiet` shows all the same."""

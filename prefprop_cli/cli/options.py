@@ -48,6 +48,14 @@ PresetName = Annotated[
     str | None,
     typer.Argument(metavar="NAME", help="A preset.", autocompletion=completion.presets),
 ]
+Documents = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="FILE|FOLDER|HUB-NAME",
+        help="Your documents: .csv .tsv .jsonl .json .parquet, a folder for each class, or a data "
+        "set of the hub.",
+    ),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option(
@@ -72,6 +80,40 @@ TextColumn = Annotated[
         metavar="NAME",
         rich_help_panel=DATA,
         help="Column of the texts; default: that of the run.",
+    ),
+]
+OwnTextColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--text-column",
+        metavar="NAME",
+        rich_help_panel=DATA,
+        help="Column of the texts; default: found by name and content (data.text_column).",
+    ),
+]
+OwnLabelColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--label-column",
+        metavar="NAME",
+        rich_help_panel=DATA,
+        help="Column of the labels; default: found by name and content (data.label_column).",
+    ),
+]
+Errors = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODE",
+        rich_help_panel=DATA,
+        help="Bytes that are no text: strict refuses them, replace reads on (data.errors).",
+    ),
+]
+Quick = Annotated[
+    bool,
+    typer.Option(
+        "--quick",
+        rich_help_panel=DATA,
+        help="A first result soon: 512 tokens of each document, few epochs.",
     ),
 ]
 Device = Annotated[
@@ -112,6 +154,9 @@ OptionalRun = Annotated[
 PICTURES = (".svg", ".png")
 
 
+Seed = Annotated[int | None, typer.Option(min=0, metavar="N", help="Seed of the run (train.seed).")]
+
+
 def run_option(
     flag: str,
     text: str,
@@ -121,6 +166,12 @@ def run_option(
 ) -> object:
     """An option that takes a run folder."""
     return typer.Option(flag, metavar="RUN", help=text, envvar=envvar, autocompletion=offers)
+
+
+def stay_offline(offline: bool) -> None:
+    """Keep the hub's libraries, which read this when they are imported, from the network."""
+    if offline:
+        os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
 
 
 def integers(text: str, *, flag: str) -> tuple[int, ...]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
-from typing import TextIO
 
 import tomli_w
 
@@ -20,6 +19,7 @@ from prefprop_cli.data.own import left_open
 from prefprop_cli.data.sets.files import WHAT
 from prefprop_cli.data.sets.hub_names import is_set_name, parse
 from prefprop_cli.errors import UsageError
+from prefprop_cli.runs import check_free, check_writable
 from prefprop_cli.words import listed
 
 BASE = "base"
@@ -32,6 +32,8 @@ class Asked:
     """What the command line says of an experiment; flags stand for one key each."""
 
     preset: str | None = None
+    default: str | None = None
+    """The preset where none is named."""
     overrides: Sequence[str] = ()
     source: str | None = None
     text_column: str | None = None
@@ -85,7 +87,7 @@ class Settings:
     def loaded(self) -> Loaded:
         """The configuration and its sources."""
         return load_config(
-            preset=self.asked.preset,
+            preset=self.asked.preset or self.asked.default,
             overrides=[*as_overrides(self.found), *self.asked.layers],
             stdin=TextIOWrapper(BytesIO(self.stdin)),
         )
@@ -97,7 +99,9 @@ class Settings:
 
     def with_found(self, **tables: Mapping[str, object]) -> "Settings":
         """The same with more keys, by table."""
-        more = {f"{t}.{key}": value for t, values in tables.items() for key, value in values.items()}
+        more = {
+            f"{t}.{key}": value for t, values in tables.items() for key, value in values.items()
+        }
         return replace(self, found={**self.found, **more})
 
 
@@ -121,6 +125,16 @@ def one_source(documents: str | None, source: str | None) -> str | None:
     return documents if source is None else source
 
 
+def check_out(out: Path | None) -> None:
+    """See that the folder of a new run can be made.
+
+    Raises:
+        UsageError: something is there.
+        ResourceError: nothing can be written there.
+    """
+    check_free(out) if out else check_writable(Path("runs"))
+
+
 def resolve(asked: Asked) -> Settings:
     """The configuration, with what it leaves open of the documents found.
 
@@ -142,7 +156,8 @@ def resolve(asked: Asked) -> Settings:
     settings = replace(settings.with_found(data=own.settings), columns=own.columns)
     check_source(settings.config.data)
     if asked.is_own:
-        settings = replace(settings, found={**settings.found, "name": _name(settings.config)})
+        named = {"name": _name(settings.config), "description": ""}
+        settings = replace(settings, found={**settings.found, **named})
     return _quick(settings) if asked.quick else settings
 
 

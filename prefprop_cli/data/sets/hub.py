@@ -15,7 +15,7 @@ from prefprop_cli.data.corpus import Corpus, Splits, content_hash
 from prefprop_cli.data.sets.common import corpus_of, default_split
 from prefprop_cli.data.sets.files import SPLIT_NAMES
 from prefprop_cli.data.sets.hub_files import load
-from prefprop_cli.data.sets.hub_names import FORM, HubSet, named
+from prefprop_cli.data.sets.hub_names import FORM, HubSet, named, parse
 from prefprop_cli.data.sets.hub_rows import NO_LABEL, Part, class_names, read_part
 from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.hub import hub_errors
