@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.progress import Progress
 from prefprop_cli.cli.work.bench_view import tell
-from prefprop_cli.cli.work.experiment import load_settings
+from prefprop_cli.cli.work.settings import load_settings
 from prefprop_cli.errors import UsageError
 
 if TYPE_CHECKING:

@@ -112,7 +112,7 @@ def _of_one_run(settings: Settings) -> Config:
 def _shorter(chosen: Chosen, prepared: Prepared) -> Chosen | None:
     """With no more positions than the longest document needs; None if it is so already."""
     asked, config = chosen.settings.asked, chosen.plan.config
-    longest = prepared.summary["overall"]["tokens"]["100"] + chosen.plan.n_placeholders
+    longest = prepared.longest + chosen.plan.n_placeholders
     length = length_for(longest)
     if asked.names("data", "max_length") or length >= config.data.max_length:
         return None

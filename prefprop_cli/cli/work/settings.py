@@ -146,7 +146,8 @@ def resolve(asked: Asked) -> Settings:
     stdin = sys.stdin.buffer.read() if asked.preset == "-" else b""
     settings = Settings(asked, stdin=stdin)
     config = settings.config
-    if asked.preset is None and config.data.source is None and config.data.set in NEED_SOURCE:
+    is_bare = asked.default and asked.preset is None
+    if is_bare and config.data.source is None and config.data.set in NEED_SOURCE:
         raise UsageError(
             f"which documents? Name {WHAT}, or a data set of the hub:\n"
             "  prefprop train reviews.csv\n"
