@@ -10,7 +10,7 @@ from typer.core import TyperCommand, TyperOption
 from prefprop_cli.cli import options as o
 from prefprop_cli.cli.console import Common, Console
 from prefprop_cli.cli.failures import report
-from prefprop_cli.cli.help import coloured, panels
+from prefprop_cli.cli.help import coloured, grouped
 from prefprop_cli.notes import heard_by
 from prefprop_cli.parallel import world
 
@@ -73,7 +73,9 @@ class Command(TyperCommand):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments and options, in groups."""
-        panels(self.get_params(ctx), ctx, formatter)
+        for heading, records in grouped(self.get_params(ctx), ctx):
+            with formatter.section(heading):
+                formatter.write_dl(records)
 
 
 def _common_options() -> list[Any]:
