@@ -94,7 +94,7 @@ def _figures(outcome: Outcome, prepared: Prepared) -> str:
     interval = "" if isinstance(ends, str) else f" [{ends.low:.2f}, {ends.high:.2f}]"
     where = "" if outcome.split == "test" else f" of {outcome.split}, which chose the epoch"
     parts = [f"accuracy {outcome.accuracy:.2f}{interval} on {outcome.n:,}{where}"]
-    is_cut = any(prepared.summary["truncated"].values())
+    is_cut = prepared.is_cut
     for name, accuracy in outcome.baselines.items():
         whole = " of whole documents" if name == TFIDF and is_cut else ""
         parts.append(f"{escape(name)}{whole} {accuracy:.2f}")

@@ -105,15 +105,6 @@ class Settings:
         return replace(self, found={**self.found, **more})
 
 
-def load_settings(preset: str | None, overrides: Sequence[str]) -> Loaded:
-    """A configuration as it stands: preset, then `-s`.
-
-    Raises:
-        ConfigError: all its problems.
-    """
-    return load_config(preset=preset, overrides=overrides)
-
-
 def one_source(documents: str | None, source: str | None) -> str | None:
     """What is named as an argument or by `--source`.
 
