@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from itertools import chain, islice
-from math import isnan
 from pathlib import Path
 from typing import Literal
 
-from prefprop_cli.data.decoding import Errors, Say
+from prefprop_cli.data.decoding import Errors, Say, unsaid
 from prefprop_cli.data.labels import is_fraction, is_number
 from prefprop_cli.data.names import flag, is_cell, matching, missing_column
-from prefprop_cli.data.records import Fields, Row, each_row, no_column, separator_in
+from prefprop_cli.data.records import Fields, Row, each_row, is_missing, no_column, separator_in
 from prefprop_cli.errors import DataError
 from prefprop_cli.notes import note
 from prefprop_cli.words import listed, plural, quoted
@@ -93,7 +92,7 @@ def columns_of(
             meant.
         CorruptFileError: a .parquet file that is damaged.
     """
-    sample = _sample(each_row(path, errors=errors, say=lambda _: None))
+    sample = _sample(each_row(path, errors=errors, say=unsaid))
     names = _names(sample)
     given = [each for each in (text, label) if each is not None]
     is_known = any(matching(each, names) for each in (*given, *TEXT_NAMES))
@@ -125,7 +124,9 @@ def choose_columns(
         DataError: there is no such column, or several may be meant.
     """
     columns = {name: _Values(name, [row.get(name) for row in rows]) for name in _names(rows)}
-    labels = [name for name in columns if _has_name(name, LABEL_NAMES)]
+    labels = [
+        name for name, of in columns.items() if _has_name(name, LABEL_NAMES) and of.may_be_label
+    ]
     label = None if label is None else matching(label, columns) or label
     free = [each for each in columns.values() if each.name not in (label, *labels)]
     texts = _text_candidates(free)
@@ -204,7 +205,7 @@ class _Values:
     @cached_property
     def given(self) -> list[object]:
         """Those that are neither missing nor blank."""
-        return [value for value in self.values if not _is_missing(value)]
+        return [value for value in self.values if not is_missing(value)]
 
     @cached_property
     def distinct(self) -> set[str]:
@@ -320,12 +321,6 @@ def _words(name: str) -> set[str]:
     return {word for word in re.split(r"[\W_\d]+", parted.casefold()) if word}
 
 
-def _is_missing(value: object) -> bool:
-    if isinstance(value, float):
-        return isnan(value)
-    return value is None or (isinstance(value, str) and not value.strip())
-
-
 def _names(rows: Sequence[Fields]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row))
 
@@ -361,7 +356,8 @@ def _refuse_cells(path: Path, sample: Sequence[Fields]) -> None:
     raise DataError(
         f"{path}: it looks as if there is no header line, for the first line begins with "
         f"{quoted(names[0])}. Put the names of the columns above it: "
-        f"(echo {shlex.quote(header)}; cat {file}) > named{path.suffix}"
+        f"(echo {shlex.quote(header)}; cat {file}) > named{path.suffix}. "
+        f"If they are the names, say which is that of the text: {flag('text_column', 'NAME')}"
     )
 
 

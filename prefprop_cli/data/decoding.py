@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import BinaryIO, Literal, TypeVar
 
 from prefprop_cli.errors import DataError
-from prefprop_cli.notes import note
 
 T = TypeVar("T")
 Errors = Literal["strict", "replace"]
@@ -32,6 +31,10 @@ Say = Callable[[str], None]
 """Hears what a reader has found out about a file, one sentence each."""
 
 
+def unsaid(text: str) -> None:
+    """Hear it and say nothing."""
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[BufferedReader]:
     """The file, open for reading bytes.
@@ -50,7 +53,7 @@ def opened(path: Path) -> Iterator[BufferedReader]:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def read_text(stream: BinaryIO, *, name: str, errors: Errors, say: Say = note) -> str:
+def read_text(stream: BinaryIO, *, name: str, errors: Errors, say: Say = unsaid) -> str:
     """All of a stream as one text; raises as `decode`."""
     data = stream.read()
     encoding = _utf16(data[:HEAD_BYTES])
@@ -69,7 +72,7 @@ def read_lines(stream: BinaryIO, *, name: str, errors: Errors) -> Iterator[tuple
 
 
 def each_line(
-    stream: BinaryIO, *, name: str, errors: Errors, say: Say = note
+    stream: BinaryIO, *, name: str, errors: Errors, say: Say = unsaid
 ) -> Iterator[tuple[int, str | DataError]]:
     """The same, where a line that cannot be decoded is the error and the others follow."""
     first = stream.readline()

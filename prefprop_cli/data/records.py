@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import chain
-from math import isfinite
+from math import isfinite, isnan
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from prefprop_cli.data.decoding import (
     opened,
     read_text,
     sound,
+    unsaid,
 )
 from prefprop_cli.data.json_text import each_json_line, is_json_lines, json_values
 from prefprop_cli.data.names import matching, missing_column
@@ -30,6 +31,7 @@ JSON_SUFFIXES = (*JSON_LINES, ".json")
 SUFFIXES = (*JSON_SUFFIXES, ".csv", ".tsv", ".parquet")
 QUESTION = {"query", "candidates", "supports"}
 Fields = dict[str, object]
+ABSENT = object()
 HEAD_CHARACTERS = 2**18
 """So much of a .csv file shows what separates its fields."""
 
@@ -151,13 +153,24 @@ def _object(value: object, *, where: str) -> Fields | DataError:
     return DataError(f"{where}: expected an object {{...}}, found {type(value).__name__}")
 
 
+def value_of(fields: Fields, column: str) -> object:
+    """What a row has in a column, whose name may differ in case; `ABSENT` where it has none."""
+    found = column if column in fields else matching(column, fields)
+    return ABSENT if found is None else fields[found]
+
+
+def is_missing(value: object) -> bool:
+    """Whether a cell holds nothing: null, a blank text, or the NaN that tables have in gaps."""
+    if isinstance(value, float):
+        return isnan(value)
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
 def _value(fields: Fields, column: str, *, option: str, where: str) -> object:
-    if column in fields:
-        return fields[column]
-    found = matching(column, fields)
-    if found is None:
+    value = value_of(fields, column)
+    if value is ABSENT:
         raise no_column(fields, column, option=option, where=where)
-    return fields[found]
+    return value
 
 
 def no_column(
@@ -200,7 +213,7 @@ def separator_in(path: Path) -> str:
     if path.suffix.lower() == ".tsv":
         return "\t"
     with opened(path) as stream:
-        lines = each_line(stream, name=str(path), errors="replace", say=lambda _: None)
+        lines = each_line(stream, name=str(path), errors="replace", say=unsaid)
         return _separator(list(_head(line for _, line in lines)))
 
 
@@ -242,7 +255,7 @@ def _parsed(lines: Iterable[str | DataError], path: Path, separator: str) -> Ite
     reader = csv.reader((f"{sound(line)}\n" for line in lines), delimiter=separator, strict=True)
     number, line = 0, 1
     try:
-        header = next(reader, [])
+        header = _named(next(reader, []))
         _check_header(header, separator, path)
         while True:
             line = reader.line_num + 1
@@ -260,6 +273,13 @@ def _fields(row: list[str], header: list[str], *, where: str) -> Fields | DataEr
     if len(row) != len(header):
         return DataError(f"{where}: {len(row)} fields, the header has {len(header)}")
     return dict(zip(header, row, strict=True))
+
+
+def _named(header: list[str]) -> list[str]:
+    """The names of the columns; several blank ones, as of empty columns of a sheet, get numbers."""
+    if header.count("") < 2:
+        return header
+    return [name or f"column_{number}" for number, name in enumerate(header, start=1)]
 
 
 def _check_header(header: list[str], separator: str, path: Path) -> None:

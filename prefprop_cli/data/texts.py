@@ -107,7 +107,7 @@ def _refuse_table(text: str, *, name: str, column: str) -> None:
     if rows and any(len(each) > 1 and column in each for each in cells) and " " not in header:
         raise DataError(
             f"{name}: the first line, {quoted(header)}, is the header of a table. Give it as a "
-            "file whose name says of what kind (.csv, .tsv), or each line as a document with --lines"
+            "file whose name says of what kind (.csv, .tsv), or each line as a document: --lines"
         )
 
 

@@ -16,11 +16,12 @@ from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.columns import Columns, columns_of, with_columns
 from prefprop_cli.data.corpus import Corpus, Document
 from prefprop_cli.data.decoding import Errors, Say, sound
-from prefprop_cli.data.records import SUFFIXES, each_row, is_table
+from prefprop_cli.data.records import SUFFIXES, each_row, is_missing, is_table, value_of
 from prefprop_cli.data.sets import folders
 from prefprop_cli.data.sets.common import corpus_of, default_split, digest, document_of, source_of
 from prefprop_cli.errors import DataError
 from prefprop_cli.notes import note
+from prefprop_cli.words import listed, plural, quoted
 
 WHAT = "a .jsonl, .csv, .tsv or .parquet file, or a folder"
 SPLIT_NAMES = {
@@ -116,11 +117,28 @@ def _documents(path: Path, root: Path, table: DataTable, *, say: Say = note) -> 
             "group_column": table.group_column,
         }
         rows = each_row(path, errors=table.errors, say=say)
+        unlabelled: list[str] = []
+        n_rows = 0
         for row in with_columns(rows, wanted, path=path, say=say):
+            n_rows += 1
             id, where = f"{path.name}:{row.place}", f"{path}:{row.place}"
-            yield document_of(sound(row.fields), table, id=id, where=where)
+            fields = sound(row.fields)
+            if is_missing(value_of(fields, table.label_column)):
+                unlabelled.append(id)
+            else:
+                yield document_of(fields, table, id=id, where=where)
+        _refuse_unlabelled(unlabelled, n_rows, path=path, column=table.label_column)
     else:
         raise _no_table(path)
+
+
+def _refuse_unlabelled(ids: list[str], n_rows: int, *, path: Path, column: str) -> None:
+    if ids:
+        raise DataError(
+            f"{path}: {len(ids)} of {plural(n_rows, 'row')} have no label in column "
+            f"{quoted(column)}: {listed(ids, shown=5)}. Fill them in, or take these rows out; "
+            "texts without a label are for predict"
+        )
 
 
 def _no_table(path: Path) -> DataError:

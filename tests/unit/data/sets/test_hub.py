@@ -9,7 +9,9 @@ import pytest
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data import read_corpus
+from prefprop_cli.data.columns import Column, Columns
 from prefprop_cli.data.corpus import Corpus
+from prefprop_cli.data.sets.hub import find_columns
 from prefprop_cli.errors import DataError
 from tests.helpers.hub import Hub
 from tests.helpers.hub_sets import TEST, TRAIN, parquet
@@ -194,3 +196,14 @@ def test_names_of_another_form(source: str) -> None:
 def test_a_name_is_needed() -> None:
     with pytest.raises(DataError, match=r"needs data.source \(or --source\): owner/name"):
         read_corpus(DataTable(set="hub"))
+
+
+def test_the_columns_of_a_data_set(sets_hub: Hub) -> None:
+    sets_hub.add_dataset(NAME, {TRAIN: parquet([0, 1] * 10)})
+    assert find_columns(NAME) == Columns(Column("text", "name"), Column("label", "name"))
+    with pytest.raises(
+        DataError, match=r"acme/reviews: no column 'txet'.*Did you mean 'text'\? --text-column text"
+    ):
+        find_columns(NAME, text="txet")
+    with pytest.raises(DataError, match=r"data.source = acme/none: not to be had"):
+        find_columns("acme/none")
