@@ -148,8 +148,7 @@ def resolve(asked: Asked) -> Settings:
     settings = replace(settings.with_found(data=own.settings), columns=own.columns)
     check_source(settings.config.data)
     if asked.is_own:
-        named = {"name": _name(settings.config), "description": ""}
-        settings = replace(settings, found={**settings.found, **named})
+        settings = replace(settings, found={**settings.found, "name": _name(settings.config)})
     return _quick(settings) if asked.quick else settings
 
 
