@@ -31,7 +31,9 @@ def test_a_data_set_is_downloaded_once_and_told(
     assert code == 0
     lines = err.splitlines()
     assert lines[0] == "downloading acme/reviews"
-    assert "data: acme/reviews, 20 train, 10 validation, 10 test documents, 2 classes" in lines
+    assert lines[1] == "acme/reviews   text ← text   label ← label"
+    assert "  40 documents: 20 train, 10 validation, 10 test" in lines
+    assert "  2 classes: no 20, yes 20" in lines
     sets_hub.fail(status=503, message="maintenance")
     code, again, err = prepare(NAME)
     assert (code, again) == (0, folder)
