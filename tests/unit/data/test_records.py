@@ -279,6 +279,7 @@ def test_the_separator_of_a_csv_file_is_found_and_told(
 
 def test_long_tables_are_streamed_behind_their_head(tmp_path: Path) -> None:
     path = write(tmp_path, "a.csv", b"text;n\n" + b"x y z;1\n" * 100_000)
+    assert len([*each_row(path)]) == 100_000
     rows = each_row(path)
     assert next(rows).fields == {"text": "x y z", "n": "1"}
     path.write_bytes(b"")
