@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from prefprop_cli.data.decoding import Errors, Say, unsaid
-from prefprop_cli.data.labels import is_fraction, is_number
+from prefprop_cli.data.labels import in_order, is_fraction, is_number, no_classes
 from prefprop_cli.data.names import flag, is_cell, matching, missing_column
 from prefprop_cli.data.records import Fields, Row, each_row, is_missing, no_column, separator_in
 from prefprop_cli.errors import DataError
@@ -169,7 +169,8 @@ def with_columns(
             if found := matching(column, row.fields):
                 del missing[option]
                 if found != column:
-                    say(f"{path}: column {quoted(found)} is read as {quoted(column)}")
+                    # No more than its name, for what is noted goes into the key of a cache.
+                    say(f"{Path(path).name}: column {quoted(found)} is read as {quoted(column)}")
         if not missing:
             break
     sample = [row.fields for row in head if not isinstance(row.fields, DataError)]
@@ -230,12 +231,33 @@ class _Values:
     def has_classes(self) -> bool:
         n = len(self.distinct)
         few = n <= MOST_CLASSES and ROWS_PER_CLASS * n <= len(self.given)
-        return self.may_be_label and few and not any(map(is_fraction, self.distinct))
+        return self.may_be_label and few and not self.is_quantity
+
+    @cached_property
+    def is_quantity(self) -> bool:
+        """Whether these are numbers to predict, or to name rows by."""
+        has_fractions = any(map(is_fraction, self.distinct))
+        too_many = no_classes(in_order(self.distinct), n_documents=len(self.given))
+        return self.is_numeric and (has_fractions or too_many is not None)
 
     def as_text(self) -> str:
         return f"{quoted(self.name)} (median {self.median_length:,} characters)"
 
+    @property
+    def is_numeric(self) -> bool:
+        return bool(self.given) and all(map(is_number, self.distinct))
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the name can be none of the values, as one above the first row is not."""
+        if self.is_numeric:
+            return bool(self.name.strip()) and not is_number(self.name)
+        return self.has_classes and len(self.distinct) > 1 and self.name not in self.distinct
+
     def as_label(self) -> str:
+        if self.is_quantity:
+            n = len(self.distinct)
+            return f"{quoted(self.name)} ({n} numbers: ids, or a quantity, which needs a few bins)"
         shown = listed([quoted(value, length=20) for value in sorted(self.distinct)])
         return f"{quoted(self.name)} ({plural(len(self.distinct), 'value')}: {shown})"
 
@@ -349,7 +371,8 @@ def _refuse_cells(path: Path, sample: Sequence[Fields]) -> None:
         DataError: what should be names are long, numbers, or stand in their columns, too.
     """
     names = list(sample[0])
-    if not any(_is_cell(name, sample) for name in names):
+    columns = [_Values(name, [row.get(name) for row in sample]) for name in names]
+    if any(of.is_named for of in columns) or not any(_is_cell(name, sample) for name in names):
         return
     header = separator_in(path).join(_header_for(names, sample))
     file = shlex.quote(str(path))
@@ -371,6 +394,8 @@ def _header_for(names: Sequence[str], sample: Sequence[Fields]) -> list[str]:
     columns = [_Values(name, [name, *(row.get(name) for row in sample)]) for name in names]
     text = max(columns, key=lambda each: (each.holds_text, each.median_length))
     classes = [each for each in columns if each is not text and each.may_be_label]
-    label = min(classes, key=lambda each: len(each.distinct), default=None)
+    label = min(
+        classes, key=lambda each: (len(each.distinct) == 1, len(each.distinct)), default=None
+    )
     known = {text.name: "text"} | ({label.name: "label"} if label else {})
     return [known.get(name, f"column_{n}") for n, name in enumerate(names, start=1)]

@@ -14,8 +14,8 @@ from prefprop_cli.errors import DataError
 T = TypeVar("T")
 Errors = Literal["strict", "replace"]
 REPLACE_HINT = (
-    "Save the file as UTF-8, or have U+FFFD in its place: --errors replace in train and predict, "
-    "-s data.errors=replace elsewhere"
+    "Save the file as UTF-8 (iconv -f WINDOWS-1252 -t UTF-8, if it comes from Windows), or have "
+    "U+FFFD in its place: --errors replace in train and predict, -s data.errors=replace elsewhere"
 )
 HEAD_BYTES = 4096
 """So much of a file shows its encoding."""
@@ -60,7 +60,7 @@ def read_text(stream: BinaryIO, *, name: str, errors: Errors, say: Say = unsaid)
     if encoding is None:
         text = decode(data, where=name, errors=errors)
     else:
-        say(_told(encoding, name))
+        say(f"read as {_NAMES[encoding]}, by its first bytes")
         text = "".join(map(sound, _decoded([data], encoding, where=name, errors=errors)))
     return text.removeprefix("\ufeff").replace("\r\n", "\n")
 
@@ -81,7 +81,7 @@ def each_line(
     if encoding is None:
         lines = _utf8_lines(chunks, name=name, errors=errors)
     else:
-        say(_told(encoding, name))
+        say(f"read as {_NAMES[encoding]}, by its first bytes")
         lines = _utf16_lines(_decoded(chunks, encoding, where=name, errors=errors))
     for number, line in enumerate(lines, start=1):
         if isinstance(line, str):
@@ -142,10 +142,6 @@ def _utf16(head: bytes) -> str | None:
         if n_zeros >= _LEAST_ZEROS and 2 * n_zeros > len(zeros) and others.count(0) * 20 < n_zeros:
             return encoding
     return None
-
-
-def _told(encoding: str, name: str) -> str:
-    return f"{name}: read as {_NAMES[encoding]}, by its first bytes"
 
 
 def attempt(work: Callable[[], T]) -> T | DataError:

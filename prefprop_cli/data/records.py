@@ -89,7 +89,7 @@ def each_row(path: Path, *, errors: Errors = "strict", say: Say = note) -> Itera
         DataError, CorruptFileError: as `read_records`, where nothing can be read any more.
     """
     empty = True
-    for row in _ROWS[path.suffix.lower()](path, errors, say):
+    for row in _ROWS[path.suffix.lower()](path, errors, lambda text: say(f"{path.name}: {text}")):
         empty = False
         yield row
     if empty:
@@ -223,7 +223,7 @@ def _csv(path: Path, errors: Errors, say: Say) -> Iterator[Row]:
         head = list(_head(lines))
         separator = _separator(head)
         if separator != ",":
-            say(f"{path}: looks {NAMES[separator]}-separated, and is read so")
+            say(f"looks {NAMES[separator]}-separated, and is read so")
         yield from _parsed(chain(head, lines), path, separator)
 
 

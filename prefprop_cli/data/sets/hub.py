@@ -2,7 +2,7 @@
 
 import errno
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import prefprop_cli
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.columns import SAMPLE_ROWS, Columns, choose_columns
 from prefprop_cli.data.corpus import Corpus, Splits, content_hash
+from prefprop_cli.data.names import matching
 from prefprop_cli.data.sets.common import corpus_of, default_split
 from prefprop_cli.data.sets.files import SPLIT_NAMES
 from prefprop_cli.data.sets.hub_files import load
@@ -68,6 +69,7 @@ def read_set(asked: HubSet, table: DataTable) -> Corpus:
     """
     parts, notes = _load(asked)
     known, unused = _known(parts, asked)
+    table = _with_its_names(table, parts[known["train"]].column_names)
     rows = {
         split: read_part(parts[part], f"{asked.name}/{part}", table)
         for split, part in known.items()
@@ -82,6 +84,14 @@ def read_set(asked: HubSet, table: DataTable) -> Corpus:
         inputs=inputs,
         labels=tuple(dict.fromkeys(names)),
         notes=(*notes, *unused, *left_out, *_on_classes(names, given)),
+    )
+
+
+def _with_its_names(table: DataTable, names: Sequence[str]) -> DataTable:
+    """The table with columns called as the data set calls them, which may differ in case."""
+    asked = {option: getattr(table, option) for option in ("text_column", "label_column")}
+    return table.model_copy(
+        update={option: matching(column, names) or column for option, column in asked.items()}
     )
 
 

@@ -3,6 +3,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -17,7 +18,7 @@ POSTS = [POST * (2 + n % 5) + str(n) for n in range(24)]
 KINDS = ["cars", "space", "space"] * 8
 
 
-def rows(**columns: list[object]) -> list[Fields]:
+def rows(**columns: Any) -> list[Fields]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
@@ -74,6 +75,7 @@ def test_content_decides_where_no_name_does() -> None:
         v1=KINDS,
         split=["train", "test", "test"] * 8,
         score=[f"{n / 7:.3f}" for n in range(24)],
+        half=["0.5", "1.0", "1.5"] * 8,
     )
     columns = choose_columns(content, where="a.csv")
     assert columns.text == Column("blurb", "content", ("who",))
@@ -124,6 +126,11 @@ def test_no_label_is_looked_for_where_none_is_needed() -> None:
             r"21 more\), 'same' .*Name one with --label-column NAME",
         ),
         (
+            rows(text=POSTS, price=[n / 7 for n in range(24)]),
+            r"no column looks like the label; found 'price' \(24 numbers: ids, or a "
+            r"quantity, which needs a few bins\). Name one with",
+        ),
+        (
             rows(n=[1, 2, 3] * 8, label=KINDS),
             r"no column looks like the text; found 'n' .*Name one with --text-column NAME",
         ),
@@ -164,7 +171,7 @@ def test_numbers_under_the_name_of_a_label_are_left_to_those_who_see_all() -> No
         (rows(a=POSTS, b=KINDS), ",", "text,label"),
         (rows(a=[f"{n} words" for n in range(24)], b=KINDS), ";", "'text;label'"),
         (rows(a=KINDS, b=POSTS), "\t", "'label\ttext'"),
-        (rows(i=range(24), a=POSTS, b=KINDS, d=["x y"] * 24), ",", "column_1,text,column_3,label"),
+        (rows(i=range(24), a=POSTS, b=KINDS, d=["x y"] * 24), ",", "column_1,text,label,column_4"),
     ],
 )
 def test_a_file_without_a_header(
@@ -181,12 +188,24 @@ def test_a_file_without_a_header(
     assert columns_of(tmp_path / "named.csv").text == Column("text", "name")
 
 
+QUESTION = "What did you think of the journey from where you live, in your own words? " * 2
+
+
+@pytest.mark.parametrize("others", [{"tone": KINDS}, {"n": range(24), "author": POSTS}])
+def test_a_long_name_is_one_if_another_fits_no_row(tmp_path: Path, others: dict[str, Any]) -> None:
+    content = rows(**{QUESTION: [text * 3 for text in POSTS]} | others)
+    found = columns_of(write(tmp_path / "a.csv", content), needs_label=False)
+    assert found.text
+    assert found.text.name == QUESTION
+
+
 def test_long_names_are_names_where_the_user_says_so(tmp_path: Path) -> None:
-    question = "What did you think of the journey from where you live, in your own words? " * 2
-    path = write(tmp_path / "a.csv", rows(**{question: POSTS, "tone": KINDS}))  # type: ignore[arg-type]
+    content = rows(**{QUESTION: POSTS, "author": [f"somebody {n}" for n in range(24)]})
+    path = write(tmp_path / "a.csv", content)
     with pytest.raises(DataError, match=r"say which is that of the text: --text-column NAME"):
         columns_of(path)
-    assert columns_of(path, text=question).text == Column(question, "given")
+    found = columns_of(path, text=QUESTION, needs_label=False)
+    assert found.text == Column(QUESTION, "given")
 
 
 def test_only_the_first_rows_are_read(tmp_path: Path) -> None:
@@ -205,7 +224,7 @@ def test_rows_with_their_columns(tmp_path: Path) -> None:
     wanted = {"text_column": "text", "label_column": "label", "group_column": None}
     read = with_columns(each_row(path), wanted, path=path, say=told.append)
     assert [row.number for row in read] == [*range(1, 25)]
-    assert told == [f"{path}: column 'Text' is read as 'text'"]
+    assert told == ["a.csv: column 'Text' is read as 'text'"]
 
 
 def test_a_missing_column_is_told_once_with_the_one_that_is_meant(tmp_path: Path) -> None:
@@ -237,3 +256,9 @@ def test_nothing_heavy_is_imported() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert not loaded & {"numpy", "pyarrow", "pandas", "datasets", "torch", "sklearn", "scipy"}
+
+
+def test_whole_numbers_with_few_rows_each_are_no_classes() -> None:
+    ages = [18 + n // 4 for n in range(240)]
+    content = rows(text=POSTS * 10, tone=KINDS * 10, age=ages)
+    assert found(content) == ("text", "tone")

@@ -235,9 +235,9 @@ def test_a_separator_and_a_name_that_are_not_the_usual_ones_are_noted(tmp_path: 
     corpus = read_corpus(DataTable(source=str(path)))
     assert corpus.labels == ("x", "y")
     assert corpus.notes == (
-        f"{path}: looks semicolon-separated, and is read so",
-        f"{path}: column 'Text' is read as 'text'",
-        f"{path}: column 'Label' is read as 'label'",
+        "mine.csv: looks semicolon-separated, and is read so",
+        "mine.csv: column 'Text' is read as 'text'",
+        "mine.csv: column 'Label' is read as 'label'",
         "drawn from train with seed 10: validation, test",
     )
 

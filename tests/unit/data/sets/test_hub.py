@@ -207,3 +207,8 @@ def test_the_columns_of_a_data_set(sets_hub: Hub) -> None:
         find_columns(NAME, text="txet")
     with pytest.raises(DataError, match=r"data.source = acme/none: not to be had"):
         find_columns("acme/none")
+
+
+def test_the_classes_of_a_column_whose_name_differs_in_case(sets_hub: Hub) -> None:
+    sets_hub.add_dataset(NAME, {TRAIN: parquet([0, 1] * 10)})
+    assert read(label_column="LABEL", text_column="Text").labels == ("no", "yes")
