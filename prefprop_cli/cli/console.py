@@ -124,9 +124,9 @@ class Console:
         """Tell what is no error, and what `--quiet` shows all the same."""
         self._say(text, style="bold")
 
-    def warn(self, text: str) -> None:
+    def warn(self, text: str, *, label: str = "warning: ") -> None:
         """Tell what may be wrong."""
-        self._say(text, label="warning: ", style="yellow")
+        self._say(text, label=label, style="yellow")
 
     def error(self, text: str) -> None:
         """Tell what is wrong."""

@@ -13,6 +13,7 @@ from prefprop_cli.cli.work import end
 from prefprop_cli.config.load import load_config
 from prefprop_cli.errors import DataError
 from tests.helpers import project
+from tests.helpers.hub import Hub
 
 Output = Callable[..., tuple[int, str, str]]
 PAPERS = "allenai/longformer-base-4096"
@@ -164,7 +165,7 @@ def test_columns_that_were_found_are_said_with_the_flag(output: Output) -> None:
     err = output("train", name, "--dry-run")[2]
     lines = err.splitlines()
     assert lines[0] == "posts.csv   text ← what it says   label ← parity"
-    assert "  parity was found by its content; another one: --label-column NAME" in lines
+    assert "  parity was found by its content; another: --label-column NAME" in lines
 
 
 def test_columns_that_are_named(output: Output) -> None:
@@ -174,7 +175,7 @@ def test_columns_that_are_named(output: Output) -> None:
     )
     assert code == 0, err
     assert 'text_column = "label"' in out
-    assert "another one" not in err
+    assert "another" not in err
 
 
 def test_a_folder_for_each_class(output: Output) -> None:
@@ -344,14 +345,28 @@ def test_where_the_small_one_is_not_installed(
 
 def test_a_backbone_that_can_be_had_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fallback, "why_unreachable", lambda: None)
-    assert fallback.fallback(PAPERS) is None
-    assert fallback.fallback("minilm") is None
+    assert fallback.why_out_of_reach(PAPERS) is None
+    assert fallback.why_out_of_reach("minilm") is None
+
+
+def test_a_hub_that_answers_nonsense_is_out_of_reach(
+    reviews: str, output: Output, monkeypatch: pytest.MonkeyPatch, hub: Hub
+) -> None:
+    monkeypatch.setattr(fallback, "why_unreachable", lambda: None)
+    hub.fail(status=503, message="maintenance")
+    code, _, err = output("train", reviews, "--dry-run")
+    assert code == 0, err
+    assert f"({PAPERS} is not on this disk, and the hub failed (503: maintenance)" in err
+    hub.heal()
+    code, _, err = output("train", reviews, "--dry-run")
+    assert code == 3
+    assert "has no such repository" in err
 
 
 def test_one_in_the_cache_is_taken_without_asking(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fallback, "why_unreachable", None)
     monkeypatch.setattr(fallback, "kept_folder", lambda *_: Path("kept"))
-    assert fallback.fallback(PAPERS) is None
+    assert fallback.why_out_of_reach(PAPERS) is None
 
 
 @pytest.mark.parametrize(("longest", "length"), [(9, 512), (512, 512), (513, 1024), (9999, 4096)])

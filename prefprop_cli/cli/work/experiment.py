@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from prefprop_cli.build.fallback import fallback, length_for
+from prefprop_cli.build.fallback import length_for, stand_in, why_out_of_reach
 from prefprop_cli.build.model import TrainedNumbers, trained_numbers
 from prefprop_cli.build.plan import Plan, empty_classifier, make_plan, prepare_data
 from prefprop_cli.cache import default_cache
@@ -11,9 +11,10 @@ from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.signals import StopRequest
 from prefprop_cli.cli.work.settings import Settings
 from prefprop_cli.cli.work.start_view import data_lines
-from prefprop_cli.config.schema import Config
 from prefprop_cli.config.sweep import with_values
 from prefprop_cli.data.prepare import Prepared
+from prefprop_cli.errors import DataError
+from prefprop_cli.hub import hub_cause
 from prefprop_cli.notes import heard_by
 from prefprop_cli.parallel import world
 
@@ -47,12 +48,20 @@ def choose(settings: Settings, *, may_fall_back: bool = True) -> Chosen:
         DataError: it cannot be used, or none can be had.
     """
     here = world()
-    is_open = settings.asked.is_own and not settings.asked.names("model", "backbone")
     name = settings.config.model.backbone
-    found = here.on_main(lambda: fallback(name)) if may_fall_back and is_open else None
-    tables, why = found or ({}, "")
-    settings = settings.with_found(**tables)
-    return Chosen(settings, here.first_on_machine(lambda: make_plan(_of_one_run(settings))), why)
+    is_open = may_fall_back and settings.asked.is_own
+    is_open = is_open and not settings.asked.names("model", "backbone")
+    why = here.on_main(lambda: why_out_of_reach(name)) if is_open else None
+    if why is None:
+        try:
+            return Chosen(settings, _plan(settings))
+        except DataError as failure:
+            cause = hub_cause(failure.__cause__ or failure)
+            if not is_open or cause is None or cause.is_answer:
+                raise
+            why = f"{name} is not on this disk, and {cause.sentence}"
+    settings = settings.with_found(**stand_in(why))
+    return Chosen(settings, _plan(settings), why)
 
 
 def prepare(
@@ -91,7 +100,7 @@ def tell_data(console: Console, prepared: Prepared, *, max_length: int) -> None:
     for line in data_lines(prepared, max_length=max_length, width=console.width):
         console.info(line)
     for warning in prepared.warnings:
-        console.warn(warning)
+        console.warn(warning, label="warning: " if console.width is None else "  ! ")
 
 
 def tell_trained(console: Console, chosen: Chosen, prepared: Prepared) -> TrainedNumbers:
@@ -105,8 +114,9 @@ def tell_trained(console: Console, chosen: Chosen, prepared: Prepared) -> Traine
     return numbers
 
 
-def _of_one_run(settings: Settings) -> Config:
-    return with_values(settings.config, {})
+def _plan(settings: Settings) -> Plan:
+    """Of a single run, without the table `[sweep]`."""
+    return world().first_on_machine(lambda: make_plan(with_values(settings.config, {})))
 
 
 def _shorter(chosen: Chosen, prepared: Prepared) -> Chosen | None:
@@ -117,4 +127,4 @@ def _shorter(chosen: Chosen, prepared: Prepared) -> Chosen | None:
     if asked.names("data", "max_length") or length >= config.data.max_length:
         return None
     settings = chosen.settings.with_found(data={"max_length": length})
-    return replace(chosen, settings=settings, plan=make_plan(_of_one_run(settings)))
+    return replace(chosen, settings=settings, plan=_plan(settings))

@@ -15,6 +15,7 @@ from prefprop_cli.config.load import Loaded, load_config
 from prefprop_cli.config.schema import Config
 from prefprop_cli.data import NEED_SOURCE, check_source
 from prefprop_cli.data.columns import Column, Columns
+from prefprop_cli.data.names import flag
 from prefprop_cli.data.own import left_open
 from prefprop_cli.data.sets.files import WHAT
 from prefprop_cli.data.sets.hub_names import is_set_name, parse
@@ -159,9 +160,9 @@ def tell_documents(console: Console, settings: Settings) -> None:
     if data.set in ("files", "hub") and (columns.text or not _is_folder(data.source)):
         parts += [f"text ← {data.text_column}", f"label ← {data.label_column}"]
     console.info("   ".join(parts), style="bold")
-    for flag, column in (("--text-column", columns.text), ("--label-column", columns.label)):
+    for option, column in (("text_column", columns.text), ("label_column", columns.label)):
         if column and column.how != "given" and (column.how == "content" or column.others):
-            console.info(f"  {_choice(column)}; another one: {flag} NAME", style="dim")
+            console.info(f"  {_choice(option, column)}", style="dim")
 
 
 def as_overrides(values: Mapping[str, object]) -> list[str]:
@@ -170,9 +171,11 @@ def as_overrides(values: Mapping[str, object]) -> list[str]:
     return [f"{key}={tomli_w.dumps({'v': value})[4:].strip()}" for key, value in given.items()]
 
 
-def _choice(column: Column) -> str:
-    others = f" (also there: {listed(column.others)})" if column.others else ""
-    return f"{column.name} was found by its {column.how}{others}"
+def _choice(option: str, column: Column) -> str:
+    """How a column was found, and what to type for another."""
+    other, *more = column.others or ("NAME",)
+    rest = f" (or {listed(more)})" if more else ""
+    return f"{column.name} was found by its {column.how}; another: {flag(option, other)}{rest}"
 
 
 def _is_folder(source: str | None) -> bool:
