@@ -22,8 +22,8 @@ def message(column: str, names: list[str], option: str = "text_column", **more: 
 
 
 def test_what_to_type_for_a_column_that_is_not_there() -> None:
-    assert message("reviw", ["id", "review"]) == (
-        "a.csv: no column 'reviw'; found 'id', 'review'. Did you mean 'review'? "
+    assert message("reviews", ["id", "review"]) == (
+        "a.csv: no column 'reviews'; found 'id', 'review'. Did you mean 'review'? "
         "--text-column review"
     )
     assert message("sentimnt", ["Sentiment now"], "label_column").endswith(
