@@ -21,7 +21,8 @@ Clock = Callable[[], float]
 INTERVAL_S = 30.0
 _PATIENCE_S = 1.0
 _FRAME_S = 0.1
-_WITHOUT_CAPTION = 2
+_ROOMY = 60
+"""Columns of a screen that has room for more than the line and a piece of the bar."""
 
 
 class Display(Protocol):
@@ -177,13 +178,14 @@ class Log:
 
     def __init__(self, say: Callable[[str], None], *, clock: Clock = time.monotonic) -> None:
         self._say, self._clock = say, clock
-        self._said_s, self._said = clock(), 0
+        self._said_s, self._said, self._told = clock(), 0, ""
         self._lock = Lock()
         self._closed = Event()
 
     def open(self, progress: Progress) -> None:
         """Start the first 30 seconds."""
         self._said_s, self._said = self._clock(), progress.done
+        self._told = f"{progress.done} {progress.part}"
         Thread(target=self._watch, args=(progress,), daemon=True).start()
 
     def show(self, progress: Progress) -> None:
@@ -204,15 +206,17 @@ class Log:
         while not self._closed.wait(max(_PATIENCE_S, self._silent_s())):
             with self._lock:
                 if not self._closed.is_set() and self._silent_s() <= 0:
-                    self._say_line(progress, still=True)
+                    self._say_line(progress)
 
     def _silent_s(self) -> float:
         """Seconds of silence that are left."""
         return self._said_s + INTERVAL_S - self._clock()
 
-    def _say_line(self, progress: Progress, *, still: bool = False) -> None:
-        self._said_s, self._said = self._clock(), progress.done
-        self._say(f"still working: {progress.line()}" if still else progress.line())
+    def _say_line(self, progress: Progress) -> None:
+        place = f"{progress.done} {progress.part}"
+        still = "still working: " if place == self._told else ""
+        self._said_s, self._said, self._told = self._clock(), progress.done, place
+        self._say(still + progress.line())
 
 
 class Bar:
@@ -231,8 +235,9 @@ class Bar:
         rich: "RichConsole",
         clock: Clock = time.monotonic,
     ) -> None:
-        self._say, self._clock = say, clock
-        self._rich_bar = _rich_bar(rich)
+        self._say, self._clock, self._rich = say, clock, rich
+        self._columns = _columns()
+        self._rich_bar = _rich_bar(rich, *self._columns[1:])
         self._task = self._rich_bar.add_task("", total=None, caption="")
         self._active = False
         self._progress: Progress | None = None
@@ -252,8 +257,8 @@ class Bar:
         elif self._clock() - self._shown_s >= _FRAME_S:
             self._shown_s = self._clock()
             counted = progress.part or progress
-            if progress.part and len(self._rich_bar.columns) == _WITHOUT_CAPTION:
-                self._rich_bar.columns = (_caption(), *self._rich_bar.columns)
+            has_caption = progress.part and self._rich.width >= _ROOMY
+            self._rich_bar.columns = self._columns if has_caption else self._columns[1:]
             self._rich_bar.update(
                 self._task,
                 completed=counted.done,
@@ -301,29 +306,26 @@ def _figure(name: str, value: Field) -> str:
     return f"{quantity(value)} {name}" if name.endswith("/s") else f"{name} {value:.3g}"
 
 
-def _rich_bar(rich: "RichConsole") -> "RichProgress":
+def _columns() -> "tuple[ProgressColumn, ...]":
+    """Caption, bar and line."""
     from rich.progress import BarColumn, TextColumn
+    from rich.table import Column
+
+    return (
+        TextColumn("{task.fields[caption]}", markup=False, table_column=Column(no_wrap=True)),
+        # Where it is narrow the bar gives up its place first, then the line its end.
+        BarColumn(bar_width=None, table_column=Column(min_width=4, max_width=20)),
+        TextColumn(
+            "{task.description}",
+            markup=False,
+            table_column=Column(no_wrap=True, overflow="ellipsis"),
+        ),
+    )
+
+
+def _rich_bar(rich: "RichConsole", *columns: "ProgressColumn") -> "RichProgress":
     from rich.progress import Progress as RichProgress
-    from rich.table import Column
 
-    # Where it is narrow the bar gives up its place first, then the line its end.
-    bar = BarColumn(bar_width=None, table_column=Column(min_width=4, max_width=20))
-    line = TextColumn(
-        "{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")
-    )
     return RichProgress(
-        bar,
-        line,
-        console=rich,
-        refresh_per_second=4,
-        transient=True,
-        redirect_stdout=False,
+        *columns, console=rich, refresh_per_second=4, transient=True, redirect_stdout=False
     )
-
-
-def _caption() -> "ProgressColumn":
-    from rich.progress import TextColumn
-    from rich.table import Column
-
-    column = Column(no_wrap=True, overflow="ellipsis")
-    return TextColumn("{task.fields[caption]}", markup=False, table_column=column)

@@ -24,6 +24,14 @@ def duration(seconds: float) -> str:
     return f"{hours}:{m:02}:{s:02}" if hours else f"{m}:{s:02}"
 
 
+def about(seconds: float) -> str:
+    """A time that is known roughly: `about 20 s`, `about 15 min`, `about 3 h`."""
+    if seconds < 90:
+        return f"about {max(1, round(seconds, -1 if seconds >= 20 else 0)):.0f} s"
+    minutes = seconds / 60
+    return f"about {minutes:.0f} min" if minutes < 90 else f"about {minutes / 60:.0f} h"
+
+
 def quantity(value: float) -> str:
     """Three digits and the letter of the thousands: `12.3k`."""
     for unit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):

@@ -86,9 +86,9 @@ def command(
         device = world().on_each(lambda: work.resolve_device(device))
         stop = held.enter_context(StopRequest())
         ready = work.make_ready(console, found, folder, stop)
-        work.tell_forecast(console, ready, device, quick=quick)
+        expected = None if folder else work.forecast(console, ready, device)
         if dry_run:
-            work.print_plan(console, ready)
+            work.print_plan(console, ready, expected)
             return
         if folder is None:
             folder = work.new_run(ready, out)

@@ -2,21 +2,23 @@
 
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from prefprop_cli.build.estimate import training_bytes
+from prefprop_cli.build.forecast import costs_of
 from prefprop_cli.build.launch import create_run, train_run
 from prefprop_cli.build.model import TrainedNumbers
 from prefprop_cli.build.record import check_backbone, check_data
 from prefprop_cli.build.run import resolve_device
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.signals import StopRequest
-from prefprop_cli.cli.text import duration, size
+from prefprop_cli.cli.text import about, duration, size
 from prefprop_cli.cli.work.end import evaluated, next_line, tell_end
 from prefprop_cli.cli.work.experiment import Chosen, choose, prepare, tell_trained
 from prefprop_cli.cli.work.resumed import advice
-from prefprop_cli.cli.work.settings import Settings
+from prefprop_cli.cli.work.settings import QUICK_EPOCHS, QUICK_LENGTH, Settings
 from prefprop_cli.cli.work.train_view import TrainView
 from prefprop_cli.config.load import dump_config
 from prefprop_cli.data.prepare import Prepared
@@ -25,6 +27,18 @@ from prefprop_cli.runs import RunFolder
 from prefprop_cli.training.events import FitResult
 
 __all__ = ["resolve_device"]
+
+
+WORTH_IT = 0.7
+"""A quicker training is offered where it takes less than that of the time."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Seconds of a training, and of one with `--quick`."""
+
+    seconds: float
+    quick_s: float
 
 
 @dataclass(frozen=True)
@@ -62,11 +76,36 @@ def make_ready(
     return Ready(chosen, prepared, tell_trained(console, chosen, prepared))
 
 
-def tell_forecast(console: Console, ready: Ready, device: str, *, quick: bool) -> None:
-    """Say about how long it will take."""
+def forecast(console: Console, ready: Ready, device: str) -> Forecast | None:
+    """Say about how long the training takes, and how long a quicker one would.
+
+    Nobody knows where several processes share the work.
+    """
+    if world().size > 1:
+        return None
+    chosen, prepared = ready.chosen, ready.prepared
+    config = chosen.plan.config
+    costs = costs_of(chosen.plan, n_labels=len(prepared.labels), device=device)
+    lengths = {name: list(table["n_computed"]) for name, table in prepared.splits.items()}
+    found = Forecast(
+        seconds=costs.run_s(lengths["train"], lengths["validation"], config.train),
+        quick_s=costs.run_s(
+            *(_quick_lengths(lengths[name]) for name in ("train", "validation")),
+            config.train.model_copy(update={"epochs": min(config.train.epochs, QUICK_EPOCHS)}),
+        ),
+    )
+    is_offered = not chosen.settings.asked.quick and found.quick_s < WORTH_IT * found.seconds
+    quicker = f"; with --quick ({QUICK_LENGTH} tokens) {about(found.quick_s)}"
+    is_offered = is_offered and found.seconds > 60
+    console.info(f"{about(found.seconds)} here{quicker * is_offered}     Ctrl-C saves")
+    return found
 
 
-def print_plan(console: Console, ready: Ready) -> None:
+def _quick_lengths(lengths: Sequence[int]) -> list[int]:
+    return [min(length, QUICK_LENGTH) for length in lengths]
+
+
+def print_plan(console: Console, ready: Ready, expected: Forecast | None) -> None:
     """Write the configuration to stdout; with `--json` also what is known of the data."""
     plan, numbers = ready.chosen.plan, ready.numbers
     memory = training_bytes(plan, numbers)
@@ -77,6 +116,7 @@ def print_plan(console: Console, ready: Ready) -> None:
                 "data": ready.prepared.summary,
                 "trained": {**vars(numbers), "total": numbers.total},
                 "memory_bytes": memory,
+                "forecast_s": expected and expected.seconds,
             }
         )
         return
