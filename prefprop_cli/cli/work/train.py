@@ -2,7 +2,6 @@
 
 import shlex
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,22 +86,17 @@ def forecast(console: Console, ready: Ready, device: str) -> Forecast | None:
     config = chosen.plan.config
     costs = costs_of(chosen.plan, n_labels=len(prepared.labels), device=device)
     lengths = {name: list(table["n_computed"]) for name, table in prepared.splits.items()}
+    quick = config.train.model_copy(update={"epochs": min(config.train.epochs, QUICK_EPOCHS)})
+    short = {name: [min(n, QUICK_LENGTH) for n in its] for name, its in lengths.items()}
     found = Forecast(
-        seconds=costs.run_s(lengths["train"], lengths["validation"], config.train),
-        quick_s=costs.run_s(
-            *(_quick_lengths(lengths[name]) for name in ("train", "validation")),
-            config.train.model_copy(update={"epochs": min(config.train.epochs, QUICK_EPOCHS)}),
-        ),
+        costs.run_s(lengths["train"], lengths["validation"], config.train),
+        costs.run_s(short["train"], short["validation"], quick),
     )
     is_offered = not chosen.settings.asked.quick and found.quick_s < WORTH_IT * found.seconds
     quicker = f"; with --quick ({QUICK_LENGTH} tokens) {about(found.quick_s)}"
     is_offered = is_offered and found.seconds > 60
     console.info(f"{about(found.seconds)} here{quicker * is_offered}     Ctrl-C saves")
     return found
-
-
-def _quick_lengths(lengths: Sequence[int]) -> list[int]:
-    return [min(length, QUICK_LENGTH) for length in lengths]
 
 
 def print_plan(console: Console, ready: Ready, expected: Forecast | None) -> None:
