@@ -40,7 +40,7 @@ def test_figures_matrix_loss_and_a_mistake() -> None:
     assert told(found, losses=(0.7, 0.4, 0.1)) == [
         'accuracy 0.92 [0.65, 0.99] on 12    TF-IDF 1.00    always "space" 0.50',
         "         cars  space     loss █▅▁ 0.70 to 0.10",
-        "   cars     5      1     1 mistake: row 12, cars → space (1.00)",
+        "   cars     5      1     1 mistake: line 12, cars → space (1.00)",
         "  space     0      6",
     ]
 
@@ -51,7 +51,7 @@ def test_on_a_narrow_terminal_one_below_the_other() -> None:
         "         cars  space",
         "   cars     0      0",
         "  space     1      1",
-        "1 mistake: row 1, space → cars (0.73)",
+        "1 mistake: line 1, space → cars (0.73)",
     ]
 
 
@@ -63,8 +63,8 @@ def test_tfidf_reads_whole_documents() -> None:
 def test_the_surest_mistakes_come_first() -> None:
     lines = told(outcome([1, 1, 1, 1, 0], [0, 0, 0, 0, 0]))
     assert lines[1].endswith("     4 mistakes, the surest:")
-    assert lines[2].endswith("       row 4, cars → space (0.98)")
-    assert "row 1" not in "".join(lines)
+    assert lines[2].endswith("       line 4, cars → space (0.98)")
+    assert "line 1" not in "".join(lines)
 
 
 def test_no_mistake_is_said() -> None:
@@ -93,9 +93,18 @@ def test_names_are_escaped_and_shortened() -> None:
     assert "xxxxxxxxxxx…" in lines
 
 
-def test_an_id_that_is_no_row_stays_as_it_is() -> None:
-    saved = SavedLogits(("space/a:b.txt",), np.array([[0.0, 1.0]], np.float32), np.array([0]))
-    assert "space/a:b.txt, cars → space" in "".join(told(Outcome("test", saved, LABELS)))
+@pytest.mark.parametrize(
+    ("id", "said"),
+    [
+        ("space/a:b.txt", "space/a:b.txt"),
+        ("a.parquet:7", "row 7"),
+        ("acme/reviews/train:7", "row 7"),
+        ("a.JSONL:7", "line 7"),
+    ],
+)
+def test_where_a_mistake_is(id: str, said: str) -> None:
+    saved = SavedLogits((id,), np.array([[0.0, 1.0]], np.float32), np.array([0]))
+    assert f": {said}, cars → space" in "".join(told(Outcome("test", saved, LABELS)))
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,15 @@ from prefprop_cli.build.plan import Plan
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.text import escape
 from prefprop_cli.data.prepare import Prepared
+from prefprop_cli.data.records import JSON_LINES
 from prefprop_cli.errors import Interrupted, PrefpropError
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.training.events import FitResult
 from prefprop_cli.words import plural
 
 MOST_CLASSES, LONGEST_NAME, MISTAKES, SPARKS = 6, 12, 3, 24
+WITH_LINES = (".csv", ".tsv", *JSON_LINES)
+"""Endings of files whose rows are known by the line on which they begin."""
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -158,9 +161,11 @@ def _mistakes(outcome: Outcome) -> Iterator[str]:
 
 
 def _place(id: str) -> str:
-    """`reviews.csv:98` as `row 98`; what is no row of a file as it is."""
-    _, colon, number = id.rpartition(":")
-    return f"row {number}" if colon and number.isdecimal() else escape(id)
+    """`reviews.csv:98` as `line 98`; what is in no table as it is."""
+    file, colon, number = id.rpartition(":")
+    if not colon or not number.isdecimal():
+        return escape(id)
+    return f"{'line' if Path(file).suffix.lower() in WITH_LINES else 'row'} {number}"
 
 
 def _mean(values: Sequence[float]) -> float:
