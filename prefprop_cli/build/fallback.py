@@ -10,7 +10,7 @@ from prefprop_cli.hub import is_repository, split_name, why_unreachable
 
 SETTINGS: Mapping[str, Mapping[str, object]] = {
     "model": {"backbone": MINILM, "window": 256, "dropout": 0.0},
-    "train": {"batch_size": 4, "lr": 1e-2},
+    "train": {"batch_size": 8, "lr": 1e-2, "patience": 3},
 }
 """What goes with it on few documents and a CPU."""
 LENGTHS = (512, 1024, 2048, 4096)

@@ -12,7 +12,7 @@ from prefprop_cli.build.plan import Plan
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.text import escape
 from prefprop_cli.data.prepare import Prepared
-from prefprop_cli.data.records import JSON_LINES
+from prefprop_cli.data.records import JSON_LINES, SUFFIXES
 from prefprop_cli.errors import Interrupted, PrefpropError
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.training.events import FitResult
@@ -72,7 +72,7 @@ def next_line(console: Console, folder: RunFolder, source: str | None) -> None:
     run = "" if is_found else f" {shlex.quote(str(folder.path))}"
     named = f" --run{run}" if run else ""
     suffix = Path(source or "").suffix.lower()
-    new = f"new{suffix}" if suffix in (".jsonl", ".parquet", ".tsv", ".json") else "new.csv"
+    new = f"new{suffix if suffix in SUFFIXES else '.txt'}"
     console.info(f"next:  prefprop calibrate{run}")
     console.info(f"       prefprop predict {new}{named} --out labelled.csv")
 

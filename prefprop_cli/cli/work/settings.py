@@ -25,7 +25,7 @@ from prefprop_cli.words import listed
 
 BASE = "base"
 """The preset of documents of one's own."""
-QUICK_LENGTH, QUICK_EPOCHS = 512, 4
+QUICK_LENGTH, QUICK_EPOCHS = 512, 3
 
 
 @dataclass(frozen=True)
