@@ -8,6 +8,10 @@ from prefprop_cli.evaluation.binning import Bin
 from prefprop_cli.evaluation.statistics import Interval, wilson_interval
 
 
+LEAST_OF_BIN = 10
+"""Documents of a bin whose gap says something: the accuracy of fewer may lie on half of the axis."""
+
+
 @dataclass(frozen=True)
 class ReliabilityBin:
     """Documents with a confidence in (lower, upper]; figures of an empty bin are None.
@@ -29,6 +33,11 @@ class ReliabilityBin:
     accuracy: float | None
     interval: Interval | None
     band: Interval | None
+
+    @property
+    def is_small(self) -> bool:
+        """Whether chance alone may have made the gap between its accuracy and its confidence."""
+        return self.count < LEAST_OF_BIN
 
 
 def reliability_bin(found: Bin, *, level: float = 0.95) -> ReliabilityBin:
