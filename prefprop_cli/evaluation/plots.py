@@ -40,7 +40,7 @@ def reliability_figure(report: CalibrationReport, *, after: str) -> Figure:
         titles = {"Before": report.before, f"After: {after}": report.after}
         for column, (title, state) in enumerate(titles.items()):
             diagram, counts = panels[:, column]
-            _title(diagram, title, _figures(state, report.n))
+            _title(diagram, title, ece_in_words(state, n=report.n))
             _draw_diagram(diagram, state)
             _draw_counts(counts, state)
         panels[0, 0].set_ylabel("accuracy")
@@ -63,7 +63,8 @@ def _title(axes: Axes, title: str, text: str) -> None:
     )
 
 
-def _figures(state: State, n: int) -> str:
+def ece_in_words(state: State, *, n: int) -> str:
+    """The ECE of n documents with its interval, and a second line with what chance gives."""
     ece, null = state.scores["ece"], state.null
     interval = f" [{ece.interval.low:.3f}, {ece.interval.high:.3f}]" if ece.interval else ""
     p_value = f"p = {null.p_value:.3f}" if null.p_value >= 0.001 else "p < 0.001"

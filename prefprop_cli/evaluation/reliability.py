@@ -7,9 +7,8 @@ from scipy import stats
 from prefprop_cli.evaluation.binning import Bin
 from prefprop_cli.evaluation.statistics import Interval, wilson_interval
 
-
 LEAST_OF_BIN = 10
-"""Documents of a bin whose gap says something: the accuracy of fewer may lie on half of the axis."""
+"""Documents of a bin whose gap says something; of fewer, the interval spans half of the axis."""
 
 
 @dataclass(frozen=True)
