@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from prefprop_cli.cli.app import main
-from prefprop_cli.cli.inputs import Failure
-from prefprop_cli.cli.predict import _predicted
+from prefprop_cli.cli.work.inputs import Failure
+from prefprop_cli.cli.work.predict import _predicted
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.errors import DataError
 from prefprop_cli.runs import RunFolder
