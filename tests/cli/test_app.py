@@ -17,7 +17,17 @@ from prefprop_cli.runs import RunFolder
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
-COMMANDS = ["presets", "init", "prepare", "train", "sweep", "eval", "calibrate", "report", "predict"]
+COMMANDS = [
+    "presets",
+    "init",
+    "prepare",
+    "train",
+    "sweep",
+    "eval",
+    "calibrate",
+    "report",
+    "predict",
+]
 COMMANDS += ["bench", "doctor"]
 
 PRINTS = """

@@ -108,7 +108,8 @@ def test_where_a_mistake_is(id: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "new"), [("a.jsonl", "new.jsonl"), ("a.csv", "new.csv"), ("folder", "new.txt"), (None, "new.txt")]
+    ("source", "new"),
+    [("a.jsonl", "new.jsonl"), ("a.csv", "new.csv"), ("folder", "new.txt"), (None, "new.txt")],
 )
 def test_what_comes_next_is_of_the_same_kind(
     source: str | None, new: str, monkeypatch: pytest.MonkeyPatch
