@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -102,11 +102,9 @@ OwnLabelColumn = Annotated[
     ),
 ]
 Errors = Annotated[
-    str | None,
+    Literal["strict", "replace"] | None,
     typer.Option(
-        metavar="MODE",
-        rich_help_panel=DATA,
-        help="Bytes that are no text: strict refuses them, replace reads on (data.errors).",
+        rich_help_panel=DATA, help="What to do with bytes that are no text (data.errors)."
     ),
 ]
 Quick = Annotated[
@@ -173,6 +171,16 @@ def stay_offline(offline: bool) -> None:
     """Keep the hub's libraries, which read this when they are imported, from the network."""
     if offline:
         os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
+
+
+def check_device(name: str) -> None:
+    """See that this may be a device, before PyTorch, which knows, is imported.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+        raise UsageError(f"--device {name}: no such device here. Use auto, cpu, cuda or cuda:N")
 
 
 def integers(text: str, *, flag: str) -> tuple[int, ...]:

@@ -217,7 +217,7 @@ def test_source_does_what_the_argument_does(
     assert named == output("train", reviews, "--dry-run", "-q")[1]
 
 
-# What a preset of the init command must give.
+# `init` writes it down.
 
 
 def test_init_writes_the_preset_of_the_same_run(reviews: str, output: Output) -> None:
@@ -290,6 +290,20 @@ def test_a_preset_that_reads_another_kind(preset: str, reviews: str, output: Out
     assert f'{reviews}: a table, and data.set = "' in err
     assert "For documents of your own: prefprop train reviews.csv" in err
     assert "-s data.set=files" in err
+
+
+def test_a_folder_for_the_demo(output: Output) -> None:
+    Path("posts/a").mkdir(parents=True)
+    code, _, err = output("train", "posts", "-p", "demo")
+    assert code == 3
+    assert "posts: no metadata.csv in it" in err
+    assert "For documents of your own: prefprop train /" in err
+
+
+def test_a_device_is_checked_before_torch_is_imported(cli: Callable[..., Any]) -> None:
+    done = cli("train", "a.csv", "--device", "gpu")
+    assert done.returncode == 2
+    assert "--device gpu: no such device here. Use auto, cpu, cuda or cuda:N" in done.stderr
 
 
 def test_documents_named_twice(reviews: str, output: Output) -> None:

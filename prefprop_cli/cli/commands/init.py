@@ -51,4 +51,4 @@ def command(
 
     with StopRequest() as stop:
         chosen, prepared = work.prepare(console, work.choose(found), stop)
-    work.print_preset(console, chosen.settings, prepared)
+    work.print_preset(console, chosen, prepared)

@@ -42,6 +42,7 @@ def command(
             f"a launcher started {size} processes for one run, and a sweep gives each process a "
             "run of its own. Start `prefprop sweep` several times instead"
         )
+    o.check_device(device)
     o.stay_offline(offline)
     # In two parts: what is wrong with a command line shows before the seconds of torch.
     from prefprop_cli.cli.work import settings

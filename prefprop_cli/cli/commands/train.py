@@ -54,6 +54,7 @@ def command(
     Example: prefprop train reviews.csv --quick
     """
     console: Console = context.obj
+    o.check_device(device)
     o.stay_offline(offline)
     # In two parts: what is wrong with a command line shows before the seconds of torch.
     from prefprop_cli.cli.work import resumed, settings

@@ -1,15 +1,16 @@
 """What `prefprop init` writes: a preset with the keys that one may want to change."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
 import tomli_w
 
 from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.work.experiment import choose, prepare
+from prefprop_cli.cli.text import escape
+from prefprop_cli.cli.work.experiment import Chosen, choose, prepare
 from prefprop_cli.cli.work.presets import documented_schema, schema_rows
-from prefprop_cli.cli.work.settings import BASE, Settings
+from prefprop_cli.cli.work.settings import BASE
 from prefprop_cli.config.load import load_config
 from prefprop_cli.config.schema import Config
 from prefprop_cli.data.prepare import Prepared
@@ -26,30 +27,35 @@ OFTEN_CHANGED = {
 _COLUMNS = 88
 
 
-def print_preset(console: Console, settings: Settings, prepared: Prepared) -> None:
+def print_preset(console: Console, chosen: Chosen, prepared: Prepared) -> None:
     """Write the preset to stdout, or with `--json` the configuration."""
+    config = chosen.settings.config
     if console.common.json:
-        console.result_json(settings.config.model_dump())
+        console.result_json(config.model_dump())
         return
     n_documents = sum(map(len, prepared.splits.values()))
-    about = f"{settings.config.data.source}: {plural(n_documents, 'document')}"
-    console.result(preset_text(settings.config, about=about).rstrip("\n"))
+    about = [f"{config.data.source}: {plural(n_documents, 'document')}"]
+    if chosen.why:
+        about += [f"{config.model.backbone} is taken since {chosen.why}"]
+    console.result(preset_text(config, about=about).rstrip("\n"))
 
 
-def preset_text(config: Config, *, about: str) -> str:
+def preset_text(config: Config, *, about: Sequence[str]) -> str:
     """A configuration as a TOML file that extends `base`; loading it gives the same one.
 
     Args:
         config: to be written.
-        about: the documents, in a few words.
+        about: documents and backbone, in a sentence each.
     """
     return "\n".join(_lines(config, about)) + "\n"
 
 
-def _lines(config: Config, about: str) -> Iterator[str]:
+def _lines(config: Config, about: Sequence[str]) -> Iterator[str]:
     yield "# prefprop train -p my.toml"
     yield "#"
-    yield f"# {about}. All keys there are: prefprop presets --schema"
+    for sentence in about:
+        yield from _comment(f"{sentence}.")
+    yield "# All keys there are: prefprop presets --schema"
     yield ""
     yield f'extends = "{BASE}"'
     meanings = {key: meaning for key, _, _, meaning in schema_rows(documented_schema())}
@@ -62,9 +68,12 @@ def _lines(config: Config, about: str) -> Iterator[str]:
             yield ""
             yield f"[{name}]"
             for key, value in keys.items():
-                for line in wrap(meanings.get(f"{name}.{key}", ""), _COLUMNS - 2):
-                    yield f"# {line}"
+                yield from _comment(meanings.get(f"{name}.{key}", ""))
                 yield _toml({key: value})
+
+
+def _comment(text: str) -> list[str]:
+    return [f"# {escape(line)}" for line in wrap(text, _COLUMNS - 2)]
 
 
 def _written(name: str, table: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
