@@ -13,10 +13,25 @@ import typer
 from prefprop_cli.cli import completion
 from prefprop_cli.errors import UsageError
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Show warnings and errors only.")]
-Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Tell more of what happens.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+COMMON = "Common options"
+CONFIGURATION = "Configuration"
+DATA = "Data"
+MACHINE = "Machine"
+
+Json = Annotated[
+    bool,
+    typer.Option("--json", rich_help_panel=COMMON, help="Print the result as one JSON document."),
+]
+Quiet = Annotated[
+    bool,
+    typer.Option("-q", "--quiet", rich_help_panel=COMMON, help="Show warnings and errors only."),
+]
+Verbose = Annotated[
+    bool, typer.Option("-v", "--verbose", rich_help_panel=COMMON, help="Tell more of what happens.")
+]
+Debug = Annotated[
+    bool, typer.Option("--debug", rich_help_panel=COMMON, help="Show the traceback of an error.")
+]
 
 Preset = Annotated[
     str | None,
@@ -24,6 +39,7 @@ Preset = Annotated[
         "-p",
         "--preset",
         metavar="NAME|FILE",
+        rich_help_panel=CONFIGURATION,
         help="Preset (see `prefprop presets`), a TOML file, or - for standard input.",
         autocompletion=completion.presets,
     ),
@@ -35,27 +51,56 @@ PresetName = Annotated[
 Overrides = Annotated[
     list[str] | None,
     typer.Option(
-        "-s", "--set", metavar="KEY=VALUE", help="Set one key, e.g. train.lr=1e-3; repeatable."
+        "-s",
+        "--set",
+        metavar="KEY=VALUE",
+        rich_help_panel=CONFIGURATION,
+        help="Set one key, e.g. train.lr=1e-3; repeatable.",
+        autocompletion=completion.settings,
     ),
 ]
 Source = Annotated[
     str | None,
-    typer.Option(metavar="PATH", help="File, folder or hub name of the data (data.source)."),
-]
-Device = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")]
-Offline = Annotated[
-    bool, typer.Option("--offline", help="Download nothing, use what is on the disk.")
-]
-Backbone = Annotated[
-    str | None,
-    typer.Option(metavar="PATH", help="Where the backbone is now, if it has moved since training."),
-]
-BatchSize = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Documents at a time (eval.batch_size).")
+    typer.Option(
+        metavar="PATH",
+        rich_help_panel=DATA,
+        help="File, folder or hub name of the data (data.source).",
+    ),
 ]
 TextColumn = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Column of the texts; default: that of the run."),
+    typer.Option(
+        metavar="NAME",
+        rich_help_panel=DATA,
+        help="Column of the texts; default: that of the run.",
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option(metavar="NAME", rich_help_panel=MACHINE, help="auto, cpu, cuda, cuda:1 or mps."),
+]
+Offline = Annotated[
+    bool,
+    typer.Option(
+        "--offline", rich_help_panel=MACHINE, help="Download nothing, use what is on the disk."
+    ),
+]
+Backbone = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH",
+        rich_help_panel=MACHINE,
+        help="Where the backbone is now, if it has moved since training.",
+    ),
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        rich_help_panel=MACHINE,
+        help="Documents at a time (eval.batch_size).",
+    ),
 ]
 Run = Annotated[
     Path, typer.Argument(metavar="RUN", help="Run folder.", autocompletion=completion.runs)

@@ -13,10 +13,11 @@ ROOT = Path(__file__).parents[2]
 # Runs the program with a `presets` command of the test's own.
 _STANDS_IN = """
 import sys, types
-import prefprop_cli.cli
+from typer import Context
 command = types.ModuleType("command")
+command.Context = Context
 exec(sys.stdin.read() if sys.argv[1] == "-" else sys.argv[1], vars(command))
-prefprop_cli.cli.presets = sys.modules["prefprop_cli.cli.presets"] = command
+sys.modules["prefprop_cli.cli.commands.presets"] = command
 from prefprop_cli.cli.app import main
 sys.exit(main(["presets", *sys.argv[2:]]))
 """
@@ -40,7 +41,7 @@ def program() -> list[str]:
 
 @pytest.fixture
 def stand_in() -> Callable[..., list[str]]:
-    """The program with a command that a test wrote: source of `run(console, **flags)`."""
+    """The program with a command that a test wrote: source of `command(context)`."""
 
     def arguments(source: str, *flags: str) -> list[str]:
         return [sys.executable, "-c", _STANDS_IN, source, *flags]

@@ -1,25 +1,28 @@
-import inspect
 import json
-import os
+import pkgutil
+import re
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
 import pytest
+import typer
 
 from prefprop_cli import __version__
-from prefprop_cli.cli import app, presets
+from prefprop_cli.cli import app, commands
+from prefprop_cli.cli.command import built
+from prefprop_cli.cli.console import Common
+from prefprop_cli.runs import RunFolder
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 COMMANDS = ["presets", "prepare", "train", "sweep", "eval", "calibrate", "report", "predict"]
 COMMANDS += ["bench", "doctor"]
-REQUIRED = {"eval": ["runs/a"], "calibrate": ["runs/a"], "report": ["runs/a"]}
 
 PRINTS = """
-def run(console, **flags):
+def command(context: Context):
+    console = context.obj
     console.info("working")
     for number in range(20000):
         console.result(f"row {number}")
@@ -27,15 +30,16 @@ def run(console, **flags):
 
 
 def raising(failure: str) -> str:
-    return f"def run(console, **flags):\n    raise {failure}\n"
+    return f"def command(context: Context):\n    raise {failure}\n"
 
 
 def test_help_lists_the_commands_in_the_order_of_work(cli: Cli) -> None:
     done = cli("--help")
     assert done.returncode == 0
-    listed = [line.split()[0] for line in done.stdout.split("Commands:")[1].splitlines() if line]
+    shown = done.stdout.split("--help")[1]
+    listed = [line.split()[0] for line in shown.splitlines() if re.match("  [a-z]", line)]
     assert listed == COMMANDS
-    assert "..." not in done.stdout.split("Commands:")[1]
+    assert "..." not in shown
     assert "-h, --help" in done.stdout
 
 
@@ -51,23 +55,57 @@ def test_help_of_a_command_has_an_example_and_the_common_flags(
         assert common in shown
 
 
+def test_alone_it_shows_where_to_begin_and_what_is_here(cli: Cli, tmp_path: Path) -> None:
+    offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf")}
+    done = cli(**offline)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    for line in (
+        "prefprop train reviews.csv",
+        "prefprop train -p demo",
+        "prefprop predict new.csv",
+        "hub switched off (offline mode)",
+        "Backbones on this disk: minilm",
+        "Newest run: none in ./runs",
+    ):
+        assert line in done.stdout
+
+
+def test_alone_it_names_the_newest_run(cli: Cli, tmp_path: Path) -> None:
+    run = RunFolder.create_at(tmp_path / "runs" / "mine\x1b[2J")
+    run.update_manifest(status="finished", validation={"accuracy": 0.912})
+    assert (
+        r"Newest run: runs/mine\x1b[2J (accuracy 0.91 on validation)"
+        in cli(HF_HUB_OFFLINE="1").stdout
+    )
+
+
 def test_version(cli: Cli) -> None:
     assert cli("--version").stdout == f"prefprop {__version__}\n"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_takes_what_the_command_line_passes(
-    command: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    module = import_module(f"prefprop_cli.cli.{command}")
-    signature = inspect.signature(module.run)
-    bound: list[inspect.BoundArguments] = []
-    monkeypatch.setattr(module, "run", lambda *a, **k: bound.append(signature.bind(*a, **k)))
-    assert app.main([command, *REQUIRED.get(command, []), "--json", "-v", "--debug"]) == 0
-    [arguments] = bound
-    common = arguments.arguments["console"].common
-    assert (common.json, common.verbose, common.debug, common.quiet) == (True, True, True, False)
-    assert len(arguments.arguments) == len(signature.parameters)
+def test_each_module_of_a_command_is_listed_once() -> None:
+    modules = [module.name for module in pkgutil.iter_modules(commands.__path__)]
+    assert sorted(modules) == sorted(app.Commands())
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ([], Common()),
+        (["--json", "-v", "--debug"], Common(json=True, verbose=True, debug=True)),
+        (["-q"], Common(quiet=True)),
+    ],
+)
+def test_common_flags_reach_the_console(flags: list[str], expected: Common) -> None:
+    seen: list[Common] = []
+
+    def command(context: typer.Context, name: str, *, schema: bool = False) -> None:
+        assert (name, schema) == ("demo", True)
+        seen.append(context.obj.common)
+
+    built("presets", command).main(["demo", "--schema", *flags], standalone_mode=False)
+    assert seen == [expected]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +119,6 @@ def test_each_command_takes_what_the_command_line_passes(
         (["bench", "--lengths", "512,x"], "expected positive integers"),
         (["eval", "runs/a", "--fail-below", "x"], "expected METRIC=NUMBER"),
         (["presets", "a\x1b[2J"], r"preset `a\x1b[2J` was not found"),
-        ([], "Usage: prefprop"),
     ],
 )
 def test_usage_errors(
@@ -161,7 +198,7 @@ def test_full_disk(printing: str, environment: dict[str, str]) -> None:
     assert err == ("working\nerror: cannot write to the standard output: No space left on device\n")
 
 
-@pytest.mark.parametrize("flags", ["--help", "train --help", "--version"])
+@pytest.mark.parametrize("flags", ["", "--help", "train --help", "--version"])
 @pytest.mark.parametrize(
     ("redirection", "code", "message"),
     [
@@ -198,7 +235,8 @@ def test_closed_streams(
 
 OPENS = """
 import os, sys
-def run(console, **flags):
+def command(context: Context):
+    console = context.obj
     file = os.open("data", os.O_CREAT | os.O_RDWR)
     console.info("for people")
     console.result(f"{file} {sys.stdin.read()!r}")
@@ -219,7 +257,7 @@ def test_no_file_becomes_a_standard_stream(
 def test_results_are_utf8_whatever_the_locale(
     locale: str, stand_in: Callable[..., list[str]], environment: dict[str, str]
 ) -> None:
-    source = "def run(console, **flags):\n    console.result('文 x\\udce9')\n"
+    source = "def command(context: Context):\n    context.obj.result('文 x\\udce9')\n"
     done = subprocess.run(
         stand_in(source),
         env={**environment, "LC_ALL": locale, "PYTHONIOENCODING": "latin-1"},
@@ -236,11 +274,3 @@ def test_in_one_process_one_after_the_other(
     assert app.main(["presets", "no-such-preset"]) == 2
     assert app.main(["presets", "--json"]) == 0
     assert {preset["name"] for preset in json.loads(capsys.readouterr().out)} >= {"demo"}
-
-
-def test_options_reach_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    got: dict[str, object] = {}
-    monkeypatch.setattr(presets, "run", lambda console, **flags: got.update(flags))
-    assert app.main(["presets", "demo", "--schema"]) == 0
-    assert got == {"name": "demo", "schema": True}
-    assert os.environ.get("_PREFPROP_COMPLETE") is None

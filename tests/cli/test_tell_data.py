@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from prefprop_cli.cli.experiment import tell_data
+from prefprop_cli.cli.work.experiment import tell_data
 from prefprop_cli.data.prepare import Prepared
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.experiment import load_settings, tell_data
 from prefprop_cli.cli.signals import StopRequest
 from prefprop_cli.cli.text import size
+from prefprop_cli.cli.work.experiment import load_settings, tell_data
 from prefprop_cli.errors import UsageError
 from prefprop_cli.parallel import world
 
@@ -224,7 +224,7 @@ def _train(
     resume: bool,
 ) -> "FitResult":
     from prefprop_cli.build.launch import train_run
-    from prefprop_cli.cli.train_view import TrainView
+    from prefprop_cli.cli.work.train_view import TrainView
 
     console.info(f"run: {folder.path} on {device}")
     with TrainView(console, log=folder.log) as view:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from prefprop_cli.cli.console import Console, aligned
 from prefprop_cli.cli.text import escape
-from prefprop_cli.cli.train_view import TrainView
+from prefprop_cli.cli.work.train_view import TrainView
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.sweep.plan import Point, Stage, text
 from prefprop_cli.sweep.records import Leaderboard, Standing, Trial

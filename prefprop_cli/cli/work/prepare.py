@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.experiment import load_settings, tell_data
 from prefprop_cli.cli.signals import StopRequest
+from prefprop_cli.cli.work.experiment import load_settings, tell_data
 from prefprop_cli.errors import UsageError
 
 if TYPE_CHECKING:

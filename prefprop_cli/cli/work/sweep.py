@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.experiment import load_settings
 from prefprop_cli.cli.signals import StopRequest
-from prefprop_cli.cli.train import find, prepare, stay_offline
+from prefprop_cli.cli.work.experiment import load_settings
+from prefprop_cli.cli.work.train import find, prepare, stay_offline
 from prefprop_cli.errors import PrefpropError, UsageError
 from prefprop_cli.parallel import world
 
@@ -47,7 +47,7 @@ def run(
     require_optuna()
     from prefprop_cli.build.record import backbone_record, data_record
     from prefprop_cli.build.run import resolve_device
-    from prefprop_cli.cli.sweep_view import SweepView
+    from prefprop_cli.cli.work.sweep_view import SweepView
     from prefprop_cli.config.sweep import with_values
     from prefprop_cli.runs import check_writable
     from prefprop_cli.sweep.attempt import Work
@@ -98,7 +98,7 @@ class _Resumable:
 
 
 def _tell(console: Console, board: "Leaderboard") -> None:
-    from prefprop_cli.cli.sweep_view import leaderboard_lines, shown
+    from prefprop_cli.cli.work.sweep_view import leaderboard_lines, shown
 
     for line in leaderboard_lines(board):
         console.info(line)

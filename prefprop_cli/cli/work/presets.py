@@ -1,39 +1,19 @@
-"""`prefprop presets`: the list, one preset, or every key there is."""
+"""What `prefprop presets` prints: the list, one preset, or every key there is."""
 
-import ast
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from prefprop_cli.cli.console import Console
-from prefprop_cli.errors import UsageError
-
-if TYPE_CHECKING:
-    from prefprop_cli.config.presets import PresetInfo
+from prefprop_cli.config.documented import documented_keys
+from prefprop_cli.config.presets import PresetInfo, find_preset, list_presets
+from prefprop_cli.config.schema import Config
 
 _BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
 
 
-def run(console: Console, *, name: str | None, schema: bool) -> None:
-    """List the presets, print the file of one, or list every key.
-
-    Raises:
-        ConfigError: there is no preset of that name.
-        UsageError: a name and `--schema` were both given.
-    """
-    if schema and name:
-        raise UsageError("--schema lists the keys of every preset. Leave out the name")
-    if schema:
-        _print_schema(console)
-    elif name:
-        _print_preset(console, name)
-    else:
-        _print_list(console)
-
-
-def _print_list(console: Console) -> None:
-    from prefprop_cli.config.presets import list_presets
-
+def print_list(console: Console) -> None:
+    """Each preset with one line; where it lies, too, if asked for."""
     presets = list_presets()
     if console.common.json:
         console.result_json([_record(preset) for preset in presets])
@@ -43,9 +23,12 @@ def _print_list(console: Console) -> None:
         console.table([(preset.name, preset.description) for preset in presets])
 
 
-def _print_preset(console: Console, name: str) -> None:
-    from prefprop_cli.config.presets import find_preset, list_presets
+def print_preset(console: Console, name: str) -> None:
+    """The file of a preset, byte for byte.
 
+    Raises:
+        ConfigError: there is no preset of that name.
+    """
     path = find_preset(name)
     toml = path.read_bytes().decode("utf-8", "surrogateescape")
     if console.common.json:
@@ -55,7 +38,7 @@ def _print_preset(console: Console, name: str) -> None:
         console.result(toml.removesuffix("\n"))
 
 
-def _record(preset: "PresetInfo") -> dict[str, object]:
+def _record(preset: PresetInfo) -> dict[str, object]:
     return {
         "name": preset.name,
         "description": preset.description,
@@ -64,7 +47,8 @@ def _record(preset: "PresetInfo") -> dict[str, object]:
     }
 
 
-def _print_schema(console: Console) -> None:
+def print_schema(console: Console) -> None:
+    """Every key with its type, default and meaning."""
     document = documented_schema()
     if console.common.json:
         console.result_json(document)
@@ -74,21 +58,20 @@ def _print_schema(console: Console) -> None:
 
 def documented_schema() -> dict[str, Any]:
     """The JSON schema of the configuration, the docstring of each field as its description."""
-    from prefprop_cli.config.schema import Config
-
     document = Config.model_json_schema()
-    for (owner, field), text in _field_docstrings().items():
-        table = document if owner == Config.__name__ else document["$defs"][owner]
-        table["properties"][field]["description"] = text
+    for key in documented_keys():
+        table = document if key.owner == Config.__name__ else document["$defs"].get(key.owner)
+        if table and key.meaning:
+            table["properties"][key.name]["description"] = key.meaning
     return document
 
 
 def schema_rows(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
     """Key, type with bounds, default as TOML, and meaning, for each key of a JSON schema."""
-    for name, schema in document["properties"].items():
-        reference = next((each for each in schema.get("anyOf", ()) if "$ref" in each), schema)
+    for name, entry in document["properties"].items():
+        reference = next((each for each in entry.get("anyOf", ()) if "$ref" in each), entry)
         table = document["$defs"].get(reference.get("$ref", "").rpartition("/")[2])
-        fields = table["properties"].items() if table else [("", schema)]
+        fields = table["properties"].items() if table else [("", entry)]
         for field, value in fields:
             key = f"{name}.{field}" if field else name
             yield key, _kind(value), _toml(value.get("default")), value.get("description", "")
@@ -107,19 +90,3 @@ def _kind(schema: Mapping[str, Any]) -> str:
 
 def _toml(default: object) -> str:
     return "unset" if default is None else json.dumps(default, ensure_ascii=False)
-
-
-def _field_docstrings() -> dict[tuple[str, str], str]:
-    """What stands below each field of a table, by the names of table and field."""
-    import inspect
-
-    from prefprop_cli.config import schema
-
-    return {
-        (table.name, field.target.id): " ".join(str(text.value.value).split())
-        for table in ast.parse(inspect.getsource(schema)).body
-        if isinstance(table, ast.ClassDef)
-        for field, text in zip(table.body, table.body[1:], strict=False)
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
-        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
-    }

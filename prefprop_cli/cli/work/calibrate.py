@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from prefprop_cli.cli.bars import reliability_bars
 from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.eval import check_split, logits_of, paper_figures_of, tell_missing
 from prefprop_cli.cli.options import PICTURES, check_file
+from prefprop_cli.cli.work.bars import reliability_bars
+from prefprop_cli.cli.work.eval import check_split, logits_of, paper_figures_of, tell_missing
 from prefprop_cli.errors import DataError, GateError, UsageError
 from prefprop_cli.parallel import world
 from prefprop_cli.words import plural
@@ -186,7 +186,7 @@ def _cells(score: "Score") -> tuple[str, str]:
 
 def _tell_all(console: Console, found: "Sequence[Calibration]", asked: Asked) -> None:
     """A row for each run, then the runs beside the first one, before and after calibration."""
-    from prefprop_cli.cli.pages import tell_pages
+    from prefprop_cli.cli.work.pages import tell_pages
     from prefprop_cli.report.calibration_tables import runs_page
 
     try:
@@ -204,7 +204,7 @@ def _tell_all(console: Console, found: "Sequence[Calibration]", asked: Asked) ->
 def _comparisons(
     console: Console, found: "Sequence[Calibration]", asked: Asked
 ) -> "Iterator[Page]":
-    from prefprop_cli.cli.comparison import compare_runs
+    from prefprop_cli.cli.work.comparison import compare_runs
 
     calibrated = {each.folder.path.resolve(): each.calibrated for each in found}
     compare = partial(

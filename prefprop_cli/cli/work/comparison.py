@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.eval import evaluate_missing
+from prefprop_cli.cli.work.eval import evaluate_missing
 from prefprop_cli.errors import UsageError
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefprop_cli.cli.console import Console, json_text
-from prefprop_cli.cli.eval import evaluate_missing
 from prefprop_cli.cli.options import PICTURES
-from prefprop_cli.cli.pages import tell_pages
+from prefprop_cli.cli.work.eval import evaluate_missing
+from prefprop_cli.cli.work.pages import tell_pages
 from prefprop_cli.errors import PrefpropError, UsageError
 
 if TYPE_CHECKING:

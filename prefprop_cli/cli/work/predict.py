@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.inputs import (
+from prefprop_cli.cli.work.inputs import (
     Errors,
     Failure,
     newest_for,

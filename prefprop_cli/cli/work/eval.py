@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.pages import tell_pages
+from prefprop_cli.cli.work.pages import tell_pages
 from prefprop_cli.errors import GateError, UsageError
 from prefprop_cli.words import plural
 
@@ -50,7 +50,7 @@ def run(
         raise UsageError("--data and --compare: runs are compared on a split of their own data")
     from prefprop_cli.build.adapter import read_adapter
     from prefprop_cli.build.evaluate import OwnDocuments
-    from prefprop_cli.cli.comparison import compare_runs
+    from prefprop_cli.cli.work.comparison import compare_runs
     from prefprop_cli.data.labels import positive_class
     from prefprop_cli.runs import RunFolder
 

@@ -1,0 +1,103 @@
+"""What every command has: the common flags, a console, an end without a traceback, a help text."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperOption
+
+from prefprop_cli.cli import options as o
+from prefprop_cli.cli.console import Common, Console
+from prefprop_cli.cli.failures import report
+from prefprop_cli.cli.help import coloured, grouped
+from prefprop_cli.cli.suggest import suggestions
+from prefprop_cli.notes import heard_by
+from prefprop_cli.parallel import world
+
+
+def built(name: str, function: Callable[..., None]) -> "Command":
+    """The command of a function: its parameters are the options, its docstring the help.
+
+    The function's first parameter is a `typer.Context`; its `obj` is the `Console`.
+    """
+    app = typer.Typer(
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        rich_markup_mode=None,
+    )
+    app.command(name, cls=Command)(function)
+    command = typer.main.get_command(app)
+    assert isinstance(command, Command)
+    return command
+
+
+class Command(TyperCommand):
+    """A command with the common flags, whose options stand once but for those that may repeat."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.extend(_common_options())
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the command line.
+
+        Raises:
+            typer.BadParameter: an option with a value, or a switch with two positions, is given
+                more than once: the last would win unsaid.
+        """
+        if ctx.resilient_parsing:  # of a line that is still being typed
+            return super().parse_args(ctx, args)
+        with suggestions(args, takes_keys=any(p.name == "overrides" for p in self.params)):
+            _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+            for option, times in Counter(given).items():
+                if times > 1 and _stands_once(option):
+                    raise typer.BadParameter(
+                        f"given {times} times, and only one can count. Give it once",
+                        ctx=ctx,
+                        param_hint=option.opts,
+                    )
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the function with a console; what it raises becomes a message and an exit code."""
+        common = Common(**{name: ctx.params.pop(name) for name in vars(Common())})
+        ctx.obj = console = Console(common) if world().is_main else Console.silent(common)
+        try:
+            with heard_by(console):
+                return super().invoke(ctx)
+        except (Exception, KeyboardInterrupt) as failure:
+            teller = Console(common) if world().tells(failure) else console
+            raise typer.Exit(report(failure, teller)) from failure
+
+    def get_help(self, ctx: Any) -> str:
+        """The help text, coloured if the standard output takes it."""
+        return coloured(super().get_help(ctx), ctx)
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments and options, in groups."""
+        for heading, records in grouped(self.get_params(ctx), ctx):
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+
+def _common_options() -> list[Any]:
+    app = typer.Typer(add_completion=False)
+    app.command(add_help_option=False)(_common_flags)
+    return typer.main.get_command(app).params
+
+
+def _common_flags(
+    *,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+    debug: o.Debug = False,
+) -> None: ...
+
+
+def _stands_once(option: object) -> bool:
+    if not isinstance(option, TyperOption) or option.multiple or option.count:
+        return False
+    is_plain_switch = option.is_flag and not option.secondary_opts
+    return not is_plain_switch  # `-q -q` says nothing else than `-q`

@@ -1,0 +1,67 @@
+"""`prefprop eval`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prefprop_cli.cli import completion
+from prefprop_cli.cli import options as o
+from prefprop_cli.cli.console import Console
+
+
+def command(
+    context: typer.Context,
+    *,
+    run: o.Run,
+    split: Annotated[str, typer.Option(metavar="NAME", help="Split to evaluate on.")] = "test",
+    data: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Documents of your own, instead of a split.")
+    ] = None,
+    text_column: o.TextColumn = None,
+    label_column: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Column of the labels; default: that of the run."),
+    ] = None,
+    batch_size: o.BatchSize = None,
+    compare: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="RUN",
+            help="A run, or a folder of runs, to set beside it; may be given more than once.",
+            autocompletion=completion.runs,
+        ),
+    ] = None,
+    fail_below: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="METRIC=X", help="Exit with 8 if the metric is lower, e.g. accuracy=0.8."
+        ),
+    ] = None,
+    backbone: o.Backbone = None,
+    device: o.Device = "auto",
+) -> None:
+    """Evaluate a run: each metric with its 95 % interval.
+
+    With --compare, its line of seeds beside those of other runs: paired over documents, tested over
+    seeds.
+
+    Example: prefprop eval runs/demo-1 --fail-below accuracy=0.6
+    """
+    console: Console = context.obj
+    gates = o.gates(fail_below, flag="--fail-below")
+    from prefprop_cli.cli.work import eval as work
+
+    work.run(
+        console,
+        run=run,
+        split=split,
+        data=data,
+        text_column=text_column,
+        label_column=label_column,
+        batch_size=batch_size,
+        compare=compare or [],
+        fail_below=gates,
+        backbone=backbone,
+        device=device,
+    )
