@@ -163,7 +163,7 @@ class _Run(Generic[BatchT]):
             optimizer=self.optimizer,
             seed=settings.seed,
         )
-        self.lengths = self.examples.lengths
+        self._see(self.examples)
         self.n_examples = len(self.lengths)
         self.steps_per_epoch = -(-self.n_examples // settings.batch_size)
         n_steps = settings.epochs * self.steps_per_epoch
@@ -209,7 +209,7 @@ class _Run(Generic[BatchT]):
             epoch=self.progress.epoch,
             batch_size=self.settings.batch_size,
         )
-        self.lengths = examples.lengths
+        self._see(examples)
         for indices in remaining(batches, position=self.progress.position):
             if self._epoch_is_over():
                 break
@@ -277,8 +277,13 @@ class _Run(Generic[BatchT]):
             group["lr"] = lr
         return lr
 
+    def _see(self, examples: Examples[BatchT]) -> None:
+        """Count the documents as an epoch has them, once for all its steps."""
+        self.lengths = examples.lengths
+        self.epoch_tokens = weight(self.lengths)
+
     def _new_pace(self) -> Pace:
-        return Pace(epoch_tokens=weight(self.lengths), evaluation_tokens=self.evaluation_tokens)
+        return Pace(epoch_tokens=self.epoch_tokens, evaluation_tokens=self.evaluation_tokens)
 
     def _eta_s(self, n_of_step: int = 0) -> float:
         """Seconds left, so many documents of the step at hand being done."""
@@ -287,7 +292,7 @@ class _Run(Generic[BatchT]):
         whole_epochs, further_steps = divmod(self.n_steps, self.steps_per_epoch)
         total = whole_epochs * self.n_examples + further_steps * self.settings.batch_size
         done = self.progress.epoch * self.n_examples + self.progress.position + n_of_step
-        return self.pace.left_s((total - done) * weight(self.lengths) / self.n_examples)
+        return self.pace.left_s((total - done) * self.epoch_tokens / self.n_examples)
 
     def _end_epoch(self) -> None:
         progress, metric = self.progress, self.settings.metric
