@@ -37,6 +37,7 @@ from prefprop_cli.training.events import (
     Step,
 )
 from prefprop_cli.training.loop import fit
+from prefprop_cli.training.pace import weight
 from prefprop_cli.training.seed import seed_everything
 
 
@@ -89,7 +90,7 @@ class Experiment:
             emit=self._on_event,
             stop=self.stop,
             resume=resume,
-            evaluation_tokens=sum(validation.lengths),
+            evaluation_tokens=weight(validation.lengths),
         )
         if result.status != "interrupted":
             world().on_main(lambda: self._keep(model, result))

@@ -40,7 +40,7 @@ from prefprop_cli.training.events import (
 )
 from prefprop_cli.training.memory import resource_errors
 from prefprop_cli.training.order import effective_batches, remaining
-from prefprop_cli.training.pace import Pace
+from prefprop_cli.training.pace import Pace, weight
 from prefprop_cli.training.progress import Keeper, Progress
 from prefprop_cli.training.schedule import learning_rate
 from prefprop_cli.training.seed import process_seed, seed_everything
@@ -85,7 +85,8 @@ def fit(
         stop: whether to stop; asked before each micro-batch and each evaluation, and one rank that
             says so stops all. The state after the last whole step is then saved.
         resume: continue from the newest checkpoint.
-        evaluation_tokens: of the validation documents; the time left counts them from the start.
+        evaluation_tokens: of the validation documents, as `pace.weight` counts them; the time left
+            has them in it from the start.
 
     Returns:
         How it ended; `status` is "interrupted" after a request to stop.
@@ -162,7 +163,7 @@ class _Run(Generic[BatchT]):
             optimizer=self.optimizer,
             seed=settings.seed,
         )
-        self.lengths = self.examples.lengths
+        self._see(self.examples)
         self.n_examples = len(self.lengths)
         self.steps_per_epoch = -(-self.n_examples // settings.batch_size)
         n_steps = settings.epochs * self.steps_per_epoch
@@ -208,7 +209,7 @@ class _Run(Generic[BatchT]):
             epoch=self.progress.epoch,
             batch_size=self.settings.batch_size,
         )
-        self.lengths = examples.lengths
+        self._see(examples)
         for indices in remaining(batches, position=self.progress.position):
             if self._epoch_is_over():
                 break
@@ -248,7 +249,8 @@ class _Run(Generic[BatchT]):
     def _documents_done(self, share: Sequence[int], losses: Tensor) -> None:
         """A micro-batch of this rank's share is done; the other ranks are taken to be as far."""
         n_new = len(losses)
-        self.pace.trained(self.world.size * sum(self.lengths[i] for i in share[-n_new:]))
+        new = [self.lengths[index] for index in share[-n_new:]]
+        self.pace.trained(self.world.size * weight(new))
         n_left = self.n_examples - self.progress.position
         n_done = min(len(share) * self.world.size, self.settings.batch_size, n_left)
         self.emit(
@@ -275,8 +277,13 @@ class _Run(Generic[BatchT]):
             group["lr"] = lr
         return lr
 
+    def _see(self, examples: Examples[BatchT]) -> None:
+        """Count the documents as an epoch has them, once for all its steps."""
+        self.lengths = examples.lengths
+        self.epoch_tokens = weight(self.lengths)
+
     def _new_pace(self) -> Pace:
-        return Pace(epoch_tokens=sum(self.lengths), evaluation_tokens=self.evaluation_tokens)
+        return Pace(epoch_tokens=self.epoch_tokens, evaluation_tokens=self.evaluation_tokens)
 
     def _eta_s(self, n_of_step: int = 0) -> float:
         """Seconds left, so many documents of the step at hand being done."""
@@ -285,7 +292,7 @@ class _Run(Generic[BatchT]):
         whole_epochs, further_steps = divmod(self.n_steps, self.steps_per_epoch)
         total = whole_epochs * self.n_examples + further_steps * self.settings.batch_size
         done = self.progress.epoch * self.n_examples + self.progress.position + n_of_step
-        return self.pace.left_s((total - done) * sum(self.lengths) / self.n_examples)
+        return self.pace.left_s((total - done) * self.epoch_tokens / self.n_examples)
 
     def _end_epoch(self) -> None:
         progress, metric = self.progress, self.settings.metric

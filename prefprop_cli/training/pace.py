@@ -4,20 +4,27 @@ Counted in tokens, not in documents: the time of a pass follows them, and the do
 are of similar length, so the first ones may be much shorter than most.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import perf_counter
 
+DOCUMENT_TOKENS = 64
+"""What a document costs beside its tokens, in tokens."""
 FORWARD_SHARE = 0.45
 """What a forward pass alone takes of one with its backward pass, until an evaluation shows it."""
+
+
+def weight(lengths: Sequence[int]) -> int:
+    """What documents of these lengths take, in tokens."""
+    return sum(lengths) + DOCUMENT_TOKENS * len(lengths)
 
 
 class Pace:
     """Measures the steps and evaluations of a process.
 
     Args:
-        epoch_tokens: of the documents of an epoch.
-        evaluation_tokens: of the documents of an evaluation; 0 if nobody knows.
+        epoch_tokens: the weight of the documents of an epoch.
+        evaluation_tokens: that of the documents of an evaluation; 0 if nobody knows.
         clock: seconds since any moment.
     """
 
