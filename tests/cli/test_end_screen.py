@@ -80,6 +80,20 @@ def test_of_many_classes_the_pairs_that_are_confused() -> None:
     assert lines[3].startswith("    c → b  1")
 
 
+@pytest.mark.parametrize("width", [50, 60, 80])
+def test_a_matrix_fits(width: int) -> None:
+    names = tuple(f"{year}-{year + 37}" for year in range(1790, 1796))
+    lines = told(outcome([0, 1, 2, 3, 4, 5], [0, 0, 2, 3, 4, 5], names=names), width=width)
+    assert max(map(len, lines[1:])) <= width
+    assert "    1790" in lines[1]
+
+
+def test_where_no_matrix_fits_the_pairs_are_told() -> None:
+    names = tuple(f"{year}-{year + 37}" for year in range(1790, 1796))
+    lines = told(outcome([0, 1], [0, 0], names=names), width=40)
+    assert lines[1] == "  1 of 2 documents right; confused most:"
+
+
 def test_questions_have_no_classes() -> None:
     found = outcome([0, 1], [0, 0], names=())
     found = Outcome("test", found.saved, (), {"a candidate by lot": 0.5})

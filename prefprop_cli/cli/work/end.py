@@ -18,7 +18,9 @@ from prefprop_cli.runs import RunFolder
 from prefprop_cli.training.events import FitResult
 from prefprop_cli.words import plural
 
-MOST_CLASSES, LONGEST_NAME, MISTAKES, SPARKS = 6, 12, 3, 24
+MOST_CLASSES, LONGEST_NAME, SHORTEST_NAME, MISTAKES, SPARKS = 6, 12, 5, 3, 24
+COLUMNS = 100
+"""Where there is no terminal."""
 WITH_LINES = (".csv", ".tsv", *JSON_LINES)
 """Endings of files whose rows are known by the line on which they begin."""
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -60,7 +62,7 @@ def evaluated(
 def tell_end(console: Console, outcome: Outcome, prepared: Prepared, folder: RunFolder) -> None:
     """Say how good a run is."""
     console.info(_figures(outcome, prepared), style="bold")
-    left = list(_matrix(outcome)) if outcome.labels else []
+    left = _matrix(outcome, console.width or COLUMNS) if outcome.labels else []
     right = [*_loss(folder), *_mistakes(outcome)]
     for line in beside(left, right, width=console.width):
         console.info(line)
@@ -104,22 +106,27 @@ def _figures(outcome: Outcome, prepared: Prepared) -> str:
     return "    ".join(parts)
 
 
-def _matrix(outcome: Outcome) -> Iterator[str]:
-    """The confusion matrix, rows true; of many classes the pairs that are confused most."""
+def _matrix(outcome: Outcome, width: int) -> list[str]:
+    """The confusion matrix, rows true; where it is too wide the pairs that are confused most."""
+    if len(outcome.labels) <= MOST_CLASSES:
+        for longest in range(LONGEST_NAME, SHORTEST_NAME - 1, -1):
+            lines = _drawn(outcome, [_shortened(name, longest) for name in outcome.labels])
+            if cell_len(lines[0]) <= width:
+                return lines
+    return list(_confused(outcome))
+
+
+def _drawn(outcome: Outcome, names: Sequence[str]) -> list[str]:
     matrix = outcome.confusions
-    if len(outcome.labels) > MOST_CLASSES:
-        yield from _confused(outcome)
-        return
-    names = [_shortened(escape(name)) for name in outcome.labels]
     left = max(map(cell_len, names))
-    widths = [
-        max(cell_len(name), len(str(n))) for name, n in zip(names, matrix.max(0), strict=True)
-    ]
-    pairs = zip(names, widths, strict=True)
-    yield "  " + " " * left + "".join("  " + _right(name, width) for name, width in pairs)
+    digits = len(str(matrix.max()))
+    widths = [max(cell_len(name), digits) for name in names]
+    heads = zip(names, widths, strict=True)
+    lines = ["  " + " " * left + "".join("  " + _right(name, width) for name, width in heads)]
     for name, row in zip(names, matrix, strict=True):
         cells = "".join(f"  {n:>{width}}" for n, width in zip(row, widths, strict=True))
-        yield f"  {_right(name, left)}{cells}"
+        lines.append(f"  {_right(name, left)}{cells}")
+    return lines
 
 
 def _confused(outcome: Outcome) -> Iterator[str]:
@@ -128,7 +135,7 @@ def _confused(outcome: Outcome) -> Iterator[str]:
     yield f"  {n_right} of {plural(outcome.n, 'document')} right; confused most:"
     for place in range(len(matrix)):
         matrix[place, place] = 0
-    names = [_shortened(escape(name)) for name in outcome.labels]
+    names = [_shortened(name, LONGEST_NAME) for name in outcome.labels]
     pairs = [(matrix[a, b], a, b) for a, b in zip(*matrix.nonzero(), strict=True)]
     for count, a, b in sorted(pairs, key=lambda pair: (-pair[0], pair[1], pair[2]))[:MOST_CLASSES]:
         yield f"    {names[a]} → {names[b]}  {count}"
@@ -182,5 +189,6 @@ def _right(name: str, width: int) -> str:
     return " " * (width - cell_len(name)) + name
 
 
-def _shortened(name: str) -> str:
-    return name if cell_len(name) <= LONGEST_NAME else set_cell_size(name, LONGEST_NAME - 1) + "…"
+def _shortened(name: str, longest: int) -> str:
+    name = escape(name)
+    return name if cell_len(name) <= longest else set_cell_size(name, longest - 1) + "…"

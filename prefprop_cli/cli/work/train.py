@@ -78,9 +78,10 @@ def make_ready(
 def forecast(console: Console, ready: Ready, device: str) -> Forecast | None:
     """Say about how long the training takes, and how long a quicker one would.
 
-    Nobody knows where several processes share the work.
+    Nobody knows where several processes share the work, and nobody is told where all is quiet.
     """
-    if world().size > 1:
+    common = console.common
+    if world().size > 1 or (common.quiet and not common.json):
         return None
     chosen, prepared = ready.chosen, ready.prepared
     config = chosen.plan.config
