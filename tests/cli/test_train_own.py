@@ -83,6 +83,7 @@ def test_the_run_holds_all_that_was_found_and_repeats_it(reviews: str, output: O
     assert config.data.max_length == 512  # 4096 in the preset, and no document is longer
     code, again, err = output("train", "-p", run / "config.toml")
     assert code == 0, err
+    assert err.splitlines()[0] == "reviews.csv   text ← review   label ← sentiment"
     trained = Path("adapter", "trained.safetensors")
     assert (Path(again.strip()) / trained).read_bytes() == (run / trained).read_bytes()
 

@@ -155,11 +155,14 @@ def resolve(asked: Asked) -> Settings:
 
 def tell_documents(console: Console, settings: Settings) -> None:
     """Say what is read and by which columns: the first words of a command."""
-    data, columns = settings.config.data, settings.columns
-    parts = [data.source or data.set]
-    if data.set in ("files", "hub") and (columns.text or not _is_folder(data.source)):
-        parts += [f"text ← {data.text_column}", f"label ← {data.label_column}"]
-    console.info("   ".join(parts), style="bold")
+    config, columns = settings.config, settings.columns
+    data = config.data
+    parts = [config.name, config.description]
+    if data.set in ("files", "hub") and data.source:
+        parts = [_as_typed(data.source)]
+        if columns.text or not Path(data.source).expanduser().is_dir():
+            parts += [f"text ← {data.text_column}", f"label ← {data.label_column}"]
+    console.info("   ".join(filter(None, parts)), style="bold")
     for option, column in (("text_column", columns.text), ("label_column", columns.label)):
         if column and column.how != "given" and (column.how == "content" or column.others):
             console.info(f"  {_choice(option, column)}", style="dim")
@@ -178,8 +181,11 @@ def _choice(option: str, column: Column) -> str:
     return f"{column.name} was found by its {column.how}; another: {flag(option, other)}{rest}"
 
 
-def _is_folder(source: str | None) -> bool:
-    return source is not None and Path(source).expanduser().is_dir()
+def _as_typed(source: str) -> str:
+    """A path below the working folder, which a run keeps whole, as seen from there."""
+    path = Path(source)
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_absolute() and here in path.parents else source
 
 
 def _name(config: Config) -> str:
