@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import pytest
 
 from prefprop_cli.build import fallback, outcome
-from prefprop_cli.cli.work import end
+from prefprop_cli.cli.text import about
+from prefprop_cli.cli.work import end, train
 from prefprop_cli.config.load import load_config
+from prefprop_cli.config.schema import TrainTable
 from prefprop_cli.errors import DataError
 from tests.helpers import project
 from tests.helpers.hub import Hub
@@ -207,7 +210,37 @@ def test_quick_reads_less_and_less_often(reviews: str, output: Output) -> None:
         "config"
     ]
     assert quick["data"]["max_length"] == 512
-    assert quick["train"]["epochs"] <= 4
+    assert quick["train"]["epochs"] <= 3
+    assert quick["train"]["batch_size"] <= 8
+
+
+class Slow:
+    """Costs of a machine on which a token takes a second."""
+
+    def run_s(self, lengths: list[int], validation: list[int], settings: TrainTable) -> float:
+        return settings.epochs * sum(lengths) + sum(validation)
+
+
+def test_a_forecast_offers_a_quicker_training(
+    reviews: str, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "costs_of", lambda *_, **__: Slow())
+    err = output("train", reviews, "-s", "train.epochs=9", "--dry-run")[2]
+    told = next(line for line in err.splitlines() if " here" in line)
+    assert re.fullmatch(
+        r"about \d+ h here; with --quick \(512 tokens\) about \d+ min     Ctrl-C saves", told
+    )
+    err = output("train", reviews, "--quick", "-s", "train.patience=1", "--dry-run")[2]
+    assert "with --quick" not in err
+    assert re.search(r"about \d+ min at most here     Ctrl-C saves", err)
+    assert " here" not in output("train", reviews, "--dry-run", "-q")[2]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.2, "1 s"), (34, "30 s"), (100, "2 min"), (7300, "2 h")]
+)
+def test_about(seconds: float, said: str) -> None:
+    assert about(seconds) == f"about {said}"
 
 
 @pytest.mark.parametrize("preset", [(), ("-p", "base")])
@@ -260,7 +293,7 @@ def test_no_documents(output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("reviws.csv", "reviws.csv: no such file or folder. Did you mean reviews.csv?"),
+        ("review.csv", "review.csv: no such file or folder. Did you mean reviews.csv?"),
         ("imdb", "a data set of the hub has an owner: OWNER/NAME"),
         ("folder/other.csv", "folder/other.csv: no such file or folder"),
         ("a b/c", "a b/c: no such file or folder"),
@@ -273,6 +306,12 @@ def test_documents_that_are_not_there(
     code, out, err = output("train", source)
     assert (code, out) == (3, "")
     assert said in err
+
+
+def test_a_preset_in_the_place_of_a_file(output: Output) -> None:
+    code, _, err = output("train", "demo")
+    assert code == 2
+    assert "There is a preset of that name: prefprop train -p demo" in err
 
 
 def test_a_malformed_hub_name(output: Output, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import tomli_w
 from prefprop_cli.cli.console import Console
 from prefprop_cli.config.layers import override_layers
 from prefprop_cli.config.load import Loaded, load_config
+from prefprop_cli.config.presets import preset_paths
 from prefprop_cli.config.schema import Config
 from prefprop_cli.data import NEED_SOURCE, check_source
 from prefprop_cli.data.columns import Column, Columns
@@ -25,7 +26,7 @@ from prefprop_cli.words import listed
 
 BASE = "base"
 """The preset of documents of one's own."""
-QUICK_LENGTH, QUICK_EPOCHS = 512, 3
+QUICK_LENGTH, QUICK_EPOCHS, QUICK_BATCH = 512, 3, 8
 
 
 @dataclass(frozen=True)
@@ -145,12 +146,24 @@ def resolve(asked: Asked) -> Settings:
             "  prefprop train reviews.csv\n"
             "  prefprop train -p demo        without documents of your own"
         )
+    _refuse_preset_name(asked)
     own = left_open(config.data)
     settings = replace(settings.with_found(data=own.settings), columns=own.columns)
     check_source(settings.config.data)
     if asked.is_own:
         settings = replace(settings, found={**settings.found, "name": _name(settings.config)})
-    return _quick(settings) if asked.quick else settings
+    return settings.with_found(**quicker(settings.config)) if asked.quick else settings
+
+
+def quicker(config: Config) -> dict[str, dict[str, int]]:
+    """What `--quick` sets, by table; nothing gets larger by it."""
+    return {
+        "data": {"max_length": min(config.data.max_length, QUICK_LENGTH)},
+        "train": {
+            "epochs": min(config.train.epochs, QUICK_EPOCHS),
+            "batch_size": min(config.train.batch_size, QUICK_BATCH),
+        },
+    }
 
 
 def tell_documents(console: Console, settings: Settings) -> None:
@@ -188,6 +201,15 @@ def _as_typed(source: str) -> str:
     return str(path.relative_to(here)) if path.is_absolute() and here in path.parents else source
 
 
+def _refuse_preset_name(asked: Asked) -> None:
+    source = asked.source or ""
+    if preset_paths(source) and not Path(source).exists():
+        raise UsageError(
+            f"{source}: no such file or folder. There is a preset of that name: "
+            f"prefprop train -p {source}"
+        )
+
+
 def _name(config: Config) -> str:
     """Of a run on documents of one's own: as they are called."""
     source = config.data.source
@@ -196,11 +218,3 @@ def _name(config: Config) -> str:
     if config.data.set == "hub" and is_set_name(source):
         return parse(source).name
     return Path(source).expanduser().resolve().stem
-
-
-def _quick(settings: Settings) -> Settings:
-    config = settings.config
-    return settings.with_found(
-        data={"max_length": min(config.data.max_length, QUICK_LENGTH)},
-        train={"epochs": min(config.train.epochs, QUICK_EPOCHS)},
-    )

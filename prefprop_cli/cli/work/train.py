@@ -3,6 +3,7 @@
 import shlex
 import sys
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from prefprop_cli.build.estimate import training_bytes
@@ -17,7 +18,7 @@ from prefprop_cli.cli.text import about, duration, size
 from prefprop_cli.cli.work.end import evaluated, next_line, tell_end
 from prefprop_cli.cli.work.experiment import Chosen, choose, prepare, tell_trained
 from prefprop_cli.cli.work.resumed import advice
-from prefprop_cli.cli.work.settings import QUICK_EPOCHS, QUICK_LENGTH, Settings
+from prefprop_cli.cli.work.settings import QUICK_LENGTH, Settings, quicker
 from prefprop_cli.cli.work.train_view import TrainView
 from prefprop_cli.config.load import dump_config
 from prefprop_cli.data.prepare import Prepared
@@ -28,8 +29,8 @@ from prefprop_cli.training.events import FitResult
 __all__ = ["resolve_device"]
 
 
-WORTH_IT = 0.7
-"""A quicker training is offered where it takes less than that of the time."""
+LONG_S, WORTH_IT = 60, 0.7
+"""A quicker training is offered beside one that takes longer, if it takes less than that of it."""
 
 
 @dataclass(frozen=True)
@@ -83,21 +84,31 @@ def forecast(console: Console, ready: Ready, device: str) -> Forecast | None:
     common = console.common
     if world().size > 1 or (common.quiet and not common.json):
         return None
-    chosen, prepared = ready.chosen, ready.prepared
-    config = chosen.plan.config
-    costs = costs_of(chosen.plan, n_labels=len(prepared.labels), device=device)
-    lengths = {name: list(table["n_computed"]) for name, table in prepared.splits.items()}
-    quick = config.train.model_copy(update={"epochs": min(config.train.epochs, QUICK_EPOCHS)})
-    short = {name: [min(n, QUICK_LENGTH) for n in its] for name, its in lengths.items()}
-    found = Forecast(
-        costs.run_s(lengths["train"], lengths["validation"], config.train),
-        costs.run_s(short["train"], short["validation"], quick),
-    )
-    is_offered = not chosen.settings.asked.quick and found.quick_s < WORTH_IT * found.seconds
-    quicker = f"; with --quick ({QUICK_LENGTH} tokens) {about(found.quick_s)}"
-    is_offered = is_offered and found.seconds > 60
-    console.info(f"{about(found.seconds)} here{quicker * is_offered}     Ctrl-C saves")
+    found = _forecast(ready, device)
+    bound = " at most" if ready.chosen.plan.config.train.patience else ""
+    told = f"{about(found.seconds)}{bound} here"
+    is_quick = ready.chosen.settings.asked.quick
+    if not is_quick and found.seconds > LONG_S and found.quick_s < WORTH_IT * found.seconds:
+        told += f"; with --quick ({QUICK_LENGTH} tokens) {about(found.quick_s)}"
+    console.info(f"{told}     Ctrl-C saves")
     return found
+
+
+def _forecast(ready: Ready, device: str) -> Forecast:
+    plan, prepared = ready.chosen.plan, ready.prepared
+    settings = plan.config.train
+    quick = settings.model_copy(update=quicker(plan.config)["train"])
+    costs = costs_of(plan, n_labels=len(prepared.labels), device=device)
+
+    def lengths(name: str, most: float = inf) -> list[int]:
+        return [int(min(length, most)) for length in prepared.splits[name]["n_computed"]]
+
+    return Forecast(
+        costs.run_s(lengths("train"), lengths("validation"), settings),
+        costs.run_s(
+            lengths("train", QUICK_LENGTH), lengths("validation", QUICK_LENGTH), settings=quick
+        ),
+    )
 
 
 def print_plan(console: Console, ready: Ready, expected: Forecast | None) -> None:
