@@ -12,7 +12,7 @@ import tomli_w
 from prefprop_cli.cli.console import Console
 from prefprop_cli.config.layers import override_layers
 from prefprop_cli.config.load import Loaded, load_config
-from prefprop_cli.config.presets import preset_paths
+from prefprop_cli.config.presets import MAX_CONFIG_BYTES, preset_paths
 from prefprop_cli.config.schema import Config
 from prefprop_cli.data import NEED_SOURCE, check_source
 from prefprop_cli.data.columns import Column, Columns
@@ -136,7 +136,7 @@ def resolve(asked: Asked) -> Settings:
         UsageError: no documents are named, and no preset that knows some.
         DataError: the documents are not there, or their columns cannot be found.
     """
-    stdin = sys.stdin.buffer.read() if asked.preset == "-" else b""
+    stdin = sys.stdin.buffer.read(MAX_CONFIG_BYTES + 1) if asked.preset == "-" else b""
     settings = Settings(asked, stdin=stdin)
     config = settings.config
     is_bare = asked.default and asked.preset is None
