@@ -202,16 +202,14 @@ def test_dry_run_says_all_and_prints_the_configuration(reviews: str, output: Out
     assert 'text_column = "review"' in out
 
 
-def test_quick_reads_less_and_less_often(reviews: str, output: Output) -> None:
-    config = ("-s", "train.epochs=9", "--dry-run", "--json", "-q")
-    loaded = json.loads(output("train", reviews, *config)[1])["config"]
-    assert loaded["train"]["epochs"] == 9
-    quick = json.loads(output("train", reviews, "--quick", "--dry-run", "--json", "-q")[1])[
-        "config"
-    ]
-    assert quick["data"]["max_length"] == 512
-    assert quick["train"]["epochs"] <= 3
-    assert quick["train"]["batch_size"] <= 8
+def test_quick_reads_less_and_less_often(reviews: str, output: Output, small: Path) -> None:
+    words = ("train", reviews, "-s", f"model.backbone={small}", "--dry-run", "--json", "-q")
+    whole, quick = (json.loads(output(*words, *more)[1])["config"] for more in ((), ("--quick",)))
+    assert (whole["data"]["max_length"], quick["data"]["max_length"]) == (4096, 512)
+    assert (whole["train"]["epochs"], quick["train"]["epochs"]) == (10, 3)
+    assert (whole["train"]["batch_size"], quick["train"]["batch_size"]) == (32, 8)
+    own = json.loads(output(*words, "--quick", "-s", "train.epochs=7")[1])["config"]
+    assert own["train"]["epochs"] == 7
 
 
 class Slow:
@@ -381,6 +379,7 @@ def test_who_names_a_backbone_gets_it_or_an_error(
 ) -> None:
     Path("named.toml").write_text('extends = "base"\nname = "mine"\n')
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(fallback, "has_minilm", lambda: False)  # nobody asks
     code, out, err = output("train", *arguments)
     assert (code, out) == (3, "")
     assert f'model.backbone = "{PAPERS}" is no folder here' in err
