@@ -76,7 +76,10 @@ def test_a_table_is_all_it_takes(reviews: str, output: Output) -> None:
 
 
 def test_the_run_holds_all_that_was_found_and_repeats_it(reviews: str, output: Output) -> None:
-    run = Path(output("train", reviews)[1].strip())
+    run = Path(output("train", reviews, "-s", "train.seed=3")[1].strip())
+    (base, typed) = json.loads((run / "manifest.json").read_text())["sources"]
+    assert base.endswith("base.toml")
+    assert typed == "-s train.seed=3"
     config = load_config(preset=str(run / "config.toml")).config
     assert (config.data.set, config.data.text_column, config.data.label_column) == (
         "files",

@@ -25,7 +25,7 @@ def command(
     quick: o.Quick = False,
     offline: o.Offline = False,
 ) -> None:
-    """Write the preset of a run on your documents, each key with its meaning.
+    """Write the preset of a run on your documents, explained.
 
     Change it, and train with it: prefprop train -p my.toml
 

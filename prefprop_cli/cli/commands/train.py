@@ -47,7 +47,7 @@ def command(
     ] = False,
     offline: o.Offline = False,
 ) -> None:
-    """Train on your documents or on a known data set, and print the run folder.
+    """Train on your documents or a known set; print the run folder.
 
     Ctrl-C saves a checkpoint and prints the command that goes on; a second one stops at once.
 

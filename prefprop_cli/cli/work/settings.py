@@ -99,6 +99,12 @@ class Settings:
         """All keys."""
         return self.loaded.config
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The files and settings of the user that it came from."""
+        found = {f"-s {override}" for override in as_overrides(self.found)}
+        return tuple(source for source in self.loaded.sources if source not in found)
+
     def with_found(self, **tables: Mapping[str, object]) -> "Settings":
         """The same with more keys, by table."""
         more = {

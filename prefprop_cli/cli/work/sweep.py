@@ -50,7 +50,7 @@ def make_ready(
     tell_trained(console, chosen, prepared)
     inputs = {**data_record(prepared), **backbone_record(chosen.plan)}
     argv = [without_password(argument) for argument in sys.argv]
-    return Work(out, device, settings.loaded.sources, argv, inputs)
+    return Work(out, device, settings.sources, argv, inputs)
 
 
 def search(

@@ -137,7 +137,7 @@ def new_run(ready: Ready, out: Path | None) -> RunFolder:
         UsageError: something is in it.
         RunLockedError: another process is beginning a run there.
     """
-    sources = ready.chosen.settings.loaded.sources
+    sources = ready.chosen.settings.sources
     return create_run(ready.chosen.plan, ready.prepared, out=out, sources=sources, argv=sys.argv)
 
 
