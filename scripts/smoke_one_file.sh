@@ -36,7 +36,7 @@ prefprop presets | has '^demo\b'
 prefprop presets demo | has 'set = "sotu"'
 prefprop train --help | has 'Usage: prefprop train'
 
-run=$(prefprop train -p demo -s train.max_steps=2)
+run=$(prefprop train -p demo -s train.max_steps=2 -s data.max_length=512)
 [ -f "$run/adapter/trained.safetensors" ] || fail "no adapter in '$run': $(find "$run")"
 prefprop eval "$run" | has '^accuracy.0\.[0-9]'
 prefprop calibrate "$run" --plot reliability.svg --report calibration.html >/dev/null
@@ -63,7 +63,8 @@ PYTHON
 small=(-s 'model.backbone="minilm"' -s data.max_length=64 -s train.epochs=1)
 prefprop train -p base --source posts.csv "${small[@]}" --out runs/posts >/dev/null
 prefprop eval runs/posts --json | has '"accuracy"'
-prefprop sweep -p demo "${small[@]}" -s train.max_steps=1 -s 'sweep.seeds=[0]' --out swept >/dev/null
+once=(-s 'sweep.stages=[{"train.lr"=[1e-2]}]' -s 'sweep.seeds=[0]')
+prefprop sweep -p base --source posts.csv "${small[@]}" "${once[@]}" --out swept >/dev/null
 # Its parts run as modules of their own, and `transformers` has to be whole.
 prefprop bench --shape minilm --lengths 128 --warmup 1 --repeat 2 --against transformers >bench.txt
 has 'transformers' <bench.txt
