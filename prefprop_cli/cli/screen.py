@@ -27,7 +27,7 @@ def screen() -> str:
             "",
             _BEGIN,
             "",
-            f"  Here: {_machine()} · hub {why_unreachable(timeout_s=0.5) or 'reachable'}",
+            f"  Here: {_machine()} · hub {_hub()}",
             f"  Backbones on this disk: {_backbones()}",
             f"  Newest run: {_newest()}",
         ]
@@ -39,6 +39,11 @@ def _machine() -> str:
     # Not by PyTorch, which takes a second to ask.
     has_gpu = Path("/dev/nvidia0").exists()
     return f"{cores} cores, {'a' if has_gpu else 'no'} GPU"
+
+
+def _hub() -> str:
+    why_not = why_unreachable(timeout_s=0.5)
+    return why_not.partition(":")[0] if why_not else "reachable"
 
 
 def _backbones() -> str:
