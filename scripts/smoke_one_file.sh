@@ -28,7 +28,9 @@ has() {
   grep -qE -- "$1" <<<"$text" || fail "no line like '$1' in: $text"
 }
 
-prefprop --version | has '^prefprop [0-9]'
+told=$(clean prefprop --version 2>&1 >version.txt)
+[[ $told == "prefprop: unpacking into ~/.cache/pex"* && $told != *$'\n'* ]] || fail "told: $told"
+has '^prefprop [0-9]' <version.txt
 [ -z "$(clean prefprop --version 2>&1 >/dev/null)" ] || fail "it is unpacked a second time"
 prefprop doctor | has '^attention.native.cpu, backward'
 prefprop doctor | has '^version.matplotlib.[0-9]'

@@ -76,5 +76,5 @@ def test_another_python_or_machine_is_told_what_the_file_needs(python: str, mach
 def test_unpacking_is_announced() -> None:
     assert "unpacking into ~/.cache/pex, once" in first_run(PYTHON, PLATFORM).stderr
     assert "unpacking into /big, once" in first_run(PYTHON, PLATFORM, PEX_ROOT="/big").stderr
-    # So a file that is unpacked is started anew.
+    # Such a file may be unpacked already.
     assert first_run(PYTHON, PLATFORM, PEX_PYTHON=sys.executable).stderr == ""
