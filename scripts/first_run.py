@@ -12,9 +12,10 @@ if here != (PYTHON, PLATFORM):  # noqa: F821
         % (PYTHON, PLATFORM, here[0], here[1], sys.executable, PYTHON)  # noqa: F821
     )
     sys.exit(2)
-# Not in the processes that unpack side by side, nor where PEX is told to do something else.
-is_told = any(name.startswith("PEX_") and name != "PEX_ROOT" for name in os.environ)
-if __name__ == "__main__" and not is_told:
+# Not in the processes that unpack side by side, nor where PEX starts itself anew or is told to do
+# something else.
+of_pex = [name for name in os.environ if name.lstrip("_").startswith("PEX_")]
+if __name__ == "__main__" and not set(of_pex) - {"PEX_ROOT"}:
     folder = os.environ.get("PEX_ROOT", "~/.cache/pex")
     sys.stderr.write("prefprop: unpacking into %s, once, some 15 s ...\n" % folder)  # noqa: UP031
     sys.stderr.flush()

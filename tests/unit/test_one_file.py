@@ -78,3 +78,4 @@ def test_unpacking_is_announced() -> None:
     assert "unpacking into /big, once" in first_run(PYTHON, PLATFORM, PEX_ROOT="/big").stderr
     # Such a file may be unpacked already.
     assert first_run(PYTHON, PLATFORM, PEX_PYTHON=sys.executable).stderr == ""
+    assert first_run(PYTHON, PLATFORM, __PEX_UNVENDORED__="1").stderr == ""
