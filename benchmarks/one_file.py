@@ -8,6 +8,7 @@ a temporary folder.
 """
 
 import json
+import os
 import platform
 import resource
 import subprocess
@@ -51,6 +52,8 @@ def main(file: Path) -> None:
         "file_bytes": file.stat().st_size,
         "unpacked_bytes": unpacked,
         "wheels": wheels(),
+        # The clock tells little where others work on the machine.
+        "load_average": round(os.getloadavg()[0], 1),
         "first_start": first,
         "later_starts_median_cpu_s": later,
     }
