@@ -77,9 +77,9 @@ def test_a_table_is_all_it_takes(reviews: str, output: Output) -> None:
 
 def test_the_run_holds_all_that_was_found_and_repeats_it(reviews: str, output: Output) -> None:
     run = Path(output("train", reviews, "-s", "train.seed=3")[1].strip())
-    (base, typed) = json.loads((run / "manifest.json").read_text())["sources"]
+    base, *typed = json.loads((run / "manifest.json").read_text())["sources"]
     assert base.endswith("base.toml")
-    assert typed == "-s train.seed=3"
+    assert typed == ["-s train.seed=3", '-s data.source="reviews.csv"']
     config = load_config(preset=str(run / "config.toml")).config
     assert (config.data.set, config.data.text_column, config.data.label_column) == (
         "files",
@@ -172,7 +172,7 @@ def test_columns_that_were_found_are_said_with_the_flag(output: Output) -> None:
     err = output("train", name, "--dry-run")[2]
     lines = err.splitlines()
     assert lines[0] == "posts.csv   text ← what it says   label ← parity"
-    assert "  parity was found by its content; another: --label-column NAME" in lines
+    assert "  parity was found by its content; another: `--label-column NAME`" in lines
 
 
 def test_columns_that_are_named(output: Output) -> None:

@@ -197,7 +197,7 @@ def _choice(option: str, column: Column) -> str:
     """How a column was found, and what to type for another."""
     other, *more = column.others or ("NAME",)
     rest = f" (or {listed(more)})" if more else ""
-    return f"{column.name} was found by its {column.how}; another: {flag(option, other)}{rest}"
+    return f"{column.name} was found by its {column.how}; another: `{flag(option, other)}`{rest}"
 
 
 def _as_typed(source: str) -> str:
