@@ -4,6 +4,7 @@ import errno
 import json
 import math
 import os
+import stat
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
@@ -19,6 +20,10 @@ from prefprop_cli.errors import PrefpropError, ResourceError
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
+
+
+_PIPE_DELAY_S = 0.05
+"""So long a reader such as `cat` is given to write what it gets to the terminal."""
 
 
 @dataclass(frozen=True)
@@ -96,14 +101,25 @@ class Console:
         self._write("\t".join(map(escape, cells)))
 
     def table(self, rows: Iterable[Sequence[str]], *, header: Sequence[str] = ()) -> None:
-        """Write a table: aligned under its header on a terminal, else bare rows with tabs."""
+        """Write a table: fitted under its header on a terminal, else bare rows with tabs."""
         if not self._stdout.isatty():
             for row in rows:
                 self.row(row)
             return
-        lines = [[escape(cell) for cell in row] for row in ([header] if header else []) + [*rows]]
-        for line in aligned(lines):
+        from prefprop_cli.cli import layout
+
+        cells = ([escape(cell) for cell in row] for row in rows)
+        width = layout.columns(self._stdout)
+        for line in layout.table(cells, header=[*map(escape, header)], width=width):
             self._write(line)
+
+    def prose(self, text: str) -> None:
+        """Write sentences: lines that end between words on a terminal, else as they are."""
+        if self._stdout.isatty():
+            from prefprop_cli.cli import layout
+
+            text = layout.prose(escape(text, keep="\n\t"), layout.columns(self._stdout))
+        self._write(text)
 
     def detail(self, text: str) -> None:
         """Tell something that only `--verbose` shows."""
@@ -158,17 +174,33 @@ class Console:
     def _say(self, text: str, *, label: str = "", style: str = "") -> None:
         from rich.text import Text
 
-        shown = escape(text, keep="\n\t")
-        self._rich.print(Text.assemble((label, style), (shown, "" if label else style)))
+        from prefprop_cli.cli import layout
+
+        shown = label + escape(text, keep="\n\t")
+        if self._stderr.isatty():
+            shown = layout.prose(shown, layout.columns(self._stderr), indent="  ")
+        rest = shown.removeprefix(label)
+        self._rich.print(Text.assemble((label, style), (rest, "" if label else style)))
 
     def _write(self, line: str) -> None:
-        shares_screen = self._bar and self._stdout.isatty()
-        with self._bar.hidden() if self._bar and shares_screen else nullcontext():
+        bar, delay_s = self._bar, self._delay_s if self._bar else None
+        with nullcontext() if bar is None or delay_s is None else bar.hidden(after_s=delay_s):
             try:
                 self._stdout.write(line + "\n")
                 self._stdout.flush()
             except OSError as failure:
                 raise output_failure(failure) from failure
+
+    @cached_property
+    def _delay_s(self) -> float | None:
+        """How long after it is written a result may appear on a terminal; None where it cannot."""
+        if self._stdout.isatty():
+            return 0.0
+        try:
+            is_pipe = stat.S_ISFIFO(os.fstat(self._stdout.fileno()).st_mode)
+        except OSError:
+            return None
+        return _PIPE_DELAY_S if is_pipe else None
 
 
 def json_text(value: object) -> str:
@@ -195,19 +227,6 @@ def _plain(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return str(value) if isinstance(value, Path) else value
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of cells as lines, each column as wide as its widest cell on a terminal."""
-    from rich.cells import cell_len
-
-    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
 
 
 class _Nobody(StringIO):

@@ -1,8 +1,9 @@
 """Progress of a loop: a bar that moves on a terminal, a plain line every 30 s in a log."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from math import inf
 from typing import TYPE_CHECKING, Protocol, Self
 
 from prefprop_cli.cli.text import duration, escape, quantity
@@ -158,7 +159,8 @@ class Bar:
 
     def __init__(self, say: Callable[[str], None], *, rich: "RichConsole") -> None:
         self._say = say
-        self._rich_bar = _rich_bar(rich)
+        self._hidden_until_s = 0.0
+        self._rich_bar = _rich_bar(rich, is_shown=lambda: time.monotonic() >= self._hidden_until_s)
         self._task = self._rich_bar.add_task("", total=None)
         self._active = False
         self._first = 0
@@ -178,20 +180,31 @@ class Bar:
         """Take the bar away and leave its last state."""
         self._active = False
         self._rich_bar.stop()
+        # What a pipe still holds comes first.
+        time.sleep(max(0.0, self._hidden_until_s - time.monotonic()))
         if progress.total and progress.done != self._first:
             self._say(progress.line())
 
     @contextmanager
-    def hidden(self) -> Iterator[None]:
-        """Take the bar off the screen while somebody else writes to it."""
+    def hidden(self, *, after_s: float = 0.0) -> Iterator[None]:
+        """Take the bar off the screen while somebody else writes to it.
+
+        Args:
+            after_s: how much longer; what goes through a pipe appears a moment later.
+        """
         if not self._active:
             yield
             return
-        self._rich_bar.stop()
+        is_shown = time.monotonic() >= self._hidden_until_s
+        self._hidden_until_s = inf
+        if is_shown:
+            self._rich_bar.refresh()
         try:
             yield
         finally:
-            self._rich_bar.start()
+            self._hidden_until_s = time.monotonic() + after_s
+            if not after_s:
+                self._rich_bar.refresh()
 
 
 def _figure(name: str, value: Field) -> str:
@@ -200,15 +213,20 @@ def _figure(name: str, value: Field) -> str:
     return f"{quantity(value)} {name}" if name.endswith("/s") else f"{name} {value:.3g}"
 
 
-def _rich_bar(rich: "RichConsole") -> "RichProgress":
+def _rich_bar(rich: "RichConsole", *, is_shown: Callable[[], bool]) -> "RichProgress":
+    from rich.console import RenderableType
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as RichProgress
     from rich.table import Column
 
+    class Hideable(RichProgress):
+        def get_renderables(self) -> Iterable[RenderableType]:
+            return super().get_renderables() if is_shown() else ()
+
     line = TextColumn(
         "{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")
     )
-    return RichProgress(
+    return Hideable(
         BarColumn(bar_width=20),
         line,
         console=rich,
