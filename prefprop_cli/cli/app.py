@@ -17,7 +17,7 @@ from prefprop_cli.cli.help import coloured
 
 COMMANDS = {
     "Experiments": ("presets", "prepare", "train", "sweep"),
-    "Results": ("eval", "calibrate", "report", "predict"),
+    "Results": ("runs", "show", "eval", "calibrate", "report", "predict"),
     "Machine": ("bench", "doctor"),
 }
 """By heading; each is the function `command` in the module `commands.NAME`."""

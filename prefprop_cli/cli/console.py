@@ -76,6 +76,20 @@ class Console:
         """Whether results go to a terminal."""
         return self._stdout.isatty()
 
+    @property
+    def width(self) -> int | None:
+        """Columns of the terminal that messages go to; None if they go elsewhere."""
+        from prefprop_cli.cli import layout
+
+        return layout.columns(self._stderr) if self._stderr.isatty() else None
+
+    @property
+    def columns(self) -> int:
+        """How many characters a line of the terminal has that results go to."""
+        from prefprop_cli.cli import layout
+
+        return layout.columns(self._stdout)
+
     def result(self, text: str) -> None:
         """Write a result and a line end; on a terminal without control characters.
 

@@ -182,13 +182,28 @@ def scores_and_terms(
     return of_classes, (names * n_classes + predicted, *terms)
 
 
+def confusion_matrix(logits: ArrayLike, labels: ArrayLike, *, n_classes: int) -> Ints:
+    """Documents of each class (rows) that are said to be of each class (columns); (C, C)."""
+    found = answers_of(logits, labels, n_classes=n_classes)
+    cell = found.labels * n_classes + found.predicted
+    return np.bincount(cell, minlength=n_classes**2).reshape(n_classes, n_classes)
+
+
+def rates_by_class(matrix: Ints) -> tuple[Floats, Floats, Floats]:
+    """Precision, recall and F1 of each class of a confusion matrix; 0 where there is nothing."""
+    right, actual, predicted = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
+    return (
+        _ratio(right, predicted),
+        _ratio(right, actual),
+        _ratio(2 * right, actual + predicted),
+    )
+
+
 def _confusion_scores(matrix: Ints) -> dict[str, float]:
     """Scores of a confusion matrix (C, C): rows are labels, columns predictions."""
-    right, actual, predicted = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
-    precision, recall = _ratio(right, predicted), _ratio(right, actual)
-    f1 = _ratio(2 * right, actual + predicted)
-    present = actual + predicted > 0
-    accuracy = float(right.sum() / matrix.sum())
+    precision, recall, f1 = rates_by_class(matrix)
+    present = matrix.sum(axis=1) + matrix.sum(axis=0) > 0
+    accuracy = float(matrix.trace() / matrix.sum())
     scores = {
         "accuracy": accuracy,
         "f1_micro": accuracy,
