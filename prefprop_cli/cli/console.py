@@ -114,8 +114,16 @@ class Console:
         """Write one row of a result that is streamed: cells with a tab between them."""
         self._write("\t".join(map(escape, cells)))
 
-    def table(self, rows: Iterable[Sequence[str]], *, header: Sequence[str] = ()) -> None:
-        """Write a table: fitted under its header on a terminal, else bare rows with tabs."""
+    def table(
+        self, rows: Iterable[Sequence[str]], *, header: Sequence[str] = (), n_whole: int = 0
+    ) -> None:
+        """Write a table: fitted under its header on a terminal, else bare rows with tabs.
+
+        Args:
+            rows: of as many cells each.
+            header: left out in a pipe.
+            n_whole: so many columns, the first ones, hold what is not to be wrapped.
+        """
         if not self._stdout.isatty():
             for row in rows:
                 self.row(row)
@@ -124,7 +132,8 @@ class Console:
 
         cells = ([escape(cell) for cell in row] for row in rows)
         width = layout.columns(self._stdout)
-        for line in layout.table(cells, header=[*map(escape, header)], width=width):
+        titles = [*map(escape, header)]
+        for line in layout.table(cells, header=titles, width=width, n_whole=n_whole):
             self._write(line)
 
     def prose(self, text: str) -> None:

@@ -48,7 +48,11 @@ def prose(text: str, width: int, *, indent: str = "") -> str:
 
 
 def table(
-    rows: Iterable[Sequence[str]], *, header: Sequence[str] = (), width: int | None = None
+    rows: Iterable[Sequence[str]],
+    *,
+    header: Sequence[str] = (),
+    width: int | None = None,
+    n_whole: int = 0,
 ) -> list[str]:
     """Lines of a table: columns as wide as their cells, or as the terminal allows.
 
@@ -59,11 +63,12 @@ def table(
         rows: of as many cells each.
         header: above them; may be empty.
         width: of a line; None if it does not matter.
+        n_whole: so many columns, the first ones, hold what is not to be wrapped, such as names.
     """
     lines = [*([header] if header else []), *rows]
     if not lines:
         return []
-    widths = _widths(lines, width)
+    widths = _widths(lines, width, n_whole)
     if widths is None:
         assert width is not None
         body = lines[1:] if header else lines
@@ -71,13 +76,15 @@ def table(
     return [line for row in lines for line in _row(row, widths)]
 
 
-def _widths(rows: Sequence[Sequence[str]], width: int | None) -> list[int] | None:
+def _widths(
+    rows: Sequence[Sequence[str]], width: int | None, n_whole: int
+) -> list[int] | None:
     """Of each column; None if not even their longest words fit beside each other."""
     cells = list(zip(*rows, strict=True))
     widths = [max(map(cell_len, column)) for column in cells]
     if width is None:
         return widths
-    least = [max(map(_longest_piece, column)) for column in cells]
+    least = widths[:n_whole] + [max(map(_longest_piece, column)) for column in cells[n_whole:]]
     room = width - len(_GAP) * (len(widths) - 1)
     if sum(least) > room:
         return None

@@ -71,7 +71,7 @@ def _tell_table(console: Console, listing: Listing) -> None:
     if console.columns < NARROW:
         header = ("run", "status", "trained", f"{header[4]}, test")
         rows = [(*row[:2], f"{row[2]}, {row[3]}", _both(*row[4:])) for row in rows]
-    console.table(rows, header=header if rows else ())
+    console.table(rows, header=header if rows else (), n_whole=1)
 
 
 def _row(run: Summary, *, metric: str) -> tuple[str, ...]:

@@ -208,12 +208,12 @@ def _lines(story: Story) -> Iterator[tuple[str, str]]:
     yield "trainable", _trainable(story.n_trainable)
     yield "training", _training(story)
     yield "loss", _loss(story.losses)
-    yield "best", _best(run)
+    yield "best", _best(run, has_more=bool(story.evaluations))
     for each in story.evaluations:
         yield each.split, _figures(each)
-    yield "calibrated", _calibrator(story.calibrator)
+    yield "calibrator", _calibrator(story.calibrator)
     for report in story.calibrations:
-        yield "", _calibration(report)
+        yield "calibration", _calibration(report)
     yield "adapter", size(story.adapter_bytes) if story.adapter_bytes else ""
 
 
@@ -275,8 +275,11 @@ def _loss(losses: Sequence[float]) -> str:
     return f"{sparkline(losses)} {first:.3f} to {last:.3f}"
 
 
-def _best(run: Summary) -> str:
+def _best(run: Summary, *, has_more: bool) -> str:
+    """The best step, and its figures where no evaluation says them."""
     step, metrics = run.best
+    if has_more and step is not None:
+        return f"step {step}, by {run.metric} on validation"
     names = dict.fromkeys((run.metric, "accuracy", *SHOWN))
     shown = ", ".join(f"{name} {metrics[name]:.3f}" for name in names if name in metrics)
     return f"step {step}: {shown} on validation" if shown else ""
