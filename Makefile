@@ -52,9 +52,10 @@ test-slow: .venv/.dev
 gpu-check: .venv/.dev
 	$(BIN)/python benchmarks/gpu_check.py
 
-# the scripts in completions/, from the program
+# the scripts in completions/ and the manual page, from the program
 completions: .venv/.dev
 	$(BIN)/python -m prefprop_cli.cli.completion completions
+	$(BIN)/python -m prefprop_cli.cli.manual completions
 
 # what CI runs
 ci: check test

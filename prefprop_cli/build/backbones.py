@@ -147,6 +147,11 @@ def weight_files_sha256(folder: Path) -> str:
     return digest.hexdigest()
 
 
+def has_minilm() -> bool:
+    """Whether the package with MiniLM is installed."""
+    return find_spec(_MINILM_PACKAGE) is not None
+
+
 def _minilm_folder() -> Path:
     spec = find_spec(_MINILM_PACKAGE)
     if spec is None or spec.origin is None:

@@ -14,6 +14,7 @@ from prefprop_cli.cli.command import Command, built
 from prefprop_cli.cli.console import Console, OutputClosed, output_failure
 from prefprop_cli.cli.failures import report
 from prefprop_cli.cli.help import coloured
+from prefprop_cli.errors import PrefpropError
 
 COMMANDS = {
     "Experiments": ("presets", "prepare", "train", "sweep"),
@@ -74,7 +75,7 @@ app = typer.Typer(
     add_completion=False,
     add_help_option=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -106,6 +107,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         # So Typer answers a broken pipe while it prints a help text.
         is_broken_pipe = isinstance(leave.__context__, BrokenPipeError)
         return OutputClosed.exit_code if is_broken_pipe else int(leave.code or 0)
+    except PrefpropError as failure:
+        return report(failure, Console())
     except OSError as failure:
         return report(output_failure(failure), Console())
     return 0
@@ -125,6 +128,7 @@ def _show_help(context: typer.Context, wanted: bool) -> None:
 
 @app.callback()
 def prefprop(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version."),
@@ -145,3 +149,7 @@ def prefprop(
         prefprop eval "$run"
         prefprop predict speech.txt
     """  # noqa: D301
+    if context.invoked_subcommand is None:
+        from prefprop_cli.cli.screen import screen
+
+        Console().result(screen())

@@ -10,7 +10,8 @@ from typer.core import TyperCommand, TyperOption
 from prefprop_cli.cli import options as o
 from prefprop_cli.cli.console import Common, Console
 from prefprop_cli.cli.failures import report
-from prefprop_cli.cli.help import coloured, panels
+from prefprop_cli.cli.help import coloured, grouped
+from prefprop_cli.cli.suggest import suggestions
 from prefprop_cli.notes import heard_by
 from prefprop_cli.parallel import world
 
@@ -45,7 +46,9 @@ class Command(TyperCommand):
             typer.BadParameter: an option with a value, or a switch with two positions, is given
                 more than once: the last would win unsaid.
         """
-        if not ctx.resilient_parsing:  # of a line that is still being typed
+        if ctx.resilient_parsing:  # of a line that is still being typed
+            return super().parse_args(ctx, args)
+        with suggestions(args, takes_keys=any(p.name == "overrides" for p in self.params)):
             _, _, given = self.make_parser(ctx).parse_args(args=list(args))
             for option, times in Counter(given).items():
                 if times > 1 and _stands_once(option):
@@ -54,7 +57,7 @@ class Command(TyperCommand):
                         ctx=ctx,
                         param_hint=option.opts,
                     )
-        return super().parse_args(ctx, args)
+            return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the function with a console; what it raises becomes a message and an exit code."""
@@ -73,7 +76,9 @@ class Command(TyperCommand):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments and options, in groups."""
-        panels(self.get_params(ctx), ctx, formatter)
+        for heading, records in grouped(self.get_params(ctx), ctx):
+            with formatter.section(heading):
+                formatter.write_dl(records)
 
 
 def _common_options() -> list[Any]:

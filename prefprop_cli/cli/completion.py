@@ -14,8 +14,26 @@ VARIABLE = "_PREFPROP_COMPLETE"
 SCRIPTS = {"bash": "prefprop.bash", "zsh": "_prefprop", "fish": "prefprop.fish"}
 
 # zsh evaluates what it is offered: a name or a description from a file must not be a command.
-_SAFE_NAME = re.compile(r"[\w.+@%=-]+")
+_SAFE_NAME = re.compile(r"[\w./+@%=-]+")
 _UNSAFE = re.compile(r"[^\w .,()+%-]+")
+
+# A `=` parts words for bash; what was typed around one is put together again, and of what comes
+# back only what is right of it replaces the word.
+_BASH_ASKS = "    COMPREPLY=("
+_BASH_JOINS = """\
+    local words=() word last=-1  # without ${words[-1]}, which bash 3.2 of macOS does not know
+    for word in "${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
+      if [[ $last -gt 0 && ($word == = || ${words[last]} == *=) ]]; then
+        words[last]+=$word
+      else
+        words[++last]=$word
+      fi
+    done
+    COMPREPLY=("""
+_BASH_RETURNS = "    return 0"
+_BASH_PARTS = """\
+    [[ ${words[last]} == *=* ]] && COMPREPLY=( "${COMPREPLY[@]#*=}" )
+    return 0"""
 
 _ZSH_REGISTERS = "compdef _prefprop_completion prefprop"
 _ZSH_RUNS_OR_REGISTERS = f"""\
@@ -26,16 +44,53 @@ else
   {_ZSH_REGISTERS}
 fi"""
 
+_CHANGES: dict[str, dict[str, str]] = {
+    "bash": {
+        _BASH_JOINS: _BASH_ASKS,
+        'COMP_WORDS="${words[*]}"': 'COMP_WORDS="${COMP_WORDS[*]}"',
+        "COMP_CWORD=$last": "COMP_CWORD=$COMP_CWORD",
+        _BASH_PARTS: _BASH_RETURNS,
+    },
+    "zsh": {_ZSH_RUNS_OR_REGISTERS: _ZSH_REGISTERS},
+    "fish": {},
+}
+"""What of Typer's scripts is replaced: ours by theirs."""
+
 
 def presets(incomplete: str) -> list[tuple[str, str]]:
     """Names of presets and what they are for."""
     from prefprop_cli.config.presets import list_presets
 
     return [
-        (preset.name, " ".join(_UNSAFE.sub(" ", preset.description).split()))
+        (preset.name, _harmless(preset.description))
         for preset in list_presets()
         if preset.name.startswith(incomplete) and _SAFE_NAME.fullmatch(preset.name)
     ]
+
+
+def settings(incomplete: str) -> list[tuple[str, str]]:
+    """Keys of the configuration as `-s` takes them; of a key that is whole, its values.
+
+    A number or a text has no list of values, and its default is offered.
+    """
+    from prefprop_cli.config.documented import documented_keys
+
+    key, equals, _ = incomplete.partition("=")
+    keys = [each for each in documented_keys() if "." in each.path]
+    found = [each for each in keys if each.path == key] if equals else []
+    found = found or [each for each in keys if each.path.startswith(incomplete)]
+    if len(found) > 1:
+        return [(f"{each.path}=", _harmless(each.meaning)) for each in found]
+    values = [(each, value) for each in found for value in each.values or (each.default,)]
+    offered = [(f"{each.path}={value}", _harmless(each.meaning)) for each, value in values]
+    return [
+        each for each in offered if each[0].startswith(incomplete) and _SAFE_NAME.fullmatch(each[0])
+    ]
+
+
+def _harmless(description: str) -> str:
+    """A description without what a shell could obey."""
+    return " ".join(_UNSAFE.sub(" ", description).split())
 
 
 def runs(incomplete: str) -> list[str]:
@@ -99,7 +154,10 @@ def script(shell: str) -> str:
     from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
     text = get_completion_script(prog_name="prefprop", complete_var=VARIABLE, shell=shell)
-    return text.replace(_ZSH_REGISTERS, _ZSH_RUNS_OR_REGISTERS) + "\n"
+    for ours, theirs in _CHANGES[shell].items():
+        assert theirs in text, f"Typer's script for {shell} has changed"
+        text = text.replace(theirs, ours)
+    return text + "\n"
 
 
 def write_scripts(folder: Path) -> None:

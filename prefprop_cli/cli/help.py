@@ -12,25 +12,27 @@ _BOLD, _NAME, _PLAIN = "\x1b[1m", "\x1b[36m", "\x1b[0m"
 _HEADING = re.compile(r"^(\S[^\n]*:)$|^(Usage:)", re.MULTILINE)
 _ENTRY = re.compile(r"^(  )(-[^\n]*?|[a-z]+|\[?[A-Z]\S*)(?=  |\n|$)", re.MULTILINE)
 
+_ANY_TEXT = re.compile(r" <(str|path)>$")  # of an argument, whose name says it
 
-def panels(params: Iterable[Any], ctx: Any, formatter: Any) -> None:
-    """Write options under the heading that each names, arguments first, the rest last.
+
+def grouped(params: Iterable[Any], ctx: Any) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The names and help texts of options by the heading that each names.
 
     Args:
         params: of a command, in the order of its function.
         ctx: its context.
-        formatter: is written to.
+
+    Returns:
+        The arguments first, the common options last.
     """
     groups: dict[str, list[tuple[str, str]]] = {"Arguments": []}
     for param in params:
         record = param.get_help_record(ctx)
         if record is not None:
-            groups.setdefault(_heading(param), []).append(record)
+            names, text = record
+            groups.setdefault(_heading(param), []).append((_ANY_TEXT.sub("", names), text))
     common = groups.pop(COMMON, [])
-    for heading, records in {**groups, COMMON: common}.items():
-        if records:
-            with formatter.section(heading):
-                formatter.write_dl(records)
+    return [(name, rows) for name, rows in {**groups, COMMON: common}.items() if rows]
 
 
 def _heading(param: Any) -> str:

@@ -57,6 +57,7 @@ Overrides = Annotated[
         metavar="KEY=VALUE",
         rich_help_panel=CONFIGURATION,
         help="Set one key, e.g. train.lr=1e-3; repeatable.",
+        autocompletion=completion.settings,
     ),
 ]
 Source = Annotated[

@@ -39,7 +39,7 @@ Schema = Mapping[str, Any]
 
 def unknown_key(path: KeyPath) -> str:
     """Say that there is no such key, and which one may have been meant."""
-    nearest = _nearest_key(path)
+    nearest = nearest_key(path)
     return "unknown key" + (f" - did you mean `{nearest}`?" if nearest else "")
 
 
@@ -49,14 +49,19 @@ def expected(path: KeyPath) -> str:
     Args:
         path: a key of the schema, or an item of its array; what lies deeper is ignored.
     """
-    schema = _value_schemas()[".".join(path[:2])]
-    for _ in path[2:]:
-        schema = schema.get("items") or schema.get("additionalProperties") or schema
+    schema = _value_schema(path)
     if "enum" in schema:
         return "expected one of " + ", ".join(map(str, schema["enum"]))
     is_filled = schema.keys() & {"minItems", "minProperties"}
     noun = _NOUNS[str(schema["type"])] + (" that is not empty" if is_filled else "")
     return f"expected {noun}" + _bounds(path[:2][-1], schema)
+
+
+def meant(path: KeyPath, value: object) -> str:
+    """Ask whether the nearest of the values that the key takes was meant; empty without one."""
+    names = _value_schema(path).get("enum", ())
+    near = get_close_matches(value, names, n=1) if isinstance(value, str) else ()
+    return f" - did you mean `{near[0]}`?" if near else ""
 
 
 def found(value: object) -> str:
@@ -81,8 +86,12 @@ def _bounds(name: str, schema: Schema) -> str:
     return f" ({''.join(low)}{name}{''.join(high)})" if low or high else ""
 
 
-def _nearest_key(path: KeyPath) -> str | None:
-    """Look for a similar name in the same table, then the same or a similar name anywhere."""
+def nearest_key(path: KeyPath) -> str | None:
+    """Look for a similar name in the same table, then the same or a similar name anywhere.
+
+    Returns:
+        the key with its table, as `-s` takes it; None if nothing is similar.
+    """
     table, name = ".".join(path[:-1]), path[-1]
     if name in ALIASES:
         return ALIASES[name]
@@ -93,6 +102,13 @@ def _nearest_key(path: KeyPath) -> str | None:
     homes = {key: f"{parent}{dot}{key}" for parent, dot, key in reversed(keys)}
     near = get_close_matches(name, list(homes), n=1, cutoff=0.7)
     return homes[near[0]] if near else None
+
+
+def _value_schema(path: KeyPath) -> Schema:
+    schema = _value_schemas()[".".join(path[:2])]
+    for _ in path[2:]:
+        schema = schema.get("items") or schema.get("additionalProperties") or schema
+    return schema
 
 
 @cache

@@ -13,7 +13,7 @@ from typing import TextIO
 import tomli_w
 from pydantic import ValidationError
 
-from prefprop_cli.config.explain import expected, found, unknown_key
+from prefprop_cli.config.explain import expected, found, meant, unknown_key
 from prefprop_cli.config.layers import Layer, override_layers, preset_layers
 from prefprop_cli.config.locate import KeyPath
 from prefprop_cli.config.presets import is_path
@@ -107,7 +107,8 @@ def _layer_problems(layer: Layer) -> list[str]:
 
 def _wrong_value(path: KeyPath, value: object, layer: Layer) -> str:
     """Say what the key takes and, where the line does not show it already, what it got."""
-    return expected(path) + (f", found {found(value)}" if layer.text else "")
+    got = f", found {found(value)}" if layer.text else ""
+    return expected(path) + got + meant(path, value)
 
 
 def _too_large(values: Mapping[str, object], table: KeyPath = ()) -> Iterator[tuple[KeyPath, int]]:

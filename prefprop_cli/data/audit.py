@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from prefprop_cli.data.corpus import Corpus, Document, text_key
 from prefprop_cli.data.questions import Question
-from prefprop_cli.words import listed
+from prefprop_cli.words import listed, quoted
 
 PERCENTILES = (5, 25, 50, 75, 95, 100)
 
@@ -48,6 +48,19 @@ class Audit:
                 for earlier, later in combinations(splits, 2)
             },
         }
+
+    @property
+    def classes(self) -> dict[str, int]:
+        """Label -> documents of all splits, in the order of the classes; as in `counts`."""
+        found = Counter(
+            _class_of(d) for documents in self.corpus.splits.values() for d in documents
+        )
+        return {label: found[label] for label in self.corpus.labels or found}
+
+    @property
+    def n_contradictory(self) -> int:
+        """Texts that stand with different labels; none where each has labels of its own."""
+        return len(self._torn) if self.corpus.labels else 0
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
@@ -93,9 +106,10 @@ class Audit:
         same = [f"{a.id} as {b.id}" for a, b in pairs if a.label == b.label or not has_classes]
         if same:
             yield f"documents that repeat an earlier one: {len(same)} ({listed(same)})"
-        if self.corpus.labels and (torn := self._torn()):
+        if self.corpus.labels and (torn := self._torn):
             yield f"texts with more than one label: {len(torn)} ({listed(torn)})"
 
+    @cached_property
     def _torn(self) -> list[str]:
         """Texts that stand with different labels, in one split or in several."""
         examples: dict[str, dict[str | None, str]] = {}
@@ -103,7 +117,7 @@ class Audit:
             for key, document in keyed:
                 examples.setdefault(key, {}).setdefault(document.label, document.id)
         return [
-            " and ".join(f"{id} {label!r}" for label, id in labels.items())
+            " and ".join(f"{id} {quoted(str(label))}" for label, id in labels.items())
             for labels in examples.values()
             if len(labels) > 1
         ]

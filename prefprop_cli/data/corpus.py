@@ -10,7 +10,7 @@ from math import sqrt
 
 from prefprop_cli.data.labels import canonical, in_order, quantity
 from prefprop_cli.errors import DataError
-from prefprop_cli.words import listed
+from prefprop_cli.words import listed, quoted
 
 SPLITS = ("train", "validation", "test")
 FEW_DOCUMENTS = 30
@@ -76,7 +76,7 @@ def with_one_spelling(splits: Splits) -> tuple[Splits, tuple[str, ...]]:
     spellings: dict[str, list[str]] = defaultdict(list)
     for label in labels_of(splits):
         spellings[canonical(label)].append(label)
-    same = [f"{' and '.join(map(repr, s))} as {name!r}" for name, s in spellings.items() if s[1:]]
+    same = [f"{' and '.join(map(quoted, s))} as {quoted(n)}" for n, s in spellings.items() if s[1:]]
     spelled = canonical if same else str.strip
     respelled = {
         name: [d if d.label is None else replace(d, label=spelled(d.label)) for d in documents]
@@ -131,13 +131,15 @@ def _check_classes(corpus: Corpus) -> None:
     for name, documents in corpus.splits.items():
         _check_known(documents, known, where=f"{corpus.name}: split {name}")
     if len(known) < 2:
-        raise DataError(f"{corpus.name}: all documents have the label {min(known)!r}; two needed")
+        raise DataError(
+            f"{corpus.name}: all documents have the label {quoted(min(known))}; two needed"
+        )
 
 
 def _check_known(documents: list[Document], known: set[str], *, where: str) -> None:
     unseen = [document for document in documents if document.label not in known]
     if unseen:
-        rows = [f"{document.id} ({document.label!r})" for document in unseen]
+        rows = [f"{document.id} ({quoted(str(document.label))})" for document in unseen]
         raise DataError(
             f"{where}: {len(unseen)} documents have a label that no training document has: "
             f"{listed(rows, shown=5)}. Correct the label, or add such documents to the training "
@@ -164,10 +166,10 @@ def _of_classes(corpus: Corpus) -> Iterator[str]:
     train = Counter(_labels(corpus.splits["train"]))
     single = [d for d in corpus.splits["train"] if train[str(d.label)] == 1]
     if single:
-        rows = [f"{document.label!r}: {document.id}" for document in single]
+        rows = [f"{quoted(str(document.label))}: {document.id}" for document in single]
         yield f"classes with a single training document: {len(single)} ({listed(rows)})"
     spellings: dict[str, list[str]] = defaultdict(list)
     for label in corpus.labels:
-        spellings[label.casefold()].append(repr(label))
+        spellings[label.casefold()].append(quoted(label))
     if alike := [" and ".join(names) for names in spellings.values() if names[1:]]:
         yield f"classes that differ in upper and lower case alone: {listed(alike)}"

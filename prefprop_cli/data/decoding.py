@@ -1,10 +1,11 @@
-"""Bytes to text: UTF-8 without BOM, CRLF read as LF, each defect named with its place."""
+"""Bytes to text: UTF-8 or UTF-16 without mark, CRLF as LF, each defect named with its place."""
 
 import codecs
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from io import BufferedReader
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Literal, TypeVar
 
@@ -13,15 +14,25 @@ from prefprop_cli.errors import DataError
 T = TypeVar("T")
 Errors = Literal["strict", "replace"]
 REPLACE_HINT = (
-    "Save the file as UTF-8, or have U+FFFD in its place: --errors replace in predict, "
-    "-s data.errors=replace elsewhere"
+    "Save the file as UTF-8 (iconv -f WINDOWS-1252 -t UTF-8, if it comes from Windows), or have "
+    "U+FFFD in its place: --errors replace in train and predict, -s data.errors=replace elsewhere"
 )
-MARKS = {  # UTF-32 first, whose mark begins with that of UTF-16
-    codecs.BOM_UTF32_LE: "UTF-32",
-    codecs.BOM_UTF32_BE: "UTF-32",
-    codecs.BOM_UTF16_LE: "UTF-16",
-    codecs.BOM_UTF16_BE: "UTF-16",
+HEAD_BYTES = 4096
+"""So much of a file shows its encoding."""
+_MARKS = {  # UTF-32 first, whose mark begins with that of UTF-16
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
 }
+_NAMES = {"utf-16-le": "UTF-16", "utf-16-be": "UTF-16 (big-endian)"}
+_LEAST_ZEROS = 4
+Say = Callable[[str], None]
+"""Hears what a reader has found out about a file, one sentence each."""
+
+
+def unsaid(text: str) -> None:
+    """Hear it and say nothing."""
 
 
 @contextmanager
@@ -42,10 +53,16 @@ def opened(path: Path) -> Iterator[BufferedReader]:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def read_text(stream: BinaryIO, *, name: str, errors: Errors) -> str:
+def read_text(stream: BinaryIO, *, name: str, errors: Errors, say: Say = unsaid) -> str:
     """All of a stream as one text; raises as `decode`."""
     data = stream.read()
-    return decode(data, where=name, errors=errors).removeprefix("\ufeff").replace("\r\n", "\n")
+    encoding = _utf16(data[:HEAD_BYTES])
+    if encoding is None:
+        text = decode(data, where=name, errors=errors)
+    else:
+        say(f"read as {_NAMES[encoding]}, by its first bytes")
+        text = "".join(map(sound, _decoded([data], encoding, where=name, errors=errors)))
+    return text.removeprefix("\ufeff").replace("\r\n", "\n")
 
 
 def read_lines(stream: BinaryIO, *, name: str, errors: Errors) -> Iterator[tuple[int, str]]:
@@ -55,17 +72,76 @@ def read_lines(stream: BinaryIO, *, name: str, errors: Errors) -> Iterator[tuple
 
 
 def each_line(
-    stream: BinaryIO, *, name: str, errors: Errors
+    stream: BinaryIO, *, name: str, errors: Errors, say: Say = unsaid
 ) -> Iterator[tuple[int, str | DataError]]:
     """The same, where a line that cannot be decoded is the error and the others follow."""
+    first = stream.readline()
+    encoding = _utf16(first[:HEAD_BYTES])
+    chunks = chain([first] if first else [], stream)
+    if encoding is None:
+        lines = _utf8_lines(chunks, name=name, errors=errors)
+    else:
+        say(f"read as {_NAMES[encoding]}, by its first bytes")
+        lines = _utf16_lines(_decoded(chunks, encoding, where=name, errors=errors))
+    for number, line in enumerate(lines, start=1):
+        if isinstance(line, str):
+            line = line.removeprefix("\ufeff" if number == 1 else "").rstrip("\r\n")
+        yield number, line
+
+
+def _utf8_lines(lines: Iterable[bytes], *, name: str, errors: Errors) -> Iterator[str | DataError]:
     offset = 0
-    for number, data in enumerate(stream, start=1):
+    for number, data in enumerate(lines, start=1):
         where = f"{name}:{number}"
-        text = attempt(partial(decode, data, where=where, errors=errors, offset=offset))
+        yield attempt(partial(decode, data, where=where, errors=errors, offset=offset))
         offset += len(data)
-        if isinstance(text, str):
-            text = text.removeprefix("\ufeff" if number == 1 else "").rstrip("\r\n")
-        yield number, text
+
+
+def _utf16_lines(texts: Iterable[str | DataError]) -> Iterator[str | DataError]:
+    """Lines of texts that are cut anywhere."""
+    begun = ""
+    for text in texts:
+        if isinstance(text, DataError):
+            yield text
+            return
+        *whole, begun = (begun + text).split("\n")
+        yield from whole
+    if begun:
+        yield begun
+
+
+def _decoded(
+    chunks: Iterable[bytes], encoding: str, *, where: str, errors: Errors
+) -> Iterator[str | DataError]:
+    """Texts of bytes that are cut anywhere; behind a defect nothing follows."""
+    decoder = codecs.getincrementaldecoder(encoding)(errors)
+    offset = 0
+    for data in chain(chunks, [b""]):
+        kept = len(decoder.getstate()[0])
+        try:
+            text = decoder.decode(data, final=not data)
+        except UnicodeDecodeError as error:
+            at = offset - kept + error.start
+            yield DataError(
+                f"{where}: the bytes at offset {at} are not {_NAMES[encoding]} text. {REPLACE_HINT}"
+            )
+            return
+        offset += len(data)
+        yield text.replace("\0", "\ufffd") if errors == "replace" else text
+
+
+def _utf16(head: bytes) -> str | None:
+    """The kind of UTF-16 that a file begins in, by its mark or the NUL in every Latin character."""
+    for mark, encoding in _MARKS.items():
+        if head.startswith(mark):
+            return encoding if encoding in _NAMES else None
+    even, odd = head[::2], head[1::2]
+    for zeros, others, encoding in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
+        n_zeros = zeros.count(0)
+        # A NUL among the others would make it UTF-32 or no text at all.
+        if n_zeros >= _LEAST_ZEROS and 2 * n_zeros > len(zeros) and others.count(0) * 20 < n_zeros:
+            return encoding
+    return None
 
 
 def attempt(work: Callable[[], T]) -> T | DataError:
@@ -114,11 +190,12 @@ def decode(data: bytes, *, where: str, errors: Errors, offset: int = 0) -> str:
 
 
 def _check_mark(data: bytes, where: str) -> None:
-    for mark, encoding in MARKS.items():
+    for mark, encoding in _MARKS.items():
         if data.startswith(mark):
+            name = encoding[:6].upper()
             raise DataError(
-                f"{where}: {encoding}, by its first bytes, and only UTF-8 is read. Save the file "
-                f"as UTF-8 (iconv -f {encoding} -t UTF-8)"
+                f"{where}: {name}, by its first bytes, and only UTF-8 and UTF-16 are read. Save "
+                f"the file as UTF-8 (iconv -f {name} -t UTF-8)"
             )
 
 

@@ -51,15 +51,44 @@ def places(labels: Sequence[str], *, known: Sequence[str]) -> list[int] | None:
 
 def quantity(labels: Sequence[str], *, n_documents: int) -> str | None:
     """What to say of labels that look like numbers to predict; None if they do not."""
-    numbers = [number for number in map(_number, labels) if number]
-    fractions = [number for number in numbers if (number[3] or "").strip("0")]
-    many = len(labels) > MANY_NUMBERS and n_documents < FEW_DOCUMENTS * len(labels)
-    if len(numbers) < len(labels) or not (fractions or many):
+    fractions = any(map(is_fraction, labels))
+    if not all(map(is_number, labels)) or not (fractions or _are_many(labels, n_documents)):
         return None
     return (
-        f"{len(labels)} distinct numeric labels in {n_documents} documents, "
-        f"{labels[0]} to {labels[-1]}: is this a number to predict? Each is a class here, "
+        f"{_numbers(labels, n_documents)}: is this a number to predict? Each is a class here, "
         "and none is nearer to another"
+    )
+
+
+def no_classes(labels: Sequence[str], *, n_documents: int) -> str | None:
+    """Why numbers are no classes: so many that most would have few documents. None if they are."""
+    if not _are_many(labels, n_documents) or not all(map(is_number, labels)):
+        return None
+    return (
+        f"{_numbers(labels, n_documents)}: they look like a quantity or like ids, and each would "
+        "be a class of its own. Put them into a few bins (such as low, middle, high)"
+    )
+
+
+def is_number(label: str) -> bool:
+    """Whether a label is written as a number."""
+    return _number(label) is not None
+
+
+def is_fraction(label: str) -> bool:
+    """Whether a label is written as a number that is not a whole one."""
+    number = _number(label)
+    return bool(number and (number[3] or "").strip("0"))
+
+
+def _are_many(labels: Sequence[str], n_documents: int) -> bool:
+    return len(labels) > MANY_NUMBERS and n_documents < FEW_DOCUMENTS * len(labels)
+
+
+def _numbers(labels: Sequence[str], n_documents: int) -> str:
+    return (
+        f"{len(labels)} distinct numeric labels in {n_documents} documents, "
+        f"{labels[0]} to {labels[-1]}"
     )
 
 

@@ -22,7 +22,7 @@ from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import CorruptFileError
 from prefprop_cli.runs import save_folder, verify_folder
 
-FORMAT = 3
+FORMAT = 4
 BATCH_DOCUMENTS, BATCH_CHARACTERS = 64, 2**20
 SUMMARY, KEYS = "summary.json", "texts.json"
 Counts = dict[str, NDArray[np.int64]]
@@ -89,7 +89,7 @@ def prepare(
     files, counts = {}, {}
     for name, documents in corpus.splits.items():
         files[f"{name}.arrow"], counts[name] = _arrow(_tokenised(documents, form, stop), form)
-    summary = _summary(corpus, counts, tokenizer, form)
+    summary = _summary(corpus, counts, tokenizer, form, max_tokens)
     told = {SUMMARY: json.dumps(summary, indent=1).encode(), KEYS: keys_of(corpus.splits)}
     save_folder(folder, files | told)
     return load_prepared(folder)
@@ -151,7 +151,11 @@ def _arrow(batches: Iterator[pa.RecordBatch], form: Form) -> tuple[pa.Buffer, Co
 
 
 def _summary(
-    corpus: Corpus, counts: dict[str, Counts], tokenizer: TextTokenizer, form: Form
+    corpus: Corpus,
+    counts: dict[str, Counts],
+    tokenizer: TextTokenizer,
+    form: Form,
+    max_tokens: int,
 ) -> dict[str, object]:
     audit = Audit(corpus)
     return {
@@ -168,5 +172,18 @@ def _summary(
         "truncated": {name: float((of["n_cut"] > 0).mean()) for name, of in counts.items()},
         "chunked": {name: float((of["n_rows"] > 1).mean()) for name, of in counts.items()},
         "rows": {name: int(of["n_rows"].sum()) for name, of in counts.items()},
+        "overall": _overall(audit, counts, max_tokens),
         **audit.counts,
+    }
+
+
+def _overall(audit: Audit, counts: dict[str, Counts], max_tokens: int) -> dict[str, object]:
+    """Of all documents, whatever their split."""
+    n_tokens = np.concatenate([of["n_tokens"] for of in counts.values()])
+    return {
+        "n_documents": len(n_tokens),
+        "documents": audit.classes,
+        "tokens": percentiles(n_tokens),
+        "longer": float((n_tokens > max_tokens).mean()),
+        "contradictory": audit.n_contradictory,
     }

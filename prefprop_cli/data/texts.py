@@ -1,20 +1,44 @@
 """Texts without labels, for prediction: streamed, one document at a time."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from prefprop_cli.data.columns import with_columns
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.decoding import Errors, attempt, each_line, opened, read_text, sound
 from prefprop_cli.data.json_text import holds_json_rows
 from prefprop_cli.data.kinds import refuse_other_kinds
-from prefprop_cli.data.records import SEPARATORS, Row, each_row, is_table, json_rows, text_of
+from prefprop_cli.data.records import Row, each_row, is_table, json_rows, text_of
+from prefprop_cli.data.separators import SEPARATORS
 from prefprop_cli.errors import DataError
+from prefprop_cli.words import quoted
 
 Attempt = tuple[str, Document | DataError]
 """The id of a document and the document, or why it cannot be read."""
+
+
+@dataclass(frozen=True)
+class TextRecord:
+    """A text and where it comes from.
+
+    Attributes:
+        id: the file, with `:line` where there are several, or `:row` where it has no lines.
+        found: the document, without label, or why it cannot be read.
+        file: as it was given; `-` for a stream.
+        row: number of the row or line, from 1, neither header nor blank lines of a table counted;
+            None where the file is one document.
+        fields: all columns of the row, as read; empty where it has none, or cannot be read.
+    """
+
+    id: str
+    found: Document | DataError
+    file: str
+    row: int | None = None
+    fields: Mapping[str, object] = field(default_factory=dict)
 
 
 def read_texts(
@@ -24,7 +48,19 @@ def read_texts(
     lines: bool = False,
     text_column: str = "text",
 ) -> Iterator[Attempt]:
-    """The documents of a file, or of a stream of bytes such as standard input.
+    """The documents of `each_text`, each with its id."""
+    for record in each_text(source, errors=errors, lines=lines, text_column=text_column):
+        yield record.id, record.found
+
+
+def each_text(
+    source: Path | BinaryIO,
+    *,
+    errors: Errors = "strict",
+    lines: bool = False,
+    text_column: str = "text",
+) -> Iterator[TextRecord]:
+    """The texts of a file, or of a stream of bytes such as standard input.
 
     A JSON, .csv, .tsv or .parquet file gives one document per row, and so does a stream that holds
     objects in JSON; any other text is one document.
@@ -36,16 +72,16 @@ def read_texts(
         text_column: where a row has its text.
 
     Yields:
-        Documents without label, or the error of a row or line, after which the others follow; the
-        id is the file, with `:line` where there are several.
+        Documents, or the error of a row or line, after which the others follow.
 
     Raises:
-        DataError: the file is missing, empty of rows, unreadable, or of a kind that is no text; or
-            a stream begins as a table, which it cannot say the kind of.
+        DataError: the file is missing, empty of rows, unreadable, or of a kind that is no text;
+            none of its first rows has the column; or a stream begins as a table, which it cannot
+            say the kind of.
         CorruptFileError: a .parquet file that is damaged.
     """
     name = str(source) if isinstance(source, Path) else "-"
-    of_rows = partial(_of_rows, name=name, errors=errors, column=text_column)
+    of_rows = partial(_of_rows, source=source, name=name, errors=errors, column=text_column)
     if isinstance(source, Path) and not lines:
         if is_table(source):
             yield from of_rows(each_row(source, errors=errors))
@@ -62,7 +98,7 @@ def read_texts(
     else:
         if stream is source:
             _refuse_table(text, name=name, column=text_column)
-        yield name, Document(name, text, label=None)
+        yield TextRecord(name, Document(name, text, label=None), name)
 
 
 def _refuse_table(text: str, *, name: str, column: str) -> None:
@@ -70,25 +106,29 @@ def _refuse_table(text: str, *, name: str, column: str) -> None:
     cells = [[cell.strip('"') for cell in header.split(sign)] for sign in SEPARATORS]
     if rows and any(len(each) > 1 and column in each for each in cells) and " " not in header:
         raise DataError(
-            f"{name}: the first line, {header!r}, is the header of a table. Give it as a file "
-            "whose name says of what kind (.csv, .tsv), or each line as a document with --lines"
+            f"{name}: the first line, {quoted(header)}, is the header of a table. Give it as a "
+            "file whose name says of what kind (.csv, .tsv), or each line as a document: --lines"
         )
 
 
 def _of_rows(
-    rows: Iterable[tuple[int, Row]], *, name: str, errors: Errors, column: str
-) -> Iterator[Attempt]:
-    for number, row in rows:
-        where = f"{name}:{number}"
-        yield where, attempt(partial(_of_row, row, column, where=where, errors=errors))
+    rows: Iterator[Row], *, source: Path | BinaryIO, name: str, errors: Errors, column: str
+) -> Iterator[TextRecord]:
+    path = source if isinstance(source, Path) else name
+    for row in with_columns(rows, {"text_column": column}, path=path):
+        id = f"{name}:{row.place}"
+        found = attempt(partial(_of_row, row, column, where=id, errors=errors))
+        fields = {} if isinstance(row.fields, DataError) else row.fields
+        yield TextRecord(id, found, name, row.number, fields)
 
 
 def _of_row(row: Row, column: str, *, where: str, errors: Errors) -> Document:
-    text = text_of(sound(row), column, where=where, errors=errors)
+    text = text_of(sound(row.fields), column, where=where, errors=errors)
     return Document(where, text, label=None)
 
 
-def _of_lines(stream: BinaryIO, name: str, errors: Errors) -> Iterator[Attempt]:
+def _of_lines(stream: BinaryIO, name: str, errors: Errors) -> Iterator[TextRecord]:
     for number, line in each_line(stream, name=name, errors=errors):
         id = f"{name}:{number}"
-        yield id, line if isinstance(line, DataError) else Document(id, line, label=None)
+        found = line if isinstance(line, DataError) else Document(id, line, label=None)
+        yield TextRecord(id, found, name, number)

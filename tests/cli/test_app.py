@@ -13,6 +13,7 @@ from prefprop_cli import __version__
 from prefprop_cli.cli import app, commands
 from prefprop_cli.cli.command import built
 from prefprop_cli.cli.console import Common
+from prefprop_cli.runs import RunFolder
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -54,6 +55,31 @@ def test_help_of_a_command_has_an_example_and_the_common_flags(
         assert common in shown
 
 
+def test_alone_it_shows_where_to_begin_and_what_is_here(cli: Cli, tmp_path: Path) -> None:
+    offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf")}
+    done = cli(**offline)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    for line in (
+        "prefprop train reviews.csv",
+        "prefprop train -p demo",
+        "prefprop predict new.csv",
+        "hub switched off (offline mode)",
+        "Backbones on this disk: minilm",
+        "Newest run: none in ./runs",
+    ):
+        assert line in done.stdout
+
+
+def test_alone_it_names_the_newest_run(cli: Cli, tmp_path: Path) -> None:
+    run = RunFolder.create_at(tmp_path / "runs" / "mine\x1b[2J")
+    run.update_manifest(status="finished", validation={"accuracy": 0.912})
+    assert (
+        r"Newest run: runs/mine\x1b[2J (accuracy 0.91 on validation)"
+        in cli(HF_HUB_OFFLINE="1").stdout
+    )
+
+
 def test_version(cli: Cli) -> None:
     assert cli("--version").stdout == f"prefprop {__version__}\n"
 
@@ -93,7 +119,6 @@ def test_common_flags_reach_the_console(flags: list[str], expected: Common) -> N
         (["bench", "--lengths", "512,x"], "expected positive integers"),
         (["eval", "runs/a", "--fail-below", "x"], "expected METRIC=NUMBER"),
         (["presets", "a\x1b[2J"], r"preset `a\x1b[2J` was not found"),
-        ([], "Usage: prefprop"),
     ],
 )
 def test_usage_errors(
@@ -173,7 +198,7 @@ def test_full_disk(printing: str, environment: dict[str, str]) -> None:
     assert err == ("working\nerror: cannot write to the standard output: No space left on device\n")
 
 
-@pytest.mark.parametrize("flags", ["--help", "train --help", "--version"])
+@pytest.mark.parametrize("flags", ["", "--help", "train --help", "--version"])
 @pytest.mark.parametrize(
     ("redirection", "code", "message"),
     [

@@ -13,7 +13,7 @@ import pytest
 
 from prefprop_cli.bench.process import can_tune_malloc
 from prefprop_cli.cli.app import main
-from prefprop_cli.cli.work.bench import _mallocs as mallocs
+from prefprop_cli.cli.work.bench import mallocs_of as mallocs
 from prefprop_cli.errors import UsageError
 from tests.helpers import project
 
@@ -90,7 +90,7 @@ def test_malloc_is_as_the_program_has_it_and_beside_another_library_both(
 
 
 def test_without_glibc_malloc_is_as_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefprop_cli.bench.process.can_tune_malloc", lambda: False)
+    monkeypatch.setattr("prefprop_cli.cli.work.bench.can_tune_malloc", lambda: False)
     assert mallocs(None, against=True, device="cpu") == ("installed",)
     with pytest.raises(UsageError, match="Use --malloc installed"):
         mallocs("both", against=True, device="cpu")

@@ -72,6 +72,19 @@ def test_presets_by_their_beginning(folder: Path) -> None:
     assert "demo" in dict(completion.presets(""))
 
 
+def test_keys_and_values_of_a_setting() -> None:
+    assert dict(completion.settings("train.l")) == {"train.lr=0.01": "Peak learning rate of AdamW."}
+    assert {"method.pool=cls", "method.pool=prefix"} == set(dict(completion.settings("method.po")))
+    assert set(dict(completion.settings("model."))) >= {"model.backbone=", "model.to_long="}
+    assert dict(completion.settings("model.gradient_checkpointing=t")).keys() == {
+        "model.gradient_checkpointing=true"
+    }
+    assert completion.settings("train.lr=5") == []
+    assert completion.settings("nothing.") == []
+    [(backbone, _)] = completion.settings("model.back")
+    assert backbone == "model.backbone=allenai/longformer-base-4096"
+
+
 def test_runs_newest_first(folder: Path) -> None:
     add_run(folder / "runs" / "older", age_s=60)
     (folder / "runs" / "no-run").mkdir()
@@ -119,6 +132,10 @@ def test_names_that_a_shell_would_obey_are_not_offered(folder: Path) -> None:
         (["cal"], ["calibrate"]),
         (["calibrate", "--pl"], ["--plot"]),
         (["predict", "sp"], []),
+        (["train", "-s", "train.l"], ["train.lr=0.01"]),
+        (["train", "-s", "method.name", "=", "prefix-t"], ["prefix-tuning"]),
+        (["train", "-s", "method.pool", "="], ["cls", "prefix"]),
+        (["train", "-s", "train.lr", "=", "1", "-p", "ze"], ["zebra"]),
     ],
 )
 def test_bash(
@@ -149,6 +166,10 @@ def test_bash(
         ("prefprop eval ", ["runs/mine-1"]),
         ("prefprop cal", ["calibrate\tMeasure calibration, before and after what..."]),
         ("prefprop predict spe", ["speech.txt"]),
+        (
+            "prefprop train -s train.precision=b",
+            ["train.precision=bf16\tauto bf16 on a GPU that computes in it, else fp32."],
+        ),
     ],
 )
 def test_fish(
@@ -208,6 +229,8 @@ def zsh(folder: Path, shell_environment: dict[str, str]) -> Iterator[Zsh]:
         ("prefprop train -p ze", "bra"),
         ("prefprop eval ru", "ns/mine-1"),
         ("prefprop cal", "ibrate"),
+        ("prefprop train -s train.see", "d=0"),
+        ("prefprop train -s method.name=prefix-t", "uning"),
     ],
 )
 def test_zsh_completes_at_the_first_tab(typed: str, completed: str, zsh: Zsh) -> None:

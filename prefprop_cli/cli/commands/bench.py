@@ -1,12 +1,16 @@
-"""`prefprop bench`."""
+"""`prefprop bench`: documents and tokens per second and peak memory."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import typer
 
 from prefprop_cli.cli import options as o
 from prefprop_cli.cli.console import Console
+from prefprop_cli.errors import UsageError
 
+DEFAULT_LENGTHS = (512, 1024, 2048, 4096)
+TABLE_7_LENGTHS = (4096,)
 SUBJECTS, DOCUMENTS, TIMING = "What is measured", "Documents", "How"
 
 
@@ -125,27 +129,56 @@ def command(
         prefprop bench --shape longformer-base --table 7 --repeat 30
     """  # noqa: D301
     console: Console = context.obj
+    _check_flags(
+        like=like, lengths=lengths, pad_to=pad_to, table=table, against=against, train=train
+    )
+    _check_one_backbone({"RUN": run, "--preset": preset, "--shape": shape})
     sizes = o.integers(lengths, flag="--lengths") if lengths else None
     from prefprop_cli.cli.work import bench as work
 
-    work.run(
-        console,
-        run=run,
-        preset=preset,
-        overrides=overrides or [],
+    request = work.Request(
+        config=work.configuration(run, preset, overrides),
         shape=shape,
-        lengths=sizes,
-        like=like,
-        documents=documents,
-        pad_to=pad_to,
-        table=table,
-        batch_size=batch_size,
-        warmup=warmup,
-        repeat=repeat,
-        train=train,
+        steps=work.steps_of(train),
         dtype=dtype,
         against=against is not None,
-        malloc=malloc,
-        memory=memory,
-        device=device,
+        device=work.resolve_device(device),
     )
+    mallocs = work.mallocs_of(malloc, against=request.against, device=request.device)
+    if table:
+        what = f"table {table} of the paper"
+        request, groups = work.table_7(request, sizes or TABLE_7_LENGTHS, batch_size=batch_size)
+    elif like:
+        what = f"documents as long as those of {like}"
+        groups = work.like(
+            request, like, n_documents=documents, batch_size=batch_size, pad_to=pad_to
+        )
+    else:
+        what = "random documents"
+        groups = work.at_lengths(request, sizes or DEFAULT_LENGTHS, batch_size=batch_size)
+    job = request.job(groups).model_copy(update={"warmup": warmup, "repeat": repeat})
+    rows = work.measure(console, request, groups, job, mallocs, memory=memory)
+    work.tell(console, request, rows, documents=what, is_table_7=bool(table))
+
+
+def _check_flags(
+    *,
+    like: str | None,
+    lengths: str | None,
+    pad_to: int | None,
+    table: str | None,
+    against: str | None,
+    train: str | None,
+) -> None:
+    if like and lengths:
+        raise UsageError(f"--like {like} has lengths of its own. Leave out --lengths")
+    if pad_to and not like:
+        raise UsageError(f"--pad-to {pad_to} pads real lengths. Add --like newsgroups, for example")
+    others = {"--like": like, "--train": train, "--against": against}
+    if table and (given := [flag for flag, value in others.items() if value]):
+        raise UsageError(f"--table {table} is inference alone, ours. Leave out {', '.join(given)}")
+
+
+def _check_one_backbone(given: Mapping[str, object]) -> None:
+    if len(found := [name for name, value in given.items() if value]) > 1:
+        raise UsageError(f"{' and '.join(found)} each name a backbone. Give one of them")

@@ -1,16 +1,13 @@
-"""`prefprop doctor`."""
+"""`prefprop doctor`: what this machine and this installation can do."""
 
 import typer
 
-from prefprop_cli.cli.console import Console
-
 
 def command(context: typer.Context) -> None:
-    """Show what this machine and this installation can do.
+    """Show what this machine and installation can do: a verdict last.
 
     Example: prefprop doctor --json
     """
-    console: Console = context.obj
     from prefprop_cli.cli.work import doctor as work
 
-    work.run(console)
+    work.tell(context.obj)

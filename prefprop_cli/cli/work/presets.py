@@ -1,14 +1,13 @@
 """What `prefprop presets` prints: the list, one preset, or every key there is."""
 
-import ast
-import inspect
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from prefprop_cli.cli.console import Console
-from prefprop_cli.config import schema
+from prefprop_cli.config.documented import documented_keys
 from prefprop_cli.config.presets import PresetInfo, find_preset, list_presets
+from prefprop_cli.config.schema import Config
 
 _BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
 
@@ -59,10 +58,11 @@ def print_schema(console: Console) -> None:
 
 def documented_schema() -> dict[str, Any]:
     """The JSON schema of the configuration, the docstring of each field as its description."""
-    document = schema.Config.model_json_schema()
-    for (owner, field), text in _field_docstrings().items():
-        table = document if owner == schema.Config.__name__ else document["$defs"][owner]
-        table["properties"][field]["description"] = text
+    document = Config.model_json_schema()
+    for key in documented_keys():
+        table = document if key.owner == Config.__name__ else document["$defs"].get(key.owner)
+        if table and key.meaning:
+            table["properties"][key.name]["description"] = key.meaning
     return document
 
 
@@ -90,15 +90,3 @@ def _kind(schema: Mapping[str, Any]) -> str:
 
 def _toml(default: object) -> str:
     return "unset" if default is None else json.dumps(default, ensure_ascii=False)
-
-
-def _field_docstrings() -> dict[tuple[str, str], str]:
-    """What stands below each field of a table, by the names of table and field."""
-    return {
-        (table.name, field.target.id): " ".join(str(text.value.value).split())
-        for table in ast.parse(inspect.getsource(schema)).body
-        if isinstance(table, ast.ClassDef)
-        for field, text in zip(table.body, table.body[1:], strict=False)
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
-        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
-    }

@@ -8,9 +8,11 @@ from pathlib import Path
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.corpus import Corpus, Document, Splits, labels_of, with_one_spelling
 from prefprop_cli.data.decoding import opened
+from prefprop_cli.data.labels import no_classes
 from prefprop_cli.data.records import Fields, label_of, text_of
 from prefprop_cli.data.splits import complete
 from prefprop_cli.errors import DataError
+from prefprop_cli.words import quoted
 
 
 def source_of(table: DataTable, *, what: str) -> Path:
@@ -98,11 +100,12 @@ def corpus_of(
     """A corpus whose missing splits are drawn from `train` by the fractions of the table.
 
     Raises:
-        DataError: a split cannot be drawn.
+        DataError: the labels are numbers and no classes, or a split cannot be drawn.
     """
     if not labels:
         given, merged = with_one_spelling(given)
         notes += merged
+        _check_numbers(given, table.label_column, name=name)
     splits = complete(
         given,
         validation=table.validation_fraction,
@@ -113,6 +116,15 @@ def corpus_of(
     if drawn:
         notes += (f"drawn from train with seed {table.split_seed}: {', '.join(drawn)}",)
     return Corpus(name, splits, labels or labels_of(splits), inputs, notes)
+
+
+def _check_numbers(given: Splits, column: str, *, name: str) -> None:
+    n_documents = sum(map(len, given.values()))
+    if found := no_classes(labels_of(given), n_documents=n_documents):
+        raise DataError(
+            f"{name}: column {quoted(column)} holds {found}, or name another column: "
+            "--label-column NAME (data.label_column in a preset)"
+        )
 
 
 def digest(path: Path) -> str:

@@ -13,11 +13,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from prefprop_cli.config.schema import DataTable
+from prefprop_cli.data.columns import Columns, columns_of, with_columns
 from prefprop_cli.data.corpus import Corpus, Document
-from prefprop_cli.data.records import SUFFIXES, is_table, read_records
+from prefprop_cli.data.decoding import Errors, Say, sound
+from prefprop_cli.data.records import SUFFIXES, each_row, is_missing, is_table, value_of
 from prefprop_cli.data.sets import folders
 from prefprop_cli.data.sets.common import corpus_of, default_split, digest, document_of, source_of
 from prefprop_cli.errors import DataError
+from prefprop_cli.notes import note
+from prefprop_cli.words import listed, plural, quoted
 
 WHAT = "a .jsonl, .csv, .tsv or .parquet file, or a folder"
 SPLIT_NAMES = {
@@ -41,8 +45,11 @@ def read(table: DataTable) -> Corpus:
     default_split(table)
     source = source_of(table, what=WHAT)
     parts = _parts(source)
-    given = {split: list(_documents(path, source, table)) for split, path in parts.items()}
     notes: list[str] = []
+    given = {
+        split: list(_documents(path, source, table, say=notes.append))
+        for split, path in parts.items()
+    }
     for split, path in parts.items():
         if path.is_dir():
             given[split], found = folders.labelled(given[split], path)
@@ -50,6 +57,30 @@ def read(table: DataTable) -> Corpus:
     folders.check_all_tested(given, parts)
     inputs = {path.name: digest(path) for path in parts.values()}
     return corpus_of(given, table, name=source.stem, inputs=inputs, notes=tuple(notes))
+
+
+def find_columns(
+    source: Path,
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    needs_label: bool = True,
+    errors: Errors = "strict",
+) -> Columns:
+    """The columns of a file, or of the training file of a folder, as `columns_of`.
+
+    A folder with a folder per class has none.
+
+    Raises:
+        DataError: there is nothing that can be read, or no column that can be meant.
+        CorruptFileError: a damaged .parquet file.
+    """
+    path = _parts(source)["train"] if source.is_dir() else source
+    if path.is_dir():
+        return Columns()
+    if not is_table(path):
+        raise _no_table(path)
+    return columns_of(path, text=text, label=label, needs_label=needs_label, errors=errors)
 
 
 def labelled_documents(path: Path, table: DataTable) -> list[Document]:
@@ -76,12 +107,39 @@ def _parts(source: Path) -> dict[str, Path]:
     return parts if "train" in parts else {"train": source}
 
 
-def _documents(path: Path, root: Path, table: DataTable) -> Iterator[Document]:
+def _documents(path: Path, root: Path, table: DataTable, *, say: Say = note) -> Iterator[Document]:
     if path.is_dir():
         yield from folders.class_folders(path, root=root, table=table)
     elif is_table(path):
-        for number, fields in read_records(path, errors=table.errors):
-            id, where = f"{path.name}:{number}", f"{path}:{number}"
-            yield document_of(fields, table, id=id, where=where)
+        wanted = {
+            "text_column": table.text_column,
+            "label_column": table.label_column,
+            "group_column": table.group_column,
+        }
+        rows = each_row(path, errors=table.errors, say=say)
+        unlabelled: list[str] = []
+        n_rows = 0
+        for row in with_columns(rows, wanted, path=path, say=say):
+            n_rows += 1
+            id, where = f"{path.name}:{row.place}", f"{path}:{row.place}"
+            fields = sound(row.fields)
+            if is_missing(value_of(fields, table.label_column)):
+                unlabelled.append(id)
+            else:
+                yield document_of(fields, table, id=id, where=where)
+        _refuse_unlabelled(unlabelled, n_rows, path=path, column=table.label_column)
     else:
-        raise DataError(f"{path}: cannot be read; the file must end in {', '.join(SUFFIXES)}")
+        raise _no_table(path)
+
+
+def _refuse_unlabelled(ids: list[str], n_rows: int, *, path: Path, column: str) -> None:
+    if ids:
+        raise DataError(
+            f"{path}: {len(ids)} of {plural(n_rows, 'row')} have no label in column "
+            f"{quoted(column)}: {listed(ids, shown=5)}. Fill them in, or take these rows out; "
+            "texts without a label are for predict"
+        )
+
+
+def _no_table(path: Path) -> DataError:
+    return DataError(f"{path}: cannot be read; the file must end in {', '.join(SUFFIXES)}")

@@ -2,7 +2,7 @@
 
 import errno
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,7 +10,9 @@ import datasets
 
 import prefprop_cli
 from prefprop_cli.config.schema import DataTable
+from prefprop_cli.data.columns import SAMPLE_ROWS, Columns, choose_columns
 from prefprop_cli.data.corpus import Corpus, Splits, content_hash
+from prefprop_cli.data.names import matching
 from prefprop_cli.data.sets.common import corpus_of, default_split
 from prefprop_cli.data.sets.files import SPLIT_NAMES
 from prefprop_cli.data.sets.hub_files import FORM, HubSet, load, parse
@@ -20,6 +22,7 @@ from prefprop_cli.hub import hub_errors
 from prefprop_cli.words import listed
 
 _PACKAGE = str(Path(prefprop_cli.__file__).parent)
+_PLAIN = (datasets.Value, datasets.ClassLabel)
 _LOCAL_FILES = (
     'Without network give the documents as local files: data.set = "files", data.source = a folder '
     "with train.jsonl, validation.jsonl, test.jsonl"
@@ -38,16 +41,36 @@ def read(table: DataTable) -> Corpus:
     return read_set(parse(table.source), table)
 
 
+def find_columns(source: str, *, text: str | None = None, label: str | None = None) -> Columns:
+    """The columns of a hub data set, as `choose_columns`; one whose classes it names is the label.
+
+    Args:
+        source: as `data.source`.
+        text: the column that the user names, if any.
+        label: the same.
+
+    Raises:
+        DataError: the set cannot be had, or no column can be meant.
+    """
+    asked = parse(source)
+    parts, _ = _load(asked)
+    rows = parts[_known(parts, asked)[0]["train"]]
+    kinds = {name: kind for name, kind in rows.features.items() if isinstance(kind, _PLAIN)}
+    rows = rows.select_columns(list(kinds))  # others may be pictures, and slow to decode
+    sample = rows.select(range(min(SAMPLE_ROWS, len(rows)))).to_list()
+    classes = [name for name, kind in kinds.items() if isinstance(kind, datasets.ClassLabel)]
+    return choose_columns(sample, where=str(asked), text=text, label=label, classes=classes)
+
+
 def read_set(asked: HubSet, table: DataTable) -> Corpus:
     """A hub data set; splits it has not, or whose labels are secret, are drawn.
 
     Raises:
         DataError: as `read`.
     """
-    what = f"data.source = {asked}: not to be had from the Hugging Face hub or its local cache"
-    with _library_errors(what), hub_errors(what, advice=_LOCAL_FILES):
-        parts, notes = load(asked)
+    parts, notes = _load(asked)
     known, unused = _known(parts, asked)
+    table = _with_its_names(table, parts[known["train"]].column_names)
     rows = {
         split: read_part(parts[part], f"{asked.name}/{part}", table)
         for split, part in known.items()
@@ -63,6 +86,20 @@ def read_set(asked: HubSet, table: DataTable) -> Corpus:
         labels=tuple(dict.fromkeys(names)),
         notes=(*notes, *unused, *left_out, *_on_classes(names, given)),
     )
+
+
+def _with_its_names(table: DataTable, names: Sequence[str]) -> DataTable:
+    """The table with columns called as the data set calls them, which may differ in case."""
+    asked = {option: getattr(table, option) for option in ("text_column", "label_column")}
+    return table.model_copy(
+        update={option: matching(column, names) or column for option, column in asked.items()}
+    )
+
+
+def _load(asked: HubSet) -> tuple[datasets.DatasetDict, list[str]]:
+    what = f"data.source = {asked}: not to be had from the Hugging Face hub or its local cache"
+    with _library_errors(what), hub_errors(what, advice=_LOCAL_FILES):
+        return load(asked)
 
 
 def _known(parts: datasets.DatasetDict, asked: HubSet) -> tuple[dict[str, str], list[str]]:

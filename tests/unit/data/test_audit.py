@@ -59,3 +59,16 @@ def test_candidates_of_their_own_contradict_nothing() -> None:
     assert Audit(replace(found.corpus, labels=())).warnings == (
         "documents that repeat an earlier one: 1 (train:1 as train:0)",
     )
+
+
+def test_classes_of_all_splits_and_texts_that_contradict_themselves() -> None:
+    found = audit(train=documents("train", "war", "tax", "law"), test=documents("test", "tax"))
+    assert (found.classes, found.n_contradictory) == ({"x": 3, "y": 1}, 1)
+    own = Audit(replace(found.corpus, labels=()))
+    assert own.n_contradictory == 0
+
+
+def test_a_label_that_is_a_text_is_cut() -> None:
+    long = [Document("a", "war", "x" * 2000), Document("b", "war", "y")]
+    (told,) = audit(train=long).warnings
+    assert told.endswith(f"1 (a '{'x' * 39}…' and b 'y')")

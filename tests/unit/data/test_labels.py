@@ -1,6 +1,13 @@
 import pytest
 
-from prefprop_cli.data.labels import canonical, in_order, places, positive_class, quantity
+from prefprop_cli.data.labels import (
+    canonical,
+    in_order,
+    no_classes,
+    places,
+    positive_class,
+    quantity,
+)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +77,22 @@ def test_numbers_that_look_like_a_quantity(
     labels: list[str], n_documents: int, is_told: bool
 ) -> None:
     assert (quantity(labels, n_documents=n_documents) is not None) == is_told
+
+
+@pytest.mark.parametrize(
+    ("labels", "n_documents", "are_refused"),
+    [
+        ([str(k) for k in range(118)], 400, True),
+        ([f"{k}.5" for k in range(118)], 400, True),
+        ([str(k) for k in range(118)], 118 * 10, False),
+        (["0.5", "1", "1.5"], 6, False),
+        ([f"class {k}" for k in range(118)], 400, False),
+    ],
+)
+def test_numbers_that_are_no_classes(
+    labels: list[str], n_documents: int, are_refused: bool
+) -> None:
+    assert (no_classes(labels, n_documents=n_documents) is not None) == are_refused
 
 
 def test_the_positive_class_is_the_second_of_two() -> None:

@@ -112,6 +112,13 @@ def test_the_summary(tokenizer: TextTokenizer, tmp_path: Path) -> None:
         "truncated": {"train": pytest.approx(1 / 6), "test": 0.0},
         "chunked": {"train": 0.0, "test": 0.0},
         "rows": {"train": 6, "test": 2},
+        "overall": {
+            "n_documents": 8,
+            "documents": {"a": 4, "b": 4},
+            "tokens": {"5": 2, "25": 4, "50": 4, "75": 6, "95": 62, "100": 62},
+            "longer": 1 / 8,
+            "contradictory": 1,
+        },
         "documents": {"train": {"a": 3, "b": 3}, "test": {"a": 1, "b": 1}},
         "empty": {"train": 1, "test": 0},
         "duplicates": {"train": 0, "test": 0},

@@ -1,4 +1,5 @@
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from prefprop_cli.data.json_text import holds_json_rows
-from prefprop_cli.data.records import each_row, label_of, read_records, text_of
+from prefprop_cli.data.records import Row, each_row, label_of, read_records, separator_in, text_of
 from prefprop_cli.errors import CorruptFileError, DataError
 
 
@@ -33,7 +34,7 @@ HOSTILE = [b'{"text": "', b'"}', b"\n", b"\r", b'"', b",", b"NaN", b"[", b"\0", 
         (
             "lines.csv",
             TWO_LINES,
-            [(3, {"text": 'one\ntwo "2"', "label": "1"}), (4, {"text": "x", "label": "2"})],
+            [(2, {"text": 'one\ntwo "2"', "label": "1"}), (4, {"text": "x", "label": "2"})],
         ),
         ("a.CSV", b"a\nx\n", [(2, {"a": "x"})]),
         ("a.ndjson", b'{"text": "x"}\n', [(1, {"text": "x"})]),
@@ -70,7 +71,6 @@ def test_parquet_rows(tmp_path: Path) -> None:
         ("bad.json", b'[{"a": 1},\n{"a" 2}]', "bad.json:2:6: not JSON: Expecting ':'"),
         ("line.json", b'{"a": 1}\n{"a" 2}\n', "line.json:2:6: not JSON: Expecting ':'"),
         ("tail.json", b'{"a": 1} and more', "tail.json:1:10: not JSON: Extra data"),
-        ("other.csv", b"text;label\nx;1\n", "other.csv:1: one column, 'text;label'. Is the file s"),
         ("comma.tsv", b"text,label\nx,1\n", r"separated by ','\? A .tsv file must have '\\t'"),
         ("blank.jsonl", b"\n \n", "blank.jsonl: the file holds no documents"),
         ("header.csv", b"text,label\n", "header.csv: the file holds no documents"),
@@ -98,8 +98,8 @@ def test_defects_are_named_with_their_place(
 def test_rows_behind_one_that_cannot_be_read(tmp_path: Path) -> None:
     path = write(tmp_path, "a.jsonl", b'{"a": 1}\n[2]\n{"a": 3}\n')
     first, second, third = each_row(path)
-    assert (first, third) == ((1, {"a": 1}), (3, {"a": 3}))
-    assert isinstance(second[1], DataError)
+    assert (first, third) == (Row(1, 1, {"a": 1}), Row(3, 3, {"a": 3}))
+    assert isinstance(second.fields, DataError)
     with pytest.raises(DataError, match=r"a.jsonl:2:1: expected an object"):
         list(read_records(path))
 
@@ -177,10 +177,11 @@ def test_half_of_a_surrogate_pair() -> None:
 
 def test_a_missing_column_names_those_found() -> None:
     with pytest.raises(
-        DataError, match=r"no column 'text'; found 'body', 'label'. Set data.text_column"
+        DataError,
+        match=r"no column 'text'; found 'body', 'label'. Name one with --text-column NAME, or data",
     ):
         text_of({"body": "x", "label": 1}, "text", where="a.csv:2", errors="strict")
-    with pytest.raises(DataError, match=r"no column 'label'; found none. Set data.label_column"):
+    with pytest.raises(DataError, match=r"no column 'label'; found none. Name one with --label"):
         label_of({}, "label", where="a.csv:2")
     with pytest.raises(DataError, match=r"found none. Set data.group_column$"):
         label_of({}, "author", where="a.csv:2", option="group_column")
@@ -231,3 +232,86 @@ def test_a_label_as_it_is_written() -> None:
 def test_what_is_no_label(value: object) -> None:
     with pytest.raises(DataError, match=r"a.csv:2: 'label' is .*; labels are text or numbers"):
         label_of({"label": value}, "label", where="a.csv:2")
+
+
+def test_rows_have_a_number_and_the_line_on_which_they_begin(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", b'text,n\n"one\n\ntwo",1\n\nx,2\ny\nz,3\n')
+    read = list(each_row(path))
+    assert [(row.number, row.line, row.place) for row in read] == [
+        (1, 2, 2),
+        (2, 6, 6),
+        (3, 7, 7),
+        (4, 8, 8),
+    ]
+    assert str(read[2].fields) == f"{path}:7: 1 fields, the header has 2"
+    lines = write(tmp_path, "a.jsonl", b'{"a": 1}\n\n{"a": 2}\n')
+    assert [(row.number, row.line) for row in each_row(lines)] == [(1, 1), (2, 3)]
+    array = write(tmp_path, "a.json", b'[\n{"a": 1},\n\n{"a": 2}]')
+    assert [(row.number, row.line, row.place) for row in each_row(array)] == [
+        (1, None, 1),
+        (2, None, 2),
+    ]
+
+
+def test_an_open_quote_is_told_where_its_row_begins(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", b'text,n\nx,1\n"y,2\nz,3\nz,4\n')
+    with pytest.raises(DataError, match=r"a.csv:3: not CSV: unexpected end of data"):
+        list(each_row(path))
+
+
+@pytest.mark.parametrize(
+    ("separator", "name"), [(";", "semicolon"), ("\t", "tab"), ("|", "pipe"), (",", "")]
+)
+def test_the_separator_of_a_csv_file_is_found_and_told(
+    tmp_path: Path, separator: str, name: str
+) -> None:
+    content = 'text,n\n"a; b, c\t|\nd",1\ne,2\n'.replace(",", separator)
+    content = content.replace(f"b{separator}", "b,")
+    path = write(tmp_path, "a.csv", content.encode())
+    told: list[str] = []
+    assert [row.fields for row in each_row(path, say=told.append)] == [
+        {"text": "a; b, c\t|\nd", "n": "1"},
+        {"text": "e", "n": "2"},
+    ]
+    assert told == ([f"a.csv: looks {name}-separated, and is read so"] if name else [])
+    assert separator_in(path) == separator
+
+
+def test_long_tables_are_streamed_behind_their_head(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", b"text;n\n" + b"x y z;1\n" * 100_000)
+    assert len([*each_row(path)]) == 100_000
+    rows = each_row(path)
+    assert next(rows).fields == {"text": "x y z", "n": "1"}
+    path.write_bytes(b"")
+    assert 30_000 < len([*rows]) < 90_000
+
+
+def test_rows_before_a_byte_that_is_no_text_are_read(tmp_path: Path) -> None:
+    rows = each_row(write(tmp_path, "a.csv", b"text;n\nx;1\ny\xe9;2\n"))
+    assert next(rows).fields == {"text": "x", "n": "1"}
+    with pytest.raises(DataError, match=r"a.csv:3: byte 0xe9 at offset 12 is not UTF-8"):
+        next(rows)
+
+
+@pytest.mark.parametrize(("encoding", "name"), [("utf-16-le", ""), ("utf-16-be", r" \(big-end")])
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "json"])
+def test_tables_in_utf16(tmp_path: Path, encoding: str, name: str, suffix: str) -> None:
+    content = {"csv": "text;n\r\nä;1\r\n", "tsv": "text\tn\r\nä\t1\r\n"}.get(
+        suffix, '{"text": "ä", "n": "1"}\r\n'
+    )
+    path = write(tmp_path, f"a.{suffix}", ("\ufeff" + content).encode(encoding))
+    told: list[str] = []
+    assert [row.fields for row in each_row(path, say=told.append)] == [{"text": "ä", "n": "1"}]
+    assert re.match(rf"a.{suffix}: read as UTF-16{name}.*by its first bytes", told[0])
+
+
+def test_empty_columns_of_a_sheet_get_names(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", b"v1,v2,,\nham,x,,\n")
+    assert [row.fields for row in each_row(path)] == [
+        {"v1": "ham", "v2": "x", "column_3": "", "column_4": ""}
+    ]
+
+
+def test_a_column_may_differ_in_case() -> None:
+    assert text_of({"Text": "x"}, "text", where="a.csv:2", errors="strict") == "x"
+    assert label_of({"LABEL ": "y"}, "label", where="a.csv:2") == "y"

@@ -9,6 +9,8 @@ from pyarrow import parquet
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data import read_corpus
+from prefprop_cli.data.columns import Column, Columns
+from prefprop_cli.data.sets.files import find_columns
 from prefprop_cli.errors import DataError
 
 Row = dict[str, object]
@@ -116,7 +118,7 @@ def test_columns_have_other_names_and_groups_stay_together(tmp_path: Path) -> No
     corpus = read_corpus(DataTable(source=str(path), **columns))
     groups = [{document.group for document in part} for part in corpus.splits.values()]
     assert sum(map(len, groups)) == len(set.union(*groups)) == 20
-    with pytest.raises(DataError, match=r"mine.csv:2: no column 'writer'.*data.group_column"):
+    with pytest.raises(DataError, match=r"mine.csv: no column 'writer'.*data.group_column"):
         read_corpus(DataTable(source=str(path), **columns | {"group_column": "writer"}))
 
 
@@ -202,3 +204,55 @@ def test_sources_that_are_not_there(tmp_path: Path) -> None:
         read_corpus(DataTable(source=str(path)))
     with pytest.raises(DataError, match=r'data.split = "dedup": files only has "default"'):
         read_corpus(DataTable(source=str(path), split="dedup"))
+
+
+def test_rows_without_a_label_are_counted(tmp_path: Path) -> None:
+    content: list[Row] = [*rows(30), {"text": "t", "label": ""}, {"text": "u", "label": " "}]
+    path = write(tmp_path / "mine.csv", content)
+    with pytest.raises(
+        DataError,
+        match=r"mine.csv: 2 of 32 rows have no label in column 'label': mine.csv:32, mine.csv:33. "
+        "Fill them in",
+    ):
+        read_corpus(DataTable(source=str(path)))
+
+
+def test_numbers_that_are_no_classes_are_refused(tmp_path: Path) -> None:
+    content: list[Row] = [{"text": f"text {k}", "stars": k % 118} for k in range(400)]
+    path = write(tmp_path / "mine.csv", content)
+    with pytest.raises(
+        DataError,
+        match=r"mine: column 'stars' holds 118 distinct numeric labels in 400 documents, 0 to 117: "
+        r"they look like a quantity or like ids, .* Put them into a few bins .*, or name another "
+        "column: --label-column NAME",
+    ):
+        read_corpus(DataTable(source=str(path), label_column="stars"))
+
+
+def test_a_separator_and_a_name_that_are_not_the_usual_ones_are_noted(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("Text;Label\n" + "".join(f"a, b {k};{'xy'[k % 2]}\n" for k in range(40)))
+    corpus = read_corpus(DataTable(source=str(path)))
+    assert corpus.labels == ("x", "y")
+    assert corpus.notes == (
+        "mine.csv: looks semicolon-separated, and is read so",
+        "mine.csv: column 'Text' is read as 'text'",
+        "mine.csv: column 'Label' is read as 'label'",
+        "drawn from train with seed 10: validation, test",
+    )
+
+
+def test_the_columns_of_a_source(tmp_path: Path) -> None:
+    mine = [{"review": row["text"], "kind": row["label"]} for row in rows(20)]
+    found = Columns(Column("review", "name"), Column("kind", "content"))
+    assert find_columns(write(tmp_path / "one" / "mine.csv", mine)) == found
+    write(tmp_path / "split" / "dev.jsonl", rows(4))
+    write(tmp_path / "split" / "train.parquet", mine)
+    assert find_columns(tmp_path / "split") == found
+    write_class_folders(tmp_path / "classes", 4)
+    assert find_columns(tmp_path / "classes") == Columns()
+    (tmp_path / "mine.xlsx").touch()
+    with pytest.raises(DataError, match=r"mine.xlsx: cannot be read; the file must end in"):
+        find_columns(tmp_path / "mine.xlsx")
+    with pytest.raises(DataError, match=r"nowhere.csv: no such file"):
+        find_columns(tmp_path / "nowhere.csv")

@@ -9,7 +9,9 @@ import pytest
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data import read_corpus
+from prefprop_cli.data.columns import Column, Columns
 from prefprop_cli.data.corpus import Corpus
+from prefprop_cli.data.sets.hub import find_columns
 from prefprop_cli.errors import DataError
 from tests.helpers.hub import Hub
 from tests.helpers.hub_sets import TEST, TRAIN, parquet
@@ -151,7 +153,7 @@ def test_columns_are_named(sets_hub: Hub) -> None:
         DataError, match=r"reviews/train:1: no column 'body'; found 'text', 'label'"
     ):
         read(text_column="body")
-    with pytest.raises(DataError, match=r"/train:1: no column 'topic'.*Set data.label_column"):
+    with pytest.raises(DataError, match=r"/train:1: no column 'topic'.*--label-column NAME"):
         read(label_column="topic")
 
 
@@ -194,3 +196,19 @@ def test_names_of_another_form(source: str) -> None:
 def test_a_name_is_needed() -> None:
     with pytest.raises(DataError, match=r"needs data.source \(or --source\): owner/name"):
         read_corpus(DataTable(set="hub"))
+
+
+def test_the_columns_of_a_data_set(sets_hub: Hub) -> None:
+    sets_hub.add_dataset(NAME, {TRAIN: parquet([0, 1] * 10)})
+    assert find_columns(NAME) == Columns(Column("text", "name"), Column("label", "name"))
+    with pytest.raises(
+        DataError, match=r"acme/reviews: no column 'txet'.*Did you mean 'text'\? --text-column text"
+    ):
+        find_columns(NAME, text="txet")
+    with pytest.raises(DataError, match=r"data.source = acme/none: not to be had"):
+        find_columns("acme/none")
+
+
+def test_the_classes_of_a_column_whose_name_differs_in_case(sets_hub: Hub) -> None:
+    sets_hub.add_dataset(NAME, {TRAIN: parquet([0, 1] * 10)})
+    assert read(label_column="LABEL", text_column="Text").labels == ("no", "yes")

@@ -1,0 +1,62 @@
+"""What was meant by an option or a value that there is not."""
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from typing import Any
+
+_OF_TABLES = {"method": "method.name", "model": "model.backbone", "data": "data.source"}
+_NOT_ONE_OF = re.compile(r"(?P<quoted>'(?P<value>[^']*)') is not one of (?P<names>.+)\.$")
+
+
+@contextmanager
+def suggestions(arguments: Sequence[str], *, takes_keys: bool) -> Iterator[None]:
+    """Add to a usage error what was meant.
+
+    Args:
+        arguments: of the command.
+        takes_keys: whether it has `-s`, so that a key of the configuration can be meant.
+    """
+    try:
+        yield
+    except Exception as error:
+        usage: Any = error  # Typer has its class to itself
+        message = str(getattr(usage, "message", ""))
+        if choice := _NOT_ONE_OF.search(message):
+            names = re.findall("'(.*?)'", choice["names"])
+            if near := get_close_matches(choice["value"], names, n=1):
+                usage.message = f"{message[choice.start('quoted') :]} Did you mean '{near[0]}'?"
+        elif (
+            takes_keys
+            and type(error).__name__ == "NoSuchOption"
+            and (setting := _setting(usage.option_name, arguments, others=usage.possibilities))
+        ):
+            usage.message = f"{message.rstrip('.')}. As a key of the configuration: {setting}"
+            usage.possibilities = None
+        raise
+
+
+def _setting(option: str, arguments: Sequence[str], *, others: Sequence[str] | None) -> str | None:
+    """The `-s` that an option stands for: by its exact name, or a similar one if no option is."""
+    from prefprop_cli.config.documented import documented_keys
+    from prefprop_cli.config.explain import nearest_key
+
+    name = option.lstrip("-").replace("-", "_")
+    exact = [key.path for key in documented_keys() if key.name == name and "." in key.path]
+    key = _OF_TABLES.get(name) or next(iter(exact), None)
+    if key is None and not others:
+        near = nearest_key((name,)) or ""
+        key = _OF_TABLES.get(near, near)
+    if not key or "." not in key:
+        return None
+    return f"-s {key}={shlex.quote(_value_of(option, arguments))}"
+
+
+def _value_of(option: str, arguments: Sequence[str]) -> str:
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        name, equals, value = argument.partition("=")
+        if name == option:
+            return value if equals else following.removeprefix("--") or "VALUE"
+    return "VALUE"
