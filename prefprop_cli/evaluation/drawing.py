@@ -68,6 +68,21 @@ def colours(names: Iterable[str]) -> dict[str, str]:
     return {name: LINES[place % len(LINES)] for place, name in enumerate(dict.fromkeys(names))}
 
 
+def at_least(span: float, limits: tuple[float, float], *, most: float) -> tuple[float, float]:
+    """The ends of an axis that is not zoomed onto a single value.
+
+    Args:
+        span: the least difference of its ends.
+        limits: the ends that the values ask for.
+        most: the greatest value there can be; the least is 0.
+    """
+    low, high = limits
+    if high - low >= span:
+        return limits
+    low = min(max(0.0, (low + high - span) / 2), most - span)
+    return low, low + span
+
+
 def legend_below(figure: Figure) -> None:
     """Name what is drawn in any of the panels once, under all of them."""
     entries: dict[str, Artist] = {}

@@ -7,6 +7,9 @@ from scipy import stats
 from prefprop_cli.evaluation.binning import Bin
 from prefprop_cli.evaluation.statistics import Interval, wilson_interval
 
+LEAST_OF_BIN = 10
+"""Documents of a bin whose gap says something; of fewer, the interval spans half of the axis."""
+
 
 @dataclass(frozen=True)
 class ReliabilityBin:
@@ -29,6 +32,11 @@ class ReliabilityBin:
     accuracy: float | None
     interval: Interval | None
     band: Interval | None
+
+    @property
+    def is_small(self) -> bool:
+        """Whether chance alone may have made the gap between its accuracy and its confidence."""
+        return self.count < LEAST_OF_BIN
 
 
 def reliability_bin(found: Bin, *, level: float = 0.95) -> ReliabilityBin:

@@ -1,22 +1,12 @@
-"""A calibration report as one HTML file that needs nothing else: no network, no scripts."""
+"""The report of `calibrate` as an HTML page."""
 
-from __future__ import annotations
-
-import base64
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from importlib.resources import files
-from typing import TYPE_CHECKING
-
-from jinja2 import Environment, StrictUndefined
+from collections.abc import Callable, Iterator
 
 from prefprop_cli.build.calibration import FITTED_ON, Calibration
 from prefprop_cli.config.schema import Config
-from prefprop_cli.errors import DataError
 from prefprop_cli.evaluation.calibration_report import ALPHA, CalibrationReport
-from prefprop_cli.evaluation.drawing import figure_bytes
 from prefprop_cli.evaluation.paper import paper_figures
-from prefprop_cli.evaluation.plots import reliability_figure, risk_coverage_figure
+from prefprop_cli.report.calibration_charts import reliability_picture, risk_coverage_picture
 from prefprop_cli.report.calibration_tables import (
     SCORES,
     brier_table,
@@ -27,20 +17,14 @@ from prefprop_cli.report.calibration_tables import (
     score_table,
     selection_table,
 )
-from prefprop_cli.report.collect import collect
-from prefprop_cli.report.figure_4 import courses_of, draw_4
-from prefprop_cli.report.groups import group
+from prefprop_cli.report.html import Section, html_page, where_from
+from prefprop_cli.report.learning_curves import LearningCurves
 from prefprop_cli.report.methods import (
     backbone_name,
     has_papers_backbone,
     method_label,
     papers_backbone,
 )
-from prefprop_cli.report.page import Grid
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 
 _TESTS = (
     "After calibration. By chance: the mean ECE of calibrated models with the same confidences, "
@@ -48,58 +32,22 @@ _TESTS = (
 )
 
 
-@dataclass(frozen=True)
-class Section:
-    """A heading with text, a picture, tables and small print."""
-
-    title: str
-    texts: Sequence[str] = ()
-    picture: Figure | None = None
-    alt: str = ""
-    tables: Sequence[Grid] = ()
-    notes: Sequence[str] = ()
-    definitions: Mapping[str, str] = field(default_factory=dict)
-
-
 def calibration_html(found: Calibration) -> str:
-    """The whole report of a calibrated run as the text of an HTML file.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-    """
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters["data_uri"] = _data_uri
-    template = files("prefprop_cli.report").joinpath("calibration.html.j2").read_text("utf-8")
-    return environment.from_string(template).render(
-        run=found.folder.path,
+    """The whole report of a calibrated run as the text of an HTML file."""
+    documents = f"{found.report.n:,} of {found.split}, {_fitted_on(found)}"
+    return html_page(
+        f"Calibration of {found.folder.path}",
+        [
+            *(section for make in _SECTIONS if (section := make(found))),
+            where_from(found.folder, found.adapter, documents=documents),
+        ],
         lead=list(_lead(found.report)),
-        sections=[section for make in _SECTIONS if (section := make(found))],
-        facts=_facts(found),
     )
 
 
 def _lead(report: CalibrationReport) -> Iterator[str]:
     for when, state in (("Before", report.before), ("After", report.after)):
         yield f"{when} calibration: {state.told('ece', n=report.n)}."
-
-
-def _facts(found: Calibration) -> dict[str, object]:
-    config, manifest = found.adapter.config, found.folder.manifest
-    packages = manifest.get("packages")
-    versions = packages if isinstance(packages, dict) else {}
-    return {
-        "method": method_label(config),
-        "data": found.adapter.config.data.set,
-        "documents": f"{found.report.n:,} of {found.split}, " + _fitted_on(found),
-        "backbone": f"{backbone_name(config)}, sha256 {found.adapter.backbone_sha256[:12]}…",
-        "seed": config.train.seed,
-        "trained": f"{manifest.get('started')} on {manifest.get('device')}",
-        "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
-    }
-
-
-def _data_uri(figure: Figure) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(figure_bytes(figure, "svg")).decode()
 
 
 def _scores(found: Calibration) -> Section:
@@ -145,8 +93,13 @@ def _fitted_on(found: Calibration) -> str:
 def _reliability(found: Calibration) -> Section:
     return Section(
         "Reliability",
-        picture=reliability_figure(found.report, after=str(found.fitted.calibrator)),
-        alt="Reliability diagrams before and after calibration",
+        pictures=[
+            reliability_picture(state, n=found.report.n, title=title)
+            for title, state in (
+                ("Before", found.report.before),
+                (f"After: {found.fitted.calibrator}", found.report.after),
+            )
+        ],
     )
 
 
@@ -167,8 +120,7 @@ def _calibrator(found: Calibration) -> Section:
 def _selection(found: Calibration) -> Section:
     return Section(
         "Leaving the uncertain ones to a person",
-        picture=risk_coverage_figure(found.report),
-        alt="Risk and coverage before and after calibration",
+        pictures=[risk_coverage_picture(found.report)],
         tables=[selection_table(found.report.after)],
     )
 
@@ -201,16 +153,14 @@ def _lengths(found: Calibration) -> Section | None:
 
 
 def _course(found: Calibration) -> Section | None:
-    """Figure 4 of this run, if it has the logits of its epochs."""
-    sets, _ = group(collect([found.folder.path]).runs)
-    try:
-        picture = draw_4(courses_of(sets))
-    except DataError:
+    curves = LearningCurves(found.folder)
+    if not curves:
         return None
+    names = ("ece", "accuracy")
     return Section(
         "Along training",
-        picture=picture,
-        alt="Calibration error and accuracy on validation after each epoch",
+        pictures=[curves.metric(name) for name in names],
+        folded=("The figures of each epoch", curves.by_epoch(names)),
     )
 
 

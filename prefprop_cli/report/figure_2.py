@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prefprop_cli.evaluation.drawing import GRID, INK, QUIET, colours, drawing, legend_below
+from prefprop_cli.evaluation.drawing import (
+    GRID,
+    INK,
+    QUIET,
+    at_least,
+    colours,
+    drawing,
+    legend_below,
+)
 from prefprop_cli.report.page import NOTHING, PERCENT, Block, Grid, Heading, Page
 from prefprop_cli.report.scores import ScoredLine, ScoredSet
 from prefprop_cli.report.telling import SHORT
@@ -17,6 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Figure 2: the score of every seed, in %"
+_SPAN = 20.0
+"""Points that the axis has at least; fewer would make much of what a document more or less does."""
 
 
 def figure_2(sets: Sequence[ScoredSet]) -> Page:
@@ -43,7 +53,7 @@ def figure_2(sets: Sequence[ScoredSet]) -> Page:
 
 
 def draw_2(sets: Sequence[ScoredSet]) -> Figure:
-    """A point for each seed, a bar at the mean, a diamond at the paper's mean.
+    """A point for each seed, a bar at the mean of several, a diamond at the paper's mean.
 
     Raises:
         UsageError: matplotlib is not installed.
@@ -62,13 +72,21 @@ def _draw_set(axes: Axes, scored: ScoredSet, colour_of: dict[str, str]) -> None:
     for place, each in enumerate(scored.lines):
         values = 100 * np.array(each.values(scored.metric))
         spread = np.linspace(-0.14, 0.14, len(values)) if len(values) > 1 else np.zeros(1)
-        axes.plot(values, place + spread, "o", color=colour_of[each.name], alpha=0.75, markersize=5)
-        axes.vlines(values.mean(), place - 0.3, place + 0.3, color=INK, linewidth=1.6, label="mean")
+        colour = colour_of[each.name]
+        axes.plot(
+            values, place + spread, "o", color=colour, alpha=0.75, markersize=5, clip_on=False
+        )
+        if len(values) > 1:
+            ends = place - 0.3, place + 0.3
+            axes.vlines(values.mean(), *ends, color=INK, linewidth=1.6, label="mean")
         if scored.metric in each.paper:
             paper = 100 * each.paper[scored.metric]
             axes.plot(
                 paper, place, "D", markerfacecolor="none", color=QUIET, label="the paper's mean"
             )
+    axes.plot([], [], "o", color=QUIET, markersize=5, label="one seed")
+    axes.locator_params(axis="x", steps=[1, 2, 5, 10])
+    axes.set_xlim(at_least(_SPAN, axes.get_xlim(), most=100.0))
     axes.set_yticks(range(len(scored.lines)), [each.name for each in scored.lines])
     axes.set_ylim(len(scored.lines) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0, labelcolor=INK)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +20,8 @@ TITLE = "Figure 3: tokens per document"
 WINDOWS = (512, 4096)
 """Positions of RoBERTa and of Longformer."""
 
+_SHORTEST = 100
+"""Tokens at the left end of the axis, or fewer."""
 _MARKS = "positions of RoBERTa and of Longformer"
 
 Lengths = Mapping[str, NDArray[np.int64]]
@@ -47,7 +49,7 @@ def draw_3(lengths: Lengths) -> Figure:
     Raises:
         UsageError: matplotlib is not installed.
     """
-    edges = _edges(np.concatenate([*lengths.values()]))
+    edges = _edges(lengths.values())
     with drawing(7.6, 0.8 + 1.7 * len(lengths)) as figure:
         panels = figure.subplots(len(lengths), 1, squeeze=False, sharex=True)[:, 0]
         for place, (axes, (name, counts)) in enumerate(zip(panels, lengths.items(), strict=True)):
@@ -61,6 +63,8 @@ def draw_3(lengths: Lengths) -> Figure:
 def _draw_set(
     axes: Axes, name: str, counts: NDArray[np.int64], edges: NDArray[np.float64], *, colour: str
 ) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     weights = np.full(len(counts), 100 / len(counts))
     axes.hist(counts.clip(1), edges.tolist(), weights=weights, color=colour, alpha=0.8)
     axes.set_xscale("log")
@@ -69,22 +73,31 @@ def _draw_set(
         axes.axvline(window, color=QUIET, linewidth=0.9, linestyle=(0, (4, 3)), label=_MARKS)
     beyond = ", ".join(f"{_beyond(counts, window):.1%} above {window:,}" for window in WINDOWS)
     axes.set_title(name, loc="left", weight="bold", pad=17)
+    noun = "document" if len(counts) == 1 else "documents"
     axes.annotate(
-        f"{len(counts):,} documents, median {np.median(counts):,.0f} tokens, {beyond}",
+        f"{len(counts):,} {noun}, median {np.median(counts):,.0f} tokens, {beyond}",
         (0, 1),
         (0, 5),
         xycoords="axes fraction",
         textcoords="offset points",
         color=QUIET,
     )
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(axis="y", color=GRID)
 
 
-def _edges(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Of bins that are equally wide on a logarithmic axis and hold every length and window."""
-    longest = max(int(counts.max()), WINDOWS[-1])
-    return np.geomspace(max(1, int(counts.min())), 1.3 * longest, 61)
+def _edges(lengths: Iterable[NDArray[np.int64]]) -> NDArray[np.float64]:
+    """Of bins that are equally wide on a logarithmic axis and hold every length and window.
+
+    There are as many as the set with the fewest documents can fill.
+    """
+    counts = list(lengths)
+    longest = max(WINDOWS[-1], *(int(each.max()) for each in counts))
+    shortest = min(_SHORTEST, *(int(each.min()) for each in counts))
+    n_bins = min(60, int(6 + 2 * min(map(len, counts)) ** 0.5))
+    return np.geomspace(max(1, shortest), 1.3 * longest, n_bins + 1)
 
 
 def _row(name: str, counts: NDArray[np.int64]) -> tuple[str, ...]:

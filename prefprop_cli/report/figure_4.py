@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prefprop_cli.errors import DataError
-from prefprop_cli.evaluation.drawing import GRID, QUIET, colours, drawing, legend_below
+from prefprop_cli.evaluation.drawing import GRID, QUIET, at_least, colours, drawing, legend_below
 from prefprop_cli.evaluation.metrics import classification_metrics
 from prefprop_cli.evaluation.results import load_logits, logits_path, step_name
 from prefprop_cli.report.collect import FinishedRun
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 TITLE = "Figure 4: calibration error and accuracy on validation, along training"
 METRICS = ("ece", "ece_paper", "accuracy")
 _DRAWN = {"ece": "ECE", "accuracy": "accuracy"}
+_SPAN = 0.2
+"""What the axis of the accuracy covers at least."""
 
 Floats = NDArray[np.float64]
 
@@ -148,6 +150,8 @@ def _draw_courses(axes: Axes, each: CourseSet, metric: str, colour_of: dict[str,
     axes.locator_params(axis="x", integer=True)
     if metric == "ece":
         axes.set_ylim(bottom=0)
+    else:
+        axes.set_ylim(at_least(_SPAN, axes.get_ylim(), most=1.0))
 
 
 def _row(course: Course) -> tuple[str, ...]:

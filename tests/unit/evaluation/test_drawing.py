@@ -3,7 +3,14 @@ import sys
 import pytest
 
 from prefprop_cli.errors import UsageError
-from prefprop_cli.evaluation.drawing import LINES, colours, drawing, legend_below, write_figure
+from prefprop_cli.evaluation.drawing import (
+    LINES,
+    at_least,
+    colours,
+    drawing,
+    legend_below,
+    write_figure,
+)
 
 pytest.importorskip("matplotlib")
 
@@ -38,6 +45,14 @@ def test_the_legend_names_each_thing_once_and_fits(length, n_columns):
     (legend,) = drawn.legends
     assert [text.get_text() for text in legend.get_texts()] == [str(n) * length for n in range(4)]
     assert legend._ncols == n_columns
+
+
+@pytest.mark.parametrize(
+    ("limits", "ends"),
+    [((83, 84), (73.5, 93.5)), ((99, 100), (80, 100)), ((1, 2), (0, 20)), ((10, 95), (10, 95))],
+)
+def test_an_axis_is_not_zoomed_onto_one_value(limits, ends):
+    assert at_least(20, limits, most=100) == ends
 
 
 def test_a_name_has_one_colour():

@@ -6,7 +6,7 @@ import pytest
 
 from prefprop_cli.errors import UsageError
 from prefprop_cli.evaluation.calibration_report import calibration_report
-from prefprop_cli.evaluation.plots import reliability_figure, risk_coverage_figure
+from prefprop_cli.evaluation.plots import reliability_figure
 from prefprop_cli.evaluation.results import SavedLogits
 from tests.helpers.pictures import drawn_texts
 
@@ -65,22 +65,25 @@ def test_intervals_and_bands_are_those_of_the_bins():
     assert whiskers == [[b.interval.low, b.interval.high] for b in filled]
     bands = [bar for bar in diagram.patches if bar.get_hatch()]
     ends = [(bar.get_y(), bar.get_y() + bar.get_height()) for bar in bands]
-    assert ends == [pytest.approx((b.band.low, b.band.high)) for b in filled]
+    large = [b for b in filled if b.count >= 10]
+    assert 0 < len(large) < len(filled)
+    assert ends == [pytest.approx((b.band.low, b.band.high)) for b in large]
 
 
-def test_risk_and_coverage_of_both():
+def legend(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_what_says_nothing_of_few_documents_is_not_drawn():
     pytest.importorskip("matplotlib")
-    drawn = report()
-    (axes,) = risk_coverage_figure(drawn).axes
-    for line, state in zip(axes.lines, (drawn.before, drawn.after), strict=False):
-        points = [(point.coverage, point.risk) for point in state.curve]
-        assert line.get_xydata().tolist() == [list(point) for point in points]
-    assert "AURC" in axes.lines[0].get_label()
+    few, many = (reliability_figure(report(n), after="T = 2.1") for n in (12, 1500))
+    assert set(legend(few)) == {"of fewer than 10 documents", "accuracy, 95 %", "calibrated"}
+    assert len(few.axes[0].patches) == sum(b.count > 0 for b in report(12).before.bins)
+    assert {"accuracy", "too confident by", "95 % of calibrated models"} < set(legend(many))
 
 
 def test_without_matplotlib_it_says_what_to_install(monkeypatch):
     drawn = report()
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    for draw in (lambda: reliability_figure(drawn, after=""), lambda: risk_coverage_figure(drawn)):
-        with pytest.raises(UsageError, match=r'pip install "prefprop-cli\[plots\]"'):
-            draw()
+    with pytest.raises(UsageError, match=r'pip install "prefprop-cli\[plots\]"'):
+        reliability_figure(drawn, after="")

@@ -13,6 +13,7 @@ from prefprop_cli.report.figure_2 import draw_2, figure_2
 from prefprop_cli.report.figure_3 import draw_3, figure_3
 from prefprop_cli.report.figure_4 import courses_of, draw_4, figure_4
 from prefprop_cli.report.groups import group
+from prefprop_cli.report.scores import score
 from tests.helpers import finished
 from tests.helpers.pictures import drawn_texts
 
@@ -55,13 +56,29 @@ def test_figures_can_be_read(scored, courses):
 
 def test_figure_2_has_a_point_for_each_seed_and_the_papers_mean(scored):
     (axes,) = draw_2([scored]).axes
-    points = [line.get_xdata() for line in axes.lines if line.get_marker() == "o"]
+    *points, in_legend = [line.get_xdata() for line in axes.lines if line.get_marker() == "o"]
+    assert not len(in_legend)
     assert [list(x) for x in points] == [
         [100 * value for value in each.values("f1_binary")] for each in scored.lines
     ]
     diamonds = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "D"]
     assert diamonds == pytest.approx([75.3, 81.8, 81.5])
     assert axes.get_xlabel() == "F1 of each seed on 60 documents of test, %"
+    means = [bar.get_segments()[0][0][0] for bar in axes.collections]
+    several = [each.values("f1_binary") for each in scored.lines if len(each.seeds) > 1]
+    assert means == [pytest.approx(100 * sum(values) / len(values)) for values in several]
+
+
+def test_the_axis_of_one_run_is_not_zoomed_onto_it(tmp_path):
+    finished.write(tmp_path / "a", finished.config(), n=12)
+    (data,), _ = group(collect([tmp_path]).runs)
+    (axes,) = draw_2([score(data, "test")]).axes
+    low, high = axes.get_xlim()
+    assert 0 <= low < high <= 100
+    assert high - low >= 20
+    assert not axes.collections  # its mean is the point
+    _, accuracy = draw_4(courses_of([data])).axes
+    assert np.diff(accuracy.get_ylim()) >= 0.2
 
 
 def test_figure_2_in_words(scored):
@@ -81,6 +98,14 @@ def test_figure_3_holds_every_document():
         assert axes.get_xscale() == "log"
         marks = {line.get_xdata()[0] for line in axes.lines}
         assert marks == {np.median(counts), 512, 4096}
+
+
+@pytest.mark.parametrize("n", [1, 12, 3000])
+def test_the_bins_of_figure_3_are_as_many_as_the_documents_can_fill(n):
+    (axes,) = draw_3({"mine": rng.lognormal(6, 0.8, n).astype(int)}).axes
+    assert len(axes.patches) == min(60, int(6 + 2 * n**0.5))
+    assert axes.texts[0].get_text().startswith(f"{n:,} document{'s' * (n > 1)}, median")
+    assert_readable(axes.figure)
 
 
 def test_figure_3_in_words():

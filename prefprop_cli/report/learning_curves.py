@@ -1,0 +1,96 @@
+"""Loss and metrics along the training of one run, from the rows that it logged."""
+
+from collections.abc import Sequence
+from statistics import fmean
+
+from prefprop_cli.atomic import Record
+from prefprop_cli.evaluation.drawing import at_least
+from prefprop_cli.evaluation.metrics import LOWER_IS_BETTER
+from prefprop_cli.report.charts import Axis, Chart, Mark, Picture, Point, whiskers
+from prefprop_cli.report.page import NOTHING, SHARE, Grid
+from prefprop_cli.report.telling import SHORT
+from prefprop_cli.runs import RunFolder
+
+_MOST_POINTS = 200
+"""Of the line of the training loss; where there are more steps, each is the mean of several."""
+
+
+class LearningCurves:
+    """What a run logged of its training.
+
+    Args:
+        run: its folder.
+
+    Raises:
+        CorruptFileError: the rows are not what was written.
+    """
+
+    def __init__(self, run: RunFolder) -> None:
+        rows = run.metrics()
+        self._steps = [row for row in rows if row.get("loss") is not None]
+        self._evaluations = [row for row in rows if "validation" in row]
+        self._best = run.manifest.get("best_step")
+
+    def __bool__(self) -> bool:
+        return bool(self._evaluations)
+
+    def loss(self) -> Picture:
+        """The training loss, and the same loss on validation."""
+        losses = [(float(row["step"]), float(row["loss"])) for row in self._steps]
+        mean, size = _thinned(losses)
+        of = f", means of {size} steps" if size > 1 else ""
+        marks = [Mark("line thin second", [mean] if mean else [], f"training{of}")]
+        return self._picture("Loss", [*marks, *self._marks(self._values("nll"), "validation")])
+
+    def metric(self, name: str) -> Picture:
+        """A metric of validation after each epoch."""
+        what = SHORT.get(name, name.replace("_", " "))
+        title = f"{what[0].upper()}{what[1:]} on validation"
+        return self._picture(title, self._marks(self._values(name), ""), share=name)
+
+    def by_epoch(self, metrics: Sequence[str]) -> Grid:
+        """The same in figures."""
+        header = ("epoch", "step", "training loss", *(SHORT.get(name, name) for name in metrics))
+        return Grid(header, tuple(self._row(each, metrics) for each in self._evaluations))
+
+    def _row(self, each: Record, metrics: Sequence[str]) -> tuple[str, ...]:
+        losses = [row["loss"] for row in self._steps if row["epoch"] == each["epoch"]]
+        values = [each["validation"].get(name) for name in metrics]
+        best = " (best)" if each["step"] == self._best else ""
+        return (
+            f"{each['epoch']}{best}",
+            f"{each['step']:,}",
+            SHARE.show(fmean(losses)) if losses else NOTHING,
+            *(NOTHING if value is None else SHARE.show(value) for value in values),
+        )
+
+    def _values(self, metric: str) -> list[Point]:
+        found = [(row["step"], row["validation"].get(metric)) for row in self._evaluations]
+        return [(float(step), float(value)) for step, value in found if value is not None]
+
+    def _marks(self, points: Sequence[Point], name: str) -> list[Mark]:
+        dots = [(point,) for point in points] if len(points) <= 40 else []
+        return [Mark("line", [points] if points else [], name), Mark("dot", dots)]
+
+    def _picture(self, title: str, marks: list[Mark], *, share: str = "") -> Picture:
+        points = [point for mark in marks for shape in mark.shapes for point in shape]
+        values = [y for _, y in points] or [0.0, 1.0]
+        low, high = min(0.0, *values), max(values)
+        if share and share not in LOWER_IS_BETTER:
+            low, high = at_least(0.2, (min(values), max(values)), most=1.0)
+        air = 0.05 * (high - low)
+        y = Axis(low - (air if low > 0 else 0), high + (air or 1.0))
+        x = Axis(0, max((x for x, _ in points), default=1), label="step")
+        if self._best is not None:
+            best = whiskers([self._best], [y.low], [y.high])
+            marks = [Mark("whisker dashed", best, "the best epoch, which is kept"), *marks]
+        first, last = values[0], values[-1]
+        alt = f"{title} along {x.high:,.0f} steps, from {first:.3f} to {last:.3f}"
+        return Picture(title, [Chart(x, y, marks)], alt=alt)
+
+
+def _thinned(points: Sequence[Point]) -> tuple[list[Point], int]:
+    """Means of as many points as leave no more than can be seen, and how many these are."""
+    size = -(-len(points) // _MOST_POINTS) or 1
+    groups = [points[start : start + size] for start in range(0, len(points), size)]
+    return [(fmean(x for x, _ in each), fmean(y for _, y in each)) for each in groups], size
