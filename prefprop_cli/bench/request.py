@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import torch
-
 from prefprop_cli.bench import lengths as real
 from prefprop_cli.bench.job import DType, Job, Library, Step, Subject
 from prefprop_cli.bench.subjects import encoder_config
@@ -17,6 +15,7 @@ from prefprop_cli.config.schema import Config, MethodTable
 from prefprop_cli.errors import UsageError
 from prefprop_cli.evaluation.paper import PAPER_OVERHEAD
 from prefprop_cli.model.config import EncoderConfig
+from prefprop_cli.modes import shapes_only
 
 Groups = list[list[Subject]]
 Batches = tuple[tuple[int, ...], ...]
@@ -94,7 +93,7 @@ class Request:
         )
 
     def n_placeholders(self, method: MethodTable) -> int:
-        with torch.device("meta"):
+        with shapes_only():
             return create_method(method, self.encoder).n_placeholders
 
     def subject(

@@ -25,6 +25,7 @@ from prefprop_cli.model.checkpoint import build_encoder, to_hugging_face_names
 from prefprop_cli.model.config import EncoderConfig, to_hugging_face
 from prefprop_cli.model.encoder import Encoder
 from prefprop_cli.model.layout import Layout
+from prefprop_cli.modes import shapes_only
 from prefprop_cli.tasks.classification import collate
 
 
@@ -87,7 +88,7 @@ def encoder_config(job: Job) -> EncoderConfig:
 def random_encoder(config: EncoderConfig, **options: object) -> Encoder:
     """An encoder of that shape with weights from N(0, .02²), those of norms around 1; seed 0."""
     generator = torch.Generator().manual_seed(0)
-    with torch.device("meta"):
+    with shapes_only():
         empty = Encoder(config).state_dict()
     weights = {
         name: torch.randn(tensor.shape, generator=generator)

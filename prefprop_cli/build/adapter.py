@@ -1,4 +1,6 @@
-"""The adapter folder: what was trained and all it takes to predict with it, without the data.
+"""What an adapter folder says beside its tensors, which `build/trained.py` loads.
+
+The folder holds what was trained and all it takes to predict with it, without the data.
 
 adapter.json          labels, tables of the configuration, hashes, calibrator
 trained.safetensors   prefix and head (and, after fine-tuning, the backbone)
@@ -11,14 +13,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load, save
-from torch import Tensor
-
-from prefprop_cli.build.model import Classifier
-from prefprop_cli.build.plan import Plan, load_classifier, make_plan, with_backbone
-from prefprop_cli.build.record import backbone_record, check_backbone
 from prefprop_cli.config.schema import Config
-from prefprop_cli.errors import CorruptFileError, DataError
+from prefprop_cli.errors import CorruptFileError
 from prefprop_cli.evaluation.recalibration import (
     Calibrator,
     Identity,
@@ -26,7 +22,6 @@ from prefprop_cli.evaluation.recalibration import (
     calibrator_from,
 )
 from prefprop_cli.runs import read_verified, save_folder
-from prefprop_cli.training.progress import load_trained
 
 SCHEMA_VERSION = 3
 """2 had no `backbone_config`, and hashes of files where there are those of contents now; 1 had
@@ -48,30 +43,13 @@ class Adapter:
     are of files."""
 
 
-def save_adapter(folder: Path, adapter: Adapter, trained: Mapping[str, Tensor]) -> None:
-    """Write an adapter folder, all or nothing.
-
-    Args:
-        folder: replaced if it is there.
-        adapter: what it says.
-        trained: the trained tensors by name.
-    """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trained.items()}
-    save_folder(folder, {"adapter.json": _to_json(adapter), "trained.safetensors": save(tensors)})
-
-
-def make_adapter(plan: Plan, *, labels: tuple[str, ...]) -> Adapter:
-    """The description of what a plan trains."""
-    return Adapter(labels=labels, config=plan.config, **backbone_record(plan))
-
-
 def read_adapter(folder: Path) -> Adapter:
     """What an adapter folder says.
 
     Raises:
         CorruptFileError: a file is missing, damaged or of a later version.
     """
-    return _from_json(read_verified(folder)["adapter.json"], folder)
+    return from_json(read_verified(folder)["adapter.json"], folder)
 
 
 def set_calibrator(folder: Path, calibrator: Calibrator) -> None:
@@ -81,44 +59,12 @@ def set_calibrator(folder: Path, calibrator: Calibrator) -> None:
         CorruptFileError: a file is missing, damaged or of a later version.
     """
     files = read_verified(folder)
-    adapter = _from_json(files["adapter.json"], folder)
-    changed = _to_json(replace(adapter, calibrator=calibrator))
+    adapter = from_json(files["adapter.json"], folder)
+    changed = to_json(replace(adapter, calibrator=calibrator))
     save_folder(folder, {**files, "adapter.json": changed})
 
 
-def load_adapter(folder: Path, *, backbone: str | None = None) -> tuple[Adapter, Plan, Classifier]:
-    """The trained model of an adapter folder.
-
-    Args:
-        folder: an adapter folder.
-        backbone: where its backbone is now, if not where it was.
-
-    Returns:
-        What the folder says, the plan it was trained by, and the model in evaluation mode.
-
-    Raises:
-        CorruptFileError: a file is missing, damaged or of a later version.
-        DataError: the backbone is missing, or is another one than the adapter was trained on.
-    """
-    files = read_verified(folder)
-    adapter = _from_json(files["adapter.json"], folder)
-    plan = _plan(adapter.config, backbone)
-    check_backbone(vars(adapter), plan, of=folder, advice="Give the original with --backbone")
-    model = load_classifier(plan, n_labels=len(adapter.labels))
-    load_trained(load(files["trained.safetensors"]), model.trained, source=str(folder))
-    return adapter, plan, model.eval()
-
-
-def _plan(config: Config, backbone: str | None) -> Plan:
-    try:
-        return make_plan(with_backbone(config, backbone))
-    except DataError as error:
-        if backbone:
-            raise
-        raise DataError(f"{error}. If it is elsewhere now, say where with --backbone") from error
-
-
-def _to_json(adapter: Adapter) -> bytes:
+def to_json(adapter: Adapter) -> bytes:
     values = {
         **{each.name: getattr(adapter, each.name) for each in fields(adapter)},
         "config": adapter.config.model_dump(exclude_none=True),
@@ -130,7 +76,7 @@ def _to_json(adapter: Adapter) -> bytes:
     return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def _from_json(data: bytes, folder: Path) -> Adapter:
+def from_json(data: bytes, folder: Path) -> Adapter:
     try:
         values = json.loads(data)
         version, labels = values.pop("schema_version"), tuple(values.pop("labels"))

@@ -10,7 +10,12 @@ import torch
 from prefprop_cli.build.download import from_hub
 from prefprop_cli.errors import CorruptFileError, DataError
 from prefprop_cli.hub import is_repository, split_name
-from prefprop_cli.model.checkpoint import build_encoder, to_hugging_face_names, to_own_names
+from prefprop_cli.model.checkpoint import (
+    build_encoder,
+    check_shapes,
+    to_hugging_face_names,
+    to_own_names,
+)
 from prefprop_cli.model.config import EncoderConfig, from_hugging_face
 from prefprop_cli.model.encoder import Encoder
 from prefprop_cli.model.files import Version, file_sha256, read_json, version_of
@@ -112,7 +117,7 @@ def check_weights(folder: Path) -> None:
         CorruptFileError: they are damaged, unsafe to open, or do not fit.
     """
     config = backbone_config(folder)
-    build_encoder(config, to_own_names(weight_shapes(folder), config))
+    check_shapes(config, to_own_names(weight_shapes(folder), config))
 
 
 def weights_sha256(folder: Path) -> str:

@@ -1,31 +1,15 @@
-"""The logits of a run on a split or on other documents; a split is computed once and stored."""
+"""The logits of a run on a split or on other documents; a split is computed once and stored.
 
-import shlex
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+What is stored needs no model: only `build/inference.py` loads one.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from prefprop_cli.build.experiment import examples_of, with_documents
-from prefprop_cli.build.plan import prepare_data
-from prefprop_cli.build.record import check_data
-from prefprop_cli.build.run import Run, load_run, resolve_device
-from prefprop_cli.cache import default_cache
-from prefprop_cli.data.corpus import Document
-from prefprop_cli.data.labels import places
-from prefprop_cli.data.prepare import Prepared
-from prefprop_cli.data.questions import read_questions
-from prefprop_cli.data.seen import read_keys, seen
-from prefprop_cli.data.sets.files import labelled_documents
-from prefprop_cli.errors import DataError, UsageError
-from prefprop_cli.evaluation.predict import predict_logits
-from prefprop_cli.evaluation.results import SavedLogits, is_stored, load_logits, save_logits
+from prefprop_cli.evaluation.results import SavedLogits, is_stored, load_logits
 from prefprop_cli.parallel import world
 from prefprop_cli.runs import RunFolder
-from prefprop_cli.tasks.batch import Batch, Examples
-from prefprop_cli.words import listed, plural
 
 
 @dataclass(frozen=True)
@@ -71,11 +55,13 @@ class Evaluator:
             DataError: there is no such split, or the data are not those of the training.
             CorruptFileError: what is stored is damaged.
         """
-        resolve_device(self.device)
+        self._check_device()
         for leak in self.run.manifest.get("data_leaks", ()):  # that training has found
             self.warn(leak)
         if not world().on_main(lambda: is_stored(self.run.evaluation, split)):
-            self._compute(split)
+            from prefprop_cli.build.inference import compute_split
+
+            compute_split(self, split)
         return load_logits(self.run.evaluation, split)
 
     def of_documents(self, own: OwnDocuments) -> SavedLogits:
@@ -85,102 +71,13 @@ class Evaluator:
             UsageError: columns are named, and the run reads questions.
             DataError: they cannot be read, or have a label the run does not know.
         """
-        loaded = self._load()
-        documents = _read(own, loaded)
-        self._check_new(documents)
-        labels = _label_indices(documents, loaded)
-        logits = self._predict(loaded, _Documents(documents, loaded))
-        return SavedLogits(tuple(d.id for d in documents), logits, np.asarray(labels))
+        from prefprop_cli.build.inference import logits_of_documents
 
-    def _compute(self, split: str) -> None:
-        loaded = self._load()
-        prepared = prepare_data(loaded.plan, cache=default_cache())
-        order = places(prepared.labels, known=loaded.labels)
-        world().on_each(lambda: self._check_data(loaded, prepared, order))
-        logits = self._predict(loaded, examples_of(loaded.plan, prepared, split))
-        found = with_documents(logits, prepared, split)
-        if order:
-            found = replace(found, labels=np.asarray(order)[found.labels])
-        world().on_main(lambda: save_logits(self.run.evaluation, split, found))
+        return logits_of_documents(self, own)
 
-    def _check_data(self, loaded: Run, prepared: Prepared, order: list[int] | None) -> None:
-        record = {"labels": list(loaded.labels), **self.run.manifest}
-        if order is not None and len(order) == len(loaded.labels):
-            # The run may be older than the order in which labels are read now.
-            record["labels"] = list(prepared.labels)
-        advice = (
-            "Give the original, or evaluate on others as new documents: "
-            f"prefprop eval {shlex.quote(str(self.run.path))} --data FILE"
-        )
-        check_data(record, prepared, of=self.run.path, advice=advice)
+    def _check_device(self) -> None:
+        if self.device == "auto" and world().size == 1:  # which is there, and PyTorch takes 1.4 s
+            return
+        from prefprop_cli.build.run import resolve_device
 
-    def _check_new(self, documents: Sequence[Document]) -> None:
-        if known := seen(documents, read_keys(self.run.texts)):
-            self.warn(
-                f"leak: {len(known)} of {plural(len(documents), 'document')} have a text that the "
-                f"run was trained on or chosen by ({listed(known)}); figures on them are not "
-                "those of new documents"
-            )
-
-    def _load(self) -> Run:
-        return load_run(self.run.path, device=self.device, backbone=self.backbone)
-
-    def _predict(self, loaded: Run, examples: "Examples | _Documents") -> NDArray[np.float32]:
-        total = len(examples)
-        logits = predict_logits(
-            loaded.model,
-            examples,
-            batch_size=self.batch_size or loaded.plan.config.eval.batch_size,
-            device=loaded.device,
-            progress=lambda done: self.progress(done, total),
-        )
-        assert logits is not None  # nobody asks it to stop
-        return logits
-
-
-@dataclass(frozen=True)
-class _Documents:
-    """Documents that are tokenised as they are needed."""
-
-    documents: Sequence[Document]
-    loaded: Run
-
-    def __len__(self) -> int:
-        return len(self.documents)
-
-    def load(self, indices: Sequence[int]) -> Batch:
-        unlabelled = [replace(self.documents[index], label=None) for index in indices]
-        return self.loaded.collate(self.loaded.form.encode(unlabelled))
-
-
-def _read(own: OwnDocuments, loaded: Run) -> list[Document]:
-    table = loaded.plan.config.data
-    named = {"text_column": own.text_column, "label_column": own.label_column}
-    columns = {key: column for key, column in named.items() if column is not None}
-    if loaded.labels:
-        # Groups matter where splits are drawn.
-        table = table.model_copy(update={**columns, "group_column": None})
-        return labelled_documents(own.path, table)
-    if columns:
-        raise UsageError(f"{own.path}: the run reads questions, which have no columns to name")
-    return list(read_questions(own.path, errors=table.errors))
-
-
-def _label_indices(documents: Sequence[Document], loaded: Run) -> list[int]:
-    found = [_label_index(document, loaded.names_of(document)) for document in documents]
-    unknown = [d for d, index in zip(documents, found, strict=True) if index is None]
-    if unknown:
-        labels = dict.fromkeys(f'"{d.label}"' for d in unknown)
-        count = f"{len(unknown)} of {plural(len(documents), 'document')}, " if unknown[1:] else ""
-        raise DataError(
-            f"{count}{listed([d.id for d in unknown])}: label {listed(list(labels))} was not seen "
-            f"in training; it knew {', '.join(loaded.names_of(unknown[0]))}"
-        )
-    return [index for index in found if index is not None]
-
-
-def _label_index(document: Document, names: Sequence[str]) -> int | None:
-    if document.label is None:
-        raise DataError(f"{document.id}: the answer is not given")
-    place = places([document.label], known=names)
-    return place[0] if place else None
+        resolve_device(self.device)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from prefprop_cli.build.adapter import make_adapter, save_adapter
 from prefprop_cli.build.model import Classifier
 from prefprop_cli.build.plan import Plan, load_classifier
 from prefprop_cli.build.task import task_of
+from prefprop_cli.build.trained import make_adapter, save_adapter
 from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.errors import DataError
 from prefprop_cli.evaluation.metrics import classification_metrics

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import torch
-
 from prefprop_cli.attention import choose
 from prefprop_cli.build.backbones import (
     MINILM,
@@ -26,6 +24,7 @@ from prefprop_cli.hub import is_repository
 from prefprop_cli.model.config import EncoderConfig
 from prefprop_cli.model.encoder import Encoder
 from prefprop_cli.model.to_long import long_config
+from prefprop_cli.modes import shapes_only
 from prefprop_cli.parallel import world
 
 
@@ -43,7 +42,7 @@ class Plan:
 
     @cached_property
     def n_placeholders(self) -> int:
-        with torch.device("meta"):
+        with shapes_only():
             return create_method(self.config.method, self.encoder).n_placeholders
 
     @property
@@ -142,7 +141,7 @@ def load_classifier(plan: Plan, *, n_labels: int) -> Classifier:
 
 def empty_classifier(plan: Plan, *, n_labels: int) -> Classifier:
     """The same without weights, on the meta device: for counting."""
-    with torch.device("meta"):
+    with shapes_only():
         return create_classifier(Encoder(plan.encoder), plan.config, n_labels=n_labels)
 
 

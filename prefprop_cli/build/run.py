@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from prefprop_cli.build.adapter import Adapter, load_adapter
+from prefprop_cli.build.adapter import Adapter
 from prefprop_cli.build.model import Classifier
 from prefprop_cli.build.plan import Plan
 from prefprop_cli.build.task import task_of
+from prefprop_cli.build.trained import load_adapter
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.forms import Form
 from prefprop_cli.data.questions import Question

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from datasets import Dataset
 from numpy.typing import NDArray
 
 from prefprop_cli.config.schema import DataTable
@@ -21,6 +21,9 @@ from prefprop_cli.data.seen import keys_of
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import CorruptFileError
 from prefprop_cli.runs import save_folder, verify_folder
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 FORMAT = 4
 BATCH_DOCUMENTS, BATCH_CHARACTERS = 64, 2**20
@@ -41,7 +44,7 @@ class Prepared:
 
     folder: Path
     labels: tuple[str, ...]
-    splits: dict[str, Dataset]
+    splits: "dict[str, Dataset]"
     summary: dict[str, object]
 
     @property
@@ -101,6 +104,8 @@ def load_prepared(folder: Path) -> Prepared:
     Raises:
         CorruptFileError: it is missing, incomplete or damaged.
     """
+    from datasets import Dataset  # 0.8 s that predicting does not need
+
     verify_folder(folder)
     summary = json.loads((folder / SUMMARY).read_bytes())
     files = {name: folder / f"{name}.arrow" for name in SPLITS}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 Floats = NDArray[np.float64]
 
@@ -73,7 +73,7 @@ def almost_stochastic_order(
         rng.choice(x, (n_resamples, len(x))),
         rng.choice(y, (n_resamples, len(y))),
     )
-    bound = ratio + float(stats.norm.ppf(level)) * float(drawn.std())
+    bound = ratio + float(special.ndtri(level)) * float(drawn.std())
     return AlmostStochasticOrder(ratio, min(1.0, bound), level)
 
 

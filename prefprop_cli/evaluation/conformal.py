@@ -21,11 +21,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 from prefprop_cli.errors import UsageError
 from prefprop_cli.evaluation.predictions import Floats, Ints, Predictions, checked_probs
-from prefprop_cli.evaluation.statistics import Interval
+from prefprop_cli.evaluation.statistics import Interval, exact_interval
 
 Method = Literal["lac", "aps", "raps"]
 
@@ -191,7 +191,6 @@ def conformal_report(
     """
     sets, n = fitted.sets(predictions.probs), len(predictions.labels)
     n_covered, sizes = int(sets[np.arange(n), predictions.labels].sum()), sets.sum(axis=1)
-    exact = stats.binomtest(n_covered, n).proportion_ci(level, method="exact")
     return ConformalReport(
         method=fitted.method,
         alpha=fitted.alpha,
@@ -200,7 +199,7 @@ def conformal_report(
         threshold=fitted.threshold if isfinite(fitted.threshold) else None,
         n=n,
         coverage=n_covered / n,
-        interval=Interval(float(exact.low), float(exact.high), level),
+        interval=exact_interval(n_covered, n, level=level),
         range=_coverage_range(fitted, level),
         mean_size=float(sizes.mean()),
         size_counts=tuple(np.bincount(sizes, minlength=sets.shape[1] + 1).tolist()),
@@ -239,5 +238,5 @@ def _coverage_range(fitted: Conformal, level: float) -> Interval:
     if not n_missed:
         return Interval(1.0, 1.0, level)
     tails = [(1 - level) / 2, (1 + level) / 2]
-    low, high = stats.beta.ppf(tails, fitted.n_fit + 1 - n_missed, n_missed)
+    low, high = special.betaincinv(fitted.n_fit + 1 - n_missed, n_missed, tails)
     return Interval(float(low), float(high), level)

@@ -14,7 +14,7 @@ from math import inf, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from prefprop_cli.evaluation.error_interval import binned_error_interval, corrected_error
 from prefprop_cli.evaluation.nested import Difference
@@ -69,7 +69,7 @@ def error_difference(
     ]
     n, m = len(first), len(second)
     weight = np.array([*(1 / n for _ in first), *(-1 / m for _ in second)])
-    z = float(stats.norm.ppf((1 + level) / 2))
+    z = float(special.ndtri((1 + level) / 2))
     over_seeds = z**2 * (_mean_variance(seeds[:n]) + _mean_variance(seeds[n:]))
     correlation = _correlation(np.stack([each.influence for each in seeds]))
     below, above = (np.array([getattr(s, end) for s in seeds]) for end in ("below", "above"))
@@ -132,7 +132,7 @@ def _square(ends: Floats, correlation: Floats, on_border: NDArray[np.bool_]) -> 
 def _p_value(centre: float, *, reach: float, z: float) -> float:
     if not centre:
         return 1.0
-    return 2 * float(stats.norm.sf(z * abs(centre) / reach)) if reach else 0.0
+    return 2 * float(special.ndtr(-z * abs(centre) / reach)) if reach else 0.0
 
 
 def _correlation(rows: Floats) -> Floats:

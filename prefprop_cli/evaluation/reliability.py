@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
-from scipy import stats
-
 from prefprop_cli.evaluation.binning import Bin
-from prefprop_cli.evaluation.statistics import Interval, wilson_interval
+from prefprop_cli.evaluation.statistics import Interval, binomial_quantile, wilson_interval
 
 LEAST_OF_BIN = 10
 """Documents of a bin whose gap says something; of fewer, the interval spans half of the axis."""
@@ -55,7 +53,8 @@ def reliability_bin(found: Bin, *, level: float = 0.95) -> ReliabilityBin:
     if not found.count:
         return ReliabilityBin(found.lower, found.upper, 0, None, None, None, None)
     n, confidence = found.count, min(found.confidence, 1.0)  # a mean of ones may be above 1
-    low, high = stats.binom.ppf([(1 - level) / 2, (1 + level) / 2], n, confidence) / n
+    tails = (1 - level) / 2, (1 + level) / 2
+    low, high = (binomial_quantile(tail, n, confidence) / n for tail in tails)
     return ReliabilityBin(
         lower=found.lower,
         upper=found.upper,
@@ -63,5 +62,5 @@ def reliability_bin(found: Bin, *, level: float = 0.95) -> ReliabilityBin:
         confidence=confidence,
         accuracy=found.accuracy,
         interval=wilson_interval(round(found.accuracy * n), n, level=level),
-        band=Interval(float(low), float(high), level),
+        band=Interval(low, high, level),
     )

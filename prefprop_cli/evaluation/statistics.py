@@ -1,4 +1,7 @@
-"""Intervals for figures that were measured on a limited number of documents."""
+"""Intervals for figures that were measured on a limited number of documents.
+
+Quantiles come from `scipy.special`: `scipy.stats` has the same numbers, and takes 0.7 s to import.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +9,7 @@ from math import inf, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 Statistics = Callable[..., Mapping[str, float]]
 _ROUNDING = 1e-9
@@ -159,13 +162,45 @@ def mean_interval(
     sd = float(values.std(ddof=1))
     if sd <= _ROUNDING * abs(mean):  # equal values, of which rounding would make a skewness
         return Interval(mean, mean, level)
-    k = float(stats.skew(values)) / (6 * sqrt(n))
-    t = float(stats.t.ppf((1 + level) / 2, n - 1))
+    k = _skewness(values) / (6 * sqrt(n))
+    t = float(special.stdtrit(n - 1, (1 + level) / 2))
     low, high = (mean + sd / sqrt(n) * (k * (1 + 2 * t**2) + side * t) for side in (-1, 1))
     return Interval(max(min(low, mean), bounds[0]), min(max(high, mean), bounds[1]), level)
 
 
 def wilson_interval(successes: int, n: int, *, level: float = 0.95) -> Interval:
-    """Wilson score interval of a share, such as accuracy; sensible at 0 and at n of n too."""
-    found = stats.binomtest(successes, n).proportion_ci(level, method="wilson")
-    return Interval(float(found.low), float(found.high), level)
+    """Wilson score interval of a share p, such as accuracy; sensible at 0 and at n of n too.
+
+    (2np + z² ± z √(z² + 4np (1 - p))) / (2 (n + z²)), z the normal quantile.
+
+    Source: Wilson 1927; Newcombe 1998, method 3.
+    """
+    share, z = successes / n, float(special.ndtri(0.5 + 0.5 * level))
+    whole = 2 * (n + z**2)
+    centre = (2 * n * share + z**2) / whole
+    reach = z / whole * sqrt(4 * n * share * (1 - share) + z**2)
+    low = centre - reach if successes else 0.0
+    return Interval(low, centre + reach if successes < n else 1.0, level)
+
+
+def exact_interval(successes: int, n: int, *, level: float = 0.95) -> Interval:
+    """Exact interval of a share: the chances under which the count lies in neither tail.
+
+    Source: Clopper & Pearson 1934.
+    """
+    low, high = (1 - level) / 2, (1 + level) / 2
+    return Interval(
+        float(special.betaincinv(successes, n - successes + 1, low)) if successes else 0.0,
+        float(special.betaincinv(successes + 1, n - successes, high)) if successes < n else 1.0,
+        level,
+    )
+
+
+def binomial_quantile(prob: float, n: int, chance: float) -> int:
+    """The least count of n that a binomial variable does not exceed with this probability."""
+    return int(np.searchsorted(special.bdtr(np.arange(n + 1), n, chance), prob))
+
+
+def _skewness(values: NDArray[np.float64]) -> float:
+    gaps = values - values.mean()
+    return float(np.mean(gaps**2 * gaps) / np.mean(gaps**2) ** 1.5)

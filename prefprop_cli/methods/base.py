@@ -43,7 +43,8 @@ class Method(nn.Module, ABC):
 
 def normal_parameters(n_layers: int, *shape: int, std: float) -> nn.ParameterList:
     """One trained tensor per layer, drawn from N(0, std²)."""
-    return nn.ParameterList(nn.Parameter(torch.randn(*shape) * std) for _ in range(n_layers))
+    drawn = (nn.init.normal_(torch.empty(*shape), std=std) for _ in range(n_layers))
+    return nn.ParameterList(map(nn.Parameter, drawn))
 
 
 def per_row(parameters: Iterable[Tensor], *, n_rows: int, dropout: nn.Dropout) -> list[Tensor]:

@@ -18,7 +18,7 @@ from prefprop_cli.model.config import EncoderConfig, from_hugging_face, to_huggi
 from prefprop_cli.model.encoder import Encoder
 from prefprop_cli.model.files import read_json
 from prefprop_cli.model.weights import read_weights
-from prefprop_cli.modes import plain_modes
+from prefprop_cli.modes import plain_modes, shapes_only
 from prefprop_cli.words import listed
 
 # What PyTorch puts around a module, anywhere in a name, and what models put around an encoder.
@@ -69,17 +69,31 @@ def build_encoder(config: EncoderConfig, weights: dict[str, Tensor], **options: 
     Raises:
         CorruptFileError: a weight has another shape than the configuration says.
     """
-    with torch.device("meta"):
+    with shapes_only():
         encoder = Encoder(config, **options)  # type: ignore[arg-type]
     expected = encoder.state_dict()
+    _check_shapes(weights, expected)
+    encoder.load_state_dict({name: weights[name].float() for name in expected}, assign=True)
+    return encoder.eval()
+
+
+def check_shapes(config: EncoderConfig, weights: Mapping[str, Tensor]) -> None:
+    """See that weights under our names fit an encoder; they need no content.
+
+    Raises:
+        CorruptFileError: as `build_encoder`.
+    """
+    with shapes_only():
+        _check_shapes(weights, Encoder(config).state_dict())
+
+
+def _check_shapes(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
     wrong = [name for name, tensor in expected.items() if weights[name].shape != tensor.shape]
     if wrong:
         raise CorruptFileError(
             f"{wrong[0]} has shape {tuple(weights[wrong[0]].shape)}, "
             f"config.json says {tuple(expected[wrong[0]].shape)}"
         )
-    encoder.load_state_dict({name: weights[name].float() for name in expected}, assign=True)
-    return encoder.eval()
 
 
 def to_own_names(weights: Mapping[str, Tensor], config: EncoderConfig) -> dict[str, Tensor]:
@@ -126,7 +140,13 @@ def _stacked(parts: Mapping[str, Tensor]) -> Tensor:
         )
     if len({part.shape for part in parts.values()}) > 1:
         raise CorruptFileError(f"{', '.join(parts)} differ in shape, and must not")
-    return torch.cat([*parts.values()]) if len(parts) > 1 else next(iter(parts.values()))
+    first, *others = parts.values()
+    if not others:
+        return first
+    if first.is_meta:  # a shape without content, of which torch.cat imports a compiler
+        length, *rest = first.shape or (1,)
+        return first.new_empty(len(parts) * length, *rest)
+    return torch.cat([first, *others])
 
 
 def _plain_name(name: str) -> str:

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from prefprop_cli.build.adapter import load_adapter, read_adapter, save_adapter
+from prefprop_cli.build.adapter import read_adapter
+from prefprop_cli.build.trained import load_adapter, save_adapter
 from prefprop_cli.runs import RunFolder
 from tests.helpers import project
 

@@ -9,8 +9,8 @@ import torch
 
 from prefprop_cli import load_backbone, load_run
 from prefprop_cli.attention import native
-from prefprop_cli.build.adapter import make_adapter, save_adapter
 from prefprop_cli.build.plan import load_classifier, make_plan
+from prefprop_cli.build.trained import make_adapter, save_adapter
 from prefprop_cli.config.load import load_config
 from prefprop_cli.model import dropout
 from prefprop_cli.model.checkpoint import load_encoder

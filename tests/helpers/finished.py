@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from prefprop_cli.build.adapter import Adapter, save_adapter
+from prefprop_cli.build.adapter import Adapter
+from prefprop_cli.build.trained import save_adapter
 from prefprop_cli.config.load import dump_config
 from prefprop_cli.config.schema import Config
 from prefprop_cli.evaluation.metrics import classification_metrics

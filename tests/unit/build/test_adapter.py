@@ -7,7 +7,8 @@ import torch
 from safetensors.torch import load, save
 
 from prefprop_cli.atomic import read_verified
-from prefprop_cli.build.adapter import Adapter, read_adapter, save_adapter, set_calibrator
+from prefprop_cli.build.adapter import Adapter, read_adapter, set_calibrator
+from prefprop_cli.build.trained import save_adapter
 from prefprop_cli.errors import CorruptFileError
 from prefprop_cli.evaluation.recalibration import METHODS, Identity, Temperature
 from prefprop_cli.runs import save_folder

@@ -3,8 +3,10 @@ import pytest
 from scipy import stats
 
 from prefprop_cli.evaluation.statistics import (
+    binomial_quantile,
     bootstrap_interval,
     bootstrap_intervals,
+    exact_interval,
     mean_interval,
     wilson_interval,
 )
@@ -130,3 +132,35 @@ def test_wilson_solves_the_score_equation(successes, n):
 def test_wilson_at_none_and_all_of_ten(successes, low, high):
     found = wilson_interval(successes, 10)
     assert (found.low, found.high) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 40, 333])
+def test_shares_have_the_intervals_of_scipy(n):
+    for successes in range(n + 1):
+        theirs = stats.binomtest(successes, n)
+        wilson, exact = (theirs.proportion_ci(0.9, method=name) for name in ("wilson", "exact"))
+        found = wilson_interval(successes, n, level=0.9)
+        assert (found.low, found.high) == (wilson.low, wilson.high)
+        found = exact_interval(successes, n, level=0.9)
+        # Theirs is searched for, step by step.
+        assert (found.low, found.high) == pytest.approx((exact.low, exact.high), abs=1e-11)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 40, 333, 5000])
+def test_binomial_quantiles_are_those_of_scipy(n):
+    for chance in (0.0, 1e-9, *np.random.default_rng(n).random(100), 1 - 1e-9, 1.0):
+        for prob in (0.025, 0.5, 0.975):
+            assert binomial_quantile(prob, n, chance) == stats.binom.ppf(prob, n, chance)
+
+
+@pytest.mark.parametrize("n", [2, 3, 65, 1000])
+def test_interval_of_a_skewed_mean_has_the_skewness_and_quantile_of_scipy(n):
+    values = np.random.default_rng(n).exponential(size=n)
+    found = mean_interval(values)
+    k = stats.skew(values) / (6 * np.sqrt(n))
+    t = stats.t.ppf(0.975, n - 1)
+    ends = (values.mean() + values.std(ddof=1) / np.sqrt(n) * k * (1 + 2 * t**2)) + np.array(
+        [-1, 1]
+    ) * values.std(ddof=1) / np.sqrt(n) * t
+    low, high = min(ends[0], values.mean()), max(ends[1], values.mean())
+    assert (found.low, found.high) == pytest.approx((low, high), rel=1e-13)
