@@ -76,9 +76,7 @@ def table(
     return [line for row in lines for line in _row(row, widths)]
 
 
-def _widths(
-    rows: Sequence[Sequence[str]], width: int | None, n_whole: int
-) -> list[int] | None:
+def _widths(rows: Sequence[Sequence[str]], width: int | None, n_whole: int) -> list[int] | None:
     """Of each column; None if not even their longest words fit beside each other."""
     cells = list(zip(*rows, strict=True))
     widths = [max(map(cell_len, column)) for column in cells]

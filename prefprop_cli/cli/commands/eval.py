@@ -66,12 +66,6 @@ def command(
     )
     found = work.evaluate(console, folder, documents, machine=machine)
     work.check_names(found, gates)
-    page = None
-    if compare:
-        from prefprop_cli.cli.work import comparison
-
-        page = comparison.compare_runs(
-            console, [folder.path, *compare], split=split, machine=machine
-        )
+    page = work.beside(console, found, compare, machine=machine) if compare else None
     work.tell(console, found, page)
     work.check_gates(found, gates)

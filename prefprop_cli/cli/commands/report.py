@@ -43,6 +43,13 @@ def command(
             metavar="FILE|DIR", help="Write .md, .json, .svg, .png, or a folder with all."
         ),
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html",
+            help="Write one run as a page that needs no network, and print its path.",
+        ),
+    ] = None,
     backbone: o.Backbone = None,
     device: o.Device = "auto",
 ) -> None:
@@ -52,29 +59,46 @@ def command(
     these seeds could have shown. Runs that were not evaluated on the split are. Without RUN, that
     of the newest finished run of ./runs.
 
+    With --html, one run on one page: learning curves, classes, calibration, worst documents.
+
     Example: prefprop report runs --table 2 --out table-2.md
     """
     console: Console = context.obj
     given = {"table": table, "figure": figure}
     asked = [f"{kind}-{number}" for kind, number in given.items() if number]
+    if html:
+        _check_html(html, paths or (), others=[table, figure, out])
     if out:
         _check_out(out, asked)
-    named = paths or [finished_run(console, None).path]
-    o.check_paths(named)
+    o.check_paths(paths or ())
+    if html or not paths:
+        paths = [finished_run(console, paths[0] if paths else None).path]
+    machine = o.Machine(backbone, device)
     from prefprop_cli.cli.work import report as work
 
-    found = work.report_of(named, split=split, backbone=backbone)
+    if html:
+        work.write_page(console, paths[0], html, split=split, machine=machine)
+        return
+    found = work.report_of(paths, split=split, backbone=backbone)
     parts = work.parts_of(
         console,
         found,
         asked,
         has_pictures=_is_folder(out),
         split=split,
-        machine=o.Machine(backbone, device),
+        machine=machine,
     )
     if out:
         work.write(console, found, parts, out, is_folder=_is_folder(out))
     work.tell(console, found, parts)
+
+
+def _check_html(html: Path, paths: Sequence[Path], *, others: Sequence[object]) -> None:
+    if any(others):
+        raise UsageError("--html is all of one run. Leave out --table, --figure and --out")
+    if len(paths) > 1:
+        raise UsageError("--html is of one run. Name one at a time")
+    o.check_file(html, flag="--html", endings=(".html", ".htm"))
 
 
 def _check_out(out: Path, asked: Sequence[str]) -> None:

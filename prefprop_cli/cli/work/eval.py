@@ -1,6 +1,6 @@
 """What `prefprop eval` does: metrics with their intervals, overall and class by class."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import nan
@@ -12,6 +12,7 @@ from prefprop_cli.build.adapter import Adapter, read_adapter
 from prefprop_cli.build.evaluate import OwnDocuments
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.options import Machine
+from prefprop_cli.cli.work.comparison import compare_runs
 from prefprop_cli.cli.work.logits import logits_of
 from prefprop_cli.cli.work.pages import tell_missing, tell_pages
 from prefprop_cli.data.labels import positive_class
@@ -167,6 +168,17 @@ def evaluate(
         ),
         warnings=tuple(warnings),
     )
+
+
+def beside(
+    console: Console, found: Evaluation, others: Sequence[Path], *, machine: Machine
+) -> Page:
+    """The run beside others, seed by seed and document by document.
+
+    Raises:
+        UsageError, DataError: as `compare_runs`.
+    """
+    return compare_runs(console, [found.folder.path, *others], split=found.split, machine=machine)
 
 
 def tell(console: Console, found: Evaluation, comparison: Page | None) -> None:

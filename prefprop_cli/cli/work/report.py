@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prefprop_cli.atomic import make_folder
-from prefprop_cli.build.plan import make_plan, prepare_data, with_backbone
-from prefprop_cli.build.record import check_data
 from prefprop_cli.cache import default_cache
 from prefprop_cli.cli.console import Console, json_text
 from prefprop_cli.cli.options import PICTURES, Machine
@@ -18,10 +16,12 @@ from prefprop_cli.cli.work.pages import tell_pages
 from prefprop_cli.data import read_corpus
 from prefprop_cli.errors import PrefpropError
 from prefprop_cli.evaluation.drawing import write_figure
+from prefprop_cli.parallel import world
 from prefprop_cli.report.build import Part, Report
 from prefprop_cli.report.collect import FinishedRun, collect
 from prefprop_cli.report.page import markdown
-from prefprop_cli.runs import write_atomically
+from prefprop_cli.report.run_html import run_page
+from prefprop_cli.runs import RunFolder, write_atomically
 
 SCORED = {"table-2", "table-3", "figure-2"}
 """Parts that need the logits of the split."""
@@ -101,6 +101,23 @@ def write(console: Console, report: Report, parts: Parts, out: Path, *, is_folde
     console.info(f"written: {out}")
 
 
+def write_page(console: Console, run: Path, file: Path, *, split: str, machine: Machine) -> None:
+    """Write all there is to say of one run as an HTML file, and print its path.
+
+    Raises:
+        UsageError: there is no such split.
+        DataError: its predictions cannot be scored.
+    """
+    folder = RunFolder(run)
+    evaluate_missing(console, [folder], split, machine=machine)
+    page = run_page(folder, split=split).encode()
+    world().on_main(lambda: write_atomically(file, page))
+    if console.common.json:
+        console.result_json({"html": file})
+    else:
+        console.result(str(file))
+
+
 def _record(report: Report, parts: Parts) -> dict[str, object]:
     records = {part.page.name: part.page.record for part in parts.values()}
     return {"parts": records, "notes": report.notes}
@@ -121,6 +138,10 @@ def _score(console: Console, report: Report, split: str, *, machine: Machine) ->
 
 
 def _lengths(run: FinishedRun, *, backbone: str | None) -> NDArray[np.int64]:
+    # PyTorch and a tokenizer, which only figure 3 needs.
+    from prefprop_cli.build.plan import make_plan, prepare_data, with_backbone
+    from prefprop_cli.build.record import check_data
+
     plan = make_plan(with_backbone(run.config, backbone))
     prepared = prepare_data(plan, cache=default_cache())
     check_data(run.folder.manifest, prepared, of=run.folder.path, advice="Give the original")
