@@ -57,7 +57,8 @@ def table(
     """Lines of a table: columns as wide as their cells, or as the terminal allows.
 
     Cells that are too wide are wrapped within their column, those of the widest columns first.
-    Where even that does not fit, each row becomes a paragraph with a line for each of its cells.
+    Where even that does not fit, rows and columns change places; or each row becomes a paragraph
+    with a line for each of its cells.
 
     Args:
         rows: of as many cells each.
@@ -69,6 +70,10 @@ def table(
     if not lines:
         return []
     widths = _widths(lines, width, n_whole)
+    if widths is None and header and not n_whole and len(lines) <= len(header):
+        turned = list(zip(*lines, strict=True))
+        widths = _widths(turned, width, 1)
+        lines = turned if widths else lines
     if widths is None:
         assert width is not None
         body = lines[1:] if header else lines

@@ -53,9 +53,8 @@ def told_verdict(*, n: int, p95: float, p_before: float, p_after: float) -> str:
         says_nothing = p95 >= SAYS_NOTHING or n < LEAST_MEAN
         return f"{n:,} documents cannot tell" if says_nothing else "both within chance"
     if p_after > ALPHA:
-        return "worse than chance before, within it after"
-    before = "still" if p_before <= ALPHA else "after, within it before"
-    return f"worse than chance {before}"
+        return "within chance now"
+    return f"worse than chance {'still' if p_before <= ALPHA else 'now'}"
 
 
 def _share_below(p_value: float) -> str:

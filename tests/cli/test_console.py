@@ -130,7 +130,21 @@ def test_a_table_is_wrapped_within_its_widest_columns(monkeypatch: pytest.Monkey
     ]
 
 
-def test_a_table_that_cannot_be_wrapped_is_a_paragraph_for_each_row(
+def test_a_table_of_few_rows_that_cannot_be_wrapped_is_turned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert on_a_terminal(40, monkeypatch) == [
+        "method      prefix-         fine-tuning",
+        "            propagation",
+        "seeds       3               3",
+        "F1          81.8 ± 0.3      80.1 ± 1.9",
+        "95 %        [80.3, 83.4]    [78.3, 82.4]",
+        "what it is  of every seed   -",
+        "            and document",
+    ]
+
+
+def test_a_table_that_cannot_be_turned_is_a_paragraph_for_each_row(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert on_a_terminal(34, monkeypatch) == [

@@ -17,7 +17,10 @@ def reliability_bars(report: CalibrationReport, *, width: int | None) -> Iterato
         width: of the terminal; None if it does not matter.
     """
     length = _MOST if width is None else max(8, min(_MOST, width - _BESIDE))
-    for title, state in (("before", report.before), ("after", report.after)):
+    states = {"before": report.before, "after": report.after}
+    if report.before.bins == report.after.bins:
+        states = {"before and after": report.before}
+    for title, state in states.items():
         yield f"{title}: accuracy █, mean confidence ┃; a bar that ends left of it: overconfident"
         for each in state.bins:
             if each.accuracy is not None and each.confidence is not None:

@@ -131,18 +131,20 @@ def tell(console: Console, found: Calibration, *, score: str, all_scores: bool) 
         console.prose(verdict)
     else:
         console.info(verdict)
-    if all_scores or not console.is_terminal:
+    in_full = all_scores or not console.is_terminal
+    if in_full:
         rows = list(_rows(found.report, first=score))
         console.table(rows, header=("score", "before", "95 %", "after", "95 %"))
         tell_missing(console, {name: each.why for name, each in found.report.before.scores.items()})
     _tell_choice(console, found.fitted)
     on = plural(found.fitted.n, "document")
     console.info(f"calibration: {_named(found.fitted.calibrator)}, fitted on {on} of validation")
-    for when, state in (("before", found.report.before), ("after", found.report.after)):
-        console.info(f"{when}: {state.told(score, n=found.report.n)}")
+    if in_full:
+        for when, state in (("before", found.report.before), ("after", found.report.after)):
+            console.info(f"{when}: {state.told(score, n=found.report.n)}")
     for line in reliability_bars(found.report, width=console.width):
         console.info(line)
-    if console.is_terminal and not all_scores:
+    if not in_full:
         console.info(f"all {len(found.report.before.scores)} scores: --all")
 
 

@@ -192,7 +192,9 @@ def tell(console: Console, found: Evaluation, comparison: Page | None) -> None:
         return
     rows = [_row(name, value, found) for name, value in found.metrics.items()]
     if console.is_terminal:
-        console.table(rows, header=("metric", "value", "low", "high", "paper"))
+        n_said = 5 if found.paper else 4
+        header = ("metric", "value", "low", "high", "paper")
+        console.table([row[:n_said] for row in rows], header=header[:n_said])
         _tell_classes(console, found.classes)
     else:
         console.table([*rows, *(row for each in found.classes for row in _class_rows(each))])
