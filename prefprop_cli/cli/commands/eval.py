@@ -43,7 +43,7 @@ def command(
     backbone: o.Backbone = None,
     device: o.Device = "auto",
 ) -> None:
-    """Evaluate a run: each metric with its 95 % interval, then every class.
+    """Evaluate a run: metrics with 95 % intervals, then every class.
 
     Without RUN, the newest finished one of ./runs. With --compare, its line of seeds beside those
     of other runs: paired over documents, tested over seeds.

@@ -1,13 +1,27 @@
 """`prefprop show`."""
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
-from prefprop_cli.cli import options as o
+from prefprop_cli.cli import completion
 from prefprop_cli.cli.console import Console
 
 
-def command(context: typer.Context, *, run: o.OptionalRun = None) -> None:
-    """Show one run: what was trained on what, how it went, what comes next.
+def command(
+    context: typer.Context,
+    *,
+    run: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="RUN",
+            help="Run folder; default: the newest one of ./runs, finished or not.",
+            autocompletion=completion.runs,
+        ),
+    ] = None,
+) -> None:
+    """Show one run: what was trained, how it went, what comes next.
 
     Example: prefprop show runs/demo-1
     """
