@@ -23,7 +23,7 @@ class Listener(Protocol):
     def info(self, text: str) -> None:
         """Hear one."""
 
-    def progress(self, *, total: int, label: str) -> AbstractContextManager[Counter]:
+    def progress(self, *, total: int | None, label: str) -> AbstractContextManager[Counter]:
         """Hear how far something is."""
 
 
@@ -47,11 +47,11 @@ def note(text: str) -> None:
 
 
 @contextmanager
-def progress(*, total: int, label: str) -> Iterator[Callable[[int], None]]:
+def progress(*, total: int | None, label: str) -> Iterator[Callable[[int], None]]:
     """A loop whose progress is heard.
 
     Args:
-        total: how many there are.
+        total: how many there are; None if nobody knows.
         label: what is counted.
 
     Yields:

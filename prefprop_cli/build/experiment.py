@@ -37,6 +37,7 @@ from prefprop_cli.training.events import (
     Step,
 )
 from prefprop_cli.training.loop import fit
+from prefprop_cli.training.pace import weight
 from prefprop_cli.training.seed import seed_everything
 
 
@@ -51,7 +52,7 @@ class Experiment:
         device: `cpu`, `cuda` or `cuda:N`.
         emit: receives each event of the training.
         stop: whether to stop.
-        progress: told how many documents of an evaluation are done.
+        progress: told how many documents of how many of an evaluation are done.
     """
 
     plan: Plan
@@ -60,7 +61,7 @@ class Experiment:
     device: str
     emit: Callable[[Event], None]
     stop: Callable[[], bool]
-    progress: Callable[[int], None] = lambda done: None
+    progress: Callable[[int, int], None] = lambda done, total: None
     _step: int = field(default=0, init=False)
     """The step whose tensors are evaluated."""
 
@@ -89,6 +90,7 @@ class Experiment:
             emit=self._on_event,
             stop=self.stop,
             resume=resume,
+            evaluation_tokens=weight(validation.lengths),
         )
         if result.status != "interrupted":
             world().on_main(lambda: self._keep(model, result))
@@ -101,7 +103,7 @@ class Experiment:
             batch_size=self.plan.config.eval.batch_size,
             device=self.device,
             stop=self.stop,
-            progress=self.progress,
+            progress=lambda done: self.progress(done, len(validation)),
         )
         if logits is None:
             return None

@@ -94,7 +94,7 @@ def train_run(
     *,
     device: str,
     emit: Callable[[Event], None],
-    progress: Callable[[int], None],
+    progress: Callable[[int, int], None],
     stop: Callable[[], bool],
     resume: bool,
 ) -> FitResult:
@@ -106,7 +106,7 @@ def train_run(
         folder: where it is kept; described.
         device: `cpu`, `cuda` or `cuda:N`.
         emit: receives each event of the training.
-        progress: told how many documents of an evaluation are done.
+        progress: told how many documents of how many of an evaluation are done.
         stop: whether to stop; the state is then saved.
         resume: go on from the newest checkpoint.
 

@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
 
-_PIPE_DELAY_S = 0.05
-"""So long a reader such as `cat` is given to write what it gets to the terminal."""
-
-
 @dataclass(frozen=True)
 class Common:
     """The flags that every command takes."""
@@ -206,8 +202,10 @@ class Console:
         self._rich.print(Text.assemble((label, style), (rest, "" if label else style)))
 
     def _write(self, line: str) -> None:
-        bar, delay_s = self._bar, self._delay_s if self._bar else None
-        with nullcontext() if bar is None or delay_s is None else bar.hidden(after_s=delay_s):
+        if self._bar and self._is_pipe:
+            self._bar.give_way()
+        shares_screen = self._bar and self._stdout.isatty()
+        with self._bar.hidden() if self._bar and shares_screen else nullcontext():
             try:
                 self._stdout.write(line + "\n")
                 self._stdout.flush()
@@ -215,15 +213,12 @@ class Console:
                 raise output_failure(failure) from failure
 
     @cached_property
-    def _delay_s(self) -> float | None:
-        """How long after it is written a result may appear on a terminal; None where it cannot."""
-        if self._stdout.isatty():
-            return 0.0
+    def _is_pipe(self) -> bool:
+        """Whether somebody reads the results who may write to the terminal of the bar."""
         try:
-            is_pipe = stat.S_ISFIFO(os.fstat(self._stdout.fileno()).st_mode)
+            return stat.S_ISFIFO(os.fstat(self._stdout.fileno()).st_mode)
         except OSError:
-            return None
-        return _PIPE_DELAY_S if is_pipe else None
+            return False
 
 
 def json_text(value: object) -> str:

@@ -1,9 +1,11 @@
 """Progress of a loop: a bar that moves on a terminal, a plain line every 30 s in a log."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from math import inf
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Protocol, Self
 
 from prefprop_cli.cli.text import duration, escape, quantity
@@ -11,11 +13,16 @@ from prefprop_cli.cli.text import duration, escape, quantity
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
     from rich.progress import Progress as RichProgress
+    from rich.progress import ProgressColumn
 
 Field = float | str
 Clock = Callable[[], float]
 
 INTERVAL_S = 30.0
+_PATIENCE_S = 1.0
+_FRAME_S = 0.1
+_ROOMY = 60
+"""Columns of a screen that has room for more than the line and a piece of the bar."""
 
 
 class Display(Protocol):
@@ -29,6 +36,18 @@ class Display(Protocol):
 
     def close(self, progress: "Progress") -> None:
         """The loop has ended, with or without an error."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a step of the loop is made of, where one step takes long: the bar is of its parts."""
+
+    caption: str
+    """What they belong to: `epoch 1/10`."""
+    label: str
+    """What is counted, in the singular."""
+    done: int
+    total: int
 
 
 class Progress:
@@ -52,9 +71,12 @@ class Progress:
         clock: Clock = time.monotonic,
     ) -> None:
         self.label, self.total, self.done = label, total, done
+        self.part: Part | None = None
+        self._is_between = False
         self._display, self._clock = display, clock
         self._first, self._started_s = done, clock()
         self._fields: dict[str, Field | None] = {}
+        self._ends_s: float | None = None
 
     def update(
         self,
@@ -62,6 +84,8 @@ class Progress:
         fields: Mapping[str, Field | None] | None = None,
         *,
         total: int | None = None,
+        part: Part | None = None,
+        left_s: float | None = None,
     ) -> None:
         """Say how far it is.
 
@@ -70,10 +94,16 @@ class Progress:
             fields: figures to show, e.g. `{"loss": 0.51, "lr": 2e-5, "tok/s": 12300}`; each
                 stays until it is given again, None takes it away.
             total: how many there are, if it is known only now.
+            part: how far the next one is.
+            left_s: seconds left, if the caller knows better than by the mean; counted down until
+                it is given again.
         """
-        self.done = done
+        self._is_between = part is not None and done == self.done
+        self.done, self.part = done, part
         self.total = total or self.total
         self._fields.update(fields or {})
+        if left_s is not None:
+            self._ends_s = self._clock() + left_s
         self._display.show(self)
 
     def ahead(self) -> Callable[[int], None]:
@@ -82,16 +112,36 @@ class Progress:
         return lambda done: self.update(before + done)
 
     def line(self) -> str:
-        """The state in words: `step 400/2000 20% loss 0.512 lr 2.1e-05 12.3k tok/s eta 14:02`."""
+        """The state in words: `step 400/2000 20% loss 0.512 lr 2.1e-05 12.3k tok/s eta 14:02`.
+
+        Between two steps with the part that is done: `step 0/60 0% document 3/158 loss 0.7`.
+        """
         words = [self.label, f"{self.done}/{self.total}" if self.total else str(self.done)]
         if self.total:
             words.append(f"{100 * self.done // self.total}%")
-        words += [_figure(name, v) for name, v in self._fields.items() if v is not None]
-        if (left_s := self._left_s()) is not None:
-            words.append(f"eta {duration(left_s)}")
-        return " ".join(words)
+        part = self._part() if self._is_between else []
+        return " ".join([*words, *part, *self._figures(), *self._eta()])
+
+    def short_line(self) -> str:
+        """What stands behind a bar, whose own length tells the rest: of a part, only the loss."""
+        if self.part is None:
+            return self.line()
+        return " ".join([*self._part(), *self._figures("loss"), *self._eta()])
+
+    def _part(self) -> list[str]:
+        return [f"{self.part.label} {self.part.done}/{self.part.total}"] if self.part else []
+
+    def _figures(self, *names: str) -> list[str]:
+        shown = {name: self._fields.get(name) for name in names or self._fields}
+        return [_figure(name, value) for name, value in shown.items() if value is not None]
+
+    def _eta(self) -> list[str]:
+        left_s = self._left_s()
+        return [] if left_s is None else [f"eta {duration(left_s)}"]
 
     def _left_s(self) -> float | None:
+        if self._ends_s is not None:
+            return self._ends_s - self._clock() if self.done != self.total else None
         done_here = self.done - self._first
         if self.total is None or not 0 < done_here < self.total - self._first:
             return None
@@ -119,34 +169,54 @@ class Nowhere:
 
 
 class Log:
-    """A line every 30 seconds, and one at the end.
+    """A line every 30 seconds, also while nothing is heard of the loop, and one at the end.
 
     Args:
-        say: writes a line.
+        say: writes a line; may be called by a thread of its own.
         clock: seconds since any moment.
     """
 
     def __init__(self, say: Callable[[str], None], *, clock: Clock = time.monotonic) -> None:
         self._say, self._clock = say, clock
-        self._said_s, self._said = clock(), 0
+        self._said_s, self._said, self._told = clock(), 0, ""
+        self._lock = Lock()
+        self._closed = Event()
 
     def open(self, progress: Progress) -> None:
         """Start the first 30 seconds."""
         self._said_s, self._said = self._clock(), progress.done
+        self._told = f"{progress.done} {progress.part}"
+        Thread(target=self._watch, args=(progress,), daemon=True).start()
 
     def show(self, progress: Progress) -> None:
         """Write a line if it is time for one."""
-        if self._clock() - self._said_s >= INTERVAL_S:
-            self._say_line(progress)
+        with self._lock:
+            if self._clock() - self._said_s >= INTERVAL_S:
+                self._say_line(progress)
 
     def close(self, progress: Progress) -> None:
         """Write a last line if there is something new to say, and it was known how much to do."""
-        if progress.total and progress.done != self._said:
-            self._say_line(progress)
+        with self._lock:
+            self._closed.set()
+            if progress.total and progress.done != self._said:
+                self._say_line(progress)
+
+    def _watch(self, progress: Progress) -> None:
+        """Show the loop when it does not do so itself: a single step may take minutes."""
+        while not self._closed.wait(max(_PATIENCE_S, self._silent_s())):
+            with self._lock:
+                if not self._closed.is_set() and self._silent_s() <= 0:
+                    self._say_line(progress)
+
+    def _silent_s(self) -> float:
+        """Seconds of silence that are left."""
+        return self._said_s + INTERVAL_S - self._clock()
 
     def _say_line(self, progress: Progress) -> None:
-        self._said_s, self._said = self._clock(), progress.done
-        self._say(progress.line())
+        place = f"{progress.done} {progress.part}"
+        still = "still working: " if place == self._told else ""
+        self._said_s, self._said, self._told = self._clock(), progress.done, place
+        self._say(still + progress.line())
 
 
 class Bar:
@@ -155,56 +225,79 @@ class Bar:
     Args:
         say: writes a line.
         rich: the terminal.
+        clock: seconds since any moment.
     """
 
-    def __init__(self, say: Callable[[str], None], *, rich: "RichConsole") -> None:
-        self._say = say
-        self._hidden_until_s = 0.0
-        self._rich_bar = _rich_bar(rich, is_shown=lambda: time.monotonic() >= self._hidden_until_s)
-        self._task = self._rich_bar.add_task("", total=None)
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        *,
+        rich: "RichConsole",
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._say, self._clock, self._rich = say, clock, rich
+        self._columns = _columns()
+        self._rich_bar = _rich_bar(rich, *self._columns[1:])
+        self._task = self._rich_bar.add_task("", total=None, caption="")
         self._active = False
+        self._progress: Progress | None = None
         self._first = 0
+        self._shown_s = -inf
+        self._log: Log | None = None
 
     def open(self, progress: Progress) -> None:
         """Put the bar on the screen."""
-        self._active, self._first = True, progress.done
+        self._active, self._progress, self._first = True, progress, progress.done
         self._rich_bar.start()
 
     def show(self, progress: Progress) -> None:
-        """Move the bar."""
-        self._rich_bar.update(
-            self._task, completed=progress.done, total=progress.total, description=progress.line()
-        )
+        """Move the bar, if it has been long enough in its place for anybody to see it."""
+        if self._log:
+            self._log.show(progress)
+        elif self._clock() - self._shown_s >= _FRAME_S:
+            self._shown_s = self._clock()
+            counted = progress.part or progress
+            has_caption = progress.part and self._rich.width >= _ROOMY
+            self._rich_bar.columns = self._columns if has_caption else self._columns[1:]
+            self._rich_bar.update(
+                self._task,
+                completed=counted.done,
+                total=counted.total,
+                description=progress.short_line(),
+                caption=progress.part.caption if progress.part else "",
+            )
 
     def close(self, progress: Progress) -> None:
         """Take the bar away and leave its last state."""
+        if self._log:
+            self._log.close(progress)
+            return
         self._active = False
         self._rich_bar.stop()
-        # What a pipe still holds comes first.
-        time.sleep(max(0.0, self._hidden_until_s - time.monotonic()))
         if progress.total and progress.done != self._first:
             self._say(progress.line())
 
-    @contextmanager
-    def hidden(self, *, after_s: float = 0.0) -> Iterator[None]:
-        """Take the bar off the screen while somebody else writes to it.
+    def give_way(self) -> None:
+        """Go on with plain lines: others write to this screen, and nobody knows when.
 
-        Args:
-            after_s: how much longer; what goes through a pipe appears a moment later.
+        So do the readers of a pipe that results are streamed into.
         """
+        if self._active and self._progress:
+            self._rich_bar.stop()
+            self._active, self._log = False, Log(self._say, clock=self._clock)
+            self._log.open(self._progress)
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Take the bar off the screen while somebody else writes to it."""
         if not self._active:
             yield
             return
-        is_shown = time.monotonic() >= self._hidden_until_s
-        self._hidden_until_s = inf
-        if is_shown:
-            self._rich_bar.refresh()
+        self._rich_bar.stop()
         try:
             yield
         finally:
-            self._hidden_until_s = time.monotonic() + after_s
-            if not after_s:
-                self._rich_bar.refresh()
+            self._rich_bar.start()
 
 
 def _figure(name: str, value: Field) -> str:
@@ -213,24 +306,26 @@ def _figure(name: str, value: Field) -> str:
     return f"{quantity(value)} {name}" if name.endswith("/s") else f"{name} {value:.3g}"
 
 
-def _rich_bar(rich: "RichConsole", *, is_shown: Callable[[], bool]) -> "RichProgress":
-    from rich.console import RenderableType
+def _columns() -> "tuple[ProgressColumn, ...]":
+    """Caption, bar and line."""
     from rich.progress import BarColumn, TextColumn
-    from rich.progress import Progress as RichProgress
     from rich.table import Column
 
-    class Hideable(RichProgress):
-        def get_renderables(self) -> Iterable[RenderableType]:
-            return super().get_renderables() if is_shown() else ()
-
-    line = TextColumn(
-        "{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")
+    return (
+        TextColumn("{task.fields[caption]}", markup=False, table_column=Column(no_wrap=True)),
+        # Where it is narrow the bar gives up its place first, then the line its end.
+        BarColumn(bar_width=None, table_column=Column(min_width=4, max_width=20)),
+        TextColumn(
+            "{task.description}",
+            markup=False,
+            table_column=Column(no_wrap=True, overflow="ellipsis"),
+        ),
     )
-    return Hideable(
-        BarColumn(bar_width=20),
-        line,
-        console=rich,
-        refresh_per_second=4,
-        transient=True,
-        redirect_stdout=False,
+
+
+def _rich_bar(rich: "RichConsole", *columns: "ProgressColumn") -> "RichProgress":
+    from rich.progress import Progress as RichProgress
+
+    return RichProgress(
+        *columns, console=rich, refresh_per_second=4, transient=True, redirect_stdout=False
     )

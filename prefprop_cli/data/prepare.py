@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from prefprop_cli.data.forms.base import COUNTS
 from prefprop_cli.data.seen import keys_of
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import CorruptFileError
+from prefprop_cli.notes import progress
 from prefprop_cli.runs import save_folder, verify_folder
 
 if TYPE_CHECKING:
@@ -90,8 +92,10 @@ def prepare(
         except CorruptFileError:
             pass  # built again below
     files, counts = {}, {}
-    for name, documents in corpus.splits.items():
-        files[f"{name}.arrow"], counts[name] = _arrow(_tokenised(documents, form, stop), form)
+    with _counted(corpus) as on_batch:
+        for name, documents in corpus.splits.items():
+            tokenised = _tokenised(documents, form, stop, on_batch)
+            files[f"{name}.arrow"], counts[name] = _arrow(tokenised, form)
     summary = _summary(corpus, counts, tokenizer, form, max_tokens)
     told = {SUMMARY: json.dumps(summary, indent=1).encode(), KEYS: keys_of(corpus.splits)}
     save_folder(folder, files | told)
@@ -121,13 +125,35 @@ def _key(corpus: Corpus, tokenizer: TextTokenizer, form: Form) -> str:
     ).hexdigest()
 
 
+@contextmanager
+def _counted(corpus: Corpus) -> Iterator[Callable[[int], None]]:
+    """Tell how many documents are tokenised, if that takes more than a moment."""
+    documents = [document for split in corpus.splits.values() for document in split]
+    if sum(len(document.text) for document in documents) <= BATCH_CHARACTERS:
+        yield lambda n: None
+        return
+    done = 0
+    with progress(total=len(documents), label="tokenised document") as on_progress:
+
+        def on_batch(n: int) -> None:
+            nonlocal done
+            done += n
+            on_progress(done)
+
+        yield on_batch
+
+
 def _tokenised(
-    documents: list[Document], form: Form, stop: Callable[[], None] | None
+    documents: list[Document],
+    form: Form,
+    stop: Callable[[], None] | None,
+    on_batch: Callable[[int], None],
 ) -> Iterator[pa.RecordBatch]:
     for batch in _batches(documents):
         if stop is not None:
             stop()
         yield pa.RecordBatch.from_pylist(form.encode(batch), schema=form.schema)
+        on_batch(len(batch))
 
 
 def _batches(documents: list[Document]) -> Iterator[list[Document]]:

@@ -38,7 +38,7 @@ class TrainView(Protocol):
     def show(self, event: Event) -> None:
         """Something happened."""
 
-    def evaluated(self, done: int) -> None:
+    def evaluated(self, done: int, total: int) -> None:
         """So many documents of an evaluation are done."""
 
 

@@ -70,6 +70,8 @@ class Accumulator(Generic[BatchT]):
     world: World
     micro_batch_size: int
     stop: Callable[[], bool]
+    on_micro_batch: Callable[[Sequence[int], Tensor], None]
+    """Told after each: the documents of this rank's share that are done, and its losses."""
     _warnings: list[str] = field(default_factory=list, init=False)
 
     def gradients(
@@ -130,6 +132,7 @@ class Accumulator(Generic[BatchT]):
             losses.append(self._backward(batch.to(self.accelerator.device), n=n))
             ids.extend(batch.ids)
             n_tokens += batch.n_tokens
+            self.on_micro_batch(share[: len(ids)], losses[-1])
         return Accumulated(
             losses=torch.cat([loss.cpu() for loss in losses]),
             ids=tuple(ids),

@@ -39,9 +39,32 @@ class Step:
     """Global norm before clipping."""
     tokens_per_s: float
     eta_s: float
-    """Seconds left at the mean pace of this process, evaluations included."""
+    """Seconds left at the pace of this process, counted in tokens, evaluations included."""
     ids: tuple[str, ...]
     """Documents of the step."""
+
+
+@dataclass(frozen=True)
+class DocumentsDone:
+    """A micro-batch of the step at hand is done; told in between steps too far apart to wait for.
+
+    The event of the step itself follows the last one.
+    """
+
+    step: int
+    """The step at hand."""
+    n_steps: int
+    epoch: int
+    n_epochs: int
+    """That the run has if its patience does not end."""
+    done: int
+    """Documents of the epoch that are done."""
+    n_examples: int
+    """Documents of an epoch."""
+    loss: float | None
+    """Mean over the micro-batch; None on a GPU, which would have to be waited for."""
+    eta_s: float
+    """As of `Step`."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +107,7 @@ class Stopped:
     reason: Status
 
 
-Event = Started | Step | EvaluationStarted | Evaluated | Saved | Warned | Stopped
+Event = Started | DocumentsDone | Step | EvaluationStarted | Evaluated | Saved | Warned | Stopped
 
 
 @dataclass(frozen=True)

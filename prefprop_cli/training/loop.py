@@ -25,6 +25,7 @@ from prefprop_cli.training.accumulation import Accumulator, BatchT, Examples, St
 from prefprop_cli.training.checkpoint import Checkpoints, set_rng_state
 from prefprop_cli.training.device import make_accelerator, resolve_precision
 from prefprop_cli.training.events import (
+    DocumentsDone,
     Evaluated,
     Evaluation,
     EvaluationStarted,
@@ -39,6 +40,7 @@ from prefprop_cli.training.events import (
 )
 from prefprop_cli.training.memory import resource_errors
 from prefprop_cli.training.order import effective_batches, remaining
+from prefprop_cli.training.pace import Pace, weight
 from prefprop_cli.training.progress import Keeper, Progress
 from prefprop_cli.training.schedule import learning_rate
 from prefprop_cli.training.seed import process_seed, seed_everything
@@ -58,6 +60,7 @@ def fit(
     emit: Callable[[Event], None],
     stop: Callable[[], bool],
     resume: bool = False,
+    evaluation_tokens: int = 0,
 ) -> FitResult:
     """Train until the last step, the end of patience, or a request to stop.
 
@@ -82,6 +85,8 @@ def fit(
         stop: whether to stop; asked before each micro-batch and each evaluation, and one rank that
             says so stops all. The state after the last whole step is then saved.
         resume: continue from the newest checkpoint.
+        evaluation_tokens: of the validation documents, as `pace.weight` counts them; the time left
+            has them in it from the start.
 
     Returns:
         How it ended; `status` is "interrupted" after a request to stop.
@@ -111,6 +116,7 @@ def fit(
         device=device,
         emit=emit if world().is_main else _tell_nobody,
         stop=stop,
+        evaluation_tokens=evaluation_tokens,
     )
     with resource_errors():
         return run.to_the_end(resume=resume)
@@ -129,6 +135,7 @@ class _Run(Generic[BatchT]):
     device: str
     emit: Callable[[Event], None]
     stop: Callable[[], bool]
+    evaluation_tokens: int
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -147,6 +154,7 @@ class _Run(Generic[BatchT]):
             world=self.world,
             micro_batch_size=settings.micro_batch_size,
             stop=self.stop,
+            on_micro_batch=self._documents_done,
         )
         self.keeper = Keeper(
             checkpoints=self.checkpoints,
@@ -155,10 +163,13 @@ class _Run(Generic[BatchT]):
             optimizer=self.optimizer,
             seed=settings.seed,
         )
-        self.n_examples = len(self.examples.lengths)
-        n_steps = settings.epochs * -(-self.n_examples // settings.batch_size)
+        self._see(self.examples)
+        self.n_examples = len(self.lengths)
+        self.steps_per_epoch = -(-self.n_examples // settings.batch_size)
+        n_steps = settings.epochs * self.steps_per_epoch
         self.n_steps = min(n_steps, settings.max_steps or n_steps)
         self.progress = Progress()
+        self.pace = self._new_pace()
         self.first_step = 1
         self.saved_place: tuple[int, int, int] | None = None
 
@@ -168,6 +179,7 @@ class _Run(Generic[BatchT]):
         if resume and not is_resumed:
             self._warn("there is no checkpoint to resume from; training starts at step 1")
         self._pass_on_warnings()
+        self.pace = self._new_pace()
         try:
             while (status := self._status()) is None:
                 self._train_epoch()
@@ -197,6 +209,7 @@ class _Run(Generic[BatchT]):
             epoch=self.progress.epoch,
             batch_size=self.settings.batch_size,
         )
+        self._see(examples)
         for indices in remaining(batches, position=self.progress.position):
             if self._epoch_is_over():
                 break
@@ -233,6 +246,26 @@ class _Run(Generic[BatchT]):
             )
         )
 
+    def _documents_done(self, share: Sequence[int], losses: Tensor) -> None:
+        """A micro-batch of this rank's share is done; the other ranks are taken to be as far."""
+        n_new = len(losses)
+        new = [self.lengths[index] for index in share[-n_new:]]
+        self.pace.trained(self.world.size * weight(new))
+        n_left = self.n_examples - self.progress.position
+        n_done = min(len(share) * self.world.size, self.settings.batch_size, n_left)
+        self.emit(
+            DocumentsDone(
+                step=self.progress.step + 1,
+                n_steps=self.n_steps,
+                epoch=self.progress.epoch + 1,
+                n_epochs=-(-self.n_steps // self.steps_per_epoch),
+                done=self.progress.position + n_done,
+                n_examples=self.n_examples,
+                loss=losses.mean().item() if losses.device.type == "cpu" else None,
+                eta_s=self._eta_s(n_done),
+            )
+        )
+
     def _check_gradients(self) -> None:
         guards.check_gradients(self.model, self.trained, unreached=self.unreached)
 
@@ -244,14 +277,28 @@ class _Run(Generic[BatchT]):
             group["lr"] = lr
         return lr
 
-    def _eta_s(self) -> float:
-        n_done = self.progress.step - self.first_step + 1
-        return (perf_counter() - self.started_at) / n_done * (self.n_steps - self.progress.step)
+    def _see(self, examples: Examples[BatchT]) -> None:
+        """Count the documents as an epoch has them, once for all its steps."""
+        self.lengths = examples.lengths
+        self.epoch_tokens = weight(self.lengths)
+
+    def _new_pace(self) -> Pace:
+        return Pace(epoch_tokens=self.epoch_tokens, evaluation_tokens=self.evaluation_tokens)
+
+    def _eta_s(self, n_of_step: int = 0) -> float:
+        """Seconds left, so many documents of the step at hand being done."""
+        if self.progress.step >= self.n_steps:
+            return 0.0
+        whole_epochs, further_steps = divmod(self.n_steps, self.steps_per_epoch)
+        total = whole_epochs * self.n_examples + further_steps * self.settings.batch_size
+        done = self.progress.epoch * self.n_examples + self.progress.position + n_of_step
+        return self.pace.left_s((total - done) * self.epoch_tokens / self.n_examples)
 
     def _end_epoch(self) -> None:
         progress, metric = self.progress, self.settings.metric
         self.emit(EvaluationStarted(epoch=progress.epoch + 1, step=progress.step))
-        evaluation = self._evaluate()
+        with self.pace.evaluation():
+            evaluation = self._evaluate()
         if metric not in evaluation.metrics:
             raise UsageError(
                 f'train.metric = "{metric}" is not a metric of this task. '

@@ -1,8 +1,12 @@
+import io
+import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
+from rich.console import Console
 
-from prefprop_cli.cli.progress import Log, Nowhere, Progress
+from prefprop_cli.cli.progress import Bar, Log, Nowhere, Part, Progress
 
 
 class Clock:
@@ -103,3 +107,120 @@ def test_log_of_a_loop_that_did_nothing_is_empty(clock: Clock) -> None:
     with Progress("step", total=9, done=4, display=Log(said.append, clock=clock), clock=clock):
         clock.now_s += 40
     assert said == []
+
+
+# A step of many documents
+
+
+def between(clock: Clock, *, done: int = 14) -> Part:
+    return Part("epoch 1/10", "document", done, 96)
+
+
+def test_line_between_two_steps_tells_the_document(clock: Clock) -> None:
+    progress = Progress("step", total=30, display=Nowhere(), clock=clock)
+    progress.update(0, {"loss": 0.68}, part=between(clock), left_s=890)
+    assert progress.line() == "step 0/30 0% document 14/96 loss 0.68 eta 14:50"
+    progress.update(1, {"loss": 0.5, "lr": 0.01}, part=between(clock, done=32), left_s=880)
+    assert progress.line() == "step 1/30 3% loss 0.5 lr 0.01 eta 14:40"
+
+
+def test_line_behind_a_bar_is_of_the_part(clock: Clock) -> None:
+    progress = Progress("step", total=30, display=Nowhere(), clock=clock)
+    progress.update(1, {"loss": 0.68, "lr": 0.01}, part=between(clock), left_s=890)
+    assert progress.short_line() == "document 14/96 loss 0.68 eta 14:50"
+    progress.update(2, {"loss": 0.7})
+    assert progress.short_line() == progress.line() == "step 2/30 6% loss 0.7 lr 0.01 eta 14:50"
+
+
+def test_time_left_that_was_told_is_counted_down(clock: Clock) -> None:
+    progress = Progress("step", total=30, display=Nowhere(), clock=clock)
+    progress.update(0, part=between(clock), left_s=100)
+    clock.now_s += 40
+    assert progress.line().endswith("eta 1:00")
+    progress.update(30)
+    assert "eta" not in progress.line()
+
+
+def until(condition: Callable[[], bool]) -> bool:
+    ends_at = time.monotonic() + 20
+    while not condition() and time.monotonic() < ends_at:
+        time.sleep(0.01)
+    return condition()
+
+
+def test_log_speaks_while_a_single_pass_takes_longer_than_30_seconds(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prefprop_cli.cli.progress._PATIENCE_S", 0.01)
+    monkeypatch.setattr("prefprop_cli.cli.progress.INTERVAL_S", 0.5)
+    said: list[str] = []
+    with log(said, clock, total=20) as progress:
+        progress.update(0, part=between(clock, done=3))
+        for n_lines in (1, 2):
+            clock.now_s += 0.6
+            assert until(lambda n=n_lines: len(said) == n)
+        time.sleep(0.05)
+        assert said == ["step 0/20 0% document 3/96", "still working: step 0/20 0% document 3/96"]
+    clock.now_s += 60
+    time.sleep(0.6)
+    assert len(said) == 2, "a loop that is over must be silent"
+
+
+def test_log_of_a_loop_that_never_moved_says_that_it_works(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prefprop_cli.cli.progress._PATIENCE_S", 0.01)
+    monkeypatch.setattr("prefprop_cli.cli.progress.INTERVAL_S", 0.5)
+    said: list[str] = []
+    with log(said, clock, total=20):
+        clock.now_s += 0.6
+        assert until(lambda: said == ["still working: step 0/20 0%"])
+
+
+# The bar
+
+
+def screen(width: int) -> Console:
+    return Console(file=io.StringIO(), force_terminal=True, width=width, legacy_windows=False)
+
+
+def bar(rich: Console, said: list[str], clock: Clock) -> Progress:
+    return Progress("step", total=30, display=Bar(said.append, rich=rich, clock=clock), clock=clock)
+
+
+@pytest.mark.parametrize(("width", "caption"), [(80, True), (60, True), (40, False)])
+def test_bar_fits_the_screen(width: int, caption: bool, clock: Clock) -> None:
+    rich = screen(width)
+    with bar(rich, [], clock) as progress:
+        progress.update(0, {"loss": 0.68}, part=between(clock), left_s=890)
+        drawn = [segment.text for segment in rich.render(progress._display._rich_bar)]
+    line = "".join(drawn).rstrip("\n")
+    assert "\n" not in line
+    assert len(line) <= width
+    assert line.startswith("epoch 1/10 ") == caption
+    assert "━━" in line
+    assert "document 14/96 loss 0.68 eta 1" in line
+
+
+def test_bar_that_gives_way_goes_on_in_lines(clock: Clock) -> None:
+    said: list[str] = []
+    rich = screen(80)
+    with bar(rich, said, clock) as progress:
+        progress.update(1)
+        progress._display.give_way()
+        before = rich.file.getvalue()
+        clock.now_s += 31
+        progress.update(2)
+        assert rich.file.getvalue() == before
+    assert [line.split(" eta")[0] for line in said] == ["step 2/30 6%"]
+
+
+def test_bar_is_not_drawn_more_often_than_anybody_can_see(clock: Clock) -> None:
+    display = Bar(lambda line: None, rich=screen(80), clock=clock)
+    with Progress("step", total=30, display=display, clock=clock) as progress:
+        drawn = []
+        for step in range(1, 7):
+            clock.now_s += 0.04
+            progress.update(step)
+            drawn.append(display._rich_bar.tasks[0].completed)
+    assert drawn == [1, 1, 1, 4, 4, 4]

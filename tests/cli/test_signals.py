@@ -85,7 +85,7 @@ def test_what_the_parent_ignores_stays_ignored() -> None:
 WORKS = """
 import time
 from prefprop_cli.cli.signals import StopRequest
-def run(console, **flags):
+def command(context: Context):
     try:
         print("working", flush=True)
         time.sleep(60)
@@ -96,7 +96,7 @@ def run(console, **flags):
 SAVES = """
 import time
 from prefprop_cli.cli.signals import StopRequest
-def run(console, **flags):
+def command(context: Context):
     with StopRequest() as stop:
         print("working", flush=True)
         while not stop.requested:
@@ -108,7 +108,7 @@ def run(console, **flags):
 STUBBORN = """
 import time
 from prefprop_cli.cli.signals import StopRequest
-def run(console, **flags):
+def command(context: Context):
     with StopRequest() as stop:
         print("working", flush=True)
         while True:

@@ -11,14 +11,14 @@ class Heard:
 
     def __init__(self) -> None:
         self.notes: list[str] = []
-        self.loops: list[tuple[str, int]] = []
+        self.loops: list[tuple[str, int | None]] = []
         self.done: list[int] = []
 
     def info(self, text: str) -> None:
         self.notes.append(text)
 
     @contextmanager
-    def progress(self, *, total: int, label: str) -> Iterator["Heard"]:
+    def progress(self, *, total: int | None, label: str) -> Iterator["Heard"]:
         self.loops.append((label, total))
         yield self
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Self
 
 from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.progress import Progress
+from prefprop_cli.cli.progress import Part, Progress
 from prefprop_cli.training.events import (
+    DocumentsDone,
     Evaluated,
     EvaluationStarted,
     Event,
@@ -30,6 +31,7 @@ class TrainView:
     def __init__(self, console: Console, *, log: Path) -> None:
         self._console, self._log = console, log
         self._progress: Progress | None = None
+        self._caption = ""
 
     def __enter__(self) -> Self:
         return self
@@ -42,6 +44,8 @@ class TrainView:
         match event:
             case Started():
                 self._start(event)
+            case DocumentsDone():
+                self._documents_done(event)
             case Step():
                 self._step(event)
             case EvaluationStarted(epoch=epoch, step=step):
@@ -58,24 +62,32 @@ class TrainView:
                 self._write(reason)
                 self._close()
 
-    def evaluated(self, done: int) -> None:
-        """So many documents of an evaluation are done."""
+    def evaluated(self, done: int, total: int) -> None:
+        """So many documents of so many of an evaluation are done."""
         if self._progress:
-            self._progress.update(self._progress.done, {"evaluated": str(done)})
+            part = Part(self._caption, "evaluated", done, total)
+            self._progress.update(self._progress.done, part=part)
 
     def _start(self, event: Started) -> None:
         where = f" from step {event.step}" if event.step else ""
-        self._write(
-            f"training{where}: {event.n_examples} documents, {event.n_steps} steps, "
-            f"{event.n_trained} trained numbers, {event.precision}"
-        )
+        text = f"training{where}: {event.n_examples} documents, {event.n_steps} steps"
+        self._write(f"{text}, {event.n_trained} trained numbers, {event.precision}")
+        self._console.info(text)
         self._progress = self._console.progress(total=event.n_steps, done=event.step)
         self._progress.__enter__()
+
+    def _documents_done(self, event: DocumentsDone) -> None:
+        self._caption = f"epoch {event.epoch}/{event.n_epochs}"
+        if self._progress:
+            part = Part(self._caption, "document", event.done, event.n_examples)
+            figures = {} if event.loss is None else {"loss": event.loss}
+            self._progress.update(event.step - 1, figures, part=part, left_s=event.eta_s)
 
     def _step(self, event: Step) -> None:
         figures = {"loss": event.loss, "lr": event.lr, "tok/s": event.tokens_per_s}
         if self._progress:
-            self._progress.update(event.step, {**figures, "evaluated": None})
+            part = self._progress.part
+            self._progress.update(event.step, figures, part=part, left_s=event.eta_s)
         self._write(
             f"step {event.step}/{event.n_steps} epoch {event.epoch} loss {event.loss:.4f} "
             f"lr {event.lr:.2e} grad {event.grad_norm:.3g} {event.tokens_per_s:.0f} tok/s"
@@ -89,6 +101,7 @@ class TrainView:
 
     def _close(self) -> None:
         if self._progress:
+            self._progress.update(self._progress.done)
             self._progress.__exit__(None, None, None)
             self._progress = None
 

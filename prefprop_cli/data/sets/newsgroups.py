@@ -17,6 +17,7 @@ from prefprop_cli.data.decoding import opened
 from prefprop_cli.data.sets.common import default_split, digest, files_below, source_of
 from prefprop_cli.data.splits import split_off
 from prefprop_cli.errors import DataError
+from prefprop_cli.notes import note, progress
 from prefprop_cli.words import listed
 
 PARTS = {"20news-bydate-train": "train", "20news-bydate-test": "test"}
@@ -63,12 +64,14 @@ def _stripped(posts: Posts) -> tuple[Splits, list[str]]:
     """The posts of each part, and notes on files that are none."""
     parts: Splits = {part: [] for part in PARTS.values()}
     others = []
-    for path, post in posts:
-        folder, group, number = ("", "", *path.parts)[-3:]
-        if folder in PARTS:
-            parts[PARTS[folder]].append(Document(f"{group}/{number}", strip(post), label=group))
-        elif PARTS.keys() & {*path.parts}:
-            others.append(str(path))
+    with progress(total=None, label="file") as on_progress:
+        for n_read, (path, post) in enumerate(posts, start=1):
+            folder, group, number = ("", "", *path.parts)[-3:]
+            if folder in PARTS:
+                parts[PARTS[folder]].append(Document(f"{group}/{number}", strip(post), label=group))
+            elif PARTS.keys() & {*path.parts}:
+                others.append(str(path))
+            on_progress(n_read)
     note = f"{len(others)} files are no <group>/<number> and are left out: {listed(others)}"
     return parts, [note] if others else []
 
@@ -88,6 +91,7 @@ def _local(source: Path) -> Posts:
 
 
 def _downloaded() -> Posts:
+    note("20-newsgroups: from scikit-learn, which downloads 14 MB unless it has done so before")
     for part in PARTS.values():
         try:
             posts = scikit_learn.fetch_20newsgroups(subset=part, shuffle=False)

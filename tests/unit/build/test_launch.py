@@ -50,7 +50,7 @@ def go(
             folder,
             device="cpu",
             emit=emit,
-            progress=lambda done: None,
+            progress=lambda done, total: None,
             stop=stop,
             resume=resume,
         )

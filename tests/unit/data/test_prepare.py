@@ -15,6 +15,7 @@ from prefprop_cli.data.prepare import load_prepared, prepare
 from prefprop_cli.data.questions import read_questions
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import CorruptFileError, Interrupted, ResourceError
+from tests.helpers.heard import hearing
 
 WORDS = ("war", "tax", "law")
 TEXTS = ["the war", "the state of the union", "", "law", "peace, " * 30, "the law of war"]
@@ -55,7 +56,9 @@ def work(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_rows_are_the_tokens_of_the_documents(tokenizer: TextTokenizer, tmp_path: Path) -> None:
-    prepared = prepare(CORPUS, tokenizer=tokenizer, data=FILES, max_tokens=12, cache=tmp_path)
+    with hearing() as heard:
+        prepared = prepare(CORPUS, tokenizer=tokenizer, data=FILES, max_tokens=12, cache=tmp_path)
+    assert heard.loops == [], "what takes a moment is not worth a word"
     assert list(prepared.splits) == ["train", "test"]
     assert prepared.labels == ("a", "b")
     assert prepared.folder.parent == tmp_path
@@ -166,7 +169,9 @@ def test_many_documents_come_in_batches(
 ) -> None:
     texts = ["x " * 400_000] * 2 + ["the law"] * 150 + [""] * 2
     many = replace(CORPUS, splits={"train": documents("train", texts)})
-    prepared = prepare(many, tokenizer=tokenizer, data=FILES, max_tokens=12, cache=tmp_path)
+    with hearing() as heard:
+        prepared = prepare(many, tokenizer=tokenizer, data=FILES, max_tokens=12, cache=tmp_path)
+    assert (heard.loops, heard.done) == ([("tokenised document", 154)], [2, 66, 130, 154])
     assert work[:3] == [2, 64, 64]
     assert sum(work) == len(texts)
     assert prepared.splits["train"]["id"] == [document.id for document in many.splits["train"]]

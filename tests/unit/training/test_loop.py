@@ -9,6 +9,7 @@ from torch import nn
 
 from prefprop_cli.errors import DataError, NonFiniteError, PrefpropError, ResourceError, UsageError
 from prefprop_cli.training.events import (
+    DocumentsDone,
     Evaluated,
     Evaluation,
     EvaluationStarted,
@@ -43,7 +44,7 @@ def test_learns(toys):
 def test_tells_its_story_in_order(toys):
     toy = toys()
     toy.fit(epochs=1)
-    kinds = [type(event) for event in toy.events]
+    kinds = [type(event) for event in toy.events if not isinstance(event, DocumentsDone)]
     assert kinds == [Started, Step, Step, Step, EvaluationStarted, Evaluated, Saved, Stopped]
 
 
@@ -66,6 +67,27 @@ def test_tells_what_it_does(toys):
     assert toy.events[-1] == Stopped("finished")
     assert (result.status, result.step, result.epoch) == ("finished", 6, 2)
     assert result.seconds > 0
+
+
+def test_tells_of_each_micro_batch(toys):
+    """Before its step, whose documents it counts among those of the epoch."""
+    toy = toys()
+    toy.fit(epochs=2)
+    told = [event for event in toy.events if isinstance(event, DocumentsDone | Step)][:8]
+    kinds = ["step" if isinstance(event, Step) else event.done for event in told]
+    sizes = [len(event.ids) for event in toy.told(Step)[:3]]
+    expected, done = [], 0
+    for size in sizes:
+        expected += [done + n for n in range(2, size + 1, 2)] + ["step"]
+        done += size
+    assert kinds == expected
+    first, *_, last = toy.told(DocumentsDone)
+    assert (first.step, first.n_steps, first.epoch, first.n_epochs) == (1, 6, 1, 2)
+    assert (last.step, last.epoch, last.done, last.n_examples) == (6, 2, 10, 10)
+    steps = toy.told(Step)
+    losses = [event.loss for event in toy.told(DocumentsDone) if event.step == 1]
+    assert sum(losses) / len(losses) == pytest.approx(steps[0].loss)
+    assert first.eta_s > 0
 
 
 def test_each_epoch_sees_each_document_once(toys):

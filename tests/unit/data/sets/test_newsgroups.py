@@ -14,6 +14,7 @@ from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data import read_corpus
 from prefprop_cli.data.corpus import Corpus
 from prefprop_cli.errors import CorruptFileError, DataError
+from tests.helpers.heard import hearing
 
 POST = """From: someone@example.org
 Subject: a café
@@ -55,6 +56,13 @@ def unpack(folder: Path, posts: Posts) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     return folder / "20news"
+
+
+def test_files_are_counted_as_they_are_read(tmp_path: Path, posts: Posts) -> None:
+    with hearing() as heard:
+        read_corpus(DataTable(set="newsgroups", source=str(archive(tmp_path, posts))))
+    assert heard.loops == [("file", None)]
+    assert heard.done == list(range(1, len(posts) + 1))
 
 
 def test_the_archive_in_three_splits(tmp_path: Path, posts: Posts) -> None:
