@@ -71,7 +71,7 @@ def table(
         return []
     widths = _widths(lines, width, n_whole)
     if widths is None and header and not n_whole and len(lines) <= len(header):
-        turned = list(zip(*lines, strict=True))
+        turned: list[Sequence[str]] = list(zip(*lines, strict=True))
         widths = _widths(turned, width, 1)
         lines = turned if widths else lines
     if widths is None:

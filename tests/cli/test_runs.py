@@ -200,7 +200,7 @@ def test_the_run_of_the_environment_is_taken_and_said(
     ("arguments", "budget_s"),
     [
         (("runs",), 0.4),
-        (("show", "runs/new"), 0.5),
+        (("show", "runs/new"), 0.6),
         (("eval", "nowhere"), 0.3),
         (("calibrate", "nowhere"), 0.3),
         (("report", "nowhere"), 0.3),
