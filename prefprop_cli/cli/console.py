@@ -79,12 +79,12 @@ class Console:
 
         return layout.columns(self._stderr) if self._stderr.isatty() else None
 
-    @property
-    def columns(self) -> int:
-        """How many characters a line of the terminal has that results go to."""
+    def fits(self, rows: Sequence[Sequence[str]], *, n_whole: int = 0) -> bool:
+        """Whether a table, its header among the rows, fits the terminal that results go to."""
         from prefprop_cli.cli import layout
 
-        return layout.columns(self._stdout)
+        cells = [[*map(escape, row)] for row in rows]
+        return layout.fits(cells, layout.columns(self._stdout), n_whole=n_whole)
 
     def result(self, text: str) -> None:
         """Write a result and a line end; on a terminal without control characters.

@@ -81,6 +81,11 @@ def table(
     return [line for row in lines for line in _row(row, widths)]
 
 
+def fits(rows: Sequence[Sequence[str]], width: int, *, n_whole: int = 0) -> bool:
+    """Whether a table, its header among the rows, is no wider than a line, cells wrapped or not."""
+    return _widths(rows, width, n_whole) is not None
+
+
 def _widths(rows: Sequence[Sequence[str]], width: int | None, n_whole: int) -> list[int] | None:
     """Of each column; None if not even their longest words fit beside each other."""
     cells = list(zip(*rows, strict=True))

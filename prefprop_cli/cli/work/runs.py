@@ -12,8 +12,6 @@ from prefprop_cli.runs import Listing, Summary, list_runs
 from prefprop_cli.words import listed
 
 NOTHING = "-"
-NARROW = 80
-"""Columns of a terminal below which cells share a column."""
 
 
 def runs_in(folder: Path | None) -> tuple[Path, Listing]:
@@ -68,7 +66,7 @@ def _tell_table(console: Console, listing: Listing) -> None:
     score = f"{metric}, validation" if metric else "validation"
     header: tuple[str, ...] = ("run", "status", "data", "method", score, "test")
     rows = [_row(run, metric=metric) for run in listing.runs]
-    if console.columns < NARROW:
+    if not console.fits([header, *rows], n_whole=1):
         header = ("run", "status", "trained", f"{header[4]}, test")
         rows = [(*row[:2], f"{row[2]}, {row[3]}", _both(*row[4:])) for row in rows]
     console.table(rows, header=header if rows else (), n_whole=1)
