@@ -48,6 +48,9 @@ def command(
     Without RUN, the newest finished one of ./runs. With --compare, its line of seeds beside those
     of other runs: paired over documents, tested over seeds.
 
+    In a pipe, rows of metric, value, low, high, the paper's figure; first those of all documents,
+    then precision[CLASS], recall[CLASS], f1[CLASS] and support[CLASS] of every class.
+
     Example: prefprop eval runs/demo-1 --fail-below accuracy=0.6
     """
     console: Console = context.obj

@@ -18,6 +18,9 @@ def command(
 ) -> None:
     """List the runs of a folder, the newest first.
 
+    In a pipe, rows of path, start, status, step/steps, data, method, metric, its best value on
+    validation, and accuracy on test, where logits of it are stored.
+
     Example: prefprop runs --json
     """
     console: Console = context.obj
