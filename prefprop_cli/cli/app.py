@@ -18,7 +18,7 @@ from prefprop_cli.errors import PrefpropError
 
 COMMANDS = {
     "Experiments": ("presets", "init", "prepare", "train", "sweep"),
-    "Results": ("eval", "calibrate", "report", "predict"),
+    "Results": ("runs", "show", "eval", "calibrate", "report", "predict"),
     "Machine": ("bench", "doctor"),
 }
 """By heading; each is the function `command` in the module `commands.NAME`."""

@@ -4,6 +4,7 @@ import errno
 import json
 import math
 import os
+import stat
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
@@ -74,7 +75,16 @@ class Console:
     @property
     def width(self) -> int | None:
         """Columns of the terminal that messages go to; None if they go elsewhere."""
-        return self._rich.width if self._stderr.isatty() else None
+        from prefprop_cli.cli import layout
+
+        return layout.columns(self._stderr) if self._stderr.isatty() else None
+
+    def fits(self, rows: Sequence[Sequence[str]], *, n_whole: int = 0) -> bool:
+        """Whether a table, its header among the rows, fits the terminal that results go to."""
+        from prefprop_cli.cli import layout
+
+        cells = [[*map(escape, row)] for row in rows]
+        return layout.fits(cells, layout.columns(self._stdout), n_whole=n_whole)
 
     def result(self, text: str) -> None:
         """Write a result and a line end; on a terminal without control characters.
@@ -100,15 +110,35 @@ class Console:
         """Write one row of a result that is streamed: cells with a tab between them."""
         self._write("\t".join(map(escape, cells)))
 
-    def table(self, rows: Iterable[Sequence[str]], *, header: Sequence[str] = ()) -> None:
-        """Write a table: aligned under its header on a terminal, else bare rows with tabs."""
+    def table(
+        self, rows: Iterable[Sequence[str]], *, header: Sequence[str] = (), n_whole: int = 0
+    ) -> None:
+        """Write a table: fitted under its header on a terminal, else bare rows with tabs.
+
+        Args:
+            rows: of as many cells each.
+            header: left out in a pipe.
+            n_whole: so many columns, the first ones, hold what is not to be wrapped.
+        """
         if not self._stdout.isatty():
             for row in rows:
                 self.row(row)
             return
-        lines = [[escape(cell) for cell in row] for row in ([header] if header else []) + [*rows]]
-        for line in aligned(lines):
+        from prefprop_cli.cli import layout
+
+        cells = ([escape(cell) for cell in row] for row in rows)
+        width = layout.columns(self._stdout)
+        titles = [*map(escape, header)]
+        for line in layout.table(cells, header=titles, width=width, n_whole=n_whole):
             self._write(line)
+
+    def prose(self, text: str) -> None:
+        """Write sentences: lines that end between words on a terminal, else as they are."""
+        if self._stdout.isatty():
+            from prefprop_cli.cli import layout
+
+            text = layout.prose(escape(text, keep="\n\t"), layout.columns(self._stdout))
+        self._write(text)
 
     def detail(self, text: str) -> None:
         """Tell something that only `--verbose` shows."""
@@ -163,10 +193,17 @@ class Console:
     def _say(self, text: str, *, label: str = "", style: str = "") -> None:
         from rich.text import Text
 
-        shown = escape(text, keep="\n\t")
-        self._rich.print(Text.assemble((label, style), (shown, "" if label else style)))
+        from prefprop_cli.cli import layout
+
+        shown = label + escape(text, keep="\n\t")
+        if self._stderr.isatty():
+            shown = layout.prose(shown, layout.columns(self._stderr), indent="  ")
+        rest = shown.removeprefix(label)
+        self._rich.print(Text.assemble((label, style), (rest, "" if label else style)))
 
     def _write(self, line: str) -> None:
+        if self._bar and self._is_pipe:
+            self._bar.give_way()
         shares_screen = self._bar and self._stdout.isatty()
         with self._bar.hidden() if self._bar and shares_screen else nullcontext():
             try:
@@ -174,6 +211,14 @@ class Console:
                 self._stdout.flush()
             except OSError as failure:
                 raise output_failure(failure) from failure
+
+    @cached_property
+    def _is_pipe(self) -> bool:
+        """Whether somebody reads the results who may write to the terminal of the bar."""
+        try:
+            return stat.S_ISFIFO(os.fstat(self._stdout.fileno()).st_mode)
+        except OSError:
+            return False
 
 
 def json_text(value: object) -> str:
@@ -200,19 +245,6 @@ def _plain(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return str(value) if isinstance(value, Path) else value
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of cells as lines, each column as wide as its widest cell on a terminal."""
-    from rich.cells import cell_len
-
-    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
 
 
 class _Nobody(StringIO):

@@ -5,6 +5,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -142,8 +143,13 @@ BatchSize = Annotated[
         help="Documents at a time (eval.batch_size).",
     ),
 ]
-Run = Annotated[
-    Path, typer.Argument(metavar="RUN", help="Run folder.", autocompletion=completion.runs)
+FinishedRun = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="RUN",
+        help="Run folder; default: the newest finished one of ./runs.",
+        autocompletion=completion.runs,
+    ),
 ]
 OptionalRun = Annotated[
     Path | None,
@@ -154,6 +160,21 @@ PICTURES = (".svg", ".png")
 
 
 Seed = Annotated[int | None, typer.Option(min=0, metavar="N", help="Seed of the run (train.seed).")]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """How logits are computed, where they are not stored.
+
+    Attributes:
+        backbone: where it is now, if not where it was in training.
+        device: `auto`, or a device as PyTorch names it.
+        batch_size: documents at a time on a GPU; None for what the run says.
+    """
+
+    backbone: str | None
+    device: str
+    batch_size: int | None = None
 
 
 def run_option(
@@ -206,6 +227,20 @@ def gates(texts: list[str] | None, *, flag: str) -> dict[str, float]:
         if times > 1:
             raise UsageError(f"{flag} {metric}: given {times} times. Give each metric one limit")
     return dict(found)
+
+
+def check_paths(paths: Sequence[Path], *, flag: str = "") -> None:
+    """See that files and folders are there, before anything large is imported.
+
+    Raises:
+        UsageError: one is not.
+    """
+    for path in paths:
+        if not os.path.lexists(path):
+            named = f"{flag} {path}".strip()
+            raise UsageError(
+                f"{named} does not exist. See `prefprop runs`, or `prefprop runs FOLDER`"
+            )
 
 
 def check_file(path: Path, *, flag: str, endings: Sequence[str]) -> None:

@@ -1,7 +1,10 @@
 """Words and figures made fit for a terminal."""
 
 import unicodedata
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
+_SPARKS = "▁▂▃▄▅▆▇█"
 _JOINERS = "\u200c\u200d"  # part of words in Persian and Hindi, and of emoji
 
 
@@ -30,6 +33,36 @@ def about(seconds: float) -> str:
         return f"about {max(1, round(seconds, -1 if seconds >= 20 else 0)):.0f} s"
     minutes = seconds / 60
     return f"about {minutes:.0f} min" if minutes < 90 else f"about {minutes / 60:.0f} h"
+
+
+def age(started: str) -> str:
+    """How long ago a time of ISO 8601 is: `12 min ago`; what is no time as it is."""
+    try:
+        seconds = (datetime.now(UTC) - datetime.fromisoformat(started)).total_seconds()
+    except (ValueError, TypeError):  # or a time without its zone
+        return started
+    for unit_s, unit, most in ((1, "s", 90), (60, "min", 90), (3600, "h", 36), (86400, "d", 60)):
+        if seconds < most * unit_s:
+            return f"{max(0, seconds) // unit_s:.0f} {unit} ago"
+    return started[:10]
+
+
+def sparkline(values: Sequence[float], *, width: int = 24) -> str:
+    """The course of some figures, at most so many of their means: `▇▆▄▃▂▂▁`."""
+    n = min(width, len(values))
+    parts = [values[i * len(values) // n : (i + 1) * len(values) // n] for i in range(n)]
+    means = [sum(part) / len(part) for part in parts]
+    low, span = min(means, default=0.0), (max(means, default=0.0) - min(means, default=0.0)) or 1.0
+    return "".join(_SPARKS[round((mean - low) / span * (len(_SPARKS) - 1))] for mean in means)
+
+
+def curve(values: Sequence[float]) -> str:
+    """A learning curve with the means of its first and last tenth; empty without two values."""
+    if len(values) < 2:
+        return ""
+    tenth = max(1, len(values) // 10)
+    first, last = sum(values[:tenth]) / tenth, sum(values[-tenth:]) / tenth
+    return f"{sparkline(values)} {first:.3f} to {last:.3f}"
 
 
 def quantity(value: float) -> str:

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
 
 from prefprop_cli.errors import DataError
 from prefprop_cli.evaluation.calibration import Floats
@@ -56,6 +54,10 @@ def tfidf_logits(
     Raises:
         DataError: no training text has a word, or all have one label.
     """
+    # A second of CPU time that no other figure needs.
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+
     names = np.asarray(train_labels, np.int64)
     if len(seen := np.unique(names)) < 2:
         raise DataError("the TF-IDF baseline needs training documents of two classes")

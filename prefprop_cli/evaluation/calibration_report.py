@@ -33,7 +33,7 @@ from prefprop_cli.evaluation.selective import CurvePoint, Selection, risk_covera
 from prefprop_cli.evaluation.slices import ClassSlice, Slice, class_slices, length_slices
 from prefprop_cli.evaluation.small_samples import Stated, given, mean, share, too_few_for_bins
 from prefprop_cli.evaluation.statistics import Interval
-from prefprop_cli.evaluation.words import told_error
+from prefprop_cli.evaluation.words import told_error, told_verdict
 
 ALPHA = 0.1
 """Share of documents whose conformal set may miss the label."""
@@ -126,6 +126,14 @@ class CalibrationReport:
     changed: float
     before: State
     after: State
+
+    def verdict(self, score: str) -> str:
+        """What calibration did to `ece` or `ece_paper`, in one line."""
+        before, after = (state.null_of(score) for state in (self.before, self.after))
+        told = told_verdict(n=self.n, p95=after.p95, p_before=before.p_value, p_after=after.p_value)
+        values = (state.scores[score].value for state in (self.before, self.after))
+        change = " → ".join(f"{value:.3f}" for value in values)
+        return f"ECE {change}, chance alone {after.mean:.3f}: {told}"
 
     def as_dict(self) -> dict[str, object]:
         """The report as JSON types; a figure that does not exist is None."""

@@ -113,6 +113,11 @@ def step_name(step: int) -> str:
     return f"{_STEP}{step:06d}"
 
 
+def is_step_name(name: str) -> bool:
+    """Whether logits of this name are of a step of the training."""
+    return name.startswith(_STEP)
+
+
 def _read(path: Path) -> SavedLogits:
     with safe_open(path, framework="numpy") as file:
         ids = file.metadata()["ids"]
@@ -141,6 +146,6 @@ def _checksum(ids: str, tensors: Mapping[str, NDArray[np.generic]]) -> NDArray[n
 
 def _damaged(path: Path, split: str, cause: str) -> str:
     again = f"Remove it, and run `prefprop eval RUN --split {split}`, which computes it again"
-    if split.startswith(_STEP):
+    if is_step_name(split):
         again = "It is of a step of the training, and only training anew computes it again"
     return f"{path} is not a file of logits, or is damaged ({cause}). {again}"

@@ -40,6 +40,23 @@ def told_error(error: float, *, n: int, mean: float, p95: float, p_value: float)
     )
 
 
+def told_verdict(*, n: int, p95: float, p_before: float, p_after: float) -> str:
+    """What the ECE of n documents before and after calibration says, in a few words.
+
+    Args:
+        n: documents.
+        p95: what 95 % of perfectly calibrated models with the confidences of after stay below.
+        p_before: share of such models with at least the error before, at its own confidences.
+        p_after: the same of after.
+    """
+    if min(p_before, p_after) > ALPHA:
+        says_nothing = p95 >= SAYS_NOTHING or n < LEAST_MEAN
+        return f"{n:,} documents cannot tell" if says_nothing else "both within chance"
+    if p_after > ALPHA:
+        return "within chance now"
+    return f"worse than chance {'still' if p_before <= ALPHA else 'now'}"
+
+
 def _share_below(p_value: float) -> str:
     """Percent, rounded down, so that it is never "100.0"."""
     return f"{floor(1000 * (1 - p_value) + 1e-9) / 10:.1f}"

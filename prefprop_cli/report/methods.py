@@ -3,6 +3,7 @@
 from pathlib import PurePath
 
 from prefprop_cli.config.schema import Config
+from prefprop_cli.evaluation.paper import paper_figures
 
 PROPAGATION = "prefix-propagation"
 CANDIDATE_SETS = ("wikihop",)
@@ -41,6 +42,13 @@ def papers_backbone(config: Config) -> str:
 def has_papers_backbone(config: Config) -> bool:
     """Whether the run stands on it; `to_long` makes another of any backbone."""
     return backbone_name(config) == papers_backbone(config) and config.model.to_long is None
+
+
+def paper_figures_of(config: Config) -> dict[str, float]:
+    """The paper's figures for a run's experiment; empty where it has none."""
+    if not has_papers_backbone(config):
+        return {}
+    return paper_figures(config.data.set, method_label(config))
 
 
 def _is_roberta(config: Config) -> bool:

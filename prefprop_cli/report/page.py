@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from math import isnan
 
 from prefprop_cli.evaluation.statistics import Interval
@@ -16,6 +17,16 @@ class Grid:
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+    @property
+    def filled(self) -> "Grid":
+        """The same without the columns in which no row says anything."""
+        if not self.rows:
+            return self
+        columns = zip(self.header, *self.rows, strict=True)
+        said = [any(cell != NOTHING for cell in cells) for _, *cells in columns]
+        header, *rows = (tuple(compress(row, said)) for row in (self.header, *self.rows))
+        return Grid(header, tuple(rows))
 
 
 @dataclass(frozen=True)
@@ -99,7 +110,7 @@ def p_value(value: float | None) -> str:
 def _block(block: Block) -> str:
     match block:
         case Grid():
-            return _table(block)
+            return _table(block.filled)
         case Heading(text):
             return f"### {_escaped(text)}"
         case _:

@@ -8,22 +8,30 @@ from prefprop_cli.atomic import (
     write_atomically,
 )
 from prefprop_cli.runs.config import check_config, differences
-from prefprop_cli.runs.folder import RunFolder, newest_run, resolve_run
+from prefprop_cli.runs.folder import Choice, RunFolder, choose_run, newest_run, resolve_run
 from prefprop_cli.runs.place import check_free, check_writable
-from prefprop_cli.runs.state import is_begun, unfinished
+from prefprop_cli.runs.state import State, is_begun, unfinished
+from prefprop_cli.runs.summary import Listing, Summary, list_runs, summarize
 
 __all__ = [
+    "Choice",
+    "Listing",
     "Record",
     "RunFolder",
+    "State",
+    "Summary",
     "check_config",
     "check_free",
     "check_writable",
+    "choose_run",
     "differences",
     "is_begun",
+    "list_runs",
     "newest_run",
     "read_verified",
     "resolve_run",
     "save_folder",
+    "summarize",
     "unfinished",
     "verify_folder",
     "write_atomically",

@@ -248,6 +248,21 @@ def _any_run(run: RunFolder) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class Choice:
+    """A run, and why it is this one.
+
+    Attributes:
+        folder: the run.
+        because: `named`, `PREFPROP_RUN` or `newest finished`.
+        passed_over: one that was started later and is not finished; None if there is none.
+    """
+
+    folder: RunFolder
+    because: str
+    passed_over: RunFolder | None = None
+
+
 def newest_run(parent: Path, *, accept: Callable[[RunFolder], bool] = _any_run) -> Path | None:
     """Return the finished run that was started last, or None; damaged folders do not count.
 
@@ -255,19 +270,13 @@ def newest_run(parent: Path, *, accept: Callable[[RunFolder], bool] = _any_run) 
         parent: holds run folders.
         accept: whether a run is to be considered.
     """
-    started: dict[Path, tuple[str, str]] = {}
-    for name in os.listdir(parent) if os.path.isdir(parent) else ():
-        with suppress(UsageError, CorruptFileError):
-            run = RunFolder.open(parent / name)
-            manifest = run.manifest
-            if manifest.get("status") == "finished" and accept(run):
-                started[parent / name] = (str(manifest.get("started")), name)
-    return max(started, key=lambda path: started[path], default=None)
+    found = _newest_finished(parent, accept)
+    return found.folder.path if found else None
 
 
-def resolve_run(
+def choose_run(
     path: Path | None, *, accept: Callable[[RunFolder], bool] = _any_run, does: str = ""
-) -> RunFolder:
+) -> Choice:
     """Open the run that was named, else the one of PREFPROP_RUN, else the newest in `./runs`.
 
     Args:
@@ -279,11 +288,45 @@ def resolve_run(
         UsageError: there is none, or the path is not a run folder.
         CorruptFileError: its manifest is damaged.
     """
-    named = path or os.environ.get("PREFPROP_RUN")
-    found = Path(named) if named else newest_run(Path("runs"), accept=accept)
+    if path:
+        return Choice(RunFolder.open(path), "named")
+    if named := os.environ.get("PREFPROP_RUN"):
+        return Choice(RunFolder.open(Path(named)), "PREFPROP_RUN")
+    found = _newest_finished(Path("runs"), accept)
     if found is None:
         raise UsageError(
             f"no run was named, PREFPROP_RUN is not set, and ./runs holds no finished run{does}. "
             "Train one first: prefprop train -p demo"
         )
-    return RunFolder.open(found)
+    return found
+
+
+def resolve_run(
+    path: Path | None, *, accept: Callable[[RunFolder], bool] = _any_run, does: str = ""
+) -> RunFolder:
+    """The run of `choose_run`."""
+    return choose_run(path, accept=accept, does=does).folder
+
+
+def _newest_finished(parent: Path, accept: Callable[[RunFolder], bool]) -> Choice | None:
+    passed_over = None
+    for run, manifest in _newest_first(parent):
+        if manifest.get("status") != "finished":
+            passed_over = passed_over or run
+        elif accept(run):
+            return Choice(run, "newest finished", passed_over)
+    return None
+
+
+def _newest_first(parent: Path) -> list[tuple[RunFolder, Record]]:
+    """The runs of a folder with their manifests, without those that cannot be read."""
+    found = []
+    for name in os.listdir(parent) if os.path.isdir(parent) else ():
+        with suppress(UsageError, CorruptFileError):
+            run = RunFolder.open(parent / name)
+            found.append((run, run.manifest))
+    return sorted(found, key=lambda each: _start(*each), reverse=True)
+
+
+def _start(run: RunFolder, manifest: Record) -> tuple[str, str]:
+    return str(manifest.get("started")), run.path.name

@@ -17,18 +17,8 @@ from prefprop_cli.runs import RunFolder
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
-COMMANDS = [
-    "presets",
-    "init",
-    "prepare",
-    "train",
-    "sweep",
-    "eval",
-    "calibrate",
-    "report",
-    "predict",
-]
-COMMANDS += ["bench", "doctor"]
+COMMANDS = ["presets", "init", "prepare", "train", "sweep", "runs", "show"]
+COMMANDS += ["eval", "calibrate", "report", "predict", "bench", "doctor"]
 
 PRINTS = """
 def command(context: Context):
@@ -124,7 +114,7 @@ def test_common_flags_reach_the_console(flags: list[str], expected: Common) -> N
         (["--what"], "No such option: --what"),
         (["benhc"], "Did you mean 'bench'?"),
         (["train", "--epohcs", "3"], "No such option: --epohcs"),
-        (["eval"], "Missing argument 'RUN'"),
+        (["eval"], "no run was named, PREFPROP_RUN is not set, and ./runs holds no"),
         (["predict", "--top-k", "0"], "'--top-k'"),
         (["bench", "--lengths", "512,x"], "expected positive integers"),
         (["eval", "runs/a", "--fail-below", "x"], "expected METRIC=NUMBER"),

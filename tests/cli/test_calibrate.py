@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.cells import cell_len
 
 from prefprop_cli.build.adapter import read_adapter, set_calibrator
 from prefprop_cli.evaluation.recalibration import METHODS, Identity
@@ -37,6 +38,114 @@ def test_every_score_before_and_after(run: Path, output: Output) -> None:
     assert rows["mce"][1] == "-"
     assert err.count("a perfectly calibrated model gets") == 2
     assert "┃" in err
+
+
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch, columns: int = 80) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "dumb")
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_a_terminal_shows_the_verdict_and_bars_that_fit(
+    run: Path, output: Output, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    found = json.loads(output("calibrate", run, "--json")[1])
+    before, after = (found[when]["scores"]["ece"]["value"] for when in ("before", "after"))
+    on_a_terminal(monkeypatch, columns)
+    code, out, err = output("calibrate", run)
+    assert code == 0
+    assert " ".join(out.split()) == (
+        f"{read_adapter(run / 'adapter').calibrator} saved. ECE {before:.3f} → {after:.3f}, "
+        f"chance alone {found['after']['null']['mean']:.3f}: "
+        "within chance now"
+    )
+    assert "all 16 scores: --all" in err
+    assert "a perfectly calibrated model" not in err
+    bars = [line for line in err.splitlines() if "┃" in line and "n " in line]
+    assert len(bars) > 4
+    assert max(map(cell_len, (*out.splitlines(), *err.splitlines()))) <= columns
+    assert max(map(cell_len, bars)) > columns - 20
+
+
+@pytest.mark.parametrize("flag", ["--all", "-v"])
+def test_a_terminal_shows_every_score_if_asked(
+    run: Path, output: Output, monkeypatch: pytest.MonkeyPatch, flag: str
+) -> None:
+    on_a_terminal(monkeypatch)
+    _, out, err = output("calibrate", run, flag)
+    assert out.startswith("T = ")
+    assert "\nscore         before  95 %" in out
+    assert "\naurc " in out
+    assert "a perfectly calibrated model" in err
+
+
+def test_what_few_documents_cannot_tell(small: Path, output: Output) -> None:
+    assert ": 12 documents cannot tell\n" in output("calibrate", small, "--method", "platt")[2]
+
+
+def test_bars_that_are_the_same_stand_once(run: Path, output: Output) -> None:
+    err = output("calibrate", run, "--method", "none")[2]
+    assert "No calibration saved.  ECE " in err
+    assert err.count("before and after: accuracy █") == err.count("accuracy █") == 1
+
+
+def test_every_class_comes_after_the_metrics(run: Path, output: Output) -> None:
+    """Rows of one shape; those of all documents come first, as scripts know them."""
+    code, out, _ = output("eval", run)
+    assert code == 0
+    rows = [line.split("\t") for line in out.splitlines()]
+    assert {len(row) for row in rows} == {5}
+    names = [row[0] for row in rows]
+    assert names[:2] == ["accuracy", "f1_micro"]
+    assert names[names.index("nll") + 1 :] == [
+        *("precision[class 0]", "recall[class 0]", "f1[class 0]", "support[class 0]"),
+        *("precision[class 1]", "recall[class 1]", "f1[class 1]", "support[class 1]"),
+    ]
+    cells = {row[0]: row[1:] for row in rows}
+    for metric in ("precision", "recall", "f1"):
+        assert cells[f"{metric}[class 1]"][0] == cells[f"{metric}_binary"][0]
+    assert cells["recall[class 1]"][1:3] == cells["recall_binary"][1:3]
+    assert cells["support[class 0]"][0] == "30"
+    found = json.loads(output("eval", run, "--json")[1])
+    for metric in ("precision", "recall", "f1"):
+        mean = np.mean([each[metric]["value"] for each in found["classes"]])
+        assert mean == pytest.approx(found["metrics"][f"{metric}_macro"]["value"])
+    assert found["classes"][1]["name"] == "class 1"
+
+
+def test_a_terminal_shows_the_classes_and_of_many_the_worst(
+    run: Path, tmp_path: Path, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = finished.config(set_name="newsgroups")
+    many = finished.write(tmp_path / "many", config, n=120, n_classes=40)
+    values = {
+        each["name"]: each["f1"]["value"]
+        for each in json.loads(output("eval", many, "--json")[1])["classes"]
+    }
+    on_a_terminal(monkeypatch)
+    out = output("eval", run)[1]
+    assert "\n\nclass    precision  recall  F1     support\nclass 0  " in out
+    code, out, err = output("eval", many)
+    assert code == 0
+    shown = [line.partition("  ")[0] for line in out.splitlines() if line.startswith("class ")][1:]
+    assert len(shown) == 30
+    assert shown == sorted(values, key=lambda name: values[name])[:30]
+    assert "the 30 of 40 classes with the lowest F1; all: --json" in err
+
+
+def test_a_class_that_does_not_occur_has_no_figures(tmp_path: Path, output: Output) -> None:
+    config = finished.config(set_name="newsgroups")
+    run = finished.write(tmp_path / "run", config, n_classes=3)
+    saved = load_logits(run / "eval", "test")
+    logits, labels = saved.logits.copy(), saved.labels % 2
+    logits[:, 2] = -9
+    save_logits(run / "eval", "test", replace(saved, logits=logits, labels=labels))
+    rows = {name: cells for name, *cells in map(str.split, output("eval", run)[1].splitlines())}
+    assert rows["f1[class"] == ["2]", "-", "-", "-"]
+    found = json.loads(output("eval", run, "--json")[1])["classes"][2]
+    assert (found["support"], found["recall"]["value"]) == (0, None)
 
 
 @pytest.mark.parametrize("method", [*METHODS, "auto"])
@@ -285,7 +394,9 @@ def test_one_document_in_twelve_is_no_difference(
     rival = finished.write(tmp_path / "rival", finished.config(), quality=1.3, n=12)
     code, out, _ = output("eval", small, "--compare", rival)
     assert code == 0
-    assert "| prefix-propagation | +8.3 | - | - |" in out
+    # The columns of the interval and of p, which nobody has, are left out.
+    assert "| prefix-tuning beside | accuracy + | verdict |" in out
+    assert "| prefix-propagation | +8.3 | cannot be told |" in out
     why = "the two differ on 1 of 12 documents, at least 10 are needed"
     told = f"No interval and no p for accuracy of prefix-tuning beside prefix-propagation: {why}."
     assert told in out

@@ -1,12 +1,16 @@
 import errno
 import io
 import json
+import os
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.cells import cell_len
 
 from prefprop_cli.cli.console import Common, Console, OutputClosed
+from prefprop_cli.cli.progress import Bar
 from prefprop_cli.errors import ResourceError
 
 
@@ -101,6 +105,97 @@ def test_table_on_a_terminal_is_aligned_under_its_header() -> None:
     stdout = Terminal()
     Console(stdout=stdout).table([("文書", "1"), ("ab\x1b[m", "2")], header=("name", "n"))
     assert stdout.getvalue().splitlines() == ["name      n", "文書      1", r"ab\x1b[m  2"]
+
+
+WIDE = (
+    ("prefix-propagation", "3", "81.8 ± 0.3", "[80.3, 83.4]", "of every seed and document"),
+    ("fine-tuning", "3", "80.1 ± 1.9", "[78.3, 82.4]", "-"),
+)
+WIDE_HEADER = ("method", "seeds", "F1", "95 %", "what it is")
+
+
+def on_a_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    stdout = Terminal()
+    Console(stdout=stdout).table(WIDE, header=WIDE_HEADER)
+    return stdout.getvalue().splitlines()
+
+
+def test_a_table_is_wrapped_within_its_widest_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert on_a_terminal(60, monkeypatch) == [
+        "method        seeds  F1          95 %          what it is",
+        "prefix-       3      81.8 ± 0.3  [80.3, 83.4]  of every seed",
+        "propagation                                    and document",
+        "fine-tuning   3      80.1 ± 1.9  [78.3, 82.4]  -",
+    ]
+
+
+def test_a_table_of_few_rows_that_cannot_be_wrapped_is_turned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert on_a_terminal(40, monkeypatch) == [
+        "method      prefix-         fine-tuning",
+        "            propagation",
+        "seeds       3               3",
+        "F1          81.8 ± 0.3      80.1 ± 1.9",
+        "95 %        [80.3, 83.4]    [78.3, 82.4]",
+        "what it is  of every seed   -",
+        "            and document",
+    ]
+
+
+def test_a_table_that_cannot_be_turned_is_a_paragraph_for_each_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert on_a_terminal(34, monkeypatch) == [
+        "prefix-propagation",
+        "  seeds       3",
+        "  F1          81.8 ± 0.3",
+        "  95 %        [80.3, 83.4]",
+        "  what it is  of every seed and",
+        "              document",
+        *("fine-tuning", "  seeds       3", "  F1          80.1 ± 1.9"),
+        *("  95 %        [78.3, 82.4]", "  what it is  -"),
+    ]
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 80])
+def test_nothing_of_a_table_is_lost_or_too_wide(
+    columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    stdout = Terminal()
+    Console(stdout=stdout).table([("文書" * 30, "x" * 99, "a/b-c " * 20)], header=("a", "b", "c"))
+    assert max(map(cell_len, stdout.getvalue().splitlines())) <= columns
+    letters = "".join(stdout.getvalue().split())
+    assert (letters.count("文書"), letters.count("x"), letters.count("a/b-c")) == (30, 99, 20)
+
+
+def test_messages_on_a_terminal_end_lines_between_words_and_keep_commands_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("NO_COLOR", "1")
+    stderr = Terminal()
+    command = "prefprop train --resume runs/reviews-20261126-054803"
+    Console(stderr=stderr).warn(f"the run stopped at step 12 of 400, a while ago; go on: {command}")
+    assert stderr.getvalue().splitlines() == [
+        "warning: the run stopped at step 12 of",
+        "  400, a while ago; go on:",
+        f"  {command}",
+    ]
+
+
+def test_sentences_are_wrapped_on_a_terminal_only(
+    stdout: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    text = "Precision and recall are\x1b[m of one class."
+    terminal = Terminal()
+    Console(stdout=stdout).prose(text)
+    Console(stdout=terminal).prose(text)
+    assert stdout.getvalue() == f"{text}\n"
+    assert terminal.getvalue() == "Precision and recall\nare\\x1b[m of one\nclass.\n"
 
 
 def test_empty_table_on_a_terminal_is_nothing() -> None:
@@ -216,3 +311,34 @@ def test_result_on_the_same_terminal_takes_the_bar_away_first(
     assert before.endswith("\x1b[?25h\r\x1b[1A\x1b[2K")
     assert "\x1b[?25l" in after
     assert "step 2/2 100%" in after
+
+
+def test_result_in_a_pipe_ends_the_bar_whose_line_its_reader_may_write_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`predict … | cat`: the row appears some time after it was written."""
+    monkeypatch.setenv("TERM", "xterm")
+    reader, writer = os.pipe()
+    terminal = Terminal()
+    with open(writer, "w") as pipe, open(reader):
+        console = Console(stdout=pipe, stderr=terminal)
+        with console.progress(total=2) as progress:
+            progress.update(1)
+            console.result("answer")
+            moved = terminal.getvalue()
+            assert moved.endswith("\x1b[?25h\r\x1b[1A\x1b[2K")
+            progress.update(2)
+            time.sleep(0.6)
+        assert terminal.getvalue() == f"{moved}step 2/2 100%\n"
+
+
+def test_result_in_a_file_leaves_the_bar_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(Bar, "give_way", None)
+    with open(tmp_path / "out", "w") as file:
+        console = Console(stdout=file, stderr=Terminal())
+        with console.progress(total=2):
+            console.result("answer")
+    assert (tmp_path / "out").read_text() == "answer\n"

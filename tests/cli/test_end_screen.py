@@ -39,7 +39,7 @@ def test_figures_matrix_loss_and_a_mistake() -> None:
     found = Outcome(found.split, found.saved, found.labels, {"TF-IDF": 1.0, 'always "space"': 0.5})
     assert told(found, losses=(0.7, 0.4, 0.1)) == [
         'accuracy 0.92 [0.65, 0.99] on 12    TF-IDF 1.00    always "space" 0.50',
-        "         cars  space     loss █▅▁ 0.70 to 0.10",
+        "         cars  space     loss █▅▁ 0.700 to 0.100",
         "   cars     5      1     1 mistake: line 12, cars → space (1.00)",
         "  space     0      6",
     ]

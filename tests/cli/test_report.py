@@ -1,12 +1,14 @@
 """`prefprop report` on run folders that nobody trained, and on one that was."""
 
 import json
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.cells import cell_len
 
 from prefprop_cli.cli.app import main
 from tests.helpers import finished, project
@@ -56,6 +58,56 @@ def test_a_terminal_shows_aligned_tables(
     assert lines[2] == "hyperpartisan"
     assert lines[4].startswith("method              mean F1  of each seed")
     assert lines[6].startswith("prefix-propagation  ")
+
+
+def test_columns_in_which_nothing_stands_are_left_out(runs: Path, report: Output) -> None:
+    header = (
+        "| method | seeds | P | R | F1 | accuracy | 95 % of F1, seeds | with documents | paper |"
+    )
+    assert header in report(runs, "--table", "2")[1]
+    one = report(runs / "prefix-tuning-0", "--table", "2")[1]
+    assert header.replace(" 95 % of F1, seeds |", "") in one
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_tables_and_text_fit_a_terminal(
+    runs: Path, report: Output, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    out = report(runs)[1]
+    assert max(map(cell_len, out.splitlines())) <= columns
+    assert "Table 3: expected calibration error" in " ".join(out.split())
+
+
+def test_one_run_on_a_page(runs: Path, report: Output) -> None:
+    code, out, _ = report(runs / "prefix-tuning-0", "--html", "page.html")
+    assert (code, out) == (0, "page.html\n")
+    text = Path("page.html").read_text()
+    assert text.startswith("<!doctype html>")
+    assert str(runs / "prefix-tuning-0") in text
+    assert json.loads(report(runs / "prefix-tuning-0", "--html", "page.html", "--json")[1]) == {
+        "html": "page.html"
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["one", "--html", "-"], "--html -: use a name that ends in .html or .htm"),
+        (["one", "two", "--html", "x.html"], "--html is of one run. Name one at a time"),
+        (["one", "--html", "x.html", "--table", "2"], "Leave out --table, --figure and --out"),
+        (["late", "--html", "x.html"], "late was never begun"),
+    ],
+)
+def test_a_page_that_cannot_be_written(arguments: list[str], message: str, report: Output) -> None:
+    finished.write(Path("one"), finished.config())
+    late = finished.write(Path("late"), finished.config(), status="running")
+    shutil.rmtree(late / "adapter")
+    code, out, err = report(*arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert not Path("x.html").exists()
 
 
 def test_json_has_everything(runs: Path, report: Output) -> None:

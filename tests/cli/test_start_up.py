@@ -10,7 +10,10 @@ BUDGET_S = 0.150
 HELPS = [
     ["--help"],
     *([command, "--help"] for command in ("presets", "prepare", "train", "eval", "calibrate")),
-    *([command, "--help"] for command in ("report", "predict", "bench", "sweep", "doctor")),
+    *(
+        [command, "--help"]
+        for command in ("report", "predict", "bench", "sweep", "doctor", "runs", "show")
+    ),
 ]
 HEAVY = {"torch", "transformers", "tokenizers", "datasets", "accelerate", "huggingface_hub"}
 HEAVY |= {"numpy", "scipy", "sklearn", "matplotlib", "pandas", "pyarrow", "safetensors"}

@@ -1,6 +1,8 @@
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from prefprop_cli.cli.text import duration, escape, quantity, size
+from prefprop_cli.cli.text import age, duration, escape, quantity, size, sparkline
 
 
 @pytest.mark.parametrize(
@@ -55,3 +57,31 @@ def test_quantities(value: float, shown: str) -> None:
 )
 def test_sizes(n_bytes: int, shown: str) -> None:
     assert size(n_bytes) == shown
+
+
+@pytest.mark.parametrize(
+    ("past", "shown"),
+    [
+        (timedelta(seconds=-5), "0 s ago"),
+        (timedelta(seconds=89), "89 s ago"),
+        (timedelta(minutes=51), "51 min ago"),
+        (timedelta(hours=35), "35 h ago"),
+        (timedelta(days=3), "3 d ago"),
+    ],
+)
+def test_ages(past: timedelta, shown: str) -> None:
+    assert age((datetime.now(UTC) - past).isoformat()) == shown
+
+
+def test_ages_of_what_is_long_ago_or_no_time() -> None:
+    assert age("2020-01-02T03:04:05.678+00:00") == "2020-01-02"
+    assert age("yesterday") == "yesterday"
+    assert age("2020-01-02T03:04:05") == "2020-01-02T03:04:05"
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [([], ""), ([2.0], "▁"), ([3.0, 2.0, 1.0], "█▅▁"), ([1.0, 3.0, 5.0, 7.0], "▁█")],
+)
+def test_sparklines(values: list[float], shown: str) -> None:
+    assert sparkline(values, width=2 if len(values) == 4 else 24) == shown

@@ -1,5 +1,6 @@
 """`prefprop calibrate`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -7,20 +8,24 @@ import typer
 
 from prefprop_cli.cli import completion
 from prefprop_cli.cli import options as o
+from prefprop_cli.cli.chosen import finished_run
 from prefprop_cli.cli.console import Console
+from prefprop_cli.errors import UsageError
+from prefprop_cli.parallel import world
 
 
 def command(
     context: typer.Context,
     *,
     runs: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
             metavar="RUN",
-            help="Run folders; the others are compared with the first.",
+            help="Run folders, the others compared with the first; default: the newest finished "
+            "one of ./runs.",
             autocompletion=completion.runs,
         ),
-    ],
+    ] = None,
     split: Annotated[str, typer.Option(metavar="NAME", help="Split to report on.")] = "test",
     bins: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Bins of the errors (eval.bins).")
@@ -44,6 +49,9 @@ def command(
         Literal["guo", "paper"],
         typer.Option(help="Which definition of the error the table starts with."),
     ] = "guo",
+    all_scores: Annotated[
+        bool, typer.Option("--all", help="Show every score on a terminal, not the verdict alone.")
+    ] = False,
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE.svg|png", help="Draw the reliability diagram.")
     ] = None,
@@ -66,26 +74,33 @@ def command(
 ) -> None:
     """Measure calibration, before and after what was fitted for it.
 
-    It is fitted on validation and stored in the run; `predict` uses it.
+    It is fitted on validation and stored in the run; `predict` uses it. Without RUN, that of the
+    newest finished run of ./runs. A terminal shows the verdict, with --all or -v every score; a
+    pipe and --json have them all.
 
     Example: prefprop calibrate runs/demo-1 --plot reliability.svg
     """
     console: Console = context.obj
+    named: Sequence[Path | None] = runs or (None,)
+    if len({path.resolve() for path in runs or ()}) < len(runs or ()):
+        raise UsageError("a run was named twice. Name each once")
+    if len(named) > 1 and (plot or report):
+        raise UsageError("--plot and --report are of one run. Name one at a time")
+    if plot:
+        o.check_file(plot, flag="--plot", endings=o.PICTURES)
+    if report:
+        o.check_file(report, flag="--report", endings=(".html", ".htm"))
+    folders = [finished_run(console, path) for path in named]
     from prefprop_cli.cli.work import calibrate as work
 
-    work.run(
-        console,
-        runs=runs,
-        asked=work.Asked(
-            split=split,
-            bins=bins,
-            method=method,
-            ece=ece,
-            allow_same_split=allow_same_split,
-            backbone=backbone,
-            device=device,
-        ),
-        plot=plot,
-        report=report,
-        fail_above=fail_above,
-    )
+    asked = work.Asked(split, bins, method, ece, allow_same_split)
+    machine = o.Machine(backbone, device)
+    work.check(folders, split, plot=plot)
+    found = [work.calibrated(console, folder, asked, machine=machine) for folder in folders]
+    world().on_main(lambda: work.write(console, found[0], plot=plot, report=report))
+    if len(found) > 1:
+        work.tell_several(console, found, asked, machine=machine)
+    else:
+        every = all_scores or console.common.verbose
+        work.tell(console, found[0], score=asked.score, all_scores=every)
+    work.check_gate(found, fail_above, score=asked.score)

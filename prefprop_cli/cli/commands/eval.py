@@ -7,13 +7,15 @@ import typer
 
 from prefprop_cli.cli import completion
 from prefprop_cli.cli import options as o
+from prefprop_cli.cli.chosen import finished_run
 from prefprop_cli.cli.console import Console
+from prefprop_cli.errors import UsageError
 
 
 def command(
     context: typer.Context,
     *,
-    run: o.Run,
+    run: o.FinishedRun = None,
     split: Annotated[str, typer.Option(metavar="NAME", help="Split to evaluate on.")] = "test",
     data: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Documents of your own, instead of a split.")
@@ -41,27 +43,32 @@ def command(
     backbone: o.Backbone = None,
     device: o.Device = "auto",
 ) -> None:
-    """Evaluate a run: each metric with its 95 % interval.
+    """Evaluate a run: metrics with 95 % intervals, then every class.
 
-    With --compare, its line of seeds beside those of other runs: paired over documents, tested over
-    seeds.
+    Without RUN, the newest finished one of ./runs. With --compare, its line of seeds beside those
+    of other runs: paired over documents, tested over seeds.
+
+    In a pipe, rows of metric, value, low, high, the paper's figure; first those of all documents,
+    then precision[CLASS], recall[CLASS], f1[CLASS] and support[CLASS] of every class.
 
     Example: prefprop eval runs/demo-1 --fail-below accuracy=0.6
     """
     console: Console = context.obj
     gates = o.gates(fail_below, flag="--fail-below")
+    if not data and (text_column or label_column):
+        raise UsageError("--text-column and --label-column are of the file that --data names")
+    if data and compare:
+        raise UsageError("--data and --compare: runs are compared on a split of their own data")
+    o.check_paths(compare or [], flag="--compare")
+    folder = finished_run(console, run)
     from prefprop_cli.cli.work import eval as work
 
-    work.run(
-        console,
-        run=run,
-        split=split,
-        data=data,
-        text_column=text_column,
-        label_column=label_column,
-        batch_size=batch_size,
-        compare=compare or [],
-        fail_below=gates,
-        backbone=backbone,
-        device=device,
+    machine = o.Machine(backbone, device, batch_size)
+    documents = work.documents_of(
+        split, data=data, text_column=text_column, label_column=label_column
     )
+    found = work.evaluate(console, folder, documents, machine=machine)
+    work.check_names(found, gates)
+    page = work.beside(console, found, compare, machine=machine) if compare else None
+    work.tell(console, found, page)
+    work.check_gates(found, gates)

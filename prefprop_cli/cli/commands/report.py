@@ -1,5 +1,7 @@
 """`prefprop report`."""
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -7,20 +9,25 @@ import typer
 
 from prefprop_cli.cli import completion
 from prefprop_cli.cli import options as o
+from prefprop_cli.cli.chosen import finished_run
 from prefprop_cli.cli.console import Console
+from prefprop_cli.errors import UsageError
+
+FILES = (".md", ".json", *o.PICTURES)
 
 
 def command(
     context: typer.Context,
     *,
     paths: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
             metavar="RUN",
-            help="Run folders, folders that hold some, FILE.json of bench --table 7.",
+            help="Run folders, folders that hold some, FILE.json of bench --table 7; default: the "
+            "newest finished run of ./runs.",
             autocompletion=completion.runs,
         ),
-    ],
+    ] = None,
     table: Annotated[
         Literal["2", "3", "7"] | None,
         typer.Option(help="Scores, calibration error or inference time; default: all three."),
@@ -36,26 +43,79 @@ def command(
             metavar="FILE|DIR", help="Write .md, .json, .svg, .png, or a folder with all."
         ),
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html",
+            help="Write one run as a page that needs no network, and print its path.",
+        ),
+    ] = None,
     backbone: o.Backbone = None,
     device: o.Device = "auto",
 ) -> None:
     """Make the paper's tables and figures from runs of your own.
 
     Methods are compared with propagation: differences with intervals, tests over seeds, and what
-    these seeds could have shown. Runs that were not evaluated on the split are.
+    these seeds could have shown. Runs that were not evaluated on the split are. Without RUN, that
+    of the newest finished run of ./runs.
+
+    With --html, one run on one page: learning curves, classes, calibration, worst documents.
 
     Example: prefprop report runs --table 2 --out table-2.md
     """
     console: Console = context.obj
+    given = {"table": table, "figure": figure}
+    asked = [f"{kind}-{number}" for kind, number in given.items() if number]
+    if html:
+        _check_html(html, paths or (), others=[table, figure, out])
+    if out:
+        _check_out(out, asked)
+    o.check_paths(paths or ())
+    if html or not paths:
+        paths = [finished_run(console, paths[0] if paths else None).path]
+    machine = o.Machine(backbone, device)
     from prefprop_cli.cli.work import report as work
 
-    work.run(
+    if html:
+        work.write_page(console, paths[0], html, split=split, machine=machine)
+        return
+    found = work.report_of(paths, split=split, backbone=backbone)
+    parts = work.parts_of(
         console,
-        paths=paths,
-        table=table,
-        figure=figure,
+        found,
+        asked,
+        has_pictures=_is_folder(out),
         split=split,
-        out=out,
-        backbone=backbone,
-        device=device,
+        machine=machine,
     )
+    if out:
+        work.write(console, found, parts, out, is_folder=_is_folder(out))
+    work.tell(console, found, parts)
+
+
+def _check_html(html: Path, paths: Sequence[Path], *, others: Sequence[object]) -> None:
+    if any(others):
+        raise UsageError("--html is all of one run. Leave out --table, --figure and --out")
+    if len(paths) > 1:
+        raise UsageError("--html is of one run. Name one at a time")
+    o.check_file(html, flag="--html", endings=(".html", ".htm"))
+
+
+def _check_out(out: Path, asked: Sequence[str]) -> None:
+    there = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if there.is_dir() and not os.access(there, os.W_OK):
+        raise UsageError(f"--out {out}: the folder {there} cannot be written to")
+    if there != out and not there.is_dir():
+        raise UsageError(f"--out {out}: {there} is a file, not a folder")
+    if _is_folder(out):
+        return
+    if out.suffix not in FILES:
+        raise UsageError(f"--out {out}: use a name that ends in {', '.join(FILES)}, or a folder")
+    if out.suffix in o.PICTURES and (len(asked) != 1 or asked[0].startswith("table")):
+        raise UsageError(
+            f"--out {out} holds one figure. Name one, such as --figure 2, or a folder for all"
+        )
+
+
+def _is_folder(out: Path | None) -> bool:
+    return out is not None and (out.is_dir() or not out.suffix)

@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.work.eval import evaluate_missing
+from prefprop_cli.cli.options import Machine
+from prefprop_cli.cli.work.logits import evaluate_missing
 from prefprop_cli.errors import UsageError
-
-if TYPE_CHECKING:
-    from prefprop_cli.report.page import Page
-    from prefprop_cli.report.scores import Calibrated
+from prefprop_cli.report.collect import collect
+from prefprop_cli.report.page import Page
+from prefprop_cli.report.scores import Calibrated, score
+from prefprop_cli.report.versus import rivals, versus
 
 CALIBRATION = ("ece", "nll")
 
@@ -20,36 +20,30 @@ def compare_runs(
     paths: Sequence[Path],
     *,
     split: str,
+    machine: Machine,
     metrics: Sequence[str] = (),
-    calibrated: "Calibrated | None" = None,
+    calibrated: Calibrated | None = None,
     n_bins: int | None = None,
     name: str = "comparison",
     title: str = "",
-    backbone: str | None,
-    device: str,
-) -> "Page":
+) -> Page:
     """Every run, or folder of runs, beside the first one.
 
     Args:
         console: told what is left out and what is evaluated first.
         paths: run folders, or folders that hold some; the first is one run.
         split: that they are compared on.
+        machine: that evaluates runs that never were.
         metrics: default: the one that decides on this data set, and the calibration error.
         calibrated: a run and its logits → calibrated ones; default: as they are.
         n_bins: of the errors; default: what the first run says.
         name: of the page.
         title: of the page.
-        backbone: where the backbone is now.
-        device: where runs are evaluated that never were.
 
     Raises:
         UsageError: the first is no finished run, or there is nothing beside it.
         DataError: they were trained for different documents.
     """
-    from prefprop_cli.report.collect import collect
-    from prefprop_cli.report.scores import score
-    from prefprop_cli.report.versus import rivals, versus
-
     found = collect(paths)
     data, notes = rivals(found.runs)
     for note in (*found.notes, *notes):
@@ -64,7 +58,7 @@ def compare_runs(
     table = first[0].config.eval
     settings = table.model_copy(update={"bins": n_bins or table.bins})
     folders = [run.folder for run in runs]
-    evaluate_missing(console, folders, split, backbone=backbone, device=device)
+    evaluate_missing(console, folders, split, machine=machine)
     with console.progress(total=len(folders), label="run") as progress:
         scored = score(
             data,

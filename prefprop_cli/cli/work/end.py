@@ -10,7 +10,7 @@ from rich.cells import cell_len, set_cell_size
 from prefprop_cli.build.outcome import TFIDF, Outcome, outcome_of
 from prefprop_cli.build.plan import Plan
 from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.text import escape
+from prefprop_cli.cli.text import curve, escape
 from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.data.records import JSON_LINES, SUFFIXES
 from prefprop_cli.errors import Interrupted, PrefpropError
@@ -18,12 +18,11 @@ from prefprop_cli.runs import RunFolder
 from prefprop_cli.training.events import FitResult
 from prefprop_cli.words import plural
 
-MOST_CLASSES, LONGEST_NAME, SHORTEST_NAME, MISTAKES, SPARKS = 6, 12, 5, 3, 24
+MOST_CLASSES, LONGEST_NAME, SHORTEST_NAME, MISTAKES = 6, 12, 5, 3
 COLUMNS = 100
 """Where there is no terminal."""
 WITH_LINES = (".csv", ".tsv", *JSON_LINES)
 """Endings of files whose rows are known by the line on which they begin."""
-_BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def evaluated(
@@ -143,10 +142,8 @@ def _confused(outcome: Outcome) -> Iterator[str]:
 
 def _loss(folder: RunFolder) -> Iterator[str]:
     losses = [float(row["loss"]) for row in folder.metrics() if row.get("loss") is not None]
-    if len(losses) > 1:
-        n = min(SPARKS, len(losses))
-        means = [_mean(losses[i * len(losses) // n : (i + 1) * len(losses) // n]) for i in range(n)]
-        yield f"loss {_sparks(means)} {means[0]:.2f} to {means[-1]:.2f}"
+    if told := curve(losses):
+        yield f"loss {told}"
 
 
 def _mistakes(outcome: Outcome) -> Iterator[str]:
@@ -173,16 +170,6 @@ def _place(id: str) -> str:
     if not colon or not number.isdecimal():
         return escape(id)
     return f"{'line' if Path(file).suffix.lower() in WITH_LINES else 'row'} {number}"
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
-
-
-def _sparks(values: Sequence[float]) -> str:
-    low, high = min(values), max(values)
-    span = (high - low) or 1.0
-    return "".join(_BLOCKS[round((value - low) / span * (len(_BLOCKS) - 1))] for value in values)
 
 
 def _right(name: str, width: int) -> str:

@@ -1,278 +1,326 @@
-"""`prefprop eval`: every metric of a split with its interval, and the paper's figure beside it."""
+"""What `prefprop eval` does: metrics with their intervals, overall and class by class."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import nan
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import numpy as np
+
+from prefprop_cli.build.adapter import Adapter, read_adapter
+from prefprop_cli.build.evaluate import OwnDocuments
 from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.work.pages import tell_pages
+from prefprop_cli.cli.options import Machine
+from prefprop_cli.cli.work.comparison import compare_runs
+from prefprop_cli.cli.work.logits import logits_of
+from prefprop_cli.cli.work.pages import tell_missing, tell_pages
+from prefprop_cli.data.labels import positive_class
 from prefprop_cli.errors import GateError, UsageError
+from prefprop_cli.evaluation.metrics import (
+    chance_share,
+    classification_metrics,
+    confusion_matrix,
+    majority_share,
+    rates_by_class,
+    stated_intervals,
+)
+from prefprop_cli.evaluation.recalibration import Identity
+from prefprop_cli.evaluation.results import SavedLogits
+from prefprop_cli.evaluation.small_samples import Stated, share
+from prefprop_cli.report.methods import paper_figures_of
+from prefprop_cli.report.page import Page
+from prefprop_cli.runs import RunFolder
 from prefprop_cli.words import plural
-
-if TYPE_CHECKING:
-    from prefprop_cli.build.adapter import Adapter
-    from prefprop_cli.build.evaluate import OwnDocuments
-    from prefprop_cli.config.schema import Config
-    from prefprop_cli.evaluation.results import SavedLogits
-    from prefprop_cli.evaluation.small_samples import Stated
-    from prefprop_cli.report.page import Page
-    from prefprop_cli.runs import RunFolder
 
 BASELINES = {
     "majority": "always the most frequent label",
     "chance": "any candidate at random",
 }
+MOST_CLASSES = 30
+"""Rows on a terminal; of more classes the worst."""
+CLASS_METRICS = ("precision", "recall", "f1")
 
 
-def run(
-    console: Console,
-    *,
-    run: Path,
-    split: str,
-    data: Path | None,
-    text_column: str | None,
-    label_column: str | None,
-    batch_size: int | None,
-    compare: Sequence[Path],
-    fail_below: Mapping[str, float],
-    backbone: str | None,
-    device: str,
-) -> None:
-    """Evaluate a run on a split, or on labelled documents of one's own.
+@dataclass(frozen=True)
+class ClassScores:
+    """One class; of one that neither occurs nor is predicted the metrics are NaN.
+
+    Attributes:
+        name: of the class.
+        support: documents of the class.
+        metrics: precision, recall and F1; 0 where nothing is right.
+        intervals: Wilson's, of precision and recall, or why there is none.
+    """
+
+    name: str
+    support: int
+    metrics: Mapping[str, float]
+    intervals: Mapping[str, Stated]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A run on a split, or on documents of one's own.
+
+    Attributes:
+        folder: of the run.
+        split: its name, or `own data`.
+        adapter: what the run says of itself.
+        saved: the logits.
+        metrics: of all documents.
+        intervals: of each metric, or why there is none.
+        warnings: what is wrong with the documents.
+    """
+
+    folder: RunFolder
+    split: str
+    adapter: Adapter
+    saved: SavedLogits
+    metrics: Mapping[str, float]
+    intervals: Mapping[str, Stated]
+    warnings: tuple[str, ...]
+
+    @property
+    def n(self) -> int:
+        """Documents."""
+        return len(self.saved.labels)
+
+    @property
+    def baseline(self) -> tuple[str, float]:
+        """Of `BASELINES`, and its accuracy."""
+        if self.adapter.labels:
+            return "majority", majority_share(self.saved.labels)
+        return "chance", chance_share(self.saved.logits)
+
+    @property
+    def paper(self) -> Mapping[str, float]:
+        """The paper's figures; empty where it has no such experiment."""
+        return paper_figures_of(self.adapter.config)
+
+    @cached_property
+    def classes(self) -> list[ClassScores]:
+        """In the order of the logits; none where documents bring candidates."""
+        names = self.adapter.labels
+        if not names:
+            return []
+        matrix = confusion_matrix(self.saved.logits, self.saved.labels, n_classes=len(names))
+        rates = np.stack(rates_by_class(matrix), axis=1)
+        counts = zip(matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0), strict=True)
+        return [
+            _class_scores(name, *map(int, of_class), rates=row.tolist())
+            for name, of_class, row in zip(names, counts, rates, strict=True)
+        ]
+
+
+def _class_scores(
+    name: str, n_right: int, n_actual: int, n_predicted: int, *, rates: list[float]
+) -> ClassScores:
+    occurs = n_actual or n_predicted
+    return ClassScores(
+        name,
+        support=n_actual,
+        metrics=dict(zip(CLASS_METRICS, rates if occurs else [nan] * 3, strict=True)),
+        intervals={
+            "precision": share(n_right, n_predicted, of="documents said to be of the class"),
+            "recall": share(n_right, n_actual, of="documents of the class"),
+            "f1": "",
+        },
+    )
+
+
+def documents_of(
+    split: str, *, data: Path | None, text_column: str | None, label_column: str | None
+) -> str | OwnDocuments:
+    """What is evaluated: a split, or documents of one's own."""
+    return OwnDocuments(data, text_column, label_column) if data else split
+
+
+def evaluate(
+    console: Console, folder: RunFolder, documents: str | OwnDocuments, *, machine: Machine
+) -> Evaluation:
+    """Evaluate a run, or take the logits that it has stored.
 
     Raises:
-        UsageError: a gate names a metric that does not exist, or there is nothing to compare.
-        GateError: a metric is below its gate.
+        UsageError: there is no such split.
+        PrefpropError: as `Evaluator`.
     """
-    if not data and (text_column or label_column):
-        raise UsageError("--text-column and --label-column are of the file that --data names")
-    if data and compare:
-        raise UsageError("--data and --compare: runs are compared on a split of their own data")
-    from prefprop_cli.build.adapter import read_adapter
-    from prefprop_cli.build.evaluate import OwnDocuments
-    from prefprop_cli.cli.work.comparison import compare_runs
-    from prefprop_cli.data.labels import positive_class
-    from prefprop_cli.runs import RunFolder
-
-    folder = RunFolder.open(run)
     adapter = read_adapter(folder.trained_adapter)
     warnings: list[str] = []
-    logits = logits_of(
-        console,
-        folder,
-        split,
-        data=OwnDocuments(data, text_column, label_column) if data else None,
-        batch_size=batch_size,
-        backbone=backbone,
-        device=device,
-        warn=warnings.append,
-    )
+    saved = logits_of(console, folder, documents, machine=machine, warn=warnings.append)
     for warning in warnings:
         console.warn(warning)
-    _tell_calibrator(console, adapter)
-    metrics, intervals = _scored(logits, adapter)
-    _check_names(metrics, fail_below)
-    facts = {
-        "run": folder.path,
-        "split": "own data" if data else split,
-        "positive": positive_class(adapter.labels),
-        "warnings": warnings,
-    }
-    _tell(
-        console,
-        metrics,
-        intervals,
-        n=len(logits.labels),
-        facts=facts,
-        baseline=_baseline(logits, has_classes=bool(adapter.labels)),
-        paper=paper_figures_of(adapter.config),
-        comparison=(
-            compare_runs(console, [run, *compare], split=split, backbone=backbone, device=device)
-            if compare
-            else None
-        ),
-    )
-    _check(metrics, fail_below)
-
-
-def _scored(
-    logits: "SavedLogits", adapter: "Adapter"
-) -> "tuple[dict[str, float], dict[str, Stated]]":
-    """The metrics, and the interval of each or why there is none."""
-    from prefprop_cli.evaluation.metrics import classification_metrics, stated_intervals
-
     table, n_classes = adapter.config.eval, len(adapter.labels) or None
-    metrics = classification_metrics(
-        logits.logits, logits.labels, n_classes=n_classes, n_bins=table.bins
+    return Evaluation(
+        folder=folder,
+        split=documents if isinstance(documents, str) else "own data",
+        adapter=adapter,
+        saved=saved,
+        metrics=classification_metrics(
+            saved.logits, saved.labels, n_classes=n_classes, n_bins=table.bins
+        ),
+        intervals=stated_intervals(
+            saved.logits,
+            saved.labels,
+            n_classes=n_classes,
+            n_bins=table.bins,
+            n_resamples=table.resamples,
+        ),
+        warnings=tuple(warnings),
     )
-    intervals = stated_intervals(
-        logits.logits,
-        logits.labels,
-        n_classes=n_classes,
-        n_bins=table.bins,
-        n_resamples=table.resamples,
-    )
-    return metrics, intervals
 
 
-def _tell_calibrator(console: Console, adapter: "Adapter") -> None:
-    """Say that figures are of the logits as they were trained, where predictions are not."""
-    from prefprop_cli.evaluation.recalibration import Identity
-
-    if not isinstance(adapter.calibrator, Identity):
-        console.info(
-            f"figures are before calibration; predict applies {adapter.calibrator.name} "
-            f"({adapter.calibrator}), and calibrate tells both"
-        )
-
-
-def _baseline(logits: "SavedLogits", *, has_classes: bool) -> tuple[str, float]:
-    from prefprop_cli.evaluation.metrics import chance_share, majority_share
-
-    if has_classes:
-        return "majority", majority_share(logits.labels)
-    return "chance", chance_share(logits.logits)
-
-
-def check_split(folder: "RunFolder", split: str) -> None:
-    """See that there is such a split, before anything is loaded.
+def beside(
+    console: Console, found: Evaluation, others: Sequence[Path], *, machine: Machine
+) -> Page:
+    """The run beside others, seed by seed and document by document.
 
     Raises:
-        UsageError: data have no such split, and no logits of that name are stored.
+        UsageError, DataError: as `compare_runs`.
     """
-    from prefprop_cli.data.corpus import SPLITS
-    from prefprop_cli.evaluation.results import logits_path
-
-    if split not in SPLITS and not logits_path(folder.evaluation, split).exists():
-        raise UsageError(f"--split {split}: there is no such split. There are {', '.join(SPLITS)}")
+    return compare_runs(console, [found.folder.path, *others], split=found.split, machine=machine)
 
 
-def logits_of(
-    console: Console,
-    folder: "RunFolder",
-    split: str,
-    *,
-    data: "OwnDocuments | None" = None,
-    batch_size: int | None = None,
-    backbone: str | None,
-    device: str,
-    warn: Callable[[str], None] = lambda text: None,
-) -> "SavedLogits":
-    """The logits of a split or of other documents, with progress where they are computed."""
-    if data is None:
-        check_split(folder, split)
-    from prefprop_cli.build.evaluate import Evaluator
-
-    with console.progress(total=None, label="document") as progress:
-        evaluator = Evaluator(
-            folder,
-            device=device,
-            batch_size=batch_size,
-            backbone=backbone,
-            progress=lambda done, total: progress.update(done, total=total),
-            warn=warn,
-        )
-        return evaluator.of_documents(data) if data else evaluator.of_split(split)
-
-
-def evaluate_missing(
-    console: Console,
-    folders: "Sequence[RunFolder]",
-    split: str,
-    *,
-    backbone: str | None,
-    device: str,
-) -> None:
-    """Evaluate the runs that never were on this split."""
-    from prefprop_cli.evaluation.results import is_stored
-
-    missing = [folder for folder in folders if not is_stored(folder.evaluation, split)]
-    for number, folder in enumerate(missing, start=1):
-        console.info(f"evaluating {folder.path} on {split} ({number} of {len(missing)})")
-        logits_of(console, folder, split, backbone=backbone, device=device)
-
-
-def paper_figures_of(config: "Config") -> dict[str, float]:
-    """The paper's figures for a run's experiment; empty if it has none."""
-    from prefprop_cli.evaluation.paper import paper_figures
-    from prefprop_cli.report.methods import has_papers_backbone, method_label
-
-    if not has_papers_backbone(config):
-        return {}
-    return paper_figures(config.data.set, method_label(config))
-
-
-def _tell(
-    console: Console,
-    metrics: Mapping[str, float],
-    intervals: "Mapping[str, Stated]",
-    *,
-    n: int,
-    facts: Mapping[str, object],
-    baseline: tuple[str, float],
-    paper: Mapping[str, float],
-    comparison: "Page | None",
-) -> None:
+def tell(console: Console, found: Evaluation, comparison: Page | None) -> None:
+    """The metrics, overall and class by class; or the run beside others; or all of it as JSON."""
     if console.common.json:
-        table = {
-            name: {"value": value, **_ends(intervals[name]), "paper": paper.get(name)}
-            for name, value in metrics.items()
-        }
-        compared = {"comparison": comparison.record} if comparison else {}
-        console.result_json(
-            {**facts, "n": n, baseline[0]: baseline[1], "metrics": table, **compared}
-        )
+        console.result_json(record(found, comparison))
         return
-    name, accuracy = baseline
-    console.info(
-        f"{plural(n, 'document')} of {facts['split']}; {BASELINES[name]}: accuracy {accuracy:.3f}"
-    )
-    if facts["positive"] is not None:
-        console.info(f'positive class: "{facts["positive"]}"')
+    _tell_documents(console, found)
     if comparison:
         tell_pages(console, [comparison], comparison.record)
         return
-    rows = [_row(name, value, intervals[name], paper) for name, value in metrics.items()]
-    console.table(rows, header=("metric", "value", "low", "high", "paper"))
-    whys = {name: str(each) for name, each in intervals.items() if isinstance(each, str)}
-    tell_missing(
-        console, {name: why for name, why in whys.items() if name != "mce"}
-    )  # it never has
+    rows = [_row(name, value, found) for name, value in found.metrics.items()]
+    if console.is_terminal:
+        n_said = 5 if found.paper else 4
+        header = ("metric", "value", "low", "high", "paper")
+        console.table([row[:n_said] for row in rows], header=header[:n_said])
+        _tell_classes(console, found.classes)
+    else:
+        console.table([*rows, *(row for each in found.classes for row in _class_rows(each))])
+    whys = {name: each for name, each in found.intervals.items() if isinstance(each, str)}
+    # mce never has one
+    tell_missing(console, {name: why for name, why in whys.items() if name != "mce"})
 
 
-def tell_missing(console: Console, whys: Mapping[str, str]) -> None:
-    """Say of which metrics there is no interval, those with one reason together."""
-    for why in dict.fromkeys(filter(None, whys.values())):
-        names = ", ".join(name for name, its in whys.items() if its == why)
-        console.info(f"no interval for {names}: {why}")
+def record(found: Evaluation, comparison: Page | None) -> dict[str, object]:
+    """All of it as JSON types."""
+    baseline, accuracy = found.baseline
+    return {
+        "run": found.folder.path,
+        "split": found.split,
+        "positive": positive_class(found.adapter.labels),
+        "warnings": found.warnings,
+        "n": found.n,
+        baseline: accuracy,
+        "metrics": {
+            name: {"value": value, **_ends(found.intervals[name]), "paper": found.paper.get(name)}
+            for name, value in found.metrics.items()
+        },
+        "classes": [
+            {
+                "name": each.name,
+                "support": each.support,
+                **{
+                    name: {"value": value, **_ends(each.intervals[name])}
+                    for name, value in each.metrics.items()
+                },
+            }
+            for each in found.classes
+        ],
+        **({"comparison": comparison.record} if comparison else {}),
+    }
 
 
-def _ends(stated: "Stated") -> dict[str, float | str | None]:
-    """Of an interval, or why there is none."""
-    if isinstance(stated, str):
-        return {"low": None, "high": None, "why": stated}
-    return {"low": stated.low, "high": stated.high, "why": None}
+def check_names(found: Evaluation, gates: Mapping[str, float]) -> None:
+    """See that gates are of metrics that there are.
 
-
-def _row(name: str, value: float, stated: "Stated", paper: Mapping[str, float]) -> list[str]:
-    published = f"{paper[name]:.3f}" if name in paper else ""
-    ends = ["-", "-"] if isinstance(stated, str) else [f"{stated.low:.4f}", f"{stated.high:.4f}"]
-    return [name, f"{value:.4f}", *ends, published]
-
-
-def _check_names(metrics: Mapping[str, float], fail_below: Mapping[str, float]) -> None:
-    if unknown := fail_below.keys() - metrics.keys():
+    Raises:
+        UsageError: one is not.
+    """
+    if unknown := gates.keys() - found.metrics.keys():
         raise UsageError(
             f"--fail-below {', '.join(sorted(unknown))}: no such metric. "
-            f"There are {', '.join(metrics)}"
+            f"There are {', '.join(found.metrics)}"
         )
 
 
-def _check(metrics: Mapping[str, float], fail_below: Mapping[str, float]) -> None:
+def check_gates(found: Evaluation, gates: Mapping[str, float]) -> None:
+    """See that no metric is below its gate.
+
+    Raises:
+        GateError: some are.
+    """
     missed = [
-        f"{name} is {metrics[name]:.4f}, below {limit:g}"
-        for name, limit in fail_below.items()
-        if metrics[name] < limit
+        f"{name} is {found.metrics[name]:.4f}, below {limit:g}"
+        for name, limit in gates.items()
+        if found.metrics[name] < limit
     ]
     if missed:
         raise GateError("; ".join(missed))
+
+
+def _tell_documents(console: Console, found: Evaluation) -> None:
+    """Say what the figures are of, and what they are to be held against."""
+    # Figures are of the logits as they were trained, where predictions may not be.
+    calibrator = found.adapter.calibrator
+    if not isinstance(calibrator, Identity):
+        console.info(
+            f"figures are before calibration; predict applies {calibrator.name} "
+            f"({calibrator}), and calibrate tells both"
+        )
+    name, accuracy = found.baseline
+    of = f"{plural(found.n, 'document')} of {found.split}"
+    console.info(f"{of}; {BASELINES[name]}: accuracy {accuracy:.3f}")
+    positive = positive_class(found.adapter.labels)
+    if positive is not None:
+        console.info(f'positive class: "{positive}"')
+
+
+def _row(name: str, value: float, found: Evaluation) -> list[str]:
+    published = f"{found.paper[name]:.3f}" if name in found.paper else ""
+    return [name, f"{value:.4f}", *_end_cells(found.intervals[name]), published]
+
+
+def _class_rows(each: ClassScores) -> Iterator[list[str]]:
+    """`f1[space]` and the others, as the rows of metrics are."""
+    for name, value in each.metrics.items():
+        ends = _end_cells(each.intervals[name])
+        yield [f"{name}[{each.name}]", _figure(value, digits=4), *ends, ""]
+    yield [f"support[{each.name}]", str(each.support), "-", "-", ""]
+
+
+def _tell_classes(console: Console, classes: list[ClassScores]) -> None:
+    if not classes:
+        return
+    shown = classes
+    if len(classes) > MOST_CLASSES:
+        known = [each for each in classes if each.support]
+        shown = sorted(known, key=lambda each: each.metrics["f1"])[:MOST_CLASSES]
+    console.result("")
+    console.table(
+        [
+            (each.name, *(_figure(v, digits=3) for v in each.metrics.values()), str(each.support))
+            for each in shown
+        ],
+        header=("class", "precision", "recall", "F1", "support"),
+    )
+    if len(shown) < len(classes):
+        console.info(f"the {len(shown)} of {len(classes)} classes with the lowest F1; all: --json")
+
+
+def _figure(value: float, *, digits: int) -> str:
+    return "-" if value != value else f"{value:.{digits}f}"
+
+
+def _end_cells(stated: Stated) -> list[str]:
+    if isinstance(stated, str):
+        return ["-", "-"]
+    return [f"{stated.low:.4f}", f"{stated.high:.4f}"]
+
+
+def _ends(stated: Stated) -> dict[str, float | str | None]:
+    """Of an interval, or why there is none."""
+    if isinstance(stated, str):
+        return {"low": None, "high": None, "why": stated or None}
+    return {"low": stated.low, "high": stated.high, "why": None}

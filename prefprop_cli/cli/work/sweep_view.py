@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from prefprop_cli.cli.console import Console, aligned
+from prefprop_cli.cli import layout
+from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.text import escape
 from prefprop_cli.cli.work.train_view import TrainView
 from prefprop_cli.runs import RunFolder
@@ -75,7 +76,7 @@ def leaderboard_lines(board: Leaderboard) -> Iterator[str]:
         ranked = standing.ranked(board.metric)
         header = [*stage.keys, board.metric, "state", "run"]
         rows = [_row(standing, trial) for trial in ranked]
-        yield from (f"  {line}" for line in aligned([header, *rows]))
+        yield from (f"  {line}" for line in layout.table(rows, header=header))
     if spread := board.spread:
         sd = "" if spread.sd is None else f" ± {spread.sd:.4f}"
         yield f"{board.metric} {spread.mean:.4f}{sd} over {plural(spread.n, 'seed')}"

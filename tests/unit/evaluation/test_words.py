@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from prefprop_cli.evaluation.words import told_error
+from prefprop_cli.evaluation.words import told_error, told_verdict
 
 
 def test_worse_than_chance():
@@ -45,3 +45,18 @@ def test_where_chance_ends(p_value, word):
 @pytest.mark.parametrize(("p95", "word"), [(0.1999, "within chance"), (0.2, "says nothing")])
 def test_where_nothing_can_be_said(p95, word):
     assert word in told_error(0.1, n=20, mean=0.09, p95=p95, p_value=0.4)
+
+
+@pytest.mark.parametrize(
+    ("n", "p95", "p_before", "p_after", "told"),
+    [
+        (12, 0.28, 0.6, 0.4, "12 documents cannot tell"),
+        (19, 0.1, 0.6, 0.4, "19 documents cannot tell"),
+        (2000, 0.02, 0.6, 0.4, "both within chance"),
+        (12, 0.28, 0.01, 0.4, "within chance now"),
+        (2000, 0.02, 0.01, 0.001, "worse than chance still"),
+        (2000, 0.02, 0.2, 0.001, "worse than chance now"),
+    ],
+)
+def test_what_calibration_did(n, p95, p_before, p_after, told):
+    assert told_verdict(n=n, p95=p95, p_before=p_before, p_after=p_after) == told

@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from prefprop_cli.build.adapter import read_adapter, save_adapter, set_calibrator
+from prefprop_cli.build.adapter import read_adapter, set_calibrator
+from prefprop_cli.build.trained import save_adapter
 from prefprop_cli.data.corpus import Corpus, Document
 from prefprop_cli.errors import DataError, UsageError
 from prefprop_cli.evaluation.recalibration import Temperature

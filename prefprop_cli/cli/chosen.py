@@ -1,0 +1,38 @@
+"""The run that a command works on: the one that was named, or the newest finished one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prefprop_cli.cli.console import Console
+
+if TYPE_CHECKING:
+    from prefprop_cli.runs import RunFolder
+
+
+def finished_run(console: Console, named: Path | None) -> "RunFolder":
+    """Open a run that was trained to its end, before anything large is imported.
+
+    Of several processes the first looks, and all get the run.
+
+    Args:
+        console: told which run it is, if none was named, and of a newer one that is passed over.
+        named: a run folder; None for the one of PREFPROP_RUN, else the newest finished one of
+            `./runs`.
+
+    Raises:
+        UsageError: there is none; or it is no run, not finished, or its configuration was changed.
+        CorruptFileError: its manifest is damaged.
+    """
+    from prefprop_cli.parallel import world
+    from prefprop_cli.runs import choose_run
+    from prefprop_cli.runs.state import again, state_of
+
+    choice = world().on_main(lambda: choose_run(named))
+    if choice.because != "named":
+        console.info(f"run: {choice.folder.path} ({choice.because})")
+    if newer := choice.passed_over:
+        state = state_of(newer.path, newer.manifest)
+        goes_on = "" if state.process else f". Go on with it: {again(newer.path)}"
+        console.info(f"passed over: {newer.path}, newer, {state}{goes_on}")
+    choice.folder.trained_adapter  # noqa: B018 - says what is wrong with it
+    return choice.folder

@@ -1,0 +1,146 @@
+"""What a run is of and how far it came, from the small files of its folder; stdlib only."""
+
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePath
+
+from prefprop_cli.atomic import Record, is_leftover, read_sealed
+from prefprop_cli.errors import CorruptFileError, PrefpropError, UsageError
+from prefprop_cli.runs.folder import RunFolder
+from prefprop_cli.runs.state import State, state_of
+
+_FILES = ("files", "hub")
+"""Sets that go by the name of their source."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A run at a glance.
+
+    Attributes:
+        folder: the run.
+        manifest: as it is on the disk.
+        state: how far it is.
+        config: what it was started with, by table.
+    """
+
+    folder: RunFolder
+    manifest: Record
+    state: State
+    config: Record
+
+    @property
+    def started(self) -> str:
+        """In ISO 8601, with its time zone."""
+        return str(self.manifest.get("started", ""))
+
+    @property
+    def data(self) -> str:
+        """The name of its data set, or of the file or folder of one's own."""
+        table = self.table("data")
+        name, source = str(table.get("set", "files")), str(table.get("source") or "")
+        return source if name == "hub" and source else _last(source) if name == "files" else name
+
+    @property
+    def method(self) -> str:
+        return str(self.table("method").get("name", "-"))
+
+    @property
+    def metric(self) -> str:
+        """That decides which step is the best."""
+        return str(self.table("train").get("metric", "accuracy"))
+
+    @cached_property
+    def best(self) -> tuple[int | None, Mapping[str, float]]:
+        """The best step so far and its metrics on validation; empty before the first evaluation.
+
+        Raises:
+            CorruptFileError: the rows are not what was written.
+        """
+        if validation := self.manifest.get("validation"):
+            return self.manifest.get("best_step"), validation
+        with suppress(CorruptFileError):  # no evaluation has come to its end
+            step = read_sealed(self.folder.checkpoints / "best.json").get("step")
+            for row in self.folder.metrics():
+                if row.get("step") == step and "validation" in row:
+                    return step, row["validation"]
+        return None, {}
+
+    @property
+    def score(self) -> float | None:
+        """The best of `metric` on validation so far."""
+        return self.best[1].get(self.metric)
+
+    def table(self, name: str) -> Record:
+        """A table of its configuration; empty where nobody knows."""
+        found = self.config.get(name)
+        return found if isinstance(found, dict) else {}
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a folder holds.
+
+    Attributes:
+        runs: the one that was started last first.
+        damaged: runs that cannot be read, and why.
+        others: names of what is no run.
+    """
+
+    runs: Sequence[Summary]
+    damaged: Mapping[Path, PrefpropError]
+    others: Sequence[str]
+
+
+def summarize(folder: RunFolder) -> Summary:
+    """A run at a glance.
+
+    Raises:
+        CorruptFileError: its manifest is damaged.
+    """
+    manifest = folder.manifest
+    config = manifest.get("config") or _config(folder.config)
+    return Summary(folder, manifest, state_of(folder.path, manifest), config)
+
+
+def list_runs(parent: Path) -> Listing:
+    """The runs of a folder, and what else it holds.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    runs, damaged, others = [], {}, []
+    for name in _names(parent):
+        path = parent / name
+        if not os.path.isfile(path / "manifest.json"):
+            others.append(name)
+            continue
+        try:
+            runs.append(summarize(RunFolder.open(path)))
+        except PrefpropError as error:
+            damaged[path] = error
+    runs.sort(key=lambda run: (run.started, run.folder.path.name), reverse=True)
+    return Listing(runs, damaged, others)
+
+
+def _names(parent: Path) -> list[str]:
+    try:
+        return sorted(name for name in os.listdir(parent) if not is_leftover(name))
+    except OSError as error:
+        raise UsageError(f"{parent} cannot be read: {error.strerror}") from None
+
+
+def _config(file: Path) -> Record:
+    """What an earlier version of the program kept in the file alone."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+
+
+def _last(source: str) -> str:
+    return PurePath(source).name or "files"
