@@ -31,8 +31,8 @@ _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
 @contextmanager
-def heard_by(listener: Listener) -> Iterator[None]:
-    """Let somebody hear the notes of the work inside."""
+def heard_by(listener: Listener | None) -> Iterator[None]:
+    """Let somebody hear the notes of the work inside, or nobody."""
     token = _listener.set(listener)
     try:
         yield
