@@ -32,8 +32,8 @@ _told: ContextVar[set[str] | None] = ContextVar("told", default=None)
 
 
 @contextmanager
-def heard_by(listener: Listener) -> Iterator[None]:
-    """Let somebody hear the notes of the work inside."""
+def heard_by(listener: Listener | None) -> Iterator[None]:
+    """Let somebody hear the notes of the work inside, or nobody."""
     tokens = _listener.set(listener), _told.set(set())
     try:
         yield

@@ -18,7 +18,7 @@ def shortened(text: str, *, length: int = 40) -> str:
 
 def plural(count: int, noun: str) -> str:
     """Return a count and its noun: `1 error`, `2 errors`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return f"{count} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def quoted(text: str, *, length: int = 40) -> str:

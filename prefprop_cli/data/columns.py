@@ -178,13 +178,48 @@ def with_columns(
         if isinstance(path, Path) and path.suffix.lower() in WITH_HEADER:
             _refuse_cells(path, sample)
         option, column = next(iter(missing.items()))
+        meant = _meant(option, sample)
         raise no_column(
-            sample[0], column, option=option, where=str(path), meant=_meant(option, sample)
+            sample[0], column, option=option, where=str(path), meant=meant.name if meant else None
         )
     yield from chain(head, rows)
 
 
-def _meant(option: str, sample: Sequence[Fields]) -> str | None:
+def text_column_in(
+    rows: Iterator[Row], wanted: str, *, path: Path | str, say: Say = note
+) -> tuple[str, Iterator[Row]]:
+    """The column of a file that holds the text, and its rows.
+
+    Args:
+        rows: of the file.
+        wanted: the column, if it is there.
+        path: of the file, or the name of a stream.
+        say: hears of another column that is taken in its place.
+
+    Returns:
+        the column found by name or content if it is not there; `wanted` if there is none.
+    """
+    head: list[Row] = []
+    sample: list[Fields] = []
+    for row in islice(rows, HEAD_ROWS):
+        head.append(row)
+        if isinstance(row.fields, DataError):
+            continue
+        sample.append(row.fields)
+        if matching(wanted, row.fields):
+            return wanted, chain(head, rows)
+    found = _meant("text_column", sample) if sample else None
+    has_header = isinstance(path, Path) and path.suffix.lower() in WITH_HEADER
+    if found is None or (has_header and found.how == "content" and _begins_with_cells(sample)):
+        return wanted, chain(head, rows)
+    say(
+        f"{path}: no column {quoted(wanted)} as in training; text ← {quoted(found.name)}, by its "
+        f"{found.how}. Another: {flag('text_column', 'NAME')}"
+    )
+    return found.name, chain(head, rows)
+
+
+def _meant(option: str, sample: Sequence[Fields]) -> Column | None:
     """What a user probably wants who named a column that is not there."""
     if option == "group_column":
         return None
@@ -192,8 +227,7 @@ def _meant(option: str, sample: Sequence[Fields]) -> str | None:
         found = choose_columns(sample, where="", needs_label=option == "label_column")
     except DataError:
         return None
-    column = found.text if option == "text_column" else found.label
-    return None if column is None else column.name
+    return found.text if option == "text_column" else found.label
 
 
 @dataclass(frozen=True)
@@ -370,10 +404,9 @@ def _refuse_cells(path: Path, sample: Sequence[Fields]) -> None:
     Raises:
         DataError: what should be names are long, numbers, or stand in their columns, too.
     """
-    names = list(sample[0])
-    columns = [_Values(name, [row.get(name) for row in sample]) for name in names]
-    if any(of.is_named for of in columns) or not any(_is_cell(name, sample) for name in names):
+    if not _begins_with_cells(sample):
         return
+    names = list(sample[0])
     header = separator_in(path).join(_header_for(names, sample))
     file = shlex.quote(str(path))
     raise DataError(
@@ -382,6 +415,15 @@ def _refuse_cells(path: Path, sample: Sequence[Fields]) -> None:
         f"(echo {shlex.quote(header)}; cat {file}) > named{path.suffix}. "
         f"If they are the names, say which is that of the text: {flag('text_column', 'NAME')}"
     )
+
+
+def _begins_with_cells(sample: Sequence[Fields]) -> bool:
+    """Whether what should be the names of columns are cells of a row."""
+    names = list(sample[0])
+    columns = [_Values(name, [row.get(name) for row in sample]) for name in names]
+    if any(column.is_named for column in columns):
+        return False
+    return any(_is_cell(name, sample) for name in names)
 
 
 def _is_cell(name: str, sample: Sequence[Fields]) -> bool:

@@ -1,12 +1,13 @@
 """What kind of file a name stands for, and which files of a folder are documents."""
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from prefprop_cli.data.records import SUFFIXES
 from prefprop_cli.data.sets.common import files_below
 from prefprop_cli.errors import DataError
+from prefprop_cli.words import listed, plural
 
 TEXT_SUFFIXES = ("", ".txt", ".text", ".md", ".markdown", ".rst", *SUFFIXES)
 """Of the documents in a folder; a file that is named may have any other, too."""
@@ -50,5 +51,17 @@ def documents_below(folder: Path, *, suffixes: Collection[str]) -> tuple[list[Pa
     found = [path for path in files if path.suffix.lower() in suffixes]
     if not found:
         wanted = ", ".join(suffix or "no ending" for suffix in suffixes)
-        raise DataError(f"{folder}: {len(files)} files, and none that is read ({wanted})")
+        raise DataError(f"{folder}: {_none_read(folder, files)}. What is read: {wanted}")
     return found, [path for path in files if path not in set(found)]
+
+
+def _none_read(folder: Path, files: Sequence[Path]) -> str:
+    if not files:
+        return "the folder holds no files"
+    names = [f"{path.relative_to(folder)}{_advice(path)}" for path in files]
+    return f"{plural(len(files), 'file')}, and none that is read: {listed(names)}"
+
+
+def _advice(path: Path) -> str:
+    what = _WHAT.get(path.suffix.lower())
+    return f" ({what})" if what else ""

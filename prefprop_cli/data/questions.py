@@ -30,6 +30,7 @@ from prefprop_cli.data.decoding import (
 )
 from prefprop_cli.data.json_text import each_json_line, is_json_lines, json_values
 from prefprop_cli.data.records import JSON_LINES, JSON_SUFFIXES, Fields, is_table
+from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import DataError
 
 _RECORD_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{")
@@ -80,19 +81,22 @@ def read_questions(
 
 def each_question(
     source: Path | BinaryIO, *, errors: Errors = "strict", lines: bool = False
-) -> Iterator[tuple[str, Question | DataError]]:
-    """(id, question) of a file or stream as of `read_questions`, whose answers are not read.
+) -> Iterator[TextRecord]:
+    """The questions of a file or stream as of `read_questions`, whose answers are not read.
 
     A record that is not as it should be is the error, and the others follow.
 
     Raises:
         DataError: the file is missing or no JSON.
     """
-    for where, record in _records_of(source, errors=errors, lines=lines):
-        known = record if isinstance(record, dict) else {}
+    name = str(source) if isinstance(source, Path) else "-"
+    records = _records_of(source, errors=errors, lines=lines)
+    for number, (where, record) in enumerate(records, start=1):
+        known: Fields = record if isinstance(record, dict) else {}
         unanswered = {**known, "answer": None} if known else record
         question = attempt(partial(_question, unanswered, where=where, errors=errors))
-        yield known["id"] if isinstance(known.get("id"), str) else where, question
+        id = known.get("id")
+        yield TextRecord(id if isinstance(id, str) else where, question, name, number, known)
 
 
 def questions_in(

@@ -7,18 +7,16 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from prefprop_cli.data.columns import with_columns
+from prefprop_cli.data.columns import TEXT_NAMES, text_column_in, with_columns
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.decoding import Errors, attempt, each_line, opened, read_text, sound
 from prefprop_cli.data.json_text import holds_json_rows
 from prefprop_cli.data.kinds import refuse_other_kinds
+from prefprop_cli.data.names import matching
 from prefprop_cli.data.records import Row, each_row, is_table, json_rows, text_of
 from prefprop_cli.data.separators import SEPARATORS
-from prefprop_cli.errors import DataError
+from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.words import quoted
-
-Attempt = tuple[str, Document | DataError]
-"""The id of a document and the document, or why it cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -35,22 +33,10 @@ class TextRecord:
     """
 
     id: str
-    found: Document | DataError
+    found: Document | PrefpropError
     file: str
     row: int | None = None
     fields: Mapping[str, object] = field(default_factory=dict)
-
-
-def read_texts(
-    source: Path | BinaryIO,
-    *,
-    errors: Errors = "strict",
-    lines: bool = False,
-    text_column: str = "text",
-) -> Iterator[Attempt]:
-    """The documents of `each_text`, each with its id."""
-    for record in each_text(source, errors=errors, lines=lines, text_column=text_column):
-        yield record.id, record.found
 
 
 def each_text(
@@ -59,6 +45,7 @@ def each_text(
     errors: Errors = "strict",
     lines: bool = False,
     text_column: str = "text",
+    or_another: bool = False,
 ) -> Iterator[TextRecord]:
     """The texts of a file, or of a stream of bytes such as standard input.
 
@@ -70,6 +57,8 @@ def each_text(
         errors: what to do with bytes that are not UTF-8.
         lines: take each line as a document, whatever the kind of file.
         text_column: where a row has its text.
+        or_another: whether, in a file without that column, another one is looked for by name and
+            content, which is noted.
 
     Yields:
         Documents, or the error of a row or line, after which the others follow.
@@ -81,7 +70,14 @@ def each_text(
         CorruptFileError: a .parquet file that is damaged.
     """
     name = str(source) if isinstance(source, Path) else "-"
-    of_rows = partial(_of_rows, source=source, name=name, errors=errors, column=text_column)
+    of_rows = partial(
+        _of_rows,
+        source=source,
+        name=name,
+        errors=errors,
+        column=text_column,
+        or_another=or_another,
+    )
     if isinstance(source, Path) and not lines:
         if is_table(source):
             yield from of_rows(each_row(source, errors=errors))
@@ -104,7 +100,8 @@ def each_text(
 def _refuse_table(text: str, *, name: str, column: str) -> None:
     header, _, rows = text.partition("\n")
     cells = [[cell.strip('"') for cell in header.split(sign)] for sign in SEPARATORS]
-    if rows and any(len(each) > 1 and column in each for each in cells) and " " not in header:
+    names = [each for each in cells if len(each) > 1 and " " not in header]
+    if rows and any(matching(name, each) for name in (column, *TEXT_NAMES) for each in names):
         raise DataError(
             f"{name}: the first line, {quoted(header)}, is the header of a table. Give it as a "
             "file whose name says of what kind (.csv, .tsv), or each line as a document: --lines"
@@ -112,9 +109,17 @@ def _refuse_table(text: str, *, name: str, column: str) -> None:
 
 
 def _of_rows(
-    rows: Iterator[Row], *, source: Path | BinaryIO, name: str, errors: Errors, column: str
+    rows: Iterator[Row],
+    *,
+    source: Path | BinaryIO,
+    name: str,
+    errors: Errors,
+    column: str,
+    or_another: bool,
 ) -> Iterator[TextRecord]:
     path = source if isinstance(source, Path) else name
+    if or_another:
+        column, rows = text_column_in(rows, column, path=path)
     for row in with_columns(rows, {"text_column": column}, path=path):
         id = f"{name}:{row.place}"
         found = attempt(partial(_of_row, row, column, where=id, errors=errors))

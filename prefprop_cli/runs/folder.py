@@ -296,9 +296,16 @@ def choose_run(
     if found is None:
         raise UsageError(
             f"no run was named, PREFPROP_RUN is not set, and ./runs holds no finished run{does}. "
-            "Train one first: prefprop train -p demo"
+            + _how_to_get_one(Path("runs"))
         )
     return found
+
+
+def _how_to_get_one(parent: Path) -> str:
+    for run, manifest in _newest_first(parent):
+        if manifest.get("status") != "finished":
+            return str(unfinished(run.path, manifest))
+    return "Train one first: prefprop train FILE, or without data prefprop train -p demo"
 
 
 def resolve_run(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from prefprop_cli.cli.app import main
+from tests.helpers.two_runs import runs  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,6 +20,7 @@ command.Context = Context
 exec(sys.stdin.read() if sys.argv[1] == "-" else sys.argv[1], vars(command))
 sys.modules["prefprop_cli.cli.commands.presets"] = command
 from prefprop_cli.cli.app import main
+from tests.helpers.two_runs import runs  # noqa: F401 - a fixture
 sys.exit(main(["presets", *sys.argv[2:]]))
 """
 

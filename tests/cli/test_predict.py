@@ -2,63 +2,24 @@
 
 import io
 import json
+import re
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from prefprop_cli.cli.app import main
-from prefprop_cli.cli.work.inputs import Failure
 from prefprop_cli.cli.work.predict import _predicted
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.errors import DataError
 from prefprop_cli.runs import RunFolder
 from tests.helpers import project
+from tests.helpers.two_runs import QUESTION, Runs
 
 Output = Callable[..., tuple[int, str, str]]
-QUESTION = {"id": "q", "query": "vowel_of k", "candidates": ["a", "b"], "supports": ["k a k"]}
 TOO_MANY = QUESTION | {"id": "many", "candidates": [f"c {k}" for k in range(40)]}
-
-
-@dataclass(frozen=True)
-class Runs:
-    texts: Path
-    questions: Path
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
-    """One that reads the columns `body` and `kind` of its table, and one on questions."""
-    folder = tmp_path_factory.mktemp("predict")
-    backbone = project.write_backbone(folder / "backbone")
-    rows = [f"{project.text(n)}\t{project.LABELS[n % 2]}\t{n}\n" for n in range(32)]
-    (folder / "own.tsv").write_text("body\tkind\tauthor\n" + "".join(rows))
-    (folder / "wikihop").mkdir()
-    for name in ("train", "dev"):
-        answered = [QUESTION | {"id": f"{name}{k}", "answer": "a"} for k in range(4)]
-        (folder / "wikihop" / f"{name}.json").write_text(json.dumps(answered))
-    columns = 'text_column = "body"\nlabel_column = "kind"\ngroup_column = "author"'
-    texts = _config(folder / "texts.toml", backbone, folder / "own.tsv", columns, "nll")
-    asked = 'set = "wikihop"\nsplit = "dev"'
-    questions = _config(folder / "questions.toml", backbone, folder / "wikihop", asked, "accuracy")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PREFPROP_CACHE", str(folder / "cache"))
-        patch.delenv("PREFPROP_RUN", raising=False)
-        for config in (texts, questions):
-            out = folder / config.stem
-            assert main(["train", "-p", str(config), "--out", str(out), "-q"]) == 0
-        yield Runs(folder / "texts", folder / "questions")
-
-
-def _config(path: Path, backbone: Path, source: Path, data: str, metric: str) -> Path:
-    written = project.write_config(
-        path, backbone=backbone, documents=source, epochs=1, max_steps=2, metric=metric
-    )
-    written.write_text(written.read_text().replace("[data]\n", f"[data]\n{data}\n"))
-    return written
 
 
 def ids(out: str) -> list[str]:
@@ -87,9 +48,9 @@ def test_tables_are_read_by_the_columns_of_the_run(runs: Runs, output: Output) -
 
 def test_other_columns_are_named(runs: Runs, output: Output) -> None:
     Path("new.csv").write_text("text,label\na b c,even\n")
-    code, out, err = output("predict", "--run", runs.texts, "new.csv")
+    code, out, err = output("predict", "--run", runs.texts, "new.csv", "--text-column", "txet")
     assert (code, answers(out)) == (3, ["ERROR"])
-    assert "no column 'body'; found 'text', 'label'" in err
+    assert "no column 'txet'; found 'text', 'label'" in err
     assert "Did you mean 'text'? --text-column text" in err
     named = ("--text-column", "text")
     assert output("predict", "--run", runs.texts, *named, "new.csv")[0] == 0
@@ -116,6 +77,35 @@ def test_columns_where_there_are_none(
     code, out, err = output(*(folders.get(argument, argument) for argument in arguments))
     assert (code, out) == (2, "")
     assert message in err
+
+
+def test_another_column_is_found_by_name_or_content_and_said(runs: Runs, output: Output) -> None:
+    long = "a b c x y z " * 4
+    Path("name.csv").write_text("Review,label\na b c,even\n")
+    Path("content.jsonl").write_text(json.dumps({"id": "a1", "what": long}) + "\n")
+    code, out, err = output("predict", "--run", runs.texts, "name.csv", "content.jsonl")
+    assert (code, ids(out)) == (0, ["name.csv:2", "content.jsonl:1"])
+    told = "no column 'body' as in training; text ← 'Review', by its name. Another: --text-column"
+    assert f"name.csv: {told} NAME\n" in err
+    assert "content.jsonl: no column 'body' as in training; text ← 'what', by its content" in err
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("n,m\n1,2\n3,4\n", "no column 'body'; found 'n', 'm'. Name one with --text-column NAME"),
+        ("a b c,even\nx y z a b c,odd\n" * 3, "found 'a b c', 'even'. Name one with"),
+        (("a b c " * 40 + ",even\n") * 4, "it looks as if there is no header line"),
+    ],
+)
+def test_a_file_without_such_a_column_is_one_error(
+    runs: Runs, output: Output, content: str, message: str
+) -> None:
+    Path("new.csv").write_text(content)
+    code, out, err = output("predict", "--run", runs.texts, "new.csv")
+    assert (code, answers(out)) == (3, ["ERROR"])
+    assert message in err
+    assert err.count("warning: ") == 1
 
 
 # --- kinds of files
@@ -214,7 +204,7 @@ def test_a_folder_without_documents_is_an_error(runs: Runs, output: Output) -> N
     code, out, err = output("predict", "--run", runs.texts, "empty", "good.txt")
     assert code == 3
     assert [row == "ERROR" for row in answers(out)] == [True, False]
-    assert "empty: 0 files, and none that is read" in err
+    assert "empty: the folder holds no files. What is read: " in err
 
 
 def test_a_folder_of_questions(runs: Runs, output: Output) -> None:
@@ -227,7 +217,36 @@ def test_a_folder_of_questions(runs: Runs, output: Output) -> None:
     assert "left out: 1 (c.txt)" in err
 
 
+def test_a_folder_with_nothing_to_read_says_what_is_read(runs: Runs, output: Output) -> None:
+    Path("in").mkdir()
+    for name in ("a.pdf", "photo.png"):
+        (Path("in") / name).write_bytes(b"\xff")
+    code, _, err = output("predict", "--run", runs.texts, "in")
+    assert code == 3
+    listed = "a.pdf (no plain text. Export it as .txt), photo.png"
+    assert f"in: 2 files, and none that is read: {listed}. What is read: no ending, .txt" in err
+
+
 # --- documents that cannot be predicted
+
+
+def test_ten_thousand_bad_rows_are_few_warnings(runs: Runs, output: Output) -> None:
+    Path("new.csv").write_text("body,n\na b c,1\n" + "only one\n" * 5000 + ",2\n" * 5000)
+    code, out, err = output("predict", "--run", runs.texts, "new.csv")
+    assert (code, len(out.splitlines())) == (3, 10_001)
+    assert err.count("warning: ") == 2 * (5 + 1)
+    assert "warning: … and 4,995 more like this: 1 fields, the header has 2\n" in err
+    assert "predicted 1 of 10,001 documents in " in err
+    assert "; 10,000 could not be read\n" in err
+
+
+def test_the_count_at_the_end(runs: Runs, output: Output) -> None:
+    Path("new.csv").write_text("body\n" + "".join(f"{project.text(n)}\n" for n in range(6)))
+    _, out, err = output("predict", "--run", runs.texts, "new.csv")
+    counts = Counter(answers(out)).most_common()
+    labels = ", ".join(f"{label} {count}" for label, count in counts)
+    assert re.search(rf"predicted 6 documents in \d+ s: {labels}\n$", err)
+    assert output("predict", "--run", runs.texts, "new.csv", "-q")[2] == ""
 
 
 def test_others_are_answered_when_one_question_has_too_many_candidates(
@@ -285,8 +304,8 @@ def test_those_of_a_batch_that_can_be_predicted_are() -> None:
     batch = [Document(str(k), text, label=None) for k, text in enumerate(["a", "bad", "b"])]
     first, second, third = _predicted(batch, Fussy(), calibrated=True)  # type: ignore[arg-type]
     assert (first, third) == ("A", "B")
-    assert isinstance(second, Failure)
-    assert (second.id, str(second.error)) == ("1", "1 is bad")
+    assert isinstance(second, DataError)
+    assert str(second) == "1 is bad"
 
 
 # --- which run
@@ -325,6 +344,24 @@ def test_questions_are_answered_by_a_run_on_questions(
     code, out, err = output("predict", name)
     assert (code, ids(out)) == (0, ["q"]), err
     assert "run: runs/questions, which chooses among the candidates of questions\n" in err
+
+
+def test_a_newer_run_that_is_not_finished_is_told_of(both: Path, output: Output) -> None:
+    Path("a.txt").write_text("a b c")
+    shutil.copytree(both / "runs" / "texts", both / "runs" / "later")
+    later = RunFolder(both / "runs" / "later")
+    later.update_manifest(started="2999-01-01T00:00:00.000+00:00", status="interrupted")
+    code, _, err = output("predict", "a.txt")
+    assert code == 0
+    assert "run: runs/texts, 2 classes" in err
+    assert "passed over: runs/later, newer, " in err
+    assert "Go on with it: prefprop train --resume runs/later\n" in err
+    for name in ("texts", "questions"):
+        shutil.rmtree(both / "runs" / name)
+    code, _, err = output("predict", "a.txt")
+    assert code == 2
+    assert "holds no finished run that classifies texts. runs/later stopped at step" in err
+    assert "go on: prefprop train --resume runs/later\n" in err
 
 
 def test_no_run_of_another_task_is_taken(both: Path, output: Output) -> None:

@@ -75,3 +75,9 @@ def test_two_processes_do_what_one_does(
     answers = capfd.readouterr().out
     assert len(answers.splitlines()) == 7
     assert as_two(*arguments).stdout == answers
+
+    # One of the processes writes the copy.
+    assert as_two(*arguments, "--out", "labelled.csv").stdout == "labelled.csv\n"
+    _, *rows = (tmp_path / "labelled.csv").read_text().splitlines()
+    labels = [line.split("\t")[1] for line in answers.splitlines()]
+    assert [row.split(",")[1] for row in rows] == labels

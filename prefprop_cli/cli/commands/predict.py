@@ -1,5 +1,9 @@
 """`prefprop predict`."""
 
+import os
+import shlex
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -7,6 +11,12 @@ import typer
 
 from prefprop_cli.cli import options as o
 from prefprop_cli.cli.console import Console
+from prefprop_cli.errors import UsageError
+from prefprop_cli.parallel import world
+
+COPIES = (".csv", ".jsonl", ".parquet")
+OUTPUT = "Output"
+_RUN_FILES = ("manifest.json", "config.toml")
 
 
 def command(
@@ -25,44 +35,127 @@ def command(
             "--run", "Run folder; default: the newest finished one.", envvar="PREFPROP_RUN"
         ),
     ] = None,
-    lines: Annotated[
-        bool, typer.Option("--lines", help="Each line of a .txt file is a document.")
-    ] = False,
-    text_column: o.TextColumn = None,
-    top_k: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Labels to show for each document.")
-    ] = 1,
-    batch_size: o.BatchSize = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Stop at the first document that cannot be read.")
-    ] = False,
-    errors: Annotated[
-        Literal["strict", "replace"], typer.Option(help="What to do with bytes that are not UTF-8.")
-    ] = "strict",
+    watch: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Predict what is in a folder and appears in it, until Ctrl-C."
+        ),
+    ] = None,
     uncalibrated: Annotated[
         bool, typer.Option("--uncalibrated", help="The raw probabilities, as if never calibrated.")
     ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first document that cannot be read.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv|jsonl|parquet",
+            rich_help_panel=OUTPUT,
+            help="Write a copy of the input with labels, and print its name instead of rows.",
+        ),
+    ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", rich_help_panel=OUTPUT, help="Replace the file of --out."),
+    ] = False,
+    top_k: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="N", rich_help_panel=OUTPUT, help="Labels to show for each document."
+        ),
+    ] = 1,
+    lines: Annotated[
+        bool,
+        typer.Option("--lines", rich_help_panel=o.DATA, help="Each line of a file is a document."),
+    ] = False,
+    text_column: o.TextColumn = None,
+    errors: Annotated[
+        Literal["strict", "replace"],
+        typer.Option(
+            rich_help_panel=o.DATA, help="What to do with bytes that are no UTF-8 or UTF-16."
+        ),
+    ] = "strict",
     backbone: o.Backbone = None,
+    batch_size: o.BatchSize = None,
     device: o.Device = "auto",
 ) -> None:
     """Predict the label of documents, one line each, in order.
 
-    Example: prefprop predict *.txt --json
+    Example: prefprop predict new.csv --out labelled.csv
     """
     console: Console = context.obj
+    sources = _sources(files or [], watch)
+    _check_out(out, sources, force=force, watch=watch)
+    from prefprop_cli.cli.work import inputs as given
     from prefprop_cli.cli.work import predict as work
 
-    work.run(
-        console,
-        files=files or [],
-        run=run,
-        lines=lines,
-        text_column=text_column,
-        top_k=top_k,
-        batch_size=batch_size,
-        strict=strict,
-        errors=errors,
-        uncalibrated=uncalibrated,
-        backbone=backbone,
-        device=device,
-    )
+    loaded = work.opened_run(console, run, sources, device=device, backbone=backbone)
+    reader = given.reader_of(loaded, given.Reading(lines, errors, text_column))
+    asked = work.Asked(top_k, batch_size, strict, uncalibrated)
+    if watch:
+        work.watch(console, loaded, reader, watch, asked)
+        return
+    inputs = given.Inputs(sources, reader, left_out=console.warn, without=out)
+    if out:
+        work.predict_copy(console, loaded, inputs, asked, out=out, force=force)
+    else:
+        work.predict_rows(console, loaded, inputs, asked)
+
+
+def _sources(files: Sequence[str], watch: Path | None) -> Sequence[str]:
+    """Where documents come from: files, the folder that is watched, or what is piped in.
+
+    Raises:
+        UsageError: there is nothing to predict, or what is named is not for predicting.
+    """
+    if watch:
+        _check_watch(watch, files)
+        return [str(watch)]
+    if not files and sys.stdin.isatty():
+        raise UsageError(
+            "no documents: name files or folders (prefprop predict new.csv), or - for standard "
+            "input"
+        )
+    for file in files:
+        if file and all(os.path.isfile(os.path.join(file, name)) for name in _RUN_FILES):
+            raise UsageError(
+                f"{file} is a run, not documents: prefprop predict --run {shlex.quote(file)} FILE"
+            )
+    return files or ["-"]
+
+
+def _check_watch(folder: Path, files: Sequence[str]) -> None:
+    if files:
+        raise UsageError(
+            f"--watch {folder}: name the folder alone. For {files[0]}: prefprop predict {files[0]}"
+        )
+    if world().size > 1:
+        raise UsageError("--watch works in one process. Start it without torchrun")
+    if not folder.is_dir():
+        raise UsageError(f"--watch {folder}: there is no such folder. Make it first")
+
+
+def _check_out(
+    out: Path | None, sources: Sequence[str], *, force: bool, watch: Path | None
+) -> None:
+    """See that a copy can be written before anything is loaded.
+
+    Raises:
+        UsageError: it cannot, or would replace a file.
+    """
+    if out is None:
+        if force:
+            raise UsageError("--force replaces the file of --out. Name one: --out labelled.csv")
+        return
+    if watch:
+        raise UsageError(f"--out {out}: --watch prints rows. Keep them with > {out.stem}.tsv")
+    o.check_file(out, flag="--out", endings=COPIES)
+    for source in sources:
+        if source != "-" and not os.path.exists(source):
+            raise UsageError(f"{source}: no such file or folder; nothing was started")
+        if source != "-" and out.exists() and os.path.samefile(source, out):
+            raise UsageError(f"--out {out}: this is what is to be predicted. Name another file")
+    for path in (out, out.with_name(f"{out.name}.part")):
+        if os.path.lexists(path) and not force:
+            raise UsageError(f"--out {out}: {path} is there. Name another file, or add --force")

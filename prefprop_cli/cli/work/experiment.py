@@ -88,7 +88,7 @@ def prepare(
     prepared = work(chosen.plan)
     if chosen.why and (shorter := _shorter(chosen, prepared)):
         chosen = shorter
-        with heard_by(Console.silent(console.common)):  # what was said of the documents before
+        with heard_by(None):  # it was said of the documents before
             prepared = work(chosen.plan)
     tell_data(console, prepared, max_length=chosen.plan.config.data.max_length)
     console.info(chosen.line())

@@ -1,35 +1,57 @@
 """What `prefprop predict` is given: files, folders and standard input, and a run that fits them."""
 
 import os
+import shutil
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+import tempfile
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from io import BufferedReader
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import IO, BinaryIO, Literal, cast
 
-from prefprop_cli.cli.console import Console
+from prefprop_cli.build.run import Run
+from prefprop_cli.build.task import has_candidates
+from prefprop_cli.config.load import load_config
+from prefprop_cli.data.corpus import Document
+from prefprop_cli.data.kinds import TEXT_SUFFIXES, documents_below
+from prefprop_cli.data.labelled import Columns
+from prefprop_cli.data.questions import each_question, looks_like_questions
+from prefprop_cli.data.records import JSON_SUFFIXES, is_table
+from prefprop_cli.data.sets.common import files_below
+from prefprop_cli.data.texts import TextRecord, each_text
 from prefprop_cli.errors import CorruptFileError, DataError, PrefpropError, UsageError
+from prefprop_cli.notes import heard_by
 from prefprop_cli.parallel import world
+from prefprop_cli.runs import Choice, RunFolder, choose_run
 from prefprop_cli.words import listed
-
-if TYPE_CHECKING:
-    from prefprop_cli.build.run import Run
-    from prefprop_cli.data.corpus import Document
-    from prefprop_cli.runs import RunFolder
 
 Errors = Literal["strict", "replace"]
 HEAD_BYTES = 2**16
 """So much of a file shows whether it holds questions."""
+COUNTED_BYTES = 2**28
+"""Larger tables are not read only to know how many documents there are."""
+KEPT_BYTES = 2**24
+"""What is longer is kept on the disk."""
+STANDARD_INPUT = "-"
 
 
 @dataclass(frozen=True)
-class Failure:
-    """An input that could not be read, or a document that could not be predicted."""
+class Reading:
+    """How inputs are read.
 
-    id: str
-    error: PrefpropError
+    Args:
+        lines: each line is a document.
+        errors: what to do with bytes that are no text.
+        text_column: the column that the user names; None for that of the run, or one like it.
+    """
+
+    lines: bool = False
+    errors: Errors = "strict"
+    text_column: str | None = None
 
 
 @dataclass(frozen=True)
@@ -39,75 +61,207 @@ class Reader:
     Args:
         read: gives the documents of a file or stream.
         suffixes: of the files in a folder that are read.
-        left_out: told of a folder in which there are others.
+        holds_rows: whether a file of that name may hold several documents.
     """
 
-    read: "Callable[[Path | BinaryIO], Iterator[tuple[str, Document | DataError]]]"
+    read: Callable[[Path | BinaryIO], Iterator[TextRecord]]
     suffixes: Sequence[str]
-    left_out: Callable[[str], None]
+    holds_rows: Callable[[Path], bool]
 
-    def documents(self, source: str) -> "Iterator[Document | Failure]":
-        """What a file, a folder or `-` gives, failures in their places."""
-        path = Path(source)
+    def records(self, source: str, *, stream: IO[bytes] | None = None) -> Iterator[TextRecord]:
+        """What a file, or `-`, gives; failures in their places.
+
+        Args:
+            source: the file.
+            stream: what to read as `-`; default: the standard input.
+        """
+        standard = cast("BinaryIO", stream or sys.stdin.buffer)
+        try:
+            for record in self.read(standard if source == STANDARD_INPUT else Path(source)):
+                found = record.found
+                if isinstance(found, Document) and not found.text.strip():
+                    found = DataError(f"{record.id}: the document is empty")
+                yield replace(record, found=found)
+        except (DataError, CorruptFileError) as error:
+            yield failure(source, error)
+
+
+def reader_of(run: Run, reading: Reading) -> Reader:
+    """How the files of a run are read: as texts, or as questions where it has no classes.
+
+    Raises:
+        UsageError: a column is named, and the run reads questions.
+    """
+    named, lines = reading.text_column, reading.lines
+    # Without classes, each document is a question that brings its candidates.
+    if not run.labels:
+        if named:
+            raise UsageError(f"--text-column {named}: the run reads questions, not columns")
+        questions = partial(each_question, lines=lines, errors=reading.errors)
+        return Reader(questions, JSON_SUFFIXES, holds_rows=lambda path: True)
+    texts = partial(
+        each_text,
+        lines=lines,
+        errors=reading.errors,
+        text_column=named or run.plan.config.data.text_column,
+        or_another=named is None,
+    )
+    return Reader(texts, TEXT_SUFFIXES, holds_rows=lambda path: lines or is_table(path))
+
+
+class Inputs:
+    """The documents of files, folders and standard input, in order.
+
+    Args:
+        sources: names of files and folders; `-` is the standard input.
+        reader: how they are read.
+        left_out: told of a folder in which there are files of other kinds.
+        without: a file that is not read where a folder holds it.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[str],
+        reader: Reader,
+        *,
+        left_out: Callable[[str], None],
+        without: Path | None = None,
+    ) -> None:
+        self._sources, self._reader, self._left_out = sources, reader, left_out
+        self._without = without and without.resolve()
+        self._kept: IO[bytes] | None = None
+        self._begun: dict[str, Iterator[TextRecord]] = {}
+
+    def records(self) -> Generator[TextRecord]:
+        """The documents, and failures in their places."""
+        with self._kept or nullcontext():
+            yield from self._records(self._parts)
+
+    def survey(self, columns: Columns | None = None) -> int | None:
+        """Look at all of it before the work.
+
+        Args:
+            columns: takes in every column; standard input is kept aside for it. Without it, large
+                tables are not read.
+
+        Returns:
+            how many documents there are; None if that is known only when they have been read.
+        """
+        if columns is not None and STANDARD_INPUT in self._parts:
+            self._keep_standard_input()
+        names = [part for part in self._parts if isinstance(part, str)]
+        tables = [name for name in names if self._may_hold_rows(name)]
+        known = [name for name in tables if self._can_be_read_twice(name)]
+        is_large = sum(map(_size, known)) > COUNTED_BYTES
+        if columns is None and (is_large or len(known) < len(tables)):
+            return None
+        n_documents = len(self._parts) - len(tables)
+        with heard_by(None):  # all will be read, and told of, again
+            for record in self._records(known):
+                n_documents += 1
+                if columns is not None:
+                    columns.see(copied_fields(record))
+        if len(known) == len(tables):
+            return n_documents
+        if columns is not None:
+            self._begin([name for name in tables if name not in known], columns)
+        return None
+
+    @cached_property
+    def _parts(self) -> Sequence[str | TextRecord]:
+        """Names of files, and failures in the places of what is none."""
+        return [part for source in self._sources for part in self._parts_of(source)]
+
+    def _parts_of(self, source: str) -> Sequence[str | TextRecord]:
         try:
             if not source:  # which as a path is the folder we are in
                 raise DataError("a document with an empty name. Is a variable of the shell unset?")
-            if source != "-" and os.path.isdir(path):  # no error, whatever the name
-                for file in self._files(path):
-                    yield from self.documents(str(file))
-                return
-            for id, found in self.read(sys.stdin.buffer if source == "-" else path):
-                yield found if not isinstance(found, DataError) else Failure(id, found)
-        except (DataError, CorruptFileError) as error:
-            yield Failure(source, error)
+            if source == STANDARD_INPUT or not os.path.isdir(source):  # no error, whatever the name
+                return [source]
+            return self._files_below(Path(source))
+        except DataError as error:
+            return [failure(source, error)]
 
-    def _files(self, folder: Path) -> Sequence[Path]:
-        from prefprop_cli.data.kinds import documents_below
-
-        files, others = documents_below(folder, suffixes=self.suffixes)
+    def _files_below(self, folder: Path) -> Sequence[str]:
+        files, others = documents_below(folder, suffixes=self._reader.suffixes)
         if others:
             named = listed([str(path.relative_to(folder)) for path in others])
-            self.left_out(f"{folder}: files of other kinds are left out: {len(others)} ({named})")
-        return files
+            self._left_out(f"{folder}: files of other kinds are left out: {len(others)} ({named})")
+        return [str(file) for file in files if file.resolve() != self._without]
+
+    def _records(self, parts: Sequence[str | TextRecord]) -> Iterator[TextRecord]:
+        if self._kept is not None:
+            self._kept.seek(0)
+        for part in parts:
+            if isinstance(part, TextRecord):
+                yield part
+            elif part in self._begun:
+                yield from self._begun.pop(part)
+            else:
+                yield from self._reader.records(part, stream=self._kept)
+
+    def _begin(self, pipes: Sequence[str], columns: Columns) -> None:
+        """See the columns of the first row of what can be read only once."""
+        for name in pipes:
+            records = self._reader.records(name)
+            first = list(islice(records, 1))
+            for record in first:
+                columns.see(copied_fields(record))
+            self._begun[name] = chain(first, records)
+
+    def _keep_standard_input(self) -> None:
+        self._kept = tempfile.SpooledTemporaryFile(KEPT_BYTES)  # noqa: SIM115 - gone with us
+        shutil.copyfileobj(sys.stdin.buffer, self._kept)
+
+    def _may_hold_rows(self, name: str) -> bool:
+        return name == STANDARD_INPUT or self._reader.holds_rows(Path(name))
+
+    def _can_be_read_twice(self, name: str) -> bool:
+        if name == STANDARD_INPUT:
+            return self._kept is not None
+        return os.path.isfile(name) or not os.path.exists(name)
 
 
-def standard_input() -> Sequence[str]:
-    """Where documents come from if no file is named.
+def _size(name: str) -> int:
+    return os.path.getsize(name) if os.path.isfile(name) else 0
+
+
+def copied_fields(record: TextRecord) -> Mapping[str, object]:
+    """What a labelled copy has of a document: its columns, or the text that is in no file."""
+    is_in_no_file = record.row is not None or record.file == STANDARD_INPUT
+    if record.fields or not (is_in_no_file and isinstance(record.found, Document)):
+        return record.fields
+    return {"text": record.found.text}
+
+
+def failure(source: str, error: PrefpropError) -> TextRecord:
+    """The record of a file that cannot be read."""
+    return TextRecord(source, error, source)
+
+
+def newest_for(sources: Sequence[str]) -> Choice:
+    """The newest run of the task of the first source; of several processes the first looks.
 
     Raises:
-        UsageError: nothing is piped into the program.
+        UsageError: there is none.
     """
-    if sys.stdin.isatty():
-        raise UsageError("no documents: name files, or - for standard input")
-    return ["-"]
 
-
-def newest_for(sources: Sequence[str]) -> Path:
-    """The newest run of the task of the first source; of several processes the first looks."""
-    from prefprop_cli.runs import resolve_run
-
-    def find() -> Path:
+    def find() -> Choice:
         asks = _asks_questions(sources[0])
         does = " that answers questions" if asks else " that classifies texts"
-        return resolve_run(None, accept=partial(_has_task, candidates=asks), does=does).path
+        accept = partial(_has_task, candidates=asks)
+        return choose_run(None, accept=accept, does=does)
 
     return world().on_main(find)
 
 
-def _has_task(run: "RunFolder", *, candidates: bool) -> bool:
-    from prefprop_cli.build.task import has_candidates
-    from prefprop_cli.config.load import load_config
-
+def _has_task(run: RunFolder, *, candidates: bool) -> bool:
     return has_candidates(load_config(preset=str(run.config)).config) == candidates
 
 
 def _asks_questions(source: str) -> bool:
     """Whether a source holds questions with candidates; of a folder, its first JSON file."""
-    from prefprop_cli.data.questions import looks_like_questions
-    from prefprop_cli.data.records import JSON_SUFFIXES
-    from prefprop_cli.data.sets.common import files_below
-
-    if source == "-":
+    if source == STANDARD_INPUT:
         stream = sys.stdin.buffer
         head = stream.peek(HEAD_BYTES) if isinstance(stream, BufferedReader) else b""
         return looks_like_questions(head)
@@ -118,37 +272,3 @@ def _asks_questions(source: str) -> bool:
         return False
     with first.open("rb") as stream:
         return looks_like_questions(stream.read(HEAD_BYTES))
-
-
-def reader_of(
-    console: Console, loaded: "Run", *, lines: bool, errors: Errors, text_column: str | None
-) -> Reader:
-    """How the files of a run are read: as texts, or as questions where it has no classes.
-
-    Raises:
-        UsageError: a column is named, and the run reads questions.
-    """
-    from prefprop_cli.data.kinds import TEXT_SUFFIXES
-    from prefprop_cli.data.questions import each_question
-    from prefprop_cli.data.records import JSON_SUFFIXES
-    from prefprop_cli.data.texts import read_texts
-
-    # Without classes, each document is a question that brings its candidates.
-    if not loaded.labels:
-        if text_column:
-            raise UsageError(f"--text-column {text_column}: the run reads questions, not columns")
-        questions = partial(each_question, lines=lines, errors=errors)
-        return Reader(questions, JSON_SUFFIXES, console.warn)
-    column = text_column or loaded.plan.config.data.text_column
-    texts = partial(read_texts, lines=lines, errors=errors, text_column=column)
-    return Reader(texts, TEXT_SUFFIXES, console.warn)
-
-
-def read_inputs(sources: Sequence[str], reader: Reader) -> Generator["Document | Failure"]:
-    """The documents of all sources, in order, and failures in their places."""
-    for source in sources:
-        for item in reader.documents(source):
-            if isinstance(item, Failure) or item.text.strip():
-                yield item
-            else:
-                yield Failure(item.id, DataError(f"{item.id}: the document is empty"))

@@ -1,137 +1,248 @@
 """`prefprop predict`: documents in, one row each out, in order."""
 
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from prefprop_cli.build.run import Run, load_run
+from prefprop_cli.cli.chosen import tell_passed_over
 from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.work.inputs import (
-    Errors,
-    Failure,
-    newest_for,
-    read_inputs,
-    reader_of,
-    standard_input,
+from prefprop_cli.cli.repeated import Repeated
+from prefprop_cli.cli.signals import StopRequest
+from prefprop_cli.cli.work.answers import (
+    SHOWN_CLASSES,
+    Answer,
+    Answers,
+    Layout,
+    Tally,
+    best,
 )
+from prefprop_cli.cli.work.arrivals import Arrivals
+from prefprop_cli.cli.work.inputs import Inputs, Reader, copied_fields, newest_for
+from prefprop_cli.data.corpus import Document
+from prefprop_cli.data.labelled import Columns, LabelledCopy
+from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import DataError, PrefpropError
+from prefprop_cli.evaluation.predict import batch_size_on
 from prefprop_cli.parallel import world
 from prefprop_cli.words import listed, plural
 
-if TYPE_CHECKING:
-    from prefprop_cli.build.run import Prediction, Run
-    from prefprop_cli.data.corpus import Document
+Write = Callable[[TextRecord, Answer], None]
 
 
-def run(
+@dataclass(frozen=True)
+class Asked:
+    """What is wanted of each document.
+
+    Args:
+        top_k: labels to show.
+        batch_size: documents at a time on a GPU; None for that of the run.
+        strict: whether to stop at the first that cannot be read.
+        uncalibrated: whether to leave out what `calibrate` stored.
+    """
+
+    top_k: int = 1
+    batch_size: int | None = None
+    strict: bool = False
+    uncalibrated: bool = False
+
+
+def opened_run(
     console: Console,
+    path: Path | None,
+    sources: Sequence[str],
     *,
-    files: Sequence[str],
-    run: Path | None,
-    lines: bool,
-    text_column: str | None,
-    top_k: int,
-    batch_size: int | None,
-    strict: bool,
-    errors: Errors,
-    uncalibrated: bool,
-    backbone: str | None,
     device: str,
-) -> None:
-    """Predict each document and write its row as soon as it is known.
+    backbone: str | None,
+) -> Run:
+    """The run that was named, or the newest that fits the sources; says which.
 
     Raises:
-        UsageError: there is nothing to predict, or no run to predict it.
+        UsageError: there is none, or it is not finished.
+    """
+    choice = None
+    if path is None:
+        choice = newest_for(sources)
+        path = choice.folder.path
+    run = load_run(path, device=device, backbone=backbone)
+    console.info(f"run: {path}, {_answers_of(run)}")
+    if choice:
+        tell_passed_over(console, choice)
+    return run
+
+
+def predict_rows(console: Console, run: Run, inputs: Inputs, asked: Asked) -> None:
+    """Predict each document and print its row as soon as it is known.
+
+    Raises:
         DataError: a document could not be read or predicted; with `strict` the first one ends the
             work, else it has a row of its own and the others are still predicted.
         CorruptFileError: with `strict`, a file is damaged.
     """
-    sources = files or standard_input()
-    from prefprop_cli.build.run import load_run
-    from prefprop_cli.evaluation.predict import batch_size_on
-
-    path = run or newest_for(sources)
-    loaded = load_run(path, device=device, backbone=backbone)
-    console.info(f"run: {path}, {_answers_of(loaded)}")
-    size = batch_size_on(loaded.device, batch_size or loaded.plan.config.eval.batch_size)
-    n_inputs, n_failed = 0, 0
-    reader = reader_of(console, loaded, lines=lines, errors=errors, text_column=text_column)
-    inputs = read_inputs(sources, reader)
-    work = partial(_answers, loaded=loaded, calibrated=not uncalibrated)
-    tell = partial(_tell, console, strict=strict, top_k=top_k)
-    here = world()
-    with closing(inputs), console.progress(total=None, label="document") as progress:
-        for answers in here.stream(inputs, work, size=size):
-            here.on_main(partial(tell, answers))
-            n_inputs += len(answers)
-            n_failed += sum(isinstance(answer, Failure) for _, answer in answers)
-            progress.update(n_inputs)
-    if n_failed:
-        failure = DataError(f"{n_failed} of {plural(n_inputs, 'document')} could not be read")
-        here.on_main(partial(_fail, failure))
+    total = world().on_main(inputs.survey)
+    write = partial(_print, console, top_k=asked.top_k)
+    tally = _predict(console, run, inputs, asked, write=write, total=total)
+    console.info(tally.told())
+    _fail_if_any(tally, "the rows with an error say why")
 
 
-def _answers_of(loaded: "Run") -> str:
-    if not loaded.labels:
-        return "which chooses among the candidates of questions"
-    return f"{len(loaded.labels)} classes: {listed(loaded.labels, shown=5)}"
-
-
-def _tell(
-    console: Console,
-    answers: "Sequence[tuple[str, Prediction | Failure]]",
-    *,
-    strict: bool,
-    top_k: int,
+def predict_copy(
+    console: Console, run: Run, inputs: Inputs, asked: Asked, *, out: Path, force: bool
 ) -> None:
-    for source, answer in answers:
-        if isinstance(answer, Failure):
+    """Write a labelled copy of the documents and print its name.
+
+    There is none if no document can be predicted.
+
+    Raises:
+        DataError, CorruptFileError: as `predict_rows`; but for `strict`, the copy is there.
+        UsageError: another process writes the file.
+        ResourceError: it cannot be written.
+    """
+    columns = Columns(with_types=out.suffix == ".parquet")
+    total = world().on_main(partial(inputs.survey, columns))
+    layout = Layout.of(run, columns, top_k=asked.top_k)
+    for wanted, name in layout.renamed.items():
+        console.info(f"{out}: {wanted} is a column of the input; what is added is {name}")
+    copy = LabelledCopy(
+        out, columns=columns.names, added=layout.names, types=layout.types(columns), force=force
+    )
+
+    def write(record: TextRecord, answer: Answer) -> None:
+        copy.write({**copied_fields(record), **layout.cells(record, answer)})
+
+    try:
+        with copy if world().is_main else nullcontext():
+            tally = _predict(console, run, inputs, asked, write=write, total=total)
+            if tally.n_failed and not tally.n_predicted:
+                copy.discard()
+    except BaseException:
+        if copy.n_rows:
+            rows = plural(copy.n_rows, "row")
+            console.notice(f"{out} is not whole and not written; {rows} of it: {copy.part}")
+        raise
+    if copy.left_out:
+        names = listed(list(copy.left_out))
+        console.warn(f"{out}: columns that came up only in later rows are left out: {names}")
+    console.info(tally.told())
+    if tally.n_failed and not tally.n_predicted:
+        _fail_if_any(tally, f"{out} is not written")
+    if console.common.json:
+        console.result_json({"out": out, **tally.record()})
+    else:
+        console.result(str(out))
+    _fail_if_any(tally, f"see column {layout.error} of {out}")
+
+
+def watch(console: Console, run: Run, reader: Reader, folder: Path, asked: Asked) -> None:
+    """Print a row for each document that is in a folder or appears in it, until a signal comes.
+
+    Raises:
+        Interrupted: the signal.
+        DataError: the folder is gone; or as `predict_rows` with `strict`.
+    """
+    console.info(f"watching {folder}; Ctrl-C ends it")
+    arrivals = Arrivals(folder, suffixes=reader.suffixes)
+    answers_of = partial(_answers, run=run, calibrated=not asked.uncalibrated)
+    write = partial(_print, console, top_k=asked.top_k)
+    tally = Tally()
+    with StopRequest() as stop:
+        with Repeated(console.warn) as warn:
+            for path in arrivals.until(lambda: stop.requested):
+                for chunk in _chunks(reader.records(str(path)), _size(run, asked)):
+                    if stop.requested:
+                        break
+                    answers = answers_of(chunk)
+                    tally.add(answers)
+                    _tell(answers, write=write, warn=warn, strict=asked.strict)
+        console.info(tally.told())
+        stop.raise_if_requested()
+
+
+def _predict(
+    console: Console, run: Run, inputs: Inputs, asked: Asked, *, write: Write, total: int | None
+) -> Tally:
+    here, tally, records = world(), Tally(), inputs.records()
+    work = partial(_answers, run=run, calibrated=not asked.uncalibrated)
+    with (
+        closing(records),
+        console.progress(total=total, label="document") as progress,
+        Repeated(console.warn) as warn,
+    ):
+        tell = partial(_tell, write=write, warn=warn, strict=asked.strict)
+        for answers in here.stream(records, work, size=_size(run, asked)):
+            here.on_main(partial(tell, answers))
+            tally.add(answers)
+            progress.update(tally.n_documents)
+        progress.total = None  # the closing count says more than its last line
+    return tally
+
+
+def _tell(answers: Answers, *, write: Write, warn: Repeated, strict: bool) -> None:
+    for record, answer in answers:
+        if isinstance(answer, PrefpropError):
             if strict:
-                raise answer.error
-            console.warn(str(answer.error))
-        _write(console, source, answer, top_k=top_k)
+                raise answer
+            warn(str(answer), where=record.id)
+        write(record, answer)
+
+
+def _fail_if_any(tally: Tally, where: str) -> None:
+    if tally.n_failed:
+        of = plural(tally.n_documents, "document")
+        failure = DataError(f"{tally.n_failed:,} of {of} could not be read; {where}")
+        world().on_main(partial(_fail, failure))
 
 
 def _fail(error: PrefpropError) -> None:
     raise error
 
 
-def _answers(
-    chunk: "Sequence[Document | Failure]", *, loaded: "Run", calibrated: bool
-) -> "list[tuple[str, Prediction | Failure]]":
-    """The chunk with a prediction, or why there is none, in the place of each document."""
-    documents = [item for item in chunk if not isinstance(item, Failure)]
-    answers = iter(_predicted(documents, loaded, calibrated=calibrated))
-    return [(item.id, item if isinstance(item, Failure) else next(answers)) for item in chunk]
+def _size(run: Run, asked: Asked) -> int:
+    return batch_size_on(run.device, asked.batch_size or run.plan.config.eval.batch_size)
 
 
-def _predicted(
-    documents: "Sequence[Document]", loaded: "Run", *, calibrated: bool
-) -> "Sequence[Prediction | Failure]":
+def _chunks(records: Iterator[TextRecord], size: int) -> Iterator[Sequence[TextRecord]]:
+    while chunk := list(islice(records, size)):
+        yield chunk
+
+
+def _answers(chunk: Sequence[TextRecord], *, run: Run, calibrated: bool) -> Answers:
+    """The chunk, each document with its prediction or with why there is none."""
+    documents = [record.found for record in chunk if isinstance(record.found, Document)]
+    predicted = iter(_predicted(documents, run, calibrated=calibrated))
+    return [
+        (record, next(predicted) if isinstance(record.found, Document) else record.found)
+        for record in chunk
+    ]
+
+
+def _predicted(documents: Sequence[Document], run: Run, *, calibrated: bool) -> Sequence[Answer]:
     """Predictions of all together; one by one if that fails for some of them."""
     try:
-        return list(
-            loaded.stream(documents, batch_size=max(1, len(documents)), calibrated=calibrated)
-        )
+        return list(run.stream(documents, batch_size=max(1, len(documents)), calibrated=calibrated))
     except DataError as error:
         if len(documents) == 1:
-            return [Failure(documents[0].id, error)]
-        alone = [_predicted([document], loaded, calibrated=calibrated) for document in documents]
+            return [error]
+        alone = [_predicted([document], run, calibrated=calibrated) for document in documents]
         return [answer for answers in alone for answer in answers]
 
 
-def _write(console: Console, id: str, answer: "Prediction | Failure", *, top_k: int) -> None:
+def _print(console: Console, record: TextRecord, answer: Answer, *, top_k: int) -> None:
     if console.common.json:
-        console.result_json({"id": id, **_record(answer)})
-    elif isinstance(answer, Failure):
-        console.row([id, "ERROR", str(answer.error)])
+        told = {"error": str(answer)} if isinstance(answer, PrefpropError) else vars(answer)
+        console.result_json({"id": record.id, **told})
+    elif isinstance(answer, PrefpropError):
+        console.row([record.id, "ERROR", str(answer)])
     else:
-        ranked = sorted(answer.probs.items(), key=lambda pair: -pair[1])[:top_k]
-        console.row([id, *(cell for name, prob in ranked for cell in (name, f"{prob:.4f}"))])
+        ranked = best(answer, top_k)
+        cells = [cell for name, prob in ranked for cell in (name, f"{prob:.4f}")]
+        console.row([record.id, *cells])
 
 
-def _record(answer: "Prediction | Failure") -> dict[str, object]:
-    if isinstance(answer, Failure):
-        return {"error": str(answer.error)}
-    return dict(vars(answer))
+def _answers_of(run: Run) -> str:
+    if not run.labels:
+        return "which chooses among the candidates of questions"
+    return f"{len(run.labels)} classes: {listed(run.labels, shown=SHOWN_CLASSES)}"

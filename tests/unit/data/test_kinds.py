@@ -44,7 +44,9 @@ def test_documents_of_a_folder_in_order(tmp_path: Path) -> None:
         *("a/10", "a/2.TXT", "a/x.csv", "a.b/z.md", "b.txt"),
     ]
     assert others == [tmp_path / "c.png"]
-    with pytest.raises(DataError, match=r"6 files, and none that is read \(.json\)"):
+    with pytest.raises(
+        DataError, match=r"6 files, and none that is read: a/10, a/2.TXT, .* What is read: .json$"
+    ):
         documents_below(tmp_path, suffixes=(".json",))
 
 

@@ -214,10 +214,13 @@ def test_records_behind_one_that_is_not_as_it_should_be() -> None:
     ):
         found = list(each_question(io.BytesIO(content.encode()), lines=lines))
         place = "-:3" if lines else "-, record 3"
-        assert [id for id, _ in found] == ["a", "b", place, "c"]
-        assert [isinstance(each, Question) for _, each in found] == [True, False, False, True]
-        assert {each.label for _, each in found if isinstance(each, Question)} == {None}
-        assert [str(found[k][1]).split(": ")[0] for k in (1, 2)] == [
+        assert [record.id for record in found] == ["a", "b", place, "c"]
+        assert [record.row for record in found] == [1, 2, 3, 4]
+        assert [record.fields for record in found] == [*records[:2], {}, records[3]]
+        questions = [each.found for each in found if isinstance(each.found, Question)]
+        assert [each.id for each in questions] == ["a", "c"]
+        assert {each.label for each in questions} == {None}
+        assert [str(found[k].found).split(": ")[0] for k in (1, 2)] == [
             f"{'-:2' if lines else '-, record 2'} (b)",
             place,
         ]

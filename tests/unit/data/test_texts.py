@@ -1,12 +1,21 @@
 import io
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.decoding import sound
-from prefprop_cli.data.texts import TextRecord, each_text, read_texts
-from prefprop_cli.errors import DataError
+from prefprop_cli.data.texts import TextRecord, each_text
+from prefprop_cli.errors import DataError, PrefpropError
+
+
+def read_texts(
+    source: Path | io.BytesIO, **options: Any
+) -> Iterator[tuple[str, Document | PrefpropError]]:
+    """The id of each document and the document, or why it cannot be read."""
+    return ((record.id, record.found) for record in each_text(source, **options))
 
 
 def write(folder: Path, name: str, content: bytes) -> Path:
@@ -164,7 +173,7 @@ def test_a_kind_that_is_no_text_is_refused_unless_lines_are_asked_for(tmp_path: 
     assert texts(path, lines=True) == ["<a>"]
 
 
-@pytest.mark.parametrize("header", ["text,label", "label\ttext", '"id";"text"'])
+@pytest.mark.parametrize("header", ["text,label", "label\ttext", '"id";"text"', "n,Speech"])
 def test_a_table_in_a_stream_is_not_one_document(header: str) -> None:
     with pytest.raises(DataError, match=r"-: the first line, .*, is the header of a table"):
         list(read_texts(io.BytesIO(f"{header}\na b,x\n".encode())))

@@ -1,0 +1,62 @@
+"""Warnings that come again and again: the first few of a kind, then how many there were."""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from typing import Self
+
+from prefprop_cli.words import shortened
+
+SHOWN = 5
+"""Warnings of a kind that are told."""
+KINDS = 20
+"""Kinds that are told apart; what comes behind them is one kind."""
+LOOKED_AT = 500
+"""Characters of a warning that tell its kind."""
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_DIGIT = re.compile(r"\d")
+_OTHERS = "others"
+
+
+class Repeated:
+    """Tells at most five warnings of a kind, and at its end how many there were besides.
+
+    A context manager.
+
+    Args:
+        warn: tells one.
+    """
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        self._warn = warn
+        self._counts: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
+
+    def __call__(self, text: str, *, where: str = "") -> None:
+        """Tell a warning, unless there were enough of its kind.
+
+        Args:
+            text: two that differ in numbers and in what stands in quotes are of one kind.
+            where: what the text begins with if it begins with its place, which makes no kind.
+        """
+        kind = _kind(text.removeprefix(where))
+        if kind not in self._counts and len(self._counts) >= KINDS:
+            kind = _OTHERS
+        self._counts[kind] += 1
+        self._first.setdefault(kind, text.removeprefix(where).lstrip(": "))
+        if self._counts[kind] <= SHOWN:
+            self._warn(text)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for kind, count in self._counts.items():
+            if count > SHOWN:
+                like = "" if kind == _OTHERS else f": {shortened(self._first[kind], length=60)}"
+                self._warn(f"… and {count - SHOWN:,} more like this{like}")
+
+
+def _kind(text: str) -> str:
+    words = _QUOTED.sub("", text[:LOOKED_AT]).split()
+    return " ".join(word for word in words if not _DIGIT.search(word))

@@ -1,0 +1,335 @@
+"""A labelled copy of a table: its rows as they were read, each with what is added to it.
+
+A copy is written to `NAME.part`, row by row, and takes its name when all rows are in it. What ends
+before that leaves the part, which holds whole rows, and the file that had the name before.
+"""
+
+import csv
+import json
+import os
+from base64 import b64encode
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import date, time
+from math import isfinite
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, Self
+
+from prefprop_cli.atomic import disk_errors
+from prefprop_cli.errors import PrefpropError, UsageError
+
+Fields = Mapping[str, object]
+ENDINGS = (".csv", ".jsonl", ".parquet")
+GROUP_ROWS, GROUP_BYTES = 4096, 2**24
+"""So much is kept in memory before it goes to a .parquet file as one row group."""
+SEEN_ROWS = 256
+
+
+def part_of(path: Path) -> Path:
+    """Where the rows of a copy are until it is whole."""
+    return path.with_name(f"{path.name}.part")
+
+
+def free_names(wanted: Iterable[str], *, taken: Collection[str]) -> dict[str, str]:
+    """Names for new columns: as wanted, with `_new` behind one that is taken."""
+    names: dict[str, str] = {}
+    for name in wanted:
+        free = name
+        while free in taken or free in names.values():
+            free += "_new"
+        names[name] = free
+    return names
+
+
+class Columns:
+    """The columns of rows that are seen one by one, in the order in which they come.
+
+    Args:
+        with_types: whether to find out, too, what each of them holds.
+    """
+
+    def __init__(self, *, with_types: bool = False) -> None:
+        self.names: dict[str, None] = {}
+        self._with_types = with_types
+        self._types: dict[str, Any] = {}
+        self._rows: list[Fields] = []
+
+    def see(self, fields: Fields) -> None:
+        """Take a row into account."""
+        self.names.update(dict.fromkeys(fields))
+        if self._with_types:
+            # Long texts need not be kept to know that they are texts.
+            self._rows.append({k: "" if isinstance(v, str) else v for k, v in fields.items()})
+            if len(self._rows) == SEEN_ROWS:
+                self._settle()
+
+    def types(self) -> dict[str, Any]:
+        """The Arrow type of each column: text where its values have nothing else in common."""
+        self._settle()
+        return self._types
+
+    def _settle(self) -> None:
+        for name in self.names if self._rows else ():
+            found = _arrow_type([row.get(name) for row in self._rows])
+            known = self._types.get(name)
+            self._types[name] = found if known is None else _common_type(known, found)
+        self._rows = []
+
+
+class LabelledCopy:
+    """A file of rows that appears under its name when it is whole; a context manager.
+
+    Args:
+        path: ends in one of `ENDINGS`.
+        columns: of the input.
+        added: columns behind them.
+        types: Arrow types of .parquet columns, or their names; text where none is given.
+        force: whether to replace the file, or a part that was left.
+
+    Raises:
+        UsageError: without `force`, the file or a part of it is there.
+        ResourceError: it cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        columns: Iterable[str],
+        added: Iterable[str],
+        types: Mapping[str, Any] | None = None,
+        force: bool = False,
+    ) -> None:
+        self.path, self.part, self.n_rows = path, part_of(path), 0
+        self._names = (*columns, *added)
+        self._types, self._force = dict(types or {}), force
+        self._is_wanted = True
+        self.left_out: dict[str, None] = {}
+
+    def __enter__(self) -> Self:
+        with disk_errors(self.part):
+            self._file = self._opened()
+            form = _FORMS[self.path.suffix]
+            self._rows: _Rows = form(self._file, self._names, self._types)
+        return self
+
+    def write(self, fields: Fields) -> None:
+        """Write one row; columns that were not announced are left out and noted in `left_out`.
+
+        Raises:
+            ResourceError: the disk is full.
+        """
+        self.left_out.update(dict.fromkeys(name for name in fields if name not in self._names))
+        with disk_errors(self.part, self._file.tell()):
+            self._rows.write({name: fields.get(name) for name in self._names})
+        self.n_rows += 1
+
+    def discard(self) -> None:
+        """Leave nothing of it when it ends, and the file that has its name."""
+        self._is_wanted, self.n_rows = False, 0
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None or not self._is_wanted:
+            self._give_up()
+            return
+        with disk_errors(self.path, self._file.tell()):
+            self._end()
+            self._take_name()
+
+    def _opened(self) -> BinaryIO:
+        if self._force:
+            self.part.unlink(missing_ok=True)
+        try:
+            # "x": of two that begin at once one is refused.
+            return self.part.open("xb")
+        except FileExistsError:
+            raise UsageError(
+                f"{self.part} is there, which another predict is writing or has left. Remove it, "
+                "or replace it with --force"
+            ) from None
+
+    def _end(self) -> None:
+        with self._file:
+            self._rows.close()
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+    def _give_up(self) -> None:
+        with suppress(OSError, ValueError):  # of the same disk, which was told of already
+            self._end()
+        if not self.n_rows:
+            self.part.unlink(missing_ok=True)
+
+    def _take_name(self) -> None:
+        if self._force:
+            os.replace(self.part, self.path)
+            return
+        try:
+            os.link(self.part, self.path)  # which, other than to rename, replaces nothing
+        except FileExistsError:
+            raise PrefpropError(
+                f"{self.path} has come to be meanwhile and is left as it is; the rows are in "
+                f"{self.part}"
+            ) from None
+        except OSError:  # a disk without links
+            os.rename(self.part, self.path)
+        else:
+            self.part.unlink()
+
+
+class _Rows(Protocol):
+    """Rows on their way to a file."""
+
+    def write(self, row: Fields) -> None: ...
+    def close(self) -> None: ...
+
+
+class _Csv:
+    def __init__(self, file: BinaryIO, names: Sequence[str], _: Mapping[str, Any]) -> None:
+        self._file = file
+        # To end a line so has both characters quoted inside of a field; only \n is written.
+        self._writer = csv.writer(self, lineterminator="\r\n")
+        self._writer.writerow(names)
+
+    def write(self, row: Fields | str) -> None:
+        """Write a row, or the line that the writer makes of it."""
+        if isinstance(row, str):
+            self._file.write(_encoded(row.removesuffix("\r\n") + "\n"))
+        else:
+            self._writer.writerow([*map(as_text, row.values())])
+
+    def close(self) -> None:
+        pass
+
+
+class _JsonLines:
+    def __init__(self, file: BinaryIO, names: Sequence[str], _: Mapping[str, Any]) -> None:
+        self._file = file
+
+    def write(self, row: Fields) -> None:
+        self._file.write(_encoded(_json(row) + "\n"))
+
+    def close(self) -> None:
+        pass
+
+
+class _Parquet:
+    def __init__(self, file: BinaryIO, names: Sequence[str], types: Mapping[str, Any]) -> None:
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        self._types = {name: _known_type(types.get(name)) for name in names}
+        self._schema = pa.schema(list(self._types.items()))
+        self._writer = parquet.ParquetWriter(file, self._schema)
+        self._rows: list[Fields] = []
+        self._n_bytes = 0
+
+    def write(self, row: Fields) -> None:
+        self._rows.append(row)
+        self._n_bytes += sum(map(_size, row.values()))
+        if len(self._rows) == GROUP_ROWS or self._n_bytes > GROUP_BYTES:
+            self._write_group()
+
+    def close(self) -> None:
+        self._write_group()
+        self._writer.close()
+
+    def _write_group(self) -> None:
+        import pyarrow as pa
+
+        if self._rows:
+            columns = [_array([r[name] for r in self._rows], t) for name, t in self._types.items()]
+            self._writer.write_table(pa.Table.from_arrays(columns, schema=self._schema))
+        self._rows, self._n_bytes = [], 0
+
+
+_FORMS: dict[str, Callable[[BinaryIO, Sequence[str], Mapping[str, Any]], _Rows]] = {
+    ".csv": _Csv,
+    ".jsonl": _JsonLines,
+    ".parquet": _Parquet,
+}
+
+
+def as_text(value: object) -> str:
+    """A value of a table as a cell of a .csv file; nothing where there is none."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool | list | dict):
+        return _json(value)
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
+    return value.isoformat() if isinstance(value, date | time) else str(value)
+
+
+def _size(value: object) -> int:
+    """About how many bytes a value takes."""
+    if isinstance(value, str | bytes):
+        return len(value)
+    if isinstance(value, Mapping):
+        return _size([*value.values()])
+    return sum(map(_size, value)) if isinstance(value, list) else 8
+
+
+def _json(value: object) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=as_text)
+    except ValueError:
+        return json.dumps(_finite(value), ensure_ascii=False, default=as_text)
+
+
+def _finite(value: object) -> object:
+    """The same with null for NaN and infinity, which JSON has no words for."""
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list) else value
+
+
+def _encoded(text: str) -> bytes:
+    # Half of a surrogate pair, and a byte of a file name that is no text, become \udXXX.
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _arrow_type(values: Sequence[object]) -> Any:
+    import pyarrow as pa
+
+    try:
+        return pa.array(values).type
+    except (pa.ArrowException, OverflowError):
+        return pa.string()
+
+
+def _common_type(one: Any, other: Any) -> Any:
+    import pyarrow as pa
+
+    schemas = [pa.schema([("it", each)]) for each in (one, other)]
+    try:
+        return pa.unify_schemas(schemas, promote_options="permissive").field("it").type
+    except pa.ArrowException:
+        return pa.string()
+
+
+def _known_type(type_: Any) -> Any:
+    """A type by its name or as it is; text where there were no values to know it by."""
+    import pyarrow as pa
+
+    if isinstance(type_, str):
+        return pa.type_for_alias(type_)
+    return pa.string() if type_ is None or pa.types.is_null(type_) else type_
+
+
+def _array(values: Sequence[object], type_: Any) -> Any:
+    """A column as Arrow has it; null for a value that is not of the type."""
+    import pyarrow as pa
+
+    if pa.types.is_string(type_):
+        return pa.array([v if v is None else _encoded(as_text(v)).decode() for v in values], type_)
+    try:
+        return pa.array(values, type_)
+    except (pa.ArrowException, OverflowError):
+        if len(values) == 1:
+            return pa.nulls(1, type_)
+        return pa.concat_arrays([_array([value], type_) for value in values])

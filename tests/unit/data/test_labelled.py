@@ -1,0 +1,204 @@
+"""A labelled copy: what is read back, names, and what is there when it ends too early."""
+
+import csv
+import datetime
+import errno
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from prefprop_cli.data import labelled
+from prefprop_cli.data.labelled import Columns, LabelledCopy, free_names, part_of
+from prefprop_cli.data.texts import each_text
+from prefprop_cli.errors import PrefpropError, ResourceError, UsageError
+
+ADDED = ("predicted_label",)
+NASTY = [
+    'quotes " and , and ; and \t',
+    "two\nlines",
+    "carriage\rreturn",
+    "both\r\nof them\r\n",
+    " spaces ",
+    "ünï 漢字 🙂",
+    "=1+1",
+    "",
+    "\ufeffmark",
+]
+
+
+def copied(path: Path, rows: Sequence[Mapping[str, object]], **options: Any) -> Path:
+    """A copy of rows, each labelled `x`, with the columns they have."""
+    columns = Columns(with_types=True)
+    for row in rows:
+        columns.see(row)
+    with LabelledCopy(
+        path, columns=columns.names, added=ADDED, types=columns.types(), **options
+    ) as copy:
+        for row in rows:
+            copy.write({**row, "predicted_label": "x"})
+    return path
+
+
+def read_csv(path: Path) -> list[list[str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.reader(file, strict=True))
+
+
+def test_csv_is_read_back_as_it_was(tmp_path: Path) -> None:
+    rows = [{"text": text, "a,b": str(n)} for n, text in enumerate(NASTY)]
+    path = copied(tmp_path / "a.csv", rows)
+    header, *found = read_csv(path)
+    assert header == ["text", "a,b", "predicted_label"]
+    assert found == [[text, str(n), "x"] for n, text in enumerate(NASTY)]
+    assert b"\r\n" not in path.read_bytes().replace(b"both\r\nof them\r\n", b"")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_csv_is_read_by_this_program(tmp_path: Path) -> None:
+    rows = [{"text": text} for text in NASTY if "\r" not in text]
+    records = list(each_text(copied(tmp_path / "a.csv", rows)))
+    assert [record.fields["text"] for record in records] == [row["text"] for row in rows]
+
+
+def test_json_lines_are_read_back_as_they_were(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [{"text": text, "n": n} for n, text in enumerate(NASTY)]
+    rows += [{"text": "x", "n": 2.5, "tags": ["a", {"b": None}], "is": True, "nan": float("nan")}]
+    path = copied(tmp_path / "a.jsonl", rows)
+    found = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
+    absent = dict.fromkeys(("tags", "is", "nan"))
+    assert found == [
+        *({**row, **absent, "predicted_label": "x"} for row in rows[:-1]),
+        {**rows[-1], "nan": None, "predicted_label": "x"},
+    ]
+
+
+def test_parquet_is_read_back_as_it_was(tmp_path: Path) -> None:
+    day = datetime.datetime(2020, 1, 2, 3, 4, 5)
+    rows: list[dict[str, object]] = [
+        {"text": "a\r\nb", "n": 1, "when": day, "raw": b"\xff", "tags": ["a"], "price": Decimal(1)},
+        {"text": "", "n": None, "when": None, "raw": None, "tags": [], "price": None},
+    ] * 300  # more than are looked at at a time
+    table = parquet.read_table(copied(tmp_path / "a.parquet", rows))
+    assert table.to_pylist() == [{**row, "predicted_label": "x"} for row in rows]
+    assert table.schema.field("n").type == pa.int64()
+    assert table.schema.field("when").type == pa.timestamp("us")
+
+
+def test_parquet_columns_of_several_kinds_are_text(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [{"n": 1, "f": 1}] * 300 + [{"n": "one", "f": 0.5, "s": None}]
+    table = parquet.read_table(copied(tmp_path / "a.parquet", rows))
+    assert [table["n"][k].as_py() for k in (0, 300)] == ["1", "one"]
+    assert [table["f"][k].as_py() for k in (0, 300)] == [1.0, 0.5]
+    assert table.schema.field("s").type == pa.string()
+
+
+def test_parquet_is_written_in_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(labelled, "GROUP_BYTES", 1000)
+    path = copied(tmp_path / "a.parquet", [{"text": "x" * 300}] * 20)
+    assert parquet.ParquetFile(path).num_row_groups == 5
+
+
+def test_a_value_that_was_not_announced_costs_no_row(tmp_path: Path) -> None:
+    """As of a file that changes while it is read."""
+    path = tmp_path / "a.parquet"
+    with LabelledCopy(path, columns=["n"], added=ADDED, types={"n": pa.int64()}) as copy:
+        copy.write({"n": 1, "late": 1})
+        copy.write({"n": "text", "predicted_label": "x"})
+    assert list(copy.left_out) == ["late"]
+    assert parquet.read_table(path).to_pylist() == [
+        {"n": 1, "predicted_label": None},
+        {"n": None, "predicted_label": "x"},
+    ]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
+def test_half_of_a_surrogate_pair_stops_nothing(tmp_path: Path, name: str) -> None:
+    path = copied(tmp_path / name, [{"text": "a\ud800b"}, {"text": "c"}])
+    assert path.exists()
+
+
+def test_new_columns_take_no_name_of_the_input() -> None:
+    taken = {"error", "predicted_label", "predicted_label_new", "label"}
+    names = free_names(("predicted_label", "error", "source_file"), taken=taken)
+    assert list(names.values()) == ["predicted_label_new_new", "error_new", "source_file"]
+    assert list(free_names(("a", "a_new"), taken={"a"}).values()) == ["a_new", "a_new_new"]
+
+
+def _broken_off(copy: LabelledCopy, *, n_rows: int) -> None:
+    with copy:
+        for _ in range(n_rows):
+            copy.write({"text": "x"})
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
+def test_what_ends_too_early_leaves_whole_rows_and_the_old_file(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("old")
+    copy = LabelledCopy(path, columns=["text"], added=ADDED, force=True)
+    with pytest.raises(KeyboardInterrupt):
+        _broken_off(copy, n_rows=3)
+    assert path.read_text() == "old"
+    assert copy.part == part_of(path)
+    n_rows = {
+        "a.csv": lambda: len(read_csv(copy.part)) - 1,
+        "a.jsonl": lambda: len(copy.part.read_text().splitlines()),
+        "a.parquet": lambda: parquet.read_table(copy.part).num_rows,
+    }
+    assert n_rows[name]() == 3
+
+
+def test_without_a_row_nothing_is_left(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        _broken_off(LabelledCopy(tmp_path / "a.csv", columns=["text"], added=ADDED), n_rows=0)
+    with LabelledCopy(tmp_path / "b.csv", columns=["text"], added=ADDED) as copy:
+        copy.write({"text": "x"})
+        copy.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_of_two_that_write_the_same_file_one_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    with LabelledCopy(path, columns=["text"], added=ADDED) as copy:
+        copy.write({"text": "x"})
+        with (
+            pytest.raises(UsageError, match=r"a.csv.part is there, which another predict"),
+            LabelledCopy(path, columns=["text"], added=ADDED),
+        ):
+            pass
+    assert read_csv(path) == [["text", "predicted_label"], ["x", ""]]
+
+
+def test_a_file_that_came_to_be_meanwhile_stays(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+
+    def interrupted_by_another() -> None:
+        with LabelledCopy(path, columns=["text"], added=ADDED) as copy:
+            copy.write({"text": "x"})
+            path.write_text("of somebody else")
+
+    with pytest.raises(PrefpropError, match=r"has come to be meanwhile .* the rows are in"):
+        interrupted_by_another()
+    assert path.read_text() == "of somebody else"
+    assert len(read_csv(part_of(path))) == 2
+    copied(path, [{"text": "y"}], force=True)
+    assert read_csv(path)[1] == ["y", "x"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with LabelledCopy(tmp_path / "a.csv", columns=["text"], added=ADDED) as copy:
+        with monkeypatch.context() as patch:
+            patch.setattr(copy._rows, "write", full)
+            with pytest.raises(ResourceError, match=r"no room to write .*a.csv.part"):
+                copy.write({"text": "x"})
+        copy.discard()
