@@ -5,6 +5,7 @@ before that leaves the part, which holds whole rows, and the file that had the n
 """
 
 import csv
+import fcntl
 import json
 import os
 from base64 import b64encode
@@ -50,18 +51,24 @@ class Columns:
 
     def __init__(self, *, with_types: bool = False) -> None:
         self.names: dict[str, None] = {}
-        self._with_types = with_types
+        self.with_types = with_types
         self._types: dict[str, Any] = {}
         self._rows: list[Fields] = []
 
     def see(self, fields: Fields) -> None:
         """Take a row into account."""
         self.names.update(dict.fromkeys(fields))
-        if self._with_types:
+        if self.with_types:
             # Long texts need not be kept to know that they are texts.
             self._rows.append({k: "" if isinstance(v, str) else v for k, v in fields.items()})
             if len(self._rows) == SEEN_ROWS:
                 self._settle()
+
+    def see_typed(self, types: Mapping[str, Any]) -> None:
+        """Take rows into account whose columns have Arrow types of their own."""
+        self.names.update(dict.fromkeys(types))
+        for name, type_ in types.items():
+            self._add_type(name, type_)
 
     def types(self) -> dict[str, Any]:
         """The Arrow type of each column: text where its values have nothing else in common."""
@@ -70,10 +77,12 @@ class Columns:
 
     def _settle(self) -> None:
         for name in self.names if self._rows else ():
-            found = _arrow_type([row.get(name) for row in self._rows])
-            known = self._types.get(name)
-            self._types[name] = found if known is None else _common_type(known, found)
+            self._add_type(name, _arrow_type([row.get(name) for row in self._rows]))
         self._rows = []
+
+    def _add_type(self, name: str, found: Any) -> None:
+        known = self._types.get(name)
+        self._types[name] = found if known is None else _common_type(known, found)
 
 
 class LabelledCopy:
@@ -103,7 +112,7 @@ class LabelledCopy:
         self.path, self.part, self.n_rows = path, part_of(path), 0
         self._names = (*columns, *added)
         self._types, self._force = dict(types or {}), force
-        self._is_wanted = True
+        self._is_wanted, self._n_whole_bytes = True, 0
         self.left_out: dict[str, None] = {}
 
     def __enter__(self) -> Self:
@@ -122,7 +131,9 @@ class LabelledCopy:
         self.left_out.update(dict.fromkeys(name for name in fields if name not in self._names))
         with disk_errors(self.part, self._file.tell()):
             self._rows.write({name: fields.get(name) for name in self._names})
+            self._file.flush()  # what is killed leaves what it told of
         self.n_rows += 1
+        self._n_whole_bytes = self._file.tell()
 
     def discard(self) -> None:
         """Leave nothing of it when it ends, and the file that has its name."""
@@ -133,20 +144,36 @@ class LabelledCopy:
             self._give_up()
             return
         with disk_errors(self.path, self._file.tell()):
-            self._end()
+            try:
+                self._end()
+            except OSError:
+                self._give_up()
+                raise
             self._take_name()
 
     def _opened(self) -> BinaryIO:
         if self._force:
-            self.part.unlink(missing_ok=True)
+            self._remove_left_part()
         try:
             # "x": of two that begin at once one is refused.
-            return self.part.open("xb")
+            file = self.part.open("xb")
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return file
         except FileExistsError:
             raise UsageError(
                 f"{self.part} is there, which another predict is writing or has left. Remove it, "
                 "or replace it with --force"
             ) from None
+
+    def _remove_left_part(self) -> None:
+        with suppress(FileNotFoundError), self.part.open("rb") as left:
+            try:
+                fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UsageError(
+                    f"{self.part}: another predict is writing it. Wait for it, or name another file"
+                ) from None
+            self.part.unlink()
 
     def _end(self) -> None:
         with self._file:
@@ -155,10 +182,19 @@ class LabelledCopy:
             os.fsync(self._file.fileno())
 
     def _give_up(self) -> None:
-        with suppress(OSError, ValueError):  # of the same disk, which was told of already
+        try:
             self._end()
+        except (OSError, ValueError):  # of the same disk, which was told of already
+            self._leave_whole_rows()
         if not self.n_rows:
             self.part.unlink(missing_ok=True)
+
+    def _leave_whole_rows(self) -> None:
+        """Cut off what of the last row is there; without its end no .parquet file can be read."""
+        if self.path.suffix == ".parquet":
+            self.n_rows = 0
+        else:
+            os.truncate(self.part, self._n_whole_bytes)
 
     def _take_name(self) -> None:
         if self._force:
@@ -312,6 +348,34 @@ def _common_type(one: Any, other: Any) -> Any:
         return pa.string()
 
 
+def parquet_types(path: Path) -> dict[str, Any]:
+    """The Arrow types of the columns of a .parquet file, as far as its values can be written so.
+
+    Raises:
+        OSError, pyarrow.ArrowException: it cannot be read.
+    """
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(path) as file:
+        rows = next(file.iter_batches(batch_size=SEEN_ROWS), None)
+        fields = list(file.schema_arrow)
+    if rows is None:
+        return {field.name: field.type for field in fields}
+    return {
+        field.name: _writable(rows.column(field.name).to_pylist(), field.type) for field in fields
+    }
+
+
+def _writable(values: Sequence[object], type_: Any) -> Any:
+    import pyarrow as pa
+
+    try:
+        pa.array(values, type_)
+    except (pa.ArrowException, OverflowError):
+        return _arrow_type(values)
+    return type_
+
+
 def _known_type(type_: Any) -> Any:
     """A type by its name or as it is; text where there were no values to know it by."""
     import pyarrow as pa
@@ -325,7 +389,7 @@ def _array(values: Sequence[object], type_: Any) -> Any:
     """A column as Arrow has it; null for a value that is not of the type."""
     import pyarrow as pa
 
-    if pa.types.is_string(type_):
+    if pa.types.is_string(type_) or pa.types.is_large_string(type_):
         return pa.array([v if v is None else _encoded(as_text(v)).decode() for v in values], type_)
     try:
         return pa.array(values, type_)

@@ -96,3 +96,10 @@ def test_a_folder_that_is_gone_is_an_error(folder: Folder) -> None:
     folder.path.rename(folder.path.with_name("elsewhere"))
     with pytest.raises(DataError, match="the folder is gone"):
         folder.whole()
+
+
+def test_a_pipe_is_not_waited_for(folder: Folder) -> None:
+    os.mkfifo(folder.path / "pipe.txt")
+    folder.write("a.txt", "x", age_s=60)
+    folder.now_s += 60
+    assert folder.whole() == ["a.txt"]

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from stat import S_ISREG
 from typing import NamedTuple
 
 from prefprop_cli.errors import DataError
@@ -104,5 +105,6 @@ class Arrivals:
                     status = path.stat()
                 except OSError:  # moved away meanwhile, or a link to nothing
                     continue
-                found[path] = State(status.st_mtime_ns, status.st_size)
+                if S_ISREG(status.st_mode):  # to read a pipe would wait for its writer
+                    found[path] = State(status.st_mtime_ns, status.st_size)
         return found

@@ -18,7 +18,7 @@ from prefprop_cli.build.task import has_candidates
 from prefprop_cli.config.load import load_config
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.kinds import TEXT_SUFFIXES, documents_below
-from prefprop_cli.data.labelled import Columns
+from prefprop_cli.data.labelled import Columns, parquet_types
 from prefprop_cli.data.questions import each_question, looks_like_questions
 from prefprop_cli.data.records import JSON_SUFFIXES, is_table
 from prefprop_cli.data.sets.common import files_below
@@ -157,10 +157,14 @@ class Inputs:
             return None
         n_documents = len(self._parts) - len(tables)
         with heard_by(None):  # all will be read, and told of, again
-            for record in self._records(known):
-                n_documents += 1
+            for name in known:
+                types = _types_of(name) if columns is not None and columns.with_types else {}
+                for record in self._records([name]):
+                    n_documents += 1
+                    if columns is not None and not types:
+                        columns.see(copied_fields(record))
                 if columns is not None:
-                    columns.see(copied_fields(record))
+                    columns.see_typed(types)
         if len(known) == len(tables):
             return n_documents
         if columns is not None:
@@ -224,6 +228,18 @@ class Inputs:
 
 def _size(name: str) -> int:
     return os.path.getsize(name) if os.path.isfile(name) else 0
+
+
+def _types_of(name: str) -> Mapping[str, object]:
+    """The types that the columns of a file have; none where it says none, or is damaged."""
+    if not name.lower().endswith(".parquet"):
+        return {}
+    import pyarrow as pa
+
+    try:
+        return parquet_types(Path(name))
+    except (OSError, pa.ArrowException):  # which its rows tell of
+        return {}
 
 
 def copied_fields(record: TextRecord) -> Mapping[str, object]:

@@ -3,6 +3,7 @@
 import csv
 import datetime
 import errno
+import io
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -14,7 +15,7 @@ import pytest
 from pyarrow import parquet
 
 from prefprop_cli.data import labelled
-from prefprop_cli.data.labelled import Columns, LabelledCopy, free_names, part_of
+from prefprop_cli.data.labelled import Columns, LabelledCopy, free_names, parquet_types, part_of
 from prefprop_cli.data.texts import each_text
 from prefprop_cli.errors import PrefpropError, ResourceError, UsageError
 
@@ -202,3 +203,87 @@ def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             with pytest.raises(ResourceError, match=r"no room to write .*a.csv.part"):
                 copy.write({"text": "x"})
         copy.discard()
+
+
+def test_parquet_keeps_the_types_of_parquet(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "i8": pa.array([1, None], pa.int8()),
+            "u64": pa.array([2**64 - 1, 0], pa.uint64()),
+            "f32": pa.array([0.5, None], pa.float32()),
+            "price": pa.array([Decimal("1.10"), None], pa.decimal128(10, 2)),
+            "map": pa.array([[("k", 1)], []], pa.map_(pa.string(), pa.int64())),
+            "kind": pa.array(["x", None]).dictionary_encode(),
+            "long": pa.array(["x", "y"], pa.large_string()),
+            "tags": pa.array([[1], None], pa.list_(pa.int16())),
+        }
+    )
+    parquet.write_table(table, tmp_path / "in.parquet")
+    columns = Columns(with_types=True)
+    columns.see_typed(parquet_types(tmp_path / "in.parquet"))
+    path = tmp_path / "out.parquet"
+    with LabelledCopy(path, columns=columns.names, added=(), types=columns.types()) as copy:
+        for row in table.to_pylist():
+            copy.write(row)
+    found = parquet.read_table(path)
+    assert found.schema.equals(table.schema)
+    assert found.to_pylist() == table.to_pylist()
+
+
+def test_types_of_several_files_have_what_is_common(tmp_path: Path) -> None:
+    columns = Columns(with_types=True)
+    columns.see_typed({"n": pa.int8(), "s": pa.large_string()})
+    columns.see({"n": 2**40, "s": "x"})
+    assert columns.types()["n"] == pa.int64()
+    columns.see({"n": "many"})
+    assert columns.types()["n"] == pa.string()
+
+
+def test_force_takes_nothing_from_one_that_is_writing(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    with LabelledCopy(path, columns=["text"], added=ADDED) as copy:
+        copy.write({"text": "x"})
+        with (
+            pytest.raises(UsageError, match=r"a.csv.part: another predict is writing it"),
+            LabelledCopy(path, columns=["text"], added=ADDED, force=True),
+        ):
+            pass
+    assert read_csv(path) == [["text", "predicted_label"], ["x", ""]]
+
+
+def test_each_row_is_on_the_disk_when_it_was_written(tmp_path: Path) -> None:
+    with LabelledCopy(tmp_path / "a.csv", columns=["text"], added=ADDED) as copy:
+        copy.write({"text": "x"})
+        assert read_csv(copy.part)[1:] == [["x", ""]]
+
+
+class _SmallDisk(io.FileIO):
+    """A file that has room for 100 bytes."""
+
+    def write(self, data: Any) -> int:
+        room = 100 - self.tell()
+        if room <= 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(memoryview(data).cast("B")[:room])
+
+
+@pytest.mark.parametrize(("name", "n_rows"), [("a.csv", 6), ("a.jsonl", 2), ("a.parquet", 0)])
+def test_a_full_disk_leaves_whole_rows_or_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, n_rows: int
+) -> None:
+    def opened(path: Path, mode: str) -> io.BufferedWriter:
+        return io.BufferedWriter(_SmallDisk(path, mode))
+
+    copy = LabelledCopy(tmp_path / name, columns=["text"], added=ADDED)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", opened)
+        with pytest.raises(ResourceError, match=r"no room to write"), copy:
+            for _ in range(50):
+                copy.write({"text": "sixte\nen"})
+    assert copy.n_rows == n_rows
+    if not n_rows:
+        assert list(tmp_path.iterdir()) == []
+    elif name == "a.csv":
+        assert len(read_csv(copy.part)) == 1 + n_rows
+    else:
+        assert len([json.loads(line) for line in copy.part.read_text().splitlines()]) == n_rows
