@@ -48,7 +48,9 @@ class Command(TyperCommand):
         """
         if ctx.resilient_parsing:  # of a line that is still being typed
             return super().parse_args(ctx, args)
-        with suggestions(args, takes_keys=any(p.name == "overrides" for p in self.params)):
+        metavars = {name: p.metavar for p in self.params for name in p.opts if p.metavar}
+        takes_keys = any(p.name == "overrides" for p in self.params)
+        with suggestions(args, takes_keys=takes_keys, metavars=metavars):
             _, _, given = self.make_parser(ctx).parse_args(args=list(args))
             for option, times in Counter(given).items():
                 if times > 1 and _stands_once(option):

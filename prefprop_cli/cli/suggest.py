@@ -2,22 +2,26 @@
 
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
 
 _OF_TABLES = {"method": "method.name", "model": "model.backbone", "data": "data.source"}
+_NO_VALUE = re.compile(r"(?P<message>Option '(?P<option>[^']*)' requires an argument)\.$")
 _NOT_ONE_OF = re.compile(r"(?P<quoted>'(?P<value>[^']*)') is not one of (?P<names>.+)\.$")
 
 
 @contextmanager
-def suggestions(arguments: Sequence[str], *, takes_keys: bool) -> Iterator[None]:
+def suggestions(
+    arguments: Sequence[str], *, takes_keys: bool, metavars: Mapping[str, str]
+) -> Iterator[None]:
     """Add to a usage error what was meant.
 
     Args:
         arguments: of the command.
         takes_keys: whether it has `-s`, so that a key of the configuration can be meant.
+        metavars: what stands behind an option in the help.
     """
     try:
         yield
@@ -28,6 +32,8 @@ def suggestions(arguments: Sequence[str], *, takes_keys: bool) -> Iterator[None]
             names = re.findall("'(.*?)'", choice["names"])
             if near := get_close_matches(choice["value"], names, n=1):
                 usage.message = f"{message[choice.start('quoted') :]} Did you mean '{near[0]}'?"
+        elif (bare := _NO_VALUE.search(message)) and (metavar := metavars.get(bare["option"])):
+            usage.message = f"{bare['message']}: {bare['option']} {metavar}"
         elif (
             takes_keys
             and type(error).__name__ == "NoSuchOption"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +79,7 @@ def load_logits(folder: Path, split: str) -> SavedLogits:
     if not path.is_file():
         raise UsageError(
             f"no logits of split {split!r}: {path} does not exist. "
-            f"Run `prefprop eval RUN --split {split}` first"
+            f"Run `{_evaluating(path, split)}` first"
         )
     try:
         saved = _read(path)
@@ -144,8 +145,13 @@ def _checksum(ids: str, tensors: Mapping[str, NDArray[np.generic]]) -> NDArray[n
     return np.frombuffer(digest.digest(), np.uint8)
 
 
+def _evaluating(path: Path, split: str) -> str:
+    """The command that makes a file of logits."""
+    return f"prefprop eval {shlex.quote(str(path.parent.parent))} --split {split}"
+
+
 def _damaged(path: Path, split: str, cause: str) -> str:
-    again = f"Remove it, and run `prefprop eval RUN --split {split}`, which computes it again"
+    again = f"Remove it, and run `{_evaluating(path, split)}`, which computes it again"
     if is_step_name(split):
         again = "It is of a step of the training, and only training anew computes it again"
     return f"{path} is not a file of logits, or is damaged ({cause}). {again}"

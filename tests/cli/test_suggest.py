@@ -57,3 +57,9 @@ def test_a_value_of_a_key_that_is_nearly_one_of_the_choices(output: Output) -> N
     code, _, err = output("train", "-s", "method.name=prefixtuning")
     assert code == 2
     assert "combined, fine-tuning, head-only - did you mean `prefix-tuning`?" in err
+
+
+def test_an_option_without_its_value_shows_what_it_takes(output: Output) -> None:
+    code, out, err = output("report", "run", "--html")
+    assert (code, out) == (2, "")
+    assert "Option '--html' requires an argument: --html FILE.html\n" in err

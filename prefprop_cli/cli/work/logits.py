@@ -54,8 +54,13 @@ def logits_of(
 def evaluate_missing(
     console: Console, folders: Sequence[RunFolder], split: str, *, machine: Machine
 ) -> None:
-    """Evaluate the runs that never were on this split."""
-    missing = [folder for folder in folders if not is_stored(folder.evaluation, split)]
-    for number, folder in enumerate(missing, start=1):
-        console.info(f"evaluating {folder.path} on {split} ({number} of {len(missing)})")
-        logits_of(console, folder, split, machine=machine)
+    """Evaluate the runs that never were on this split, or on validation, which tells their task."""
+    missing = [
+        (folder, name)
+        for folder in folders
+        for name in dict.fromkeys((split, "validation"))
+        if not is_stored(folder.evaluation, name)
+    ]
+    for number, (folder, name) in enumerate(missing, start=1):
+        console.info(f"evaluating {folder.path} on {name} ({number} of {len(missing)})")
+        logits_of(console, folder, name, machine=machine)

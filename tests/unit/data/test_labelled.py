@@ -267,6 +267,12 @@ class _SmallDisk(io.FileIO):
         return super().write(memoryview(data).cast("B")[:room])
 
 
+def _filled(copy: LabelledCopy) -> None:
+    with copy:
+        for _ in range(50):
+            copy.write({"text": "sixte\nen"})
+
+
 @pytest.mark.parametrize(("name", "n_rows"), [("a.csv", 6), ("a.jsonl", 2), ("a.parquet", 0)])
 def test_a_full_disk_leaves_whole_rows_or_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, n_rows: int
@@ -277,9 +283,8 @@ def test_a_full_disk_leaves_whole_rows_or_nothing(
     copy = LabelledCopy(tmp_path / name, columns=["text"], added=ADDED)
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", opened)
-        with pytest.raises(ResourceError, match=r"no room to write"), copy:
-            for _ in range(50):
-                copy.write({"text": "sixte\nen"})
+        with pytest.raises(ResourceError, match=r"no room to write"):
+            _filled(copy)
     assert copy.n_rows == n_rows
     if not n_rows:
         assert list(tmp_path.iterdir()) == []
