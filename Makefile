@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # One thread for each of the two test processes.
 TEST = OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
-.PHONY: setup demo fix check test test-slow gpu-check completions ci
+.PHONY: setup demo fix check test test-slow gpu-check completions pex pex-test ci
 
 # .venv with everything a developer needs
 setup: .venv/.dev
@@ -57,6 +57,14 @@ completions: .venv/.dev
 	$(BIN)/python -m prefprop_cli.cli.completion completions
 	$(BIN)/python -m prefprop_cli.cli.manual completions
 
+# the program as one file that needs nothing but Python: dist/prefprop
+pex: build/one-file/tools/.made
+	build/one-file/tools/bin/python scripts/one_file.py dist/prefprop
+
+# minutes and gigabytes: that file does its work where nothing else is installed
+pex-test:
+	scripts/smoke_one_file.sh dist/prefprop
+
 # what CI runs
 ci: check test
 
@@ -70,3 +78,8 @@ ci: check test
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[demo,plots,dev]"
 	touch .venv/.demo $@
+
+build/one-file/tools/.made: constraints.txt
+	$(PYTHON) -m venv build/one-file/tools
+	build/one-file/tools/bin/pip install --quiet -c constraints.txt pex wheel
+	touch $@

@@ -19,7 +19,14 @@ _HOME = {"load_backbone": "prefprop_cli.build.backbones", "load_run": "prefprop_
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    try:
+        return getattr(import_module(_HOME[name]), name)
+    except ModuleNotFoundError as missing:
+        if missing.name != "fcntl":
+            raise
+        from prefprop_cli.errors import NOT_ON_WINDOWS
+
+        raise ImportError(NOT_ON_WINDOWS) from missing
 
 
 def __dir__() -> list[str]:

@@ -18,6 +18,11 @@ A message says what was asked, what was found and what to do next.
 
 from collections.abc import Sequence
 
+NOT_ON_WINDOWS = (
+    "prefprop runs on Linux and macOS, not on Windows itself. Use WSL 2: type `wsl --install` in "
+    "PowerShell, and install prefprop in the Ubuntu it gives you, as on Linux"
+)
+
 
 class PrefpropError(Exception):
     """Base of every known error; the message is shown to the user as it is."""

@@ -28,21 +28,25 @@ class Listener(Protocol):
 
 
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
+_told: ContextVar[set[str] | None] = ContextVar("told", default=None)
 
 
 @contextmanager
 def heard_by(listener: Listener | None) -> Iterator[None]:
     """Let somebody hear the notes of the work inside, or nobody."""
-    token = _listener.set(listener)
+    tokens = _listener.set(listener), _told.set(set())
     try:
         yield
     finally:
-        _listener.reset(token)
+        _listener.reset(tokens[0])
+        _told.reset(tokens[1])
 
 
 def note(text: str) -> None:
-    """Say something in one line."""
-    if listener := _listener.get():
+    """Say something in one line, once however often the work that says it is done."""
+    listener, told = _listener.get(), _told.get()
+    if listener is not None and told is not None and text not in told:
+        told.add(text)
         listener.info(text)
 
 

@@ -65,7 +65,7 @@ def from_hub(name: str) -> Path:
         with hub_errors(what, advice=_ADVICE):
             return _from_network(repository, revision or "main")
     except DataError as failure:
-        folder = _from_cache(repository, revision or "main")
+        folder = kept_folder(repository, revision or "main")
         if folder is None:
             raise
         if not is_offline():
@@ -77,8 +77,17 @@ def from_hub(name: str) -> Path:
 
 _ADVICE = (
     "Without network, say where it is: -s 'model.backbone=\"FOLDER\"', a folder with config.json "
-    "and model.safetensors"
+    "and model.safetensors; or take a small one: -s model.backbone=minilm"
 )
+
+
+def kept_folder(repository: str, revision: str) -> Path | None:
+    """The folder of a branch or commit if the cache has all of it."""
+    known = _read(repository, revision) or {}
+    for commit in (last_commit(repository, revision, "models"), str(known.get("commit")), revision):
+        if commit and is_commit(commit) and (folder := _whole(repository, commit)):
+            return folder
+    return None
 
 
 def _from_network(repository: str, revision: str) -> Path:
@@ -189,15 +198,6 @@ def _contents(info: "ModelInfo") -> dict[str, str | None]:
         for sibling in info.siblings or []
         if sibling.rfilename in read or sibling.rfilename.startswith("pytorch_model")
     }
-
-
-def _from_cache(repository: str, revision: str) -> Path | None:
-    """The folder of a branch or commit if the cache has all of it."""
-    known = _read(repository, revision) or {}
-    for commit in (last_commit(repository, revision, "models"), str(known.get("commit")), revision):
-        if commit and is_commit(commit) and (folder := _whole(repository, commit)):
-            return folder
-    return None
 
 
 def _whole(repository: str, commit: str) -> Path | None:

@@ -17,7 +17,7 @@ from prefprop_cli.cli.help import coloured
 from prefprop_cli.errors import PrefpropError
 
 COMMANDS = {
-    "Experiments": ("presets", "prepare", "train", "sweep"),
+    "Experiments": ("presets", "init", "prepare", "train", "sweep"),
     "Results": ("runs", "show", "eval", "calibrate", "report", "predict"),
     "Machine": ("bench", "doctor"),
 }

@@ -145,18 +145,18 @@ class Console:
         if self.common.verbose:
             self._say(text, style="dim")
 
-    def info(self, text: str) -> None:
+    def info(self, text: str, *, style: str = "") -> None:
         """Tell what happens; `--quiet` leaves it out."""
         if not self.common.quiet:
-            self._say(text)
+            self._say(text, style=style)
 
     def notice(self, text: str) -> None:
         """Tell what is no error, and what `--quiet` shows all the same."""
         self._say(text, style="bold")
 
-    def warn(self, text: str) -> None:
+    def warn(self, text: str, *, label: str = "warning: ") -> None:
         """Tell what may be wrong."""
-        self._say(text, label="warning: ", style="yellow")
+        self._say(text, label=label, style="yellow")
 
     def error(self, text: str) -> None:
         """Tell what is wrong."""

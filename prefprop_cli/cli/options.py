@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -49,6 +49,14 @@ PresetName = Annotated[
     str | None,
     typer.Argument(metavar="NAME", help="A preset.", autocompletion=completion.presets),
 ]
+Documents = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="FILE|FOLDER|HUB-NAME",
+        help="Your documents: .csv .tsv .jsonl .json .parquet, a folder for each class, or a data "
+        "set of the hub.",
+    ),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option(
@@ -74,6 +82,38 @@ TextColumn = Annotated[
         metavar="NAME",
         rich_help_panel=DATA,
         help="Column of the texts; default: that of the run.",
+    ),
+]
+OwnTextColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--text-column",
+        metavar="NAME",
+        rich_help_panel=DATA,
+        help="Column of the texts; default: found by name and content (data.text_column).",
+    ),
+]
+OwnLabelColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--label-column",
+        metavar="NAME",
+        rich_help_panel=DATA,
+        help="Column of the labels; default: found by name and content (data.label_column).",
+    ),
+]
+Errors = Annotated[
+    Literal["strict", "replace"] | None,
+    typer.Option(
+        rich_help_panel=DATA, help="What to do with bytes that are no text (data.errors)."
+    ),
+]
+Quick = Annotated[
+    bool,
+    typer.Option(
+        "--quick",
+        rich_help_panel=DATA,
+        help="A first result soon: 512 tokens of each document, few epochs.",
     ),
 ]
 Device = Annotated[
@@ -119,6 +159,9 @@ OptionalRun = Annotated[
 PICTURES = (".svg", ".png")
 
 
+Seed = Annotated[int | None, typer.Option(min=0, metavar="N", help="Seed of the run (train.seed).")]
+
+
 @dataclass(frozen=True)
 class Machine:
     """How logits are computed, where they are not stored.
@@ -143,6 +186,22 @@ def run_option(
 ) -> object:
     """An option that takes a run folder."""
     return typer.Option(flag, metavar="RUN", help=text, envvar=envvar, autocompletion=offers)
+
+
+def stay_offline(offline: bool) -> None:
+    """Keep the hub's libraries, which read this when they are imported, from the network."""
+    if offline:
+        os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
+
+
+def check_device(name: str) -> None:
+    """See that this may be a device, before PyTorch, which knows, is imported.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+        raise UsageError(f"--device {name}: no such device here. Use auto, cpu, cuda or cuda:N")
 
 
 def integers(text: str, *, flag: str) -> tuple[int, ...]:

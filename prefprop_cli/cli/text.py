@@ -27,6 +27,14 @@ def duration(seconds: float) -> str:
     return f"{hours}:{m:02}:{s:02}" if hours else f"{m}:{s:02}"
 
 
+def about(seconds: float) -> str:
+    """A time that is known roughly: `about 20 s`, `about 15 min`, `about 3 h`."""
+    if seconds < 90:
+        return f"about {max(1, round(seconds, -1 if seconds >= 20 else 0)):.0f} s"
+    minutes = seconds / 60
+    return f"about {minutes:.0f} min" if minutes < 90 else f"about {minutes / 60:.0f} h"
+
+
 def age(started: str) -> str:
     """How long ago a time of ISO 8601 is: `12 min ago`; what is no time as it is."""
     try:
@@ -46,6 +54,15 @@ def sparkline(values: Sequence[float], *, width: int = 24) -> str:
     means = [sum(part) / len(part) for part in parts]
     low, span = min(means, default=0.0), (max(means, default=0.0) - min(means, default=0.0)) or 1.0
     return "".join(_SPARKS[round((mean - low) / span * (len(_SPARKS) - 1))] for mean in means)
+
+
+def curve(values: Sequence[float]) -> str:
+    """A learning curve with the means of its first and last tenth; empty without two values."""
+    if len(values) < 2:
+        return ""
+    tenth = max(1, len(values) // 10)
+    first, last = sum(values[:tenth]) / tenth, sum(values[-tenth:]) / tenth
+    return f"{sparkline(values)} {first:.3f} to {last:.3f}"
 
 
 def quantity(value: float) -> str:

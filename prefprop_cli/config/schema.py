@@ -70,7 +70,9 @@ class DataTable(Table):
     chunk_pooling: Literal["mean", "max", "sum"] = "mean"
     """How the logits of the chunks of a document become one; for wikihop, too."""
     text_column: str = "text"
+    """Column of the texts."""
     label_column: str = "label"
+    """Column of the labels."""
     group_column: str | None = None
     """Rows with the same value here never fall into two splits."""
     validation_fraction: Fraction = 0.1
@@ -103,6 +105,8 @@ class MethodTable(Table):
     name: Literal["prefix-propagation", "prefix-tuning", "combined", "fine-tuning", "head-only"] = (
         "prefix-propagation"
     )
+    """What is learnt: prefixes in the hidden states, as keys and values, or both; or all, or the
+    head alone."""
     prefix_length: PositiveInt = 8
     """Prefix vectors per layer (P in the paper)."""
     tuning_length: PositiveInt = 8
@@ -130,6 +134,7 @@ class TrainTable(Table):
     """The training loop."""
 
     epochs: PositiveInt = 10
+    """Passes over the training documents."""
     max_steps: PositiveInt | None = None
     """Stop after this many optimizer steps, whatever `epochs` says."""
     batch_size: PositiveInt = 32

@@ -1,5 +1,6 @@
 """Text to tokens: readers of data sets, splits, audit, tokenizer and the cache of tokens."""
 
+import shlex
 from dataclasses import replace
 from fractions import Fraction
 from importlib import import_module
@@ -7,9 +8,12 @@ from typing import Protocol, cast
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.corpus import Corpus, Splits, check, with_warnings
+from prefprop_cli.data.records import is_table
 from prefprop_cli.data.sets import files
 from prefprop_cli.data.sets.common import source_of
+from prefprop_cli.data.sets.hub_names import named
 from prefprop_cli.data.splits import split_off
+from prefprop_cli.errors import DataError
 
 
 class Reader(Protocol):
@@ -35,14 +39,22 @@ NEED_SOURCE = ("files", "hyperpartisan", "wikihop")
 
 
 def check_source(table: DataTable) -> None:
-    """See that local documents are there, before anything is fetched or computed for them.
+    """See that documents are named and there, before anything is fetched or computed for them.
 
     Raises:
-        DataError: they are missing.
+        DataError: they are not, or are of a kind that the set does not read.
     """
-    if table.set in NEED_SOURCE or (table.source is not None and table.set != "hub"):
+    if table.set == "hub":
+        named(table)
+    elif table.set in NEED_SOURCE or table.source is not None:
         what = getattr(import_module(SETS[table.set]), "WHAT", files.WHAT)
-        source_of(table, what=what)
+        source = source_of(table, what=what)
+        if table.set != "files" and source.is_file() and is_table(source):
+            raise DataError(
+                f'{source}: a table, and data.set = "{table.set}" reads {what}. For documents of '
+                f"your own: prefprop train {shlex.quote(str(table.source))}, or with the other "
+                "settings of this preset: -s data.set=files"
+            )
 
 
 def read_corpus(table: DataTable) -> Corpus:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -55,6 +55,18 @@ class Prepared:
         found = self.summary["warnings"]
         assert isinstance(found, list)
         return found
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest document before any is cut, special tokens included."""
+        found: Any = self.summary["overall"]
+        return int(found["tokens"]["100"])
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether something of a document is not read."""
+        found: Any = self.summary["truncated"]
+        return any(found.values())
 
 
 def prepare(

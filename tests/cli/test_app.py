@@ -17,7 +17,7 @@ from prefprop_cli.runs import RunFolder
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
-COMMANDS = ["presets", "prepare", "train", "sweep", "runs", "show"]
+COMMANDS = ["presets", "init", "prepare", "train", "sweep", "runs", "show"]
 COMMANDS += ["eval", "calibrate", "report", "predict", "bench", "doctor"]
 
 PRINTS = """

@@ -1,5 +1,6 @@
 """Commands with a data set of the hub: what they say, and with which exit code."""
 
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,7 +32,9 @@ def test_a_data_set_is_downloaded_once_and_told(
     assert code == 0
     lines = err.splitlines()
     assert lines[0] == "downloading acme/reviews"
-    assert "data: acme/reviews, 20 train, 10 validation, 10 test documents, 2 classes" in lines
+    assert lines[1] == "acme/reviews   text ← text   label ← label"
+    assert "  40 documents: 20 train, 10 validation, 10 test" in lines
+    assert "  2 classes: no 20, yes 20" in lines
     sets_hub.fail(status=503, message="maintenance")
     code, again, err = prepare(NAME)
     assert (code, again) == (0, folder)
@@ -53,3 +56,22 @@ def test_what_cannot_be_had_is_one_sentence_and_bad_data(
         "error: data.source = acme/other: not to be had from the Hugging Face hub"
     )
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [[NAME], ["-p", "base", "--source", NAME]])
+def test_a_name_of_the_hub_is_all_that_train_takes(
+    words: list[str], sets_hub: Hub, output: Output, tmp_path: Path
+) -> None:
+    sets_hub.add_dataset(NAME, {TRAIN: parquet([0, 1] * 20)})
+    backbone = project.write_backbone(tmp_path / "backbone")
+    small = [f"model.backbone={backbone}", "data.max_length=32", "method.prefix_length=2"]
+    settings = [word for setting in small for word in ("-s", setting)]
+    code, out, err = output("train", *words, *settings, "--dry-run")
+    assert code == 0, err
+    config = tomllib.loads(out)
+    assert config["name"] == NAME
+    assert config["data"]["set"] == "hub"
+    assert config["data"]["label_column"] == "label"
+    lines = err.splitlines()
+    assert lines[:2] == ["downloading acme/reviews", "acme/reviews   text ← text   label ← label"]
+    assert sum("is read at commit" in line for line in lines) == 1

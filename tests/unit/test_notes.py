@@ -23,3 +23,12 @@ def test_nobody_listens_any_more() -> None:
         pass
     note("late")
     assert not heard.notes
+
+
+def test_what_is_done_again_is_said_once() -> None:
+    for _ in range(2):
+        with hearing() as heard:
+            note("the copy in the cache is used")
+            note("the copy in the cache is used")
+            note("another")
+        assert heard.notes == ["the copy in the cache is used", "another"]

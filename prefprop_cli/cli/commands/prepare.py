@@ -1,5 +1,6 @@
 """`prefprop prepare`."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,8 @@ import typer
 
 from prefprop_cli.cli import options as o
 from prefprop_cli.cli.console import Console
+from prefprop_cli.cli.signals import StopRequest
+from prefprop_cli.errors import UsageError
 
 
 def command(
@@ -16,6 +19,9 @@ def command(
     preset: o.Preset = None,
     overrides: o.Overrides = None,
     source: o.Source = None,
+    text_column: o.OwnTextColumn = None,
+    label_column: o.OwnLabelColumn = None,
+    errors: o.Errors = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Prepared folder; default: in the cache.")
     ] = None,
@@ -31,15 +37,31 @@ def command(
     Example: prefprop prepare newsgroups --source 20news-bydate.tar.gz
     """
     console: Console = context.obj
+    if name and preset:
+        raise UsageError(f"prepare {name} --preset {preset}: two presets. Give one of them")
+    if name and Path(name).exists() and Path(name).suffix != ".toml":
+        raise UsageError(
+            f"{name} is no preset. To prepare its documents: "
+            f"prefprop prepare --source {shlex.quote(name)}"
+        )
+    # In two parts: what is wrong with a command line shows before the seconds of torch.
+    from prefprop_cli.cli.work import settings
+
+    found = settings.resolve(
+        settings.Asked(
+            preset=name or preset,
+            overrides=tuple(overrides or ()),
+            source=source,
+            text_column=text_column,
+            label_column=label_column,
+            errors=errors,
+            limit=limit,
+        )
+    )
+    settings.tell_documents(console, found)
     from prefprop_cli.cli.work import prepare as work
 
-    work.run(
-        console,
-        name=name,
-        preset=preset,
-        overrides=overrides or [],
-        source=source,
-        out=out,
-        limit=limit,
-        force=force,
-    )
+    with StopRequest() as stop:
+        chosen = work.choose(found)
+        chosen, prepared = work.prepare(console, chosen, stop, cache=out, force=force)
+    work.print_prepared(console, chosen.plan, prepared, out)

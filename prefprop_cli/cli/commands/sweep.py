@@ -7,6 +7,9 @@ import typer
 
 from prefprop_cli.cli import options as o
 from prefprop_cli.cli.console import Console
+from prefprop_cli.cli.signals import StopRequest
+from prefprop_cli.errors import UsageError
+from prefprop_cli.parallel import world
 
 
 def command(
@@ -34,15 +37,27 @@ def command(
     Example: prefprop sweep -p hyperpartisan -s sweep.seeds=[0,1,2]
     """
     console: Console = context.obj
+    if (size := world().size) > 1:
+        raise UsageError(
+            f"a launcher started {size} processes for one run, and a sweep gives each process a "
+            "run of its own. Start `prefprop sweep` several times instead"
+        )
+    o.check_device(device)
+    o.stay_offline(offline)
+    # In two parts: what is wrong with a command line shows before the seconds of torch.
+    from prefprop_cli.cli.work import settings
+    from prefprop_cli.sweep import plan, require_optuna
+
+    asked = settings.Asked(preset=preset, overrides=tuple(overrides or ()), source=source)
+    found = settings.resolve(asked)
+    plan.check(found.config)
+    require_optuna()
+    settings.tell_documents(console, found)
     from prefprop_cli.cli.work import sweep as work
 
-    work.run(
-        console,
-        preset=preset,
-        overrides=overrides or [],
-        source=source,
-        out=out,
-        storage=storage,
-        device=device,
-        offline=offline,
-    )
+    device = work.resolve_device(device)
+    out = work.sweep_folder(out, found.config)
+    with StopRequest() as stop:
+        shared = work.make_ready(console, found, out, device, stop)
+        board = work.search(console, found.config, shared, storage, stop)
+    work.print_best(console, board)

@@ -12,7 +12,7 @@ from prefprop_cli.build.run import resolve_device
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.progress import Progress
 from prefprop_cli.cli.work.bench_view import tell
-from prefprop_cli.cli.work.experiment import load_settings
+from prefprop_cli.config.load import load_config
 from prefprop_cli.config.schema import Config
 from prefprop_cli.errors import UsageError
 from prefprop_cli.runs import RunFolder
@@ -54,7 +54,7 @@ def configuration(run: Path | None, preset: str | None, overrides: Sequence[str]
         ConfigError: all problems of the preset and the overrides.
     """
     known = str(RunFolder.open(run).checked_config) if run else preset
-    return load_settings(known, overrides or []).config
+    return load_config(preset=known, overrides=overrides or []).config
 
 
 def mallocs_of(

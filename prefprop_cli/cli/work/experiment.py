@@ -1,69 +1,130 @@
-"""What `prepare`, `train` and `bench` share: reading the configuration, telling the data."""
+"""What `train`, `prepare`, `sweep` and `init` share: backbone and documents, and what is said."""
 
-import json
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from prefprop_cli.build.fallback import length_for, stand_in, why_out_of_reach
+from prefprop_cli.build.model import TrainedNumbers, trained_numbers
+from prefprop_cli.build.plan import Plan, empty_classifier, make_plan, prepare_data
+from prefprop_cli.cache import default_cache
 from prefprop_cli.cli.console import Console
+from prefprop_cli.cli.signals import StopRequest
+from prefprop_cli.cli.work.settings import Settings
+from prefprop_cli.cli.work.start_view import data_lines
+from prefprop_cli.config.sweep import with_values
+from prefprop_cli.data.prepare import Prepared
+from prefprop_cli.errors import DataError
+from prefprop_cli.hub import hub_cause
+from prefprop_cli.notes import heard_by
+from prefprop_cli.parallel import world
 
-if TYPE_CHECKING:
-    from prefprop_cli.config.load import Loaded
-    from prefprop_cli.data.prepare import Prepared
+
+@dataclass(frozen=True)
+class Chosen:
+    """A backbone for a configuration.
+
+    Attributes:
+        settings: with what goes with it.
+        plan: of one run.
+        why: another than the configuration says, in a few words; empty if it is that one.
+    """
+
+    settings: Settings
+    plan: Plan
+    why: str = ""
+
+    def line(self) -> str:
+        """What is used, and why."""
+        model = self.plan.config.model
+        turned = f", a Longformer of {model.to_long:,} positions" if model.to_long else ""
+        return f"backbone: {model.backbone}{turned}" + (f" ({self.why})" if self.why else "")
 
 
-def load_settings(
-    preset: str | None,
-    overrides: Sequence[str],
-    *,
-    source: str | None = None,
-    limit: int | None = None,
-    seed: int | None = None,
-) -> "Loaded":
-    """The configuration: preset, then `-s`, then the flags that stand for one key.
+def choose(settings: Settings, *, may_fall_back: bool = True) -> Chosen:
+    """Find the backbone; where nobody has named one, and the paper's is out of reach, a small one.
 
     Raises:
-        ConfigError: all its problems.
+        ConfigError: the configuration does not fit it.
+        DataError: it cannot be used, or none can be had.
     """
-    from prefprop_cli.config.load import load_config
-
-    flags = {"data.source": source, "data.limit": limit, "train.seed": seed}
-    # A JSON text or number is the same in TOML.
-    given = [f"{key}={json.dumps(value)}" for key, value in flags.items() if value is not None]
-    return load_config(preset=preset, overrides=[*overrides, *given])
-
-
-def tell_data(console: Console, prepared: "Prepared") -> None:
-    """Say how many documents there are, how long, how much is read, and what is wrong with them."""
-    summary = prepared.summary
-    counts = {name: len(table) for name, table in prepared.splits.items()}
-    parts = ", ".join(f"{count} {name}" for name, count in counts.items())
-    classes = f"{len(prepared.labels)} classes" if prepared.labels else "candidates of their own"
-    console.info(f"data: {summary['source']}, {parts} documents, {classes}")
-    tokens, notes = summary["tokens"], summary["notes"]
-    assert isinstance(tokens, dict)
-    assert isinstance(notes, list)
-    median = next(iter(tokens.values()))["50"]
-    console.info(f"tokens: median {median} in train; {_reading(summary, counts)}")
-    for note in notes:
-        console.info(f"note: {note}")
-    for warning in prepared.warnings:
-        console.warn(warning)
+    here = world()
+    name = settings.config.model.backbone
+    is_open = may_fall_back and settings.asked.is_own
+    is_open = is_open and not settings.asked.names("model", "backbone")
+    why = here.on_main(lambda: why_out_of_reach(name)) if is_open else None
+    if why is None:
+        try:
+            return Chosen(settings, _plan(settings))
+        except DataError as failure:
+            cause = hub_cause(failure.__cause__ or failure)
+            if not is_open or cause is None or cause.is_answer:
+                raise
+            why = f"{name} is not on this disk, and {cause.sentence}"
+    settings = settings.with_found(**stand_in(why))
+    return Chosen(settings, _plan(settings), why)
 
 
-def _reading(summary: Mapping[str, object], counts: Mapping[str, int]) -> str:
-    """What is read of long documents, of all splits together."""
-    cut, chunked = (_overall(summary[key], counts) for key in ("truncated", "chunked"))
-    most, rows = summary["max_tokens"], summary["rows"]
-    if summary["beyond"] == "chunk":
-        assert isinstance(rows, dict)
-        return (
-            f"{chunked:.0%} of documents are read in chunks of at most {most}, up to "
-            f"{max(rows.values())} rows a split; {cut:.0%} are cut"
+def prepare(
+    console: Console,
+    chosen: Chosen,
+    stop: StopRequest,
+    *,
+    cache: Path | None = None,
+    force: bool = False,
+) -> tuple[Chosen, Prepared]:
+    """Prepare the documents, and say what they are.
+
+    Raises:
+        ConfigError: the configuration does not fit them.
+        DataError: they cannot be used.
+        Interrupted: a signal came.
+    """
+
+    def work(plan: Plan) -> Prepared:
+        return prepare_data(
+            plan, cache=cache or default_cache(), force=force, stop=stop.raise_if_requested
         )
-    where = ", in the middle" if summary["beyond"] == "head+tail" else ""
-    return f"{cut:.0%} of documents are cut at {most}{where}"
+
+    prepared = work(chosen.plan)
+    if chosen.why and (shorter := _shorter(chosen, prepared)):
+        chosen = shorter
+        with heard_by(None):  # it was said of the documents before
+            prepared = work(chosen.plan)
+    tell_data(console, prepared, max_length=chosen.plan.config.data.max_length)
+    console.info(chosen.line())
+    return chosen, prepared
 
 
-def _overall(shares: object, counts: Mapping[str, int]) -> float:
-    assert isinstance(shares, dict)
-    return sum(shares[name] * count for name, count in counts.items()) / sum(counts.values())
+def tell_data(console: Console, prepared: Prepared, *, max_length: int) -> None:
+    """Say how many documents there are, of what, how long, and what may be wrong with them."""
+    for line in data_lines(prepared, max_length=max_length, width=console.width):
+        console.info(line)
+    for warning in prepared.warnings:
+        console.warn(warning, label="warning: " if console.width is None else "  ! ")
+
+
+def tell_trained(console: Console, chosen: Chosen, prepared: Prepared) -> TrainedNumbers:
+    """Say how many parameters train, and return how many."""
+    numbers = trained_numbers(empty_classifier(chosen.plan, n_labels=len(prepared.labels)))
+    console.info(
+        f"trained: {chosen.plan.config.method.name} {numbers.method + numbers.backbone:,} "
+        f"({numbers.method_percent:.4f} % of {numbers.of_backbone:,}), head {numbers.head:,}, "
+        f"together {numbers.total:,} ({numbers.total_percent:.4f} %)"
+    )
+    return numbers
+
+
+def _plan(settings: Settings) -> Plan:
+    """Of a single run, without the table `[sweep]`."""
+    return world().first_on_machine(lambda: make_plan(with_values(settings.config, {})))
+
+
+def _shorter(chosen: Chosen, prepared: Prepared) -> Chosen | None:
+    """With no more positions than the longest document needs; None if it is so already."""
+    asked, config = chosen.settings.asked, chosen.plan.config
+    longest = prepared.longest + chosen.plan.n_placeholders
+    length = length_for(longest)
+    if asked.names("data", "max_length") or length >= config.data.max_length:
+        return None
+    settings = chosen.settings.with_found(data={"max_length": length})
+    return replace(chosen, settings=settings, plan=_plan(settings))

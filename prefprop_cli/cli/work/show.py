@@ -5,7 +5,7 @@ import math
 import os
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 
 from prefprop_cli.atomic import Record
 from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.text import age, duration, size, sparkline
+from prefprop_cli.cli.text import age, curve, duration, size
 from prefprop_cli.errors import CorruptFileError, PrefpropError, UsageError
 from prefprop_cli.evaluation.metrics import classification_metrics
 from prefprop_cli.evaluation.results import SavedLogits, is_step_name, load_logits
@@ -207,7 +207,7 @@ def _lines(story: Story) -> Iterator[tuple[str, str]]:
     yield "method", _settings(run.table("method"), "name", "prefix_length", "kernel")
     yield "trainable", _trainable(story.n_trainable)
     yield "training", _training(story)
-    yield "loss", _loss(story.losses)
+    yield "loss", curve(story.losses)
     yield "best", _best(run, has_more=bool(story.evaluations))
     for each in story.evaluations:
         yield each.split, _figures(each)
@@ -265,14 +265,6 @@ def _training(story: Story) -> str:
     parts += [f"epoch {last['epoch']} of {table.get('epochs')}"] if "epoch" in last else []
     parts += [f"{key} {table[key]}" for key in ("batch_size", "lr", "seed") if key in table]
     return ", ".join(parts)
-
-
-def _loss(losses: Sequence[float]) -> str:
-    if len(losses) < 2:
-        return ""
-    tenth = max(1, len(losses) // 10)
-    first, last = sum(losses[:tenth]) / tenth, sum(losses[-tenth:]) / tenth
-    return f"{sparkline(losses)} {first:.3f} to {last:.3f}"
 
 
 def _best(run: Summary, *, has_more: bool) -> str:

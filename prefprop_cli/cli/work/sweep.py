@@ -1,85 +1,81 @@
-"""`prefprop sweep`: the runs of a `[sweep]` table, and the best of them."""
+"""What `prefprop sweep` does once its options are checked."""
 
 import re
 import shlex
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from prefprop_cli.build.record import backbone_record, data_record
+from prefprop_cli.build.run import resolve_device
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.signals import StopRequest
-from prefprop_cli.cli.work.experiment import load_settings
-from prefprop_cli.cli.work.train import find, prepare, stay_offline
-from prefprop_cli.errors import PrefpropError, UsageError
-from prefprop_cli.parallel import world
+from prefprop_cli.cli.work.experiment import choose, prepare, tell_trained
+from prefprop_cli.cli.work.settings import Settings
+from prefprop_cli.cli.work.sweep_view import SweepView, leaderboard_lines, shown
+from prefprop_cli.config.schema import Config
+from prefprop_cli.errors import PrefpropError
+from prefprop_cli.runs import check_writable
+from prefprop_cli.sweep.attempt import Work
+from prefprop_cli.sweep.plan import n_stages
+from prefprop_cli.sweep.records import Leaderboard
+from prefprop_cli.sweep.storage import without_password
+from prefprop_cli.sweep.worker import run_sweep
 
-if TYPE_CHECKING:
-    from prefprop_cli.sweep.records import Leaderboard
+__all__ = ["make_ready", "print_best", "resolve_device", "search", "sweep_folder"]
 
 
-def run(
-    console: Console,
-    *,
-    preset: str | None,
-    overrides: Sequence[str],
-    source: str | None,
-    out: Path | None,
-    storage: str | None,
-    device: str,
-    offline: bool,
-) -> None:
-    """Work on a sweep until it is done, and write the best run folder to stdout.
+def sweep_folder(out: Path | None, config: Config) -> Path:
+    """The folder of a sweep, which can be written to.
 
     Raises:
-        ConfigError: there is no `[sweep]`, or something in it is wrong.
-        UsageError: Optuna is missing, the storage cannot be opened, or torchrun started this.
-        PrefpropError: every trial of a stage failed; with the exit code of the last.
+        ResourceError: it cannot.
+    """
+    out = out or Path("sweeps") / (re.sub(r"[^\w.-]+", "-", config.name).strip(".-") or "sweep")
+    check_writable(out)
+    return out
+
+
+def make_ready(
+    console: Console, settings: Settings, out: Path, device: str, stop: StopRequest
+) -> Work:
+    """Find the backbone and prepare the documents that all runs share.
+
+    Raises:
+        ConfigError: the configuration does not fit them.
+        DataError: they cannot be used.
+        Interrupted: a signal came.
+    """
+    # Whether the hub is out of reach must not change what a sweep goes on with.
+    chosen, prepared = prepare(console, choose(settings, may_fall_back=False), stop)
+    tell_trained(console, chosen, prepared)
+    inputs = {**data_record(prepared), **backbone_record(chosen.plan)}
+    argv = [without_password(argument) for argument in sys.argv]
+    return Work(out, device, settings.sources, argv, inputs)
+
+
+def search(
+    console: Console, config: Config, work: Work, storage: str | None, stop: StopRequest
+) -> Leaderboard:
+    """Work on the trials until all are done.
+
+    Args:
+        console: is told.
+        config: with the table `[sweep]`.
+        work: what the runs share.
+        storage: where trials are kept; None for a file in the folder of the sweep.
+        stop: asked while it works.
+
+    Raises:
+        UsageError: the storage cannot be opened.
         Interrupted: a signal came; the trial on its way is saved.
     """
-    _refuse_ranks()
-    stay_offline(offline)
-    loaded = load_settings(preset, overrides, source=source)
-    from prefprop_cli.sweep import require_optuna
-    from prefprop_cli.sweep.plan import check, n_stages
-
-    check(loaded.config)
-    require_optuna()
-    from prefprop_cli.build.record import backbone_record, data_record
-    from prefprop_cli.build.run import resolve_device
-    from prefprop_cli.cli.work.sweep_view import SweepView
-    from prefprop_cli.config.sweep import with_values
-    from prefprop_cli.runs import check_writable
-    from prefprop_cli.sweep.attempt import Work
-    from prefprop_cli.sweep.storage import without_password
-    from prefprop_cli.sweep.worker import run_sweep
-
-    config = loaded.config
-    out = out or Path("sweeps") / (re.sub(r"[^\w.-]+", "-", config.name).strip(".-") or "sweep")
-    argv = [without_password(argument) for argument in sys.argv]
-    device = resolve_device(device)
-    check_writable(out)
-    with StopRequest() as stop:
-        plan = find(console, with_values(config, {}))
-        prepared = prepare(console, plan, stop)
-        inputs = {**data_record(prepared), **backbone_record(plan)}
-        work = Work(out, device, loaded.sources, argv, inputs)
-        board = run_sweep(
-            config,
-            work,
-            storage=storage or str(out / "sweep.journal"),
-            stop=_Resumable(stop, again=shlex.join(["prefprop", *argv[1:]])),
-            watcher=SweepView(console, n_stages=n_stages(config), metric=config.train.metric),
-        )
-    _tell(console, board)
-
-
-def _refuse_ranks() -> None:
-    if (size := world().size) > 1:
-        raise UsageError(
-            f"a launcher started {size} processes for one run, and a sweep gives each process a "
-            "run of its own. Start `prefprop sweep` several times instead"
-        )
+    return run_sweep(
+        config,
+        work,
+        storage=storage or str(work.out / "sweep.journal"),
+        stop=_Resumable(stop, again=shlex.join(["prefprop", *work.argv[1:]])),
+        watcher=SweepView(console, n_stages=n_stages(config), metric=config.train.metric),
+    )
 
 
 class _Resumable:
@@ -97,9 +93,12 @@ class _Resumable:
         self._stop.raise_if_requested(f"{done}. Go on with: {self._again}")
 
 
-def _tell(console: Console, board: "Leaderboard") -> None:
-    from prefprop_cli.cli.work.sweep_view import leaderboard_lines, shown
+def print_best(console: Console, board: Leaderboard) -> None:
+    """Say how the trials went; the best run folder goes to stdout.
 
+    Raises:
+        PrefpropError: every trial of a stage failed; with the exit code of the last.
+    """
     for line in leaderboard_lines(board):
         console.info(line)
     best = board.best
@@ -111,7 +110,7 @@ def _tell(console: Console, board: "Leaderboard") -> None:
         console.result(shown(best.run) if best.run else "")
 
 
-def _record(board: "Leaderboard") -> dict[str, object]:
+def _record(board: Leaderboard) -> dict[str, object]:
     best, spread = board.best, board.spread
     return {
         "metric": board.metric,
@@ -121,7 +120,7 @@ def _record(board: "Leaderboard") -> dict[str, object]:
     }
 
 
-def _raise_last_failure(board: "Leaderboard") -> None:
+def _raise_last_failure(board: Leaderboard) -> None:
     last = board.standings[-1]
     failed = [trial for trial in last.trials if trial.state == "failed"]
     failure = PrefpropError(

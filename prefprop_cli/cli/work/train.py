@@ -1,211 +1,128 @@
-"""`prefprop train`: a run folder with an adapter in it."""
+"""What `prefprop train` does once its options are checked."""
 
-import os
 import shlex
 import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
+from dataclasses import dataclass
+from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from prefprop_cli.build.estimate import training_bytes
+from prefprop_cli.build.forecast import costs_of
+from prefprop_cli.build.launch import create_run, train_run
+from prefprop_cli.build.model import TrainedNumbers
+from prefprop_cli.build.record import check_backbone, check_data
+from prefprop_cli.build.run import resolve_device
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.signals import StopRequest
-from prefprop_cli.cli.text import size
-from prefprop_cli.cli.work.experiment import load_settings, tell_data
-from prefprop_cli.errors import UsageError
+from prefprop_cli.cli.text import about, duration, size
+from prefprop_cli.cli.work.end import evaluated, next_line, tell_end
+from prefprop_cli.cli.work.experiment import Chosen, choose, prepare, tell_trained
+from prefprop_cli.cli.work.resumed import advice
+from prefprop_cli.cli.work.settings import QUICK_LENGTH, Settings, quicker
+from prefprop_cli.cli.work.train_view import TrainView
+from prefprop_cli.config.load import dump_config
+from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.parallel import world
+from prefprop_cli.runs import RunFolder
+from prefprop_cli.training.events import FitResult
 
-if TYPE_CHECKING:
-    from prefprop_cli.build.model import TrainedNumbers
-    from prefprop_cli.build.plan import Plan
-    from prefprop_cli.config.schema import Config
-    from prefprop_cli.data.prepare import Prepared
-    from prefprop_cli.runs import RunFolder
-    from prefprop_cli.training.events import FitResult
+__all__ = ["resolve_device"]
 
 
-def run(
-    console: Console,
-    *,
-    preset: str | None,
-    overrides: Sequence[str],
-    source: str | None,
-    out: Path | None,
-    resume: Path | None,
-    device: str,
-    seed: int | None,
-    dry_run: bool,
-    offline: bool,
-) -> None:
-    """Train, and write the run folder to stdout.
-
-    Raises:
-        UsageError: `--resume` beside a configuration, of a run that is finished, or of one whose
-            configuration was changed; something is in the new folder; there is no such device.
-        DataError: the backbone or the documents are not those of the run that is resumed.
-        RunLockedError: another process trains it.
-        Interrupted: a signal came; the state is saved.
-    """
-    stay_offline(offline)
-    if resume and (preset or overrides or source or out or seed is not None):
-        raise UsageError(
-            f"--resume {resume} goes on with that run's own configuration. Leave the others out"
-        )
-    here = world()
-    with ExitStack() as held:
-        folder = _taken_up(resume, held) if resume else None
-        known = str(folder.config) if folder else preset
-        loaded = here.on_each(lambda: load_settings(known, overrides, source=source, seed=seed))
-        from prefprop_cli.build.launch import create_run
-        from prefprop_cli.build.run import resolve_device
-        from prefprop_cli.config.sweep import with_values
-
-        device = here.on_each(lambda: resolve_device(device))
-        if not folder and not dry_run:
-            here.on_main(lambda: _check_out(out))
-        stop = held.enter_context(StopRequest())
-        plan, prepared = _inputs(console, with_values(loaded.config, {}), folder, stop)
-        if dry_run:
-            _tell_plan(console, plan, prepared)
-            return
-        if folder is None:
-            folder = create_run(plan, prepared, out=out, sources=loaded.sources, argv=sys.argv)
-            _hold(folder, held)
-        result = _train(console, plan, prepared, folder, device, stop, resume=bool(resume))
-    if result.status == "interrupted":
-        again = f"prefprop train --resume {shlex.quote(str(folder.path))}"
-        told = f"stopped at step {result.step}, saved. Go on with: {again}"
-        here.on_each(lambda: stop.raise_if_requested(told))
-    _tell_result(console, folder, result, warnings=prepared.warnings)
+LONG_S, WORTH_IT = 60, 0.7
+"""A quicker training is offered beside one that takes longer, if it takes less than that of it."""
 
 
-def _taken_up(path: Path, held: ExitStack) -> "RunFolder":
-    """The run to go on with, its lock held before anything takes time."""
-    folder = world().on_each(lambda: _unfinished(path))
-    _hold(folder, held)
-    return folder
+@dataclass(frozen=True)
+class Forecast:
+    """Seconds of a training, and of one with `--quick`."""
+
+    seconds: float
+    quick_s: float
 
 
-def _hold(folder: "RunFolder", held: ExitStack) -> None:
-    lock = folder.lock()
-    world().on_main(lambda: held.enter_context(lock))
+@dataclass(frozen=True)
+class Ready:
+    """All that a training needs but its folder."""
+
+    chosen: Chosen
+    prepared: Prepared
+    numbers: TrainedNumbers
 
 
-def _unfinished(path: Path) -> "RunFolder":
-    from prefprop_cli.runs import RunFolder, check_config, is_begun, unfinished
+def make_ready(
+    console: Console, settings: Settings, folder: RunFolder | None, stop: StopRequest
+) -> Ready:
+    """Find the backbone, prepare the documents, and say what they are.
 
-    folder = RunFolder.open(path)
-    manifest = folder.manifest
-    if manifest["status"] == "finished":
-        raise UsageError(f"{path} is finished; there is nothing to resume")
-    if not is_begun(manifest):
-        raise unfinished(path, manifest)
-    check_config(folder.config, manifest)
-    return folder
-
-
-def _inputs(
-    console: Console, config: "Config", folder: "RunFolder | None", stop: StopRequest
-) -> tuple["Plan", "Prepared"]:
-    """Backbone and data; those of a run that is resumed are the ones it was started with."""
-    if folder is None:
-        plan = find(console, config)
-        return plan, prepare(console, plan, stop)
-    from prefprop_cli.build.record import check_backbone, check_data
-
-    record, path, advice = folder.manifest, folder.path, _advice(folder)
-    plan = find(console, config)
-    world().on_main(lambda: check_backbone(record, plan, of=path, advice=advice))
-    prepared = prepare(console, plan, stop)
-    world().on_main(lambda: check_data(record, prepared, of=path, advice=advice))
-    return plan, prepared
-
-
-def _advice(folder: "RunFolder") -> str:
-    again = f"prefprop train -p {shlex.quote(str(folder.config))}"
-    return f"Put back what it was, or begin a new run with what there is now: {again}"
-
-
-def _check_out(out: Path | None) -> None:
-    from prefprop_cli.runs import check_free, check_writable
-
-    check_free(out) if out else check_writable(Path("runs"))
-
-
-def stay_offline(offline: bool) -> None:
-    """Keep the hub's libraries, which read this when they are imported, from the network."""
-    if offline:
-        os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
-
-
-def find(console: Console, config: "Config") -> "Plan":
-    """Find the backbone, and say whether it is converted.
+    Args:
+        console: is told.
+        settings: of the run.
+        folder: of a run that is resumed, which is held to what it was started with.
+        stop: asked while documents are tokenised.
 
     Raises:
-        ConfigError: the configuration does not fit it.
-        DataError: it cannot be used.
-    """
-    from prefprop_cli.build.plan import make_plan
-    from prefprop_cli.data import check_source
-
-    world().on_each(lambda: check_source(config.data))
-    plan = world().first_on_machine(lambda: make_plan(config))
-    converted = plan.config.model.to_long
-    if converted and not config.model.to_long:
-        console.info(
-            f"model: {plan.config.model.backbone} is turned into a Longformer of {converted} "
-            "positions, since data.max_length asks for more than it has"
-        )
-    return plan
-
-
-def prepare(console: Console, plan: "Plan", stop: StopRequest) -> "Prepared":
-    """Prepare the data, and say what they are.
-
-    Raises:
-        ConfigError: the configuration does not fit them.
-        DataError: they cannot be used.
+        ConfigError: the configuration does not fit backbone or documents.
+        DataError: one of them cannot be used, or is not that of the run.
         Interrupted: a signal came.
     """
-    from prefprop_cli.build.plan import prepare_data
-    from prefprop_cli.cache import default_cache
+    chosen = choose(settings)
+    if folder:
+        record, path, why = folder.manifest, folder.path, advice(folder)
+        world().on_main(lambda: check_backbone(record, chosen.plan, of=path, advice=why))
+    chosen, prepared = prepare(console, chosen, stop)
+    if folder:
+        world().on_main(lambda: check_data(record, prepared, of=path, advice=why))
+    return Ready(chosen, prepared, tell_trained(console, chosen, prepared))
 
-    prepared = prepare_data(plan, cache=default_cache(), stop=stop.raise_if_requested)
-    tell_data(console, prepared)
-    _tell_trained(console, plan, prepared)
-    return prepared
+
+def forecast(console: Console, ready: Ready, device: str) -> Forecast | None:
+    """Say about how long the training takes, and how long a quicker one would.
+
+    Nobody knows where several processes share the work, and nobody is told where all is quiet.
+    """
+    common = console.common
+    if world().size > 1 or (common.quiet and not common.json):
+        return None
+    found = _forecast(ready, device)
+    bound = " at most" if ready.chosen.plan.config.train.patience else ""
+    told = f"{about(found.seconds)}{bound} here"
+    is_quick = ready.chosen.settings.asked.quick
+    if not is_quick and found.seconds > LONG_S and found.quick_s < WORTH_IT * found.seconds:
+        told += f"; with --quick ({QUICK_LENGTH} tokens) {about(found.quick_s)}"
+    console.info(f"{told}     Ctrl-C saves")
+    return found
 
 
-def _tell_trained(console: Console, plan: "Plan", prepared: "Prepared") -> None:
-    numbers = _numbers(plan, prepared)
-    method = plan.config.method.name
-    console.info(
-        f"trained: {method} {numbers.method + numbers.backbone:,} "
-        f"({numbers.method_percent:.4f} % of {numbers.of_backbone:,}), head {numbers.head:,}, "
-        f"together {numbers.total:,} ({numbers.total_percent:.4f} %)"
+def _forecast(ready: Ready, device: str) -> Forecast:
+    plan, prepared = ready.chosen.plan, ready.prepared
+    settings = plan.config.train
+    quick = settings.model_copy(update=quicker(plan.config)["train"])
+    costs = costs_of(plan, n_labels=len(prepared.labels), device=device)
+
+    def lengths(name: str, most: float = inf) -> list[int]:
+        return [int(min(length, most)) for length in prepared.splits[name]["n_computed"]]
+
+    return Forecast(
+        costs.run_s(lengths("train"), lengths("validation"), settings),
+        costs.run_s(
+            lengths("train", QUICK_LENGTH), lengths("validation", QUICK_LENGTH), settings=quick
+        ),
     )
 
 
-def _numbers(plan: "Plan", prepared: "Prepared") -> "TrainedNumbers":
-    from prefprop_cli.build.model import trained_numbers
-    from prefprop_cli.build.plan import empty_classifier
-
-    return trained_numbers(empty_classifier(plan, n_labels=len(prepared.labels)))
-
-
-def _tell_plan(console: Console, plan: "Plan", prepared: "Prepared") -> None:
-    from prefprop_cli.build.estimate import training_bytes
-    from prefprop_cli.config.load import dump_config
-
-    numbers = _numbers(plan, prepared)
+def print_plan(console: Console, ready: Ready, expected: Forecast | None) -> None:
+    """Write the configuration to stdout; with `--json` also what is known of the data."""
+    plan, numbers = ready.chosen.plan, ready.numbers
     memory = training_bytes(plan, numbers)
     if console.common.json:
         console.result_json(
             {
                 "config": plan.config.model_dump(),
-                "data": prepared.summary,
+                "data": ready.prepared.summary,
                 "trained": {**vars(numbers), "total": numbers.total},
                 "memory_bytes": memory,
+                "forecast_s": expected and expected.seconds,
             }
         )
         return
@@ -213,24 +130,32 @@ def _tell_plan(console: Console, plan: "Plan", prepared: "Prepared") -> None:
     console.result(dump_config(plan.config).rstrip("\n"))
 
 
-def _train(
+def new_run(ready: Ready, out: Path | None) -> RunFolder:
+    """Make the run folder.
+
+    Raises:
+        UsageError: something is in it.
+        RunLockedError: another process is beginning a run there.
+    """
+    sources = ready.chosen.settings.sources
+    return create_run(ready.chosen.plan, ready.prepared, out=out, sources=sources, argv=sys.argv)
+
+
+def train(
     console: Console,
-    plan: "Plan",
-    prepared: "Prepared",
-    folder: "RunFolder",
+    ready: Ready,
+    folder: RunFolder,
     device: str,
     stop: StopRequest,
     *,
     resume: bool,
-) -> "FitResult":
-    from prefprop_cli.build.launch import train_run
-    from prefprop_cli.cli.work.train_view import TrainView
-
+) -> FitResult:
+    """Train, or go on, with progress on stderr."""
     console.info(f"run: {folder.path} on {device}")
     with TrainView(console, log=folder.log) as view:
         return train_run(
-            plan,
-            prepared,
+            ready.chosen.plan,
+            ready.prepared,
             folder,
             device=device,
             emit=view.show,
@@ -240,14 +165,33 @@ def _train(
         )
 
 
-def _tell_result(
-    console: Console, folder: "RunFolder", result: "FitResult", *, warnings: Sequence[str]
+def leave_if_interrupted(result: FitResult, folder: RunFolder, stop: StopRequest) -> None:
+    """Leave with the command that goes on, if the run was stopped.
+
+    Raises:
+        Interrupted: it was.
+    """
+    if result.status == "interrupted":
+        again = f"prefprop train --resume {shlex.quote(str(folder.path))}"
+        told = f"stopped at step {result.step}, saved. Go on with: {again}"
+        world().on_each(lambda: stop.raise_if_requested(told))
+
+
+def tell_result(
+    console: Console, ready: Ready, folder: RunFolder, result: FitResult, device: str
 ) -> None:
+    """Evaluate the run, say how good it is and what comes next; the folder goes to stdout."""
     console.info(
-        f"{result.status} after {result.step} steps and {result.seconds:.0f} s; "
-        f"best at step {result.best_step}. Next: prefprop eval {shlex.quote(str(folder.path))}"
+        f"{result.status} after {result.step} steps and {duration(result.seconds)}; "
+        f"best at step {result.best_step}"
     )
+    plan, prepared = ready.chosen.plan, ready.prepared
+    outcome = evaluated(console, plan, prepared, folder, result, device=device)
+    if outcome:
+        tell_end(console, outcome, prepared, folder)
+    next_line(console, folder, plan.config.data.source)
     if console.common.json:
-        console.result_json({"run": folder.path, **vars(result), "warnings": warnings})
+        record = {"run": folder.path, **vars(result), "warnings": prepared.warnings}
+        console.result_json({**record, "evaluation": outcome and outcome.record()})
     else:
         console.result(str(folder.path))

@@ -15,7 +15,8 @@ from prefprop_cli.data.corpus import Corpus, Splits, content_hash
 from prefprop_cli.data.names import matching
 from prefprop_cli.data.sets.common import corpus_of, default_split
 from prefprop_cli.data.sets.files import SPLIT_NAMES
-from prefprop_cli.data.sets.hub_files import FORM, HubSet, load, parse
+from prefprop_cli.data.sets.hub_files import load
+from prefprop_cli.data.sets.hub_names import FORM, HubSet, named, parse
 from prefprop_cli.data.sets.hub_rows import NO_LABEL, Part, class_names, read_part
 from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.hub import hub_errors
@@ -36,9 +37,7 @@ def read(table: DataTable) -> Corpus:
         DataError: no name is given, the set cannot be had, or its rows are not as they should be.
     """
     default_split(table)
-    if table.source is None:
-        raise DataError(f'data.set = "hub" needs data.source (or --source): {FORM}')
-    return read_set(parse(table.source), table)
+    return read_set(named(table), table)
 
 
 def find_columns(source: str, *, text: str | None = None, label: str | None = None) -> Columns:

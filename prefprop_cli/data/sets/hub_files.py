@@ -26,44 +26,10 @@ from prefprop_cli.data.sets.hub_library import (
     keep,
     quiet,
 )
+from prefprop_cli.data.sets.hub_names import HubSet
 from prefprop_cli.errors import DataError
-from prefprop_cli.hub import hub_cause, is_repository, last_commit, split_name
+from prefprop_cli.hub import hub_cause, is_repository, last_commit
 from prefprop_cli.notes import note
-
-FORM = "owner/name, owner/name:configuration or owner/name@revision:configuration"
-
-
-@dataclass(frozen=True)
-class HubSet:
-    """What `data.source` asks for.
-
-    Attributes:
-        name: of the repository, or an existing folder of the same form.
-        revision: a branch, a commit or a reference such as `refs/pr/1`; None for `main`.
-        configuration: None where there is one only, or a default.
-    """
-
-    name: str
-    revision: str | None = None
-    configuration: str | None = None
-
-    def __str__(self) -> str:
-        revision = f"@{self.revision}" if self.revision else ""
-        return self.name + revision + (f":{self.configuration}" if self.configuration else "")
-
-
-def parse(source: str) -> HubSet:
-    """`owner/name@revision:configuration` in its parts.
-
-    Raises:
-        DataError: it is neither of that form nor a folder.
-    """
-    asked, colon, configuration = source.partition(":")
-    name, revision = split_name(asked)
-    is_known = is_repository(name) or (name and Path(name).expanduser().is_dir())
-    if not is_known or revision == "" or (colon and not configuration):
-        raise DataError(f"data.source = {source}: no name of a data set on the hub. Give {FORM}")
-    return HubSet(name, revision, configuration or None)
 
 
 def load(asked: HubSet) -> tuple[datasets.DatasetDict, list[str]]:

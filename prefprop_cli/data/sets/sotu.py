@@ -5,6 +5,7 @@ first and last year. Texts: American Presidency Project, UC Santa Barbara; publi
 """
 
 import hashlib
+import shlex
 from bisect import bisect_right
 from fractions import Fraction
 from importlib.util import find_spec
@@ -37,6 +38,11 @@ def read(table: DataTable) -> Corpus:
     default_split(table)
     folder = source_of(table, what=WHAT) if table.source else _installed()
     listed = folder / "metadata.csv"
+    if not listed.is_file():
+        raise DataError(
+            f"{folder}: no metadata.csv in it; expected {WHAT}. For documents of your own: "
+            f"prefprop train {shlex.quote(str(table.source))}"
+        )
     rows = _rows(listed)
     years = [int(row["year"]) for row in rows]
     first, last = (min(years), *NEW_ERAS), (*(year - 1 for year in NEW_ERAS), max(years))

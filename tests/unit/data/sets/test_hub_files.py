@@ -16,8 +16,8 @@ from prefprop_cli.config.schema import Config, DataTable, ModelTable
 from prefprop_cli.data import read_corpus
 from prefprop_cli.data.corpus import Corpus
 from prefprop_cli.data.sets import hub_files
-from prefprop_cli.data.sets.hub_files import HubSet, parse
 from prefprop_cli.data.sets.hub_library import cache_of, quiet
+from prefprop_cli.data.sets.hub_names import HubSet, parse
 from prefprop_cli.errors import DataError
 from tests.helpers import project
 from tests.helpers.heard import hearing

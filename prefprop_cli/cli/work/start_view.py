@@ -1,0 +1,102 @@
+"""The screen before a training: documents, classes, lengths and what may be wrong with them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.cells import cell_len, set_cell_size
+
+from prefprop_cli.cli.text import escape
+from prefprop_cli.data.prepare import Prepared
+from prefprop_cli.words import listed, plural
+
+MOST_CLASSES, LONGEST_NAME, BAR = 10, 20, 10
+
+
+def data_lines(prepared: Prepared, *, max_length: int, width: int | None) -> Iterator[str]:
+    """What the documents are; notes of their reader at the end.
+
+    Args:
+        prepared: the documents.
+        max_length: positions per row, placeholders included (`data.max_length`).
+        width: of the terminal, in columns; None where there is none.
+    """
+    summary: Mapping[str, Any] = prepared.summary
+    counts = {name: len(table) for name, table in prepared.splits.items()}
+    splits = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    kinds = "" if prepared.labels else ", each with candidates of its own"
+    yield f"  {plural(sum(counts.values()), 'document')}: {splits}{kinds}"
+    if prepared.labels:
+        yield from class_lines(summary["overall"]["documents"], width=width)
+    yield f"  {_lengths(summary, counts, max_length)}"
+    for note in summary["notes"]:
+        yield f"  note: {note}"
+
+
+def class_lines(documents: Mapping[str, int], *, width: int | None) -> Iterator[str]:
+    """Classes with their documents, the most frequent first: bars that fit, or one line of words.
+
+    Args:
+        documents: of each class.
+        width: of the terminal; None for words.
+    """
+    ranked = sorted(documents.items(), key=lambda item: -item[1])
+    shown = ranked[:MOST_CLASSES]
+    more = len(ranked) - len(shown)
+    if width is None:
+        named = [f"{escape(name)} {count:,}" for name, count in ranked]
+        yield f"  {len(ranked)} classes: {listed(named, shown=MOST_CLASSES)}"
+        return
+    names = [_shortened(escape(name)) for name, _ in shown]
+    longest, most = max(map(cell_len, names)), max(count for _, count in shown)
+    digits = len(f"{most:,}")
+    cells = [
+        f"{set_cell_size(name, longest)}  {_bar(count, most)} {f'{count:,}':<{digits}}"
+        for name, (_, count) in zip(names, shown, strict=True)
+    ]
+    per_line = max(1, (width - 2 + 4) // (cell_len(cells[0]) + 4))
+    for start in range(0, len(cells), per_line):
+        yield ("  " + "    ".join(cells[start : start + per_line])).rstrip()
+    if more:
+        rest = sum(count for _, count in ranked[MOST_CLASSES:])
+        yield f"  and {more} more classes with {plural(rest, 'document')}"
+
+
+def _lengths(summary: Mapping[str, Any], counts: Mapping[str, int], max_length: int) -> str:
+    """How long documents are, and what is read of long ones, of all splits together."""
+    tokens, longer = summary["overall"]["tokens"], summary["overall"]["longer"]
+    cut, chunked = (_overall(summary[key], counts) for key in ("truncated", "chunked"))
+    most = summary["max_tokens"]
+    told = f"length: median {tokens['50']:,} tokens, "
+    told += f"{percent(longer)} over {most:,}" if longer else f"at most {tokens['100']:,}"
+    if summary["beyond"] == "chunk":
+        told += (
+            f"; {percent(chunked)} are read in chunks of at most {most:,}, up to "
+            f"{max(summary['rows'].values()):,} rows a split"
+        )
+    if not cut:
+        return told
+    where = ", in the middle" if summary["beyond"] == "head+tail" else ""
+    told += f"; {percent(cut)} are cut{where}"
+    if prefix := max_length - most:
+        told += f" (data.max_length {max_length:,} less {prefix} of the prefix)"
+    return told
+
+
+def percent(share: float) -> str:
+    """A share in whole percent; a small one is not called none, nor a large one all."""
+    if 0 < share < 0.01:
+        return "under 1 %"
+    return f"{min(int(100 * share + 0.5), 99 if share < 1 else 100)} %"
+
+
+def _overall(shares: Mapping[str, float], counts: Mapping[str, int]) -> float:
+    return sum(shares[name] * count for name, count in counts.items()) / sum(counts.values())
+
+
+def _bar(count: int, most: int) -> str:
+    filled = max(1, round(BAR * count / most))
+    return "█" * filled + " " * (BAR - filled)
+
+
+def _shortened(name: str) -> str:
+    return name if cell_len(name) <= LONGEST_NAME else set_cell_size(name, LONGEST_NAME - 1) + "…"

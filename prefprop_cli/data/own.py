@@ -1,0 +1,86 @@
+"""What a configuration leaves open of documents of one's own: what reads them, and the columns."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+
+from prefprop_cli.config.schema import DataTable
+from prefprop_cli.data.columns import Columns
+from prefprop_cli.data.records import SUFFIXES
+from prefprop_cli.data.sets import files
+from prefprop_cli.data.sets.hub_names import is_set_name
+from prefprop_cli.errors import DataError
+
+COLUMNS = ("text_column", "label_column")
+
+
+@dataclass(frozen=True)
+class Own:
+    """What was found.
+
+    Attributes:
+        settings: keys of `[data]` that were left open, and what they should be.
+        columns: where the texts and labels are; none where nobody looked.
+    """
+
+    settings: Mapping[str, str] = field(default_factory=dict)
+    columns: Columns = field(default_factory=Columns)
+
+
+def left_open(table: DataTable) -> Own:
+    """Find what a configuration does not say of the documents that `data.source` names.
+
+    A data set of the hub is downloaded for it.
+
+    Raises:
+        DataError: nothing is there, it cannot be read, or several columns may be meant.
+        CorruptFileError: a file is damaged.
+    """
+    given, source = table.model_fields_set, table.source
+    if source is None or table.set not in ("files", "hub"):
+        return Own()
+    kind = table.set if "set" in given else set_of(source)
+    if {*COLUMNS} <= given:
+        return Own({"set": kind})
+    columns = _columns(table, kind, source)
+    named = {"text_column": columns.text, "label_column": columns.label}
+    return Own({"set": kind} | {key: c.name for key, c in named.items() if c}, columns)
+
+
+def set_of(source: str) -> str:
+    """`files` for what is on this disk, `hub` for what may be the name of a data set there.
+
+    Raises:
+        DataError: it is neither.
+    """
+    if os.path.exists(Path(source).expanduser()):
+        return "files"
+    looks_local = source.startswith((".", "/", "~")) or _suffix(source) in SUFFIXES
+    if "/" in source and not looks_local and is_set_name(source):
+        return "hub"
+    raise DataError(f"{source}: no such file or folder. {_advice(source)}")
+
+
+def _columns(table: DataTable, kind: str, source: str) -> Columns:
+    text, label = (getattr(table, c) if c in table.model_fields_set else None for c in COLUMNS)
+    if kind == "files":
+        path = Path(source).expanduser()
+        return files.find_columns(path, text=text, label=label, errors=table.errors)
+    from prefprop_cli.data.sets import hub  # a second of `datasets` that files do not need
+
+    return hub.find_columns(source, text=text, label=label)
+
+
+def _advice(source: str) -> str:
+    path = Path(source).expanduser()
+    names = os.listdir(path.parent) if path.parent.is_dir() else []
+    if nearest := get_close_matches(path.name, names, n=1):
+        return f"Did you mean {path.parent / nearest[0]}?"
+    hub = "; a data set of the hub has an owner: OWNER/NAME" if "/" not in source else ""
+    return f"Give {files.WHAT}{hub}"
+
+
+def _suffix(source: str) -> str:
+    return Path(source).suffix.lower()
