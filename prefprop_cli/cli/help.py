@@ -12,7 +12,7 @@ _BOLD, _NAME, _PLAIN = "\x1b[1m", "\x1b[36m", "\x1b[0m"
 _HEADING = re.compile(r"^(\S[^\n]*:)$|^(Usage:)", re.MULTILINE)
 _ENTRY = re.compile(r"^(  )(-[^\n]*?|[a-z]+|\[?[A-Z]\S*)(?=  |\n|$)", re.MULTILINE)
 
-_ANY_TEXT = re.compile(r" <(str|path)>$")  # of an argument, whose name says it
+_ANY_TEXT = re.compile(r" <(list\[)?(str|path)\]?>$")  # of an argument, whose name says it
 
 
 def grouped(params: Iterable[Any], ctx: Any) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -8,7 +8,7 @@ from prefprop_cli.atomic import (
     write_atomically,
 )
 from prefprop_cli.runs.config import check_config, differences
-from prefprop_cli.runs.folder import Choice, RunFolder, choose_run, newest_run, resolve_run
+from prefprop_cli.runs.folder import Choice, RunFolder, choose_run, newest_run
 from prefprop_cli.runs.place import check_free, check_writable
 from prefprop_cli.runs.state import State, is_begun, unfinished
 from prefprop_cli.runs.summary import Listing, Summary, list_runs, summarize
@@ -29,7 +29,6 @@ __all__ = [
     "list_runs",
     "newest_run",
     "read_verified",
-    "resolve_run",
     "save_folder",
     "summarize",
     "unfinished",

@@ -308,13 +308,6 @@ def _how_to_get_one(parent: Path) -> str:
     return "Train one first: prefprop train FILE, or without data prefprop train -p demo"
 
 
-def resolve_run(
-    path: Path | None, *, accept: Callable[[RunFolder], bool] = _any_run, does: str = ""
-) -> RunFolder:
-    """The run of `choose_run`."""
-    return choose_run(path, accept=accept, does=does).folder
-
-
 def _newest_finished(parent: Path, accept: Callable[[RunFolder], bool]) -> Choice | None:
     passed_over = None
     for run, manifest in _newest_first(parent):

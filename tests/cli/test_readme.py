@@ -4,6 +4,7 @@ They find small repositories on a hub of the test's own and presets of less work
 (`tests/helpers/readme.py`); the program, its names and its flags are those of the README.
 """
 
+import csv
 import os
 import shutil
 import subprocess
@@ -14,13 +15,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers import project
 from tests.helpers.hub import Hub
 from tests.helpers.readme import ROOT, blocks, fill_hub, lay_out
 
 BLOCKS = blocks((ROOT / "README.md").read_text(encoding="utf-8"))
 # What these do is what runs the tests, or is done to a built wheel in `test_wheel.py`.
 OF_THE_INSTALLATION = ("make ", "pip install ")
-FIRST, *OTHERS = [
+OWN, DEMO, *OTHERS = [
     pytest.param(language, content, id=next(filter(None, content.splitlines()))[:60])
     for language, content in BLOCKS
     if language in ("", "console", "python") and not content.startswith(OF_THE_INSTALLATION)
@@ -73,13 +75,24 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     hub.close()
 
 
+def test_the_first_block_labels_the_rows_of_a_csv(reader: Reader) -> None:
+    reader.run(*OWN.values)
+    with open(reader.folder / "labelled.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    with open(reader.folder / "new.csv", encoding="utf-8", newline="") as file:
+        given = [row["review"] for row in csv.DictReader(file)]
+    assert [row["review"] for row in rows] == given
+    assert {row["predicted_label"] for row in rows} <= {*project.LABELS}
+    assert (reader.folder / "report.html").stat().st_size > 10_000
+
+
 @pytest.fixture(scope="module")
 def first_run(reader: Reader) -> str:
-    """The first block: train, evaluate, calibrate, predict."""
-    return reader.run(*FIRST.values)
+    """The demo: train, evaluate, calibrate, predict."""
+    return reader.run(*DEMO.values)
 
 
-def test_the_first_block_labels_a_speech(first_run: str, reader: Reader) -> None:
+def test_the_demo_labels_a_speech(first_run: str, reader: Reader) -> None:
     assert list((reader.folder / "runs").glob("demo-*/adapter/trained.safetensors"))
     path, label, probability = first_run.splitlines()[-1].split("\t")
     assert path == "speech.txt"

