@@ -195,12 +195,13 @@ def test_what_cannot_be_done_is_said_with_its_code(
 
 
 def test_a_run_that_was_trained(report: Output, tmp_path: Path) -> None:
-    """Its test split is computed; its texts give the baselines and the lengths."""
+    """Its test split, once lost, is computed; its texts give the baselines and the lengths."""
     pytest.importorskip("matplotlib")
     backbone = project.write_backbone(tmp_path / "backbone")
     documents = project.write_documents(tmp_path / "documents.jsonl", range(48))
     config = project.write_config(tmp_path / "tiny.toml", backbone=backbone, documents=documents)
     assert main(["train", "-p", str(config), "--out", "runs/one", "-q"]) == 0
+    (tmp_path / "runs" / "one" / "eval" / "test.safetensors").unlink()
     code, out, err = report("runs", "--out", "all", "--json")
     assert code == 0, err
     assert "evaluating runs/one on test (1 of 1)" in err
