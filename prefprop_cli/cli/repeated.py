@@ -1,10 +1,13 @@
-"""Warnings that come again and again: the first few of a kind, then how many there were."""
+"""Warnings and notes that come again and again: the first of a kind, then how many there were."""
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Self
 
+from prefprop_cli.notes import Counter as NotedCounter
+from prefprop_cli.notes import Listener, heard_by
 from prefprop_cli.words import shortened
 
 SHOWN = 5
@@ -14,6 +17,7 @@ KINDS = 20
 LOOKED_AT = 500
 """Characters of a warning that tell its kind."""
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_PLACE = re.compile(r"^(:\d+)*:\s*")
 _DIGIT = re.compile(r"\d")
 _OTHERS = "others"
 
@@ -43,7 +47,7 @@ class Repeated:
         if kind not in self._counts and len(self._counts) >= KINDS:
             kind = _OTHERS
         self._counts[kind] += 1
-        self._first.setdefault(kind, text.removeprefix(where).lstrip(": "))
+        self._first.setdefault(kind, _PLACE.sub("", text.removeprefix(where)))
         if self._counts[kind] <= SHOWN:
             self._warn(text)
 
@@ -55,6 +59,26 @@ class Repeated:
             if count > SHOWN:
                 like = "" if kind == _OTHERS else f": {shortened(self._first[kind], length=60)}"
                 self._warn(f"… and {count - SHOWN:,} more like this{like}")
+
+
+@contextmanager
+def few_notes(listener: Listener) -> Iterator[None]:
+    """Let somebody hear five notes of a kind, as of each file of a folder, and how many more."""
+    with Repeated(listener.info) as tell, heard_by(_Few(listener, tell)):
+        yield
+
+
+class _Few:
+    """Hears notes, which begin with their place, for a listener."""
+
+    def __init__(self, listener: Listener, tell: Repeated) -> None:
+        self._listener, self._tell = listener, tell
+
+    def info(self, text: str) -> None:
+        self._tell(text, where=text.partition(": ")[0])
+
+    def progress(self, *, total: int | None, label: str) -> AbstractContextManager[NotedCounter]:
+        return self._listener.progress(total=total, label=label)
 
 
 def _kind(text: str) -> str:

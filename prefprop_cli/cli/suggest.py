@@ -45,7 +45,7 @@ def suggestions(
 
 
 def _setting(option: str, arguments: Sequence[str], *, others: Sequence[str] | None) -> str | None:
-    """The `-s` that an option stands for: by its exact name, or a similar one if no option is more so."""
+    """The `-s` that an option stands for: by its exact name, or one that no option is as near."""
     from prefprop_cli.config.documented import documented_keys
     from prefprop_cli.config.explain import nearest_key
 

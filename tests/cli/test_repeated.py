@@ -1,4 +1,8 @@
-from prefprop_cli.cli.repeated import KINDS, Repeated
+from contextlib import nullcontext
+from typing import Any
+
+from prefprop_cli.cli.repeated import KINDS, Repeated, few_notes
+from prefprop_cli.notes import note
 
 
 def test_five_of_a_kind_are_told_and_then_how_many_more() -> None:
@@ -38,3 +42,37 @@ def test_few_are_told_as_they_are() -> None:
         for number in range(5):
             warn(f"row {number}")
     assert told == [f"row {number}" for number in range(5)]
+
+
+def test_the_column_of_a_place_is_no_part_of_the_kind() -> None:
+    told: list[str] = []
+    with Repeated(told.append) as warn:
+        for row in range(6):
+            warn(f"a.jsonl:{row}:1: not JSON", where=f"a.jsonl:{row}")
+    assert told[-1] == "… and 1 more like this: not JSON"
+
+
+class _Heard:
+    """Keeps notes."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def info(self, text: str) -> None:
+        self.told.append(text)
+
+    def progress(self, *, total: int | None, label: str) -> nullcontext[Any]:
+        return nullcontext()
+
+
+def test_of_notes_of_many_files_five_of_a_kind_are_heard() -> None:
+    heard = _Heard()
+    with few_notes(heard):
+        for name in "abcdefgh":
+            note(f"{name}.csv: looks semicolon-separated")
+        note("a.csv: read as UTF-16")
+    assert heard.told == [
+        *(f"{name}.csv: looks semicolon-separated" for name in "abcde"),
+        "a.csv: read as UTF-16",
+        "… and 3 more like this: looks semicolon-separated",
+    ]

@@ -10,7 +10,7 @@ from pathlib import Path
 from prefprop_cli.build.run import Run, load_run
 from prefprop_cli.cli.chosen import tell_passed_over
 from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.repeated import Repeated
+from prefprop_cli.cli.repeated import Repeated, few_notes
 from prefprop_cli.cli.signals import StopRequest
 from prefprop_cli.cli.work.answers import (
     SHOWN_CLASSES,
@@ -149,7 +149,7 @@ def watch(console: Console, run: Run, reader: Reader, folder: Path, asked: Asked
     write = partial(_print, console, top_k=asked.top_k)
     tally = Tally()
     with StopRequest() as stop:
-        with Repeated(console.warn) as warn:
+        with few_notes(console), Repeated(console.warn) as warn:
             for path in arrivals.until(lambda: stop.requested):
                 for chunk in _chunks(reader.records(str(path)), _size(run, asked)):
                     if stop.requested:
@@ -169,6 +169,7 @@ def _predict(
     with (
         closing(records),
         console.progress(total=total, label="document") as progress,
+        few_notes(console),
         Repeated(console.warn) as warn,
     ):
         tell = partial(_tell, write=write, warn=warn, strict=asked.strict)
