@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import Any
 
 _OF_TABLES = {"method": "method.name", "model": "model.backbone", "data": "data.source"}
@@ -31,27 +31,36 @@ def suggestions(arguments: Sequence[str], *, takes_keys: bool) -> Iterator[None]
         elif (
             takes_keys
             and type(error).__name__ == "NoSuchOption"
-            and (setting := _setting(usage.option_name, arguments, others=usage.possibilities))
+            and (
+                setting := _setting(usage.option_name, arguments, others=usage.possibilities or ())
+            )
         ):
             usage.message = f"{message.rstrip('.')}. As a key of the configuration: {setting}"
             usage.possibilities = None
         raise
 
 
-def _setting(option: str, arguments: Sequence[str], *, others: Sequence[str] | None) -> str | None:
-    """The `-s` that an option stands for: by its exact name, or a similar one if no option is."""
+def _setting(option: str, arguments: Sequence[str], *, others: Sequence[str]) -> str | None:
+    """The `-s` that an option stands for: by its exact name, or one nearer than any option's."""
     from prefprop_cli.config.documented import documented_keys
     from prefprop_cli.config.explain import nearest_key
 
     name = option.lstrip("-").replace("-", "_")
     exact = [key.path for key in documented_keys() if key.name == name and "." in key.path]
     key = _OF_TABLES.get(name) or next(iter(exact), None)
-    if key is None and not others:
+    if key is None:
         near = nearest_key((name,)) or ""
         key = _OF_TABLES.get(near, near)
+        nearest_option = max((_likeness(name, each) for each in others), default=0.0)
+        if _likeness(name, key.rpartition(".")[2]) <= nearest_option:
+            return None
     if not key or "." not in key:
         return None
     return f"-s {key}={shlex.quote(_value_of(option, arguments))}"
+
+
+def _likeness(one: str, other: str) -> float:
+    return SequenceMatcher(None, one, other.lstrip("-").replace("-", "_")).ratio()
 
 
 def _value_of(option: str, arguments: Sequence[str]) -> str:
