@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -121,21 +122,31 @@ def test_where_a_mistake_is(id: str, said: str) -> None:
     assert f": {said}, cars → space" in "".join(told(Outcome("test", saved, LABELS)))
 
 
+def _of(source: str | None, name: str) -> Any:
+    return SimpleNamespace(data=SimpleNamespace(source=source, set=name))
+
+
 @pytest.mark.parametrize(
-    ("source", "new"),
-    [("a.jsonl", "new.jsonl"), ("a.csv", "new.csv"), ("folder", "new.txt"), (None, "new.txt")],
+    ("source", "set_name", "new"),
+    [
+        ("a.jsonl", "files", "new.jsonl"),
+        ("a.csv", "files", "new.csv"),
+        ("folder", "files", "new.txt"),
+        (None, "files", "new.txt"),
+        ("folder", "wikihop", "questions.jsonl"),
+    ],
 )
 def test_what_comes_next_is_of_the_same_kind(
-    source: str | None, new: str, monkeypatch: pytest.MonkeyPatch
+    source: str | None, set_name: str, new: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines: list[str] = []
     console = SimpleNamespace(info=lines.append)
     monkeypatch.delenv("PREFPROP_RUN", raising=False)
-    end.next_line(console, SimpleNamespace(path=Path("runs/a")), source)
+    end.next_line(console, SimpleNamespace(path=Path("runs/a")), _of(source, set_name))
     assert lines == [
         "next:  prefprop calibrate",
         f"       prefprop predict {new} --out labelled.csv",
     ]
     monkeypatch.setenv("PREFPROP_RUN", "runs/other")
-    end.next_line(console, SimpleNamespace(path=Path("runs/a")), source)
+    end.next_line(console, SimpleNamespace(path=Path("runs/a")), _of(source, set_name))
     assert lines[2] == "next:  prefprop calibrate runs/a"

@@ -68,6 +68,11 @@ def test_questions_are_learnt_and_evaluated_beside_chance(folder: Path, output: 
     assert "accuracy" in out
 
 
+def test_what_comes_next_is_a_file_of_questions(folder: Path, output: Output) -> None:
+    _, _, err = output("show", folder / "run")
+    assert "prefprop predict questions.jsonl --run" in err
+
+
 def test_the_temperature_is_fitted_and_stored(folder: Path, output: Output) -> None:
     code, out, _ = output("calibrate", folder / "run", "--json")
     assert code == 0

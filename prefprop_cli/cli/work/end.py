@@ -9,8 +9,10 @@ from rich.cells import cell_len, set_cell_size
 
 from prefprop_cli.build.outcome import TFIDF, Outcome, outcome_of
 from prefprop_cli.build.plan import Plan
+from prefprop_cli.build.task import has_candidates
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.text import curve, escape
+from prefprop_cli.config.schema import Config
 from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.data.records import JSON_LINES, SUFFIXES
 from prefprop_cli.errors import Interrupted, PrefpropError
@@ -67,13 +69,15 @@ def tell_end(console: Console, outcome: Outcome, prepared: Prepared, folder: Run
         console.info(line)
 
 
-def next_line(console: Console, folder: RunFolder, source: str | None) -> None:
+def next_line(console: Console, folder: RunFolder, config: Config) -> None:
     """Say what comes next, with the run named where it would not be found by itself."""
     is_found = folder.path.parent == Path("runs") and "PREFPROP_RUN" not in os.environ
     run = "" if is_found else f" {shlex.quote(str(folder.path))}"
     named = f" --run{run}" if run else ""
-    suffix = Path(source or "").suffix.lower()
+    suffix = Path(config.data.source or "").suffix.lower()
     new = f"new{suffix if suffix in SUFFIXES else '.txt'}"
+    if has_candidates(config):
+        new = "questions.jsonl"
     console.info(f"next:  prefprop calibrate{run}")
     console.info(f"       prefprop predict {new}{named} --out labelled.csv")
 

@@ -132,7 +132,7 @@ class Story:
         return [
             *([] if has_test else [f"prefprop eval {name}"]),
             *([] if self.calibrations else [f"prefprop calibrate {name}"]),
-            f"prefprop predict new.csv --run {name}",
+            f"prefprop predict {'new.csv' if self.labels else 'questions.jsonl'} --run {name}",
         ]
 
     @cached_property

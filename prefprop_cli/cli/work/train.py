@@ -189,7 +189,7 @@ def tell_result(
     outcome = evaluated(console, plan, prepared, folder, result, device=device)
     if outcome:
         tell_end(console, outcome, prepared, folder)
-    next_line(console, folder, plan.config.data.source)
+    next_line(console, folder, plan.config)
     if console.common.json:
         record = {"run": folder.path, **vars(result), "warnings": prepared.warnings}
         console.result_json({**record, "evaluation": outcome and outcome.record()})
