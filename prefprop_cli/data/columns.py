@@ -435,9 +435,8 @@ def _header_for(names: Sequence[str], sample: Sequence[Fields]) -> list[str]:
     """Names for the columns of rows without a header, by what they hold."""
     columns = [_Values(name, [name, *(row.get(name) for row in sample)]) for name in names]
     text = max(columns, key=lambda each: (each.holds_text, each.median_length))
-    classes = [each for each in columns if each is not text and each.may_be_label]
-    label = min(
-        classes, key=lambda each: (len(each.distinct) == 1, len(each.distinct)), default=None
-    )
-    known = {text.name: "text"} | ({label.name: "label"} if label else {})
+    others = [each for each in columns if each is not text and each.may_be_label]
+    # Of several that may be the label none is called so: it would be taken by its name.
+    labels = [each for each in others if each.has_classes and len(each.distinct) > 1] or others
+    known = {text.name: "text"} | ({labels[0].name: "label"} if len(labels) == 1 else {})
     return [known.get(name, f"column_{n}") for n, name in enumerate(names, start=1)]

@@ -42,6 +42,7 @@ def test_figures_matrix_loss_and_a_mistake() -> None:
         "         cars  space     loss █▅▁ 0.700 to 0.100",
         "   cars     5      1     1 mistake: line 12, cars → space (1.00)",
         "  space     0      6",
+        "TF-IDF does better here; more epochs may help: -s train.epochs=N",
     ]
 
 

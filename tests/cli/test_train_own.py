@@ -233,7 +233,7 @@ def test_a_forecast_offers_a_quicker_training(
     )
     err = output("train", reviews, "--quick", "-s", "train.patience=1", "--dry-run")[2]
     assert "with --quick" not in err
-    assert re.search(r"about \d+ min at most here     Ctrl-C saves", err)
+    assert re.search(r"up to about \d+ min here     Ctrl-C saves", err)
     assert " here" not in output("train", reviews, "--dry-run", "-q")[2]
 
 

@@ -65,6 +65,8 @@ def tell_end(console: Console, outcome: Outcome, prepared: Prepared, folder: Run
     right = [*_loss(folder), *_mistakes(outcome)]
     for line in beside(left, right, width=console.width):
         console.info(line)
+    if outcome.baselines.get(TFIDF, 0.0) > outcome.accuracy:
+        console.info(f"{TFIDF} does better here; more epochs may help: -s train.epochs=N")
 
 
 def next_line(console: Console, folder: RunFolder, source: str | None) -> None:

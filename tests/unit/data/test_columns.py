@@ -239,6 +239,13 @@ def test_a_missing_column_is_told_once_with_the_one_that_is_meant(tmp_path: Path
         next(with_columns(each_row(path), {"label_column": "label"}, path=path))
 
 
+def test_a_header_names_no_label_where_several_may_be(tmp_path: Path) -> None:
+    days = ["2024-05-09", "2024-01-03"] * 12
+    path = write(tmp_path / "a.csv", rows(day=days, text=POSTS, kind=KINDS), header=False)
+    with pytest.raises(DataError, match=r"\(echo column_1,text,column_3; cat "):
+        columns_of(path)
+
+
 def test_a_missing_column_where_there_is_no_header(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", rows(a=POSTS, b=KINDS), header=False)
     with pytest.raises(DataError, match=r"no header line, .* with 'A post of some length; with"):
