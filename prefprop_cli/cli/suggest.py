@@ -1,10 +1,11 @@
 """What was meant by an option or a value that there is not."""
 
+import os
 import re
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import Any
 
 _OF_TABLES = {"method": "method.name", "model": "model.backbone", "data": "data.source"}
@@ -38,20 +39,44 @@ def suggestions(arguments: Sequence[str], *, takes_keys: bool) -> Iterator[None]
         raise
 
 
+@contextmanager
+def command_suggested(arguments: Sequence[str]) -> Iterator[None]:
+    """Add to the error that there is no such command what was meant, or where all are listed."""
+    try:
+        yield
+    except Exception as error:
+        usage: Any = error
+        if "Did you mean" not in str(getattr(usage, "message", "Did you mean")):
+            line = shlex.join(["train", *arguments])
+            may_be_file = os.path.exists(arguments[0]) or os.path.splitext(arguments[0])[1]
+            usage.message += (
+                f" To train on it: prefprop {line}" if may_be_file else " See prefprop --help"
+            )
+        raise
+
+
 def _setting(option: str, arguments: Sequence[str], *, others: Sequence[str] | None) -> str | None:
-    """The `-s` that an option stands for: by its exact name, or a similar one if no option is."""
+    """The `-s` that an option stands for: by its name, or one nearer than all options."""
     from prefprop_cli.config.documented import documented_keys
     from prefprop_cli.config.explain import nearest_key
 
     name = option.lstrip("-").replace("-", "_")
     exact = [key.path for key in documented_keys() if key.name == name and "." in key.path]
     key = _OF_TABLES.get(name) or next(iter(exact), None)
-    if key is None and not others:
+    if key is None:
         near = nearest_key((name,)) or ""
-        key = _OF_TABLES.get(near, near)
+        is_nearer = _likeness(name, near.rpartition(".")[2]) > max(
+            (_likeness(name, other.lstrip("-").replace("-", "_")) for other in others or ()),
+            default=0,
+        )
+        key = _OF_TABLES.get(near, near) if is_nearer else None
     if not key or "." not in key:
         return None
     return f"-s {key}={shlex.quote(_value_of(option, arguments))}"
+
+
+def _likeness(one: str, other: str) -> float:
+    return SequenceMatcher(None, one, other).ratio()
 
 
 def _value_of(option: str, arguments: Sequence[str]) -> str:
