@@ -293,6 +293,11 @@ class _Values:
         told = f"{quoted(self.name)} holds objects ({names}), and these are not looked into"
         if Path(where).suffix.lower() not in JSON_SUFFIXES:
             return f"{told}. Make columns of them"
+        if len(self.values) == 1 and not is_list and all(str(name).isdecimal() for name in value):
+            return (
+                f"{quoted(self.name)} holds all its values by their number, as pandas writes them. "
+                "Write it again: to_json('rows.jsonl', orient='records', lines=True)"
+            )
         key = f".[{json.dumps(self.name)}]"
         taken = shlex.quote(f"{key}[]" if is_list else f". + {key}")
         return f"{told}. Make columns of them: jq -c {taken} {shlex.quote(where)} > rows.jsonl"

@@ -324,6 +324,7 @@ def test_names_of_files_and_columns_stay_on_their_line(
     ("source", "said"),
     [
         ("review.csv", "review.csv: no such file or folder. Did you mean reviews.csv?"),
+        ("crew.csv", "crew.csv: no such file or folder. Give a .jsonl"),
         ("imdb", "a data set of the hub has an owner: OWNER/NAME"),
         ("folder/other.csv", "folder/other.csv: no such file or folder"),
         ("a b/c", "a b/c: no such file or folder"),

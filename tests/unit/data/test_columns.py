@@ -163,6 +163,11 @@ def test_between_equals_the_user_chooses(content: list[Fields], message: str) ->
             "my rows.json",
             r"""of them: jq -c '.\["data"\]\[\]' 'my rows.json' > rows.jsonl$""",
         ),
+        (
+            rows(text=[{"0": "x", "1": "y"}], label=[{"0": "a", "1": "b"}]),
+            "a.json",
+            r"Write it again: to_json\('rows.jsonl', orient='records', lines=True\)$",
+        ),
         (rows(meta=[{"text": text} for text in POSTS]), "a/b", r"into. Make columns of them$"),
     ],
 )
