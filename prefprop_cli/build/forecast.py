@@ -10,7 +10,6 @@ from torch import nn
 from prefprop_cli.attention import Rows
 from prefprop_cli.build.model import Classifier, create_classifier
 from prefprop_cli.build.plan import Plan
-from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.model.encoder import Encoder
 from prefprop_cli.model.layout import Tokens
 from prefprop_cli.modes import plain_modes
@@ -23,21 +22,12 @@ MOST_S = 0.5
 _NOISE = 4099
 
 
-def forecast_s(plan: Plan, prepared: Prepared, *, device: str = "cpu") -> float:
-    """Seconds of the training of a plan, evaluations included; right to a factor of about 1.5.
-
-    Loading, tokenising and what comes after the training are left out.
-    """
-    costs = costs_of(plan, n_labels=len(prepared.labels), device=device)
-    lengths = {name: list(table["n_computed"]) for name, table in prepared.splits.items()}
-    return costs.run_s(lengths["train"], lengths["validation"], plan.config.train)
-
-
 @plain_modes()
 def costs_of(plan: Plan, *, n_labels: int, device: str = "cpu") -> Costs:
     """What a document costs in training and in evaluation, in less than two seconds.
 
-    For other lengths or steps than those of the plan, as of a quicker run, use `Costs.run_s`.
+    `Costs.run_s` makes seconds of a training of it, evaluations included; loading, tokenising and
+    what comes after the training are left out.
 
     Args:
         plan: what the run uses.

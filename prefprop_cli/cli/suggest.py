@@ -32,7 +32,9 @@ def suggestions(arguments: Sequence[str], *, takes_keys: bool) -> Iterator[None]
         elif (
             takes_keys
             and type(error).__name__ == "NoSuchOption"
-            and (setting := _setting(usage.option_name, arguments, others=usage.possibilities))
+            and (
+                setting := _setting(usage.option_name, arguments, others=usage.possibilities or ())
+            )
         ):
             usage.message = f"{message.rstrip('.')}. As a key of the configuration: {setting}"
             usage.possibilities = None
@@ -55,8 +57,8 @@ def command_suggested(arguments: Sequence[str]) -> Iterator[None]:
         raise
 
 
-def _setting(option: str, arguments: Sequence[str], *, others: Sequence[str] | None) -> str | None:
-    """The `-s` that an option stands for: by its name, or one nearer than all options."""
+def _setting(option: str, arguments: Sequence[str], *, others: Sequence[str]) -> str | None:
+    """The `-s` that an option stands for: by its exact name, or one nearer than any option's."""
     from prefprop_cli.config.documented import documented_keys
     from prefprop_cli.config.explain import nearest_key
 
@@ -65,18 +67,17 @@ def _setting(option: str, arguments: Sequence[str], *, others: Sequence[str] | N
     key = _OF_TABLES.get(name) or next(iter(exact), None)
     if key is None:
         near = nearest_key((name,)) or ""
-        is_nearer = _likeness(name, near.rpartition(".")[2]) > max(
-            (_likeness(name, other.lstrip("-").replace("-", "_")) for other in others or ()),
-            default=0,
-        )
-        key = _OF_TABLES.get(near, near) if is_nearer else None
+        key = _OF_TABLES.get(near, near)
+        nearest_option = max((_likeness(name, each) for each in others), default=0.0)
+        if _likeness(name, key.rpartition(".")[2]) <= nearest_option:
+            return None
     if not key or "." not in key:
         return None
     return f"-s {key}={shlex.quote(_value_of(option, arguments))}"
 
 
 def _likeness(one: str, other: str) -> float:
-    return SequenceMatcher(None, one, other).ratio()
+    return SequenceMatcher(None, one, other.lstrip("-").replace("-", "_")).ratio()
 
 
 def _value_of(option: str, arguments: Sequence[str]) -> str:

@@ -65,16 +65,13 @@ def read_text(stream: BinaryIO, *, name: str, errors: Errors, say: Say = unsaid)
     return text.removeprefix("\ufeff").replace("\r\n", "\n")
 
 
-def read_lines(stream: BinaryIO, *, name: str, errors: Errors) -> Iterator[tuple[int, str]]:
-    """(number from 1, text without its line end) of each line; raises as `decode`."""
-    for number, line in each_line(stream, name=name, errors=errors):
-        yield number, sound(line)
-
-
 def each_line(
     stream: BinaryIO, *, name: str, errors: Errors, say: Say = unsaid
 ) -> Iterator[tuple[int, str | DataError]]:
-    """The same, where a line that cannot be decoded is the error and the others follow."""
+    """(number from 1, text without its line end) of each line.
+
+    A line that cannot be decoded is the error, and the others follow.
+    """
     first = stream.readline()
     encoding = _utf16(first[:HEAD_BYTES])
     chunks = chain([first] if first else [], stream)

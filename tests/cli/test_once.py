@@ -69,7 +69,7 @@ def test_what_may_be_repeated_still_may(output: Output) -> None:
     assert (code, err) == (0, "")
     nowhere = ("--compare", "a", "--compare", "b", "--fail-below", "nll=1", "--fail-below", "ece=1")
     code, _, err = output("eval", "nowhere", *nowhere)
-    assert "nowhere does not exist" in err
+    assert "--compare a does not exist" in err
     code, _, err = output("train", "-s", "no.key=1", "-s", "no.other=2")
     assert "no.key" in err
     assert "no.other" in err

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from prefprop_cli.build.forecast import costs_of, forecast_s
+from prefprop_cli.build.forecast import costs_of
 from prefprop_cli.build.launch import create_run, train_run
 from prefprop_cli.build.plan import Plan, make_plan, prepare_data
 from prefprop_cli.config.load import load_config
@@ -31,13 +31,15 @@ def test_it_is_of_both_kinds_of_passes(planned: tuple[Plan, Prepared]) -> None:
     plan, prepared = planned
     costs = costs_of(plan, n_labels=len(prepared.labels))
     assert costs.training.of([64]) > costs.evaluation.of([64]) > 0
-    assert forecast_s(plan, prepared) > 0
+    lengths = [list(prepared.splits[name]["n_computed"]) for name in ("train", "validation")]
+    assert costs.run_s(*lengths, plan.config.train) > costs.training.of(lengths[0])
 
 
 def test_random_numbers_are_those_without_it(planned: tuple[Plan, Prepared]) -> None:
     random.seed(1), np.random.seed(1), torch.manual_seed(1)
     before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
-    forecast_s(*planned)
+    plan, prepared = planned
+    costs_of(plan, n_labels=len(prepared.labels))
     after = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
     assert after == before
 
@@ -49,7 +51,7 @@ def test_a_run_ends_with_the_bits_it_has_without_it(
     for name in ("without", "with"):
         folder = create_run(*planned, out=tmp_path / name, sources=[], argv=["prefprop"])
         if name == "with":
-            forecast_s(*planned)
+            costs_of(planned[0], n_labels=len(planned[1].labels))
         train_run(
             *planned,
             folder,
