@@ -298,7 +298,7 @@ def test_no_documents(output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
         (["train", "-p", "demo", ""], "prefprop train reviews.csv"),
         (["init", ""], "prefprop train reviews.csv"),
         (["prepare"], "prefprop prepare --source reviews.csv"),
-        (["sweep"], "prefprop sweep --source reviews.csv -s 'sweep.seeds=[0,1,2]'"),
+        (["sweep"], "prefprop sweep -p my.toml -s 'sweep.seeds=[0,1,2]'"),
     ],
 )
 def test_documents_are_asked_for(arguments: list[str], example: str, output: Output) -> None:

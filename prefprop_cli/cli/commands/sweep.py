@@ -52,7 +52,7 @@ def command(
         preset=preset,
         overrides=tuple(overrides or ()),
         source=source,
-        examples=("sweep --source reviews.csv -s 'sweep.seeds=[0,1,2]'",),
+        examples=("init reviews.csv > my.toml", "sweep -p my.toml -s 'sweep.seeds=[0,1,2]'"),
     )
     found = settings.resolve(asked)
     plan.check(found.config)
