@@ -25,7 +25,7 @@ from prefprop_cli.words import listed
 _PACKAGE = str(Path(prefprop_cli.__file__).parent)
 _PLAIN = (datasets.Value, datasets.ClassLabel)
 _LOCAL_FILES = (
-    f"Without network name documents on this disk in its place, {WHAT}: prefprop train FILE; in a "
+    f"Without network give the documents as local files ({WHAT}): prefprop train FILE, or in a "
     'preset data.set = "files", data.source = "FILE"'
 )
 
