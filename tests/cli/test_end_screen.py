@@ -140,3 +140,9 @@ def test_what_comes_next_is_of_the_same_kind(
     monkeypatch.setenv("PREFPROP_RUN", "runs/other")
     end.next_line(console, SimpleNamespace(path=Path("runs/a")), source)
     assert lines[2] == "next:  prefprop calibrate runs/a"
+
+
+def test_names_that_begin_alike_are_told_from_each_other() -> None:
+    names = tuple(f"a class with a long name {n}" for n in range(8))
+    lines = told(outcome([1, 2], [0, 0], names=names))
+    assert "    a cla…name 0 → a cla…name 1  1" in [line.split("     ")[0] for line in lines]

@@ -57,3 +57,23 @@ def test_a_value_of_a_key_that_is_nearly_one_of_the_choices(output: Output) -> N
     code, _, err = output("train", "-s", "method.name=prefixtuning")
     assert code == 2
     assert "combined, fine-tuning, head-only - did you mean `prefix-tuning`?" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["my reviews.csv", "--quick"],
+            "No such command 'my reviews.csv'. To train on it: "
+            "prefprop train 'my reviews.csv' --quick\n",
+        ),
+        (["trian", "a.csv"], "No such command 'trian'. Did you mean 'train'?\n"),
+        (["zzz"], "No such command 'zzz'. See prefprop --help\n"),
+    ],
+)
+def test_documents_in_the_place_of_a_command(
+    arguments: list[str], said: str, output: Output
+) -> None:
+    code, out, err = output(*arguments)
+    assert (code, out) == (2, "")
+    assert said in err
