@@ -14,6 +14,7 @@ from prefprop_cli.cli.command import Command, built
 from prefprop_cli.cli.console import Console, OutputClosed, output_failure
 from prefprop_cli.cli.failures import report
 from prefprop_cli.cli.help import coloured
+from prefprop_cli.cli.suggest import command_suggested
 from prefprop_cli.errors import PrefpropError
 
 COMMANDS = {
@@ -59,6 +60,11 @@ class Program(TyperGroup):
     def get_help(self, ctx: Any) -> str:
         """The help text, coloured if the standard output takes it."""
         return coloured(super().get_help(ctx), ctx)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is named first; documents in its place are what `train` takes."""
+        with command_suggested(args):
+            return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the commands with one line each, under their headings."""

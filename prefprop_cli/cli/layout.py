@@ -5,7 +5,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
-from rich.cells import cell_len, chop_cells
+from rich.cells import cell_len, chop_cells, set_cell_size
+
+from prefprop_cli.cli.text import escape
 
 _GAP = "  "
 _DEFAULT_COLUMNS = 80
@@ -18,6 +20,21 @@ _CELL_PIECE = re.compile(
 )
 # A command stays on one line, however long, so that it can be copied.
 _PROSE_PIECE = re.compile(r"\s+|`[^`]*`\S*|prefprop [a-z-]+ .*|\S+")
+
+
+def shortened(names: Sequence[str], longest: int) -> list[str]:
+    """Names that a terminal shows, cut to so many columns, and still told from each other.
+
+    The end of those that are too long is left out, or their middle where they begin alike. If
+    neither tells them apart they stay longer.
+    """
+    names = [escape(name) for name in names]
+    for width in range(longest, max(map(cell_len, names), default=0)):
+        for cut in (_without_end, _without_middle):
+            found = [name if cell_len(name) <= width else cut(name, width) for name in names]
+            if len({*found}) == len({*names}):
+                return found
+    return names
 
 
 def columns(stream: TextIO) -> int:
@@ -151,3 +168,12 @@ def _filled(pieces: Iterable[str], width: int) -> Iterator[str]:
         else:
             line += piece
     yield line.rstrip()
+
+
+def _without_end(name: str, width: int) -> str:
+    return set_cell_size(name, width - 1) + "…"
+
+
+def _without_middle(name: str, width: int) -> str:
+    end = set_cell_size(name[::-1], width // 2)[::-1]
+    return set_cell_size(name, width - 1 - width // 2) + "…" + end

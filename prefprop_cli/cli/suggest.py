@@ -1,5 +1,6 @@
 """What was meant by an option or a value that there is not."""
 
+import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,6 +44,22 @@ def suggestions(
         ):
             usage.message = f"{message.rstrip('.')}. As a key of the configuration: {setting}"
             usage.possibilities = None
+        raise
+
+
+@contextmanager
+def command_suggested(arguments: Sequence[str]) -> Iterator[None]:
+    """Add to the error that there is no such command what was meant, or where all are listed."""
+    try:
+        yield
+    except Exception as error:
+        usage: Any = error
+        if "Did you mean" not in str(getattr(usage, "message", "Did you mean")):
+            line = shlex.join(["train", *arguments])
+            may_be_file = os.path.exists(arguments[0]) or os.path.splitext(arguments[0])[1]
+            usage.message += (
+                f" To train on it: prefprop {line}" if may_be_file else " See prefprop --help"
+            )
         raise
 
 

@@ -4,6 +4,7 @@ A column is chosen where one is clearly the best; between two that are equally g
 chooses, and is told what to type.
 """
 
+import json
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,12 +13,20 @@ from decimal import Decimal
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from prefprop_cli.data.decoding import Errors, Say, unsaid
 from prefprop_cli.data.labels import in_order, is_fraction, is_number, no_classes
 from prefprop_cli.data.names import flag, is_cell, matching, missing_column
-from prefprop_cli.data.records import Fields, Row, each_row, is_missing, no_column, separator_in
+from prefprop_cli.data.records import (
+    JSON_SUFFIXES,
+    Fields,
+    Row,
+    each_row,
+    is_missing,
+    no_column,
+    separator_in,
+)
 from prefprop_cli.errors import DataError
 from prefprop_cli.notes import note
 from prefprop_cli.words import listed, plural, quoted
@@ -130,18 +139,14 @@ def choose_columns(
     label = None if label is None else matching(label, columns) or label
     free = [each for each in columns.values() if each.name not in (label, *labels)]
     texts = _text_candidates(free)
-    found_text = _choose(
-        "text_column", text, texts, list(columns), where=where, told=_Values.as_text
-    )
+    found_text = _choose("text_column", text, texts, columns, where=where, told=_Values.as_text)
     if label is None and not needs_label:
         return Columns(found_text)
     free = [each for each in columns.values() if each.name != found_text.name]
     labels_found = _label_candidates(free, known=classes)
     return Columns(
         found_text,
-        _choose(
-            "label_column", label, labels_found, list(columns), where=where, told=_Values.as_label
-        ),
+        _choose("label_column", label, labels_found, columns, where=where, told=_Values.as_label),
     )
 
 
@@ -274,6 +279,29 @@ class _Values:
         too_many = no_classes(in_order(self.distinct), n_documents=len(self.given))
         return self.is_numeric and (has_fractions or too_many is not None)
 
+    @property
+    def is_nested(self) -> bool:
+        """Whether these are objects, or lists of them, that may hold the columns that are meant."""
+        first = [value[:1] if isinstance(value, list) else [value] for value in self.given]
+        return bool(self.given) and all(len(v) == 1 and isinstance(v[0], dict) for v in first)
+
+    def taken_out(self, where: str) -> str:
+        """What to do with nested values, so that what they hold are columns."""
+        value: Any = self.given[0]
+        is_list = isinstance(value, list)
+        names = listed([quoted(str(name)) for name in (value[0] if is_list else value)], shown=5)
+        told = f"{quoted(self.name)} holds objects ({names}), and these are not looked into"
+        if Path(where).suffix.lower() not in JSON_SUFFIXES:
+            return f"{told}. Make columns of them"
+        if len(self.values) == 1 and not is_list and all(str(name).isdecimal() for name in value):
+            return (
+                f"{quoted(self.name)} holds all its values by their number, as pandas writes them. "
+                "Write it again: to_json('rows.jsonl', orient='records', lines=True)"
+            )
+        key = f".[{json.dumps(self.name)}]"
+        taken = shlex.quote(f"{key}[]" if is_list else f". + {key}")
+        return f"{told}. Make columns of them: jq -c {taken} {shlex.quote(where)} > rows.jsonl"
+
     def as_text(self) -> str:
         return f"{quoted(self.name)} (median {self.median_length:,} characters)"
 
@@ -304,12 +332,13 @@ def _choose(
     option: str,
     given: str | None,
     candidates: Found,
-    names: Sequence[str],
+    columns: Mapping[str, _Values],
     *,
     where: str,
     told: Callable[[_Values], str],
 ) -> Column:
     how, best, others = candidates
+    names = list(columns)
     if given is not None:
         found = matching(given, names)
         if found is None:
@@ -320,15 +349,31 @@ def _choose(
         return Column(best[0].name, how, tuple(each.name for each in others))
     what = option.removesuffix("_column")
     if not best:
-        raise DataError(
-            f"{where}: no column looks like the {what}; found "
-            f"{listed([told(each) for each in others], shown=5) or 'none'}. Name one with "
-            f"{flag(option, 'NAME')}"
-        )
+        raise _none_found(option, [told(each) for each in others], columns, where=where)
     raise DataError(
         f"{where}: {len(best)} columns may hold the {what}: "
         f"{listed([told(each) for each in best], shown=5)}. Name one: "
         f"{flag(option, best[0].name)}"
+    )
+
+
+def _none_found(
+    option: str, seen: Sequence[str], columns: Mapping[str, _Values], *, where: str
+) -> DataError:
+    """The error that no column can be meant, with what to type."""
+    what = option.removesuffix("_column")
+    for column in columns.values():
+        if column.is_nested:
+            return DataError(f"{where}: no column looks like the {what}; {column.taken_out(where)}")
+    if len(columns) == 1 and option == "label_column":
+        return DataError(
+            f"{where}: one column, {quoted(*columns)}, where two are needed: the texts, and the "
+            "label of each. Texts without labels are for predict"
+        )
+    found = listed([*seen] or [*map(quoted, columns)], shown=5)
+    return DataError(
+        f"{where}: no column looks like the {what}; found {found}. Name one with "
+        f"{flag(option, 'NAME')}"
     )
 
 
@@ -435,9 +480,8 @@ def _header_for(names: Sequence[str], sample: Sequence[Fields]) -> list[str]:
     """Names for the columns of rows without a header, by what they hold."""
     columns = [_Values(name, [name, *(row.get(name) for row in sample)]) for name in names]
     text = max(columns, key=lambda each: (each.holds_text, each.median_length))
-    classes = [each for each in columns if each is not text and each.may_be_label]
-    label = min(
-        classes, key=lambda each: (len(each.distinct) == 1, len(each.distinct)), default=None
-    )
-    known = {text.name: "text"} | ({label.name: "label"} if label else {})
+    others = [each for each in columns if each is not text and each.may_be_label]
+    # Of several that may be the label none is called so: it would be taken by its name.
+    labels = [each for each in others if each.has_classes and len(each.distinct) > 1] or others
+    known = {text.name: "text"} | ({labels[0].name: "label"} if len(labels) == 1 else {})
     return [known.get(name, f"column_{n}") for n, name in enumerate(names, start=1)]

@@ -14,6 +14,8 @@ from prefprop_cli.words import listed, quoted
 
 SPLITS = ("train", "validation", "test")
 FEW_DOCUMENTS = 30
+MISSING = {"", "nan", "none", "null", "na", "n/a", "<na>", "#n/a", "nil", "-", "?"}
+"""What programs write where a cell is empty, in lower case."""
 """An evaluation split with fewer says little."""
 
 
@@ -168,6 +170,9 @@ def _of_classes(corpus: Corpus) -> Iterator[str]:
     if single:
         rows = [f"{quoted(str(document.label))}: {document.id}" for document in single]
         yield f"classes with a single training document: {len(single)} ({listed(rows)})"
+    if unknown := [label for label in corpus.labels if label.casefold() in MISSING]:
+        named = listed([f"{quoted(label)} {train[label]}" for label in unknown])
+        yield f"classes that look like a missing label, with their documents in training: {named}"
     spellings: dict[str, list[str]] = defaultdict(list)
     for label in corpus.labels:
         spellings[label.casefold()].append(quoted(label))

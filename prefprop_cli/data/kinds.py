@@ -30,14 +30,18 @@ _OTHERS = {
 _WHAT = {suffix: what for what, suffixes in _OTHERS.items() for suffix in suffixes}
 
 
+def what_is(path: Path) -> str | None:
+    """What a file is that is neither text nor a table that can be read, and what to do, by name."""
+    return _WHAT.get(path.suffix.lower())
+
+
 def refuse_other_kinds(path: Path) -> None:
     """Refuse a file whose name says that it is neither text nor a table that can be read.
 
     Raises:
         DataError: it is one; says what it is and what to do.
     """
-    what = _WHAT.get(path.suffix.lower())
-    if what and os.path.exists(path):
+    if (what := what_is(path)) and os.path.exists(path):
         raise DataError(f"{path}: {what}")
 
 
@@ -63,5 +67,5 @@ def _none_read(folder: Path, files: Sequence[Path]) -> str:
 
 
 def _advice(path: Path) -> str:
-    what = _WHAT.get(path.suffix.lower())
+    what = what_is(path)
     return f" ({what})" if what else ""

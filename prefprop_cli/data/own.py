@@ -76,7 +76,7 @@ def _columns(table: DataTable, kind: str, source: str) -> Columns:
 def _advice(source: str) -> str:
     path = Path(source).expanduser()
     names = os.listdir(path.parent) if path.parent.is_dir() else []
-    if nearest := get_close_matches(path.name, names, n=1):
+    if nearest := get_close_matches(path.name, names, n=1, cutoff=0.8):
         return f"Did you mean {path.parent / nearest[0]}?"
     hub = "; a data set of the hub has an owner: OWNER/NAME" if "/" not in source else ""
     return f"Give {files.WHAT}{hub}"

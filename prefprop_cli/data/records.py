@@ -1,6 +1,8 @@
 """Rows of JSON, .csv, .tsv and .parquet files, one at a time, each defect named with its line."""
 
 import csv
+import re
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
@@ -32,6 +34,7 @@ SUFFIXES = (*JSON_SUFFIXES, ".csv", ".tsv", ".parquet")
 QUESTION = {"query", "candidates", "supports"}
 Fields = dict[str, object]
 ABSENT = object()
+_EXCEL = re.compile(r"sep=(.)\s*", re.IGNORECASE | re.DOTALL)
 HEAD_CHARACTERS = 2**18
 """So much of a .csv file shows what separates its fields."""
 
@@ -222,8 +225,10 @@ def _csv(path: Path, errors: Errors, say: Say) -> Iterator[Row]:
         lines = (line for _, line in each_line(stream, name=str(path), errors=errors, say=say))
         head = list(_head(lines))
         separator = _separator(head)
+        if _named_by_excel(head):
+            head[0] = ""  # blank, so that the lines behind it keep their numbers
         if separator != ",":
-            say(f"looks {NAMES[separator]}-separated, and is read so")
+            say(f"looks {NAMES.get(separator, separator)}-separated, and is read so")
         yield from _parsed(chain(head, lines), path, separator)
 
 
@@ -233,7 +238,16 @@ def _tsv(path: Path, errors: Errors, say: Say) -> Iterator[Row]:
         yield from _parsed((line for _, line in lines), path, "\t")
 
 
+def _named_by_excel(head: Sequence[str | DataError]) -> str | None:
+    """The separator that a first line `sep=;` names, as Excel writes and reads it."""
+    first = head[0] if head else ""
+    found = _EXCEL.fullmatch(first) if isinstance(first, str) else None
+    return found and found[1]
+
+
 def _separator(head: Sequence[str | DataError]) -> str:
+    if separator := _named_by_excel(head):
+        return separator
     texts = [f"{line}\n" for line in head if isinstance(line, str)]
     is_whole = len(texts) == len(head) and sum(map(len, texts)) < HEAD_CHARACTERS
     csv.field_size_limit(sys.maxsize)
@@ -255,7 +269,7 @@ def _parsed(lines: Iterable[str | DataError], path: Path, separator: str) -> Ite
     reader = csv.reader((f"{sound(line)}\n" for line in lines), delimiter=separator, strict=True)
     number, line = 0, 1
     try:
-        header = _named(next(reader, []))
+        header = _named(next(filter(None, reader), []))
         _check_header(header, separator, path)
         while True:
             line = reader.line_num + 1
@@ -266,7 +280,20 @@ def _parsed(lines: Iterable[str | DataError], path: Path, separator: str) -> Ite
                 number += 1
                 yield Row(number, line, _fields(row, header, where=f"{path}:{line}"))
     except csv.Error as error:
-        raise DataError(f"{path}:{line}: not CSV: {error}") from None
+        raise DataError(f"{path}:{line}: not CSV: {_advice(str(error), path)}") from None
+
+
+def _advice(error: str, path: Path) -> str:
+    """What the parser of CSV says, with what to do."""
+    if error.startswith("new-line character"):
+        file = shlex.quote(str(path))
+        return (
+            "a line ends in a carriage return alone, as on old Macs: "
+            f"tr '\\r' '\\n' < {file} > lines{path.suffix}"
+        )
+    if "end of data" in error:
+        return f'{error}. A quotation mark (") opens here and is not closed; one in a text is ""'
+    return error
 
 
 def _fields(row: list[str], header: list[str], *, where: str) -> Fields | DataError:

@@ -131,9 +131,12 @@ class CalibrationReport:
         """What calibration did to `ece` or `ece_paper`, in one line."""
         before, after = (state.null_of(score) for state in (self.before, self.after))
         told = told_verdict(n=self.n, p95=after.p95, p_before=before.p_value, p_after=after.p_value)
+        chance = f"chance alone {after.mean:.3f}"
+        return f"ECE {self._change(score)}, {chance}: {told}.  NLL {self._change('nll')}"
+
+    def _change(self, score: str) -> str:
         values = (state.scores[score].value for state in (self.before, self.after))
-        change = " → ".join(f"{value:.3f}" for value in values)
-        return f"ECE {change}, chance alone {after.mean:.3f}: {told}"
+        return " → ".join(f"{value:.3f}" for value in values)
 
     def as_dict(self) -> dict[str, object]:
         """The report as JSON types; a figure that does not exist is None."""

@@ -88,7 +88,9 @@ class RunFolder:
         """
         advice = "Name a folder that `prefprop train` printed"
         if not os.path.lexists(path):
-            raise UsageError(f"{path} does not exist. {advice}")
+            below = Path("runs") / path
+            meant = f"Did you mean {below}?" if (below / "manifest.json").is_file() else advice
+            raise UsageError(f"{path} does not exist. {meant}")
         if not os.path.isfile(path / "manifest.json"):
             raise UsageError(f"{path} is not a run folder: it has no manifest.json. {advice}")
         run = cls(path)

@@ -53,13 +53,14 @@ def test_a_terminal_shows_the_verdict_and_bars_that_fit(
 ) -> None:
     found = json.loads(output("calibrate", run, "--json")[1])
     before, after = (found[when]["scores"]["ece"]["value"] for when in ("before", "after"))
+    nll = [found[when]["scores"]["nll"]["value"] for when in ("before", "after")]
     on_a_terminal(monkeypatch, columns)
     code, out, err = output("calibrate", run)
     assert code == 0
     assert " ".join(out.split()) == (
         f"{read_adapter(run / 'adapter').calibrator} saved. ECE {before:.3f} → {after:.3f}, "
         f"chance alone {found['after']['null']['mean']:.3f}: "
-        "within chance now"
+        f"within chance now. NLL {nll[0]:.3f} → {nll[1]:.3f}"
     )
     assert "all 16 scores: --all" in err
     assert "a perfectly calibrated model" not in err
@@ -82,7 +83,7 @@ def test_a_terminal_shows_every_score_if_asked(
 
 
 def test_what_few_documents_cannot_tell(small: Path, output: Output) -> None:
-    assert ": 12 documents cannot tell\n" in output("calibrate", small, "--method", "platt")[2]
+    assert ": 12 documents cannot tell.  NLL " in output("calibrate", small, "--method", "platt")[2]
 
 
 def test_bars_that_are_the_same_stand_once(run: Path, output: Output) -> None:

@@ -43,6 +43,7 @@ def test_figures_matrix_loss_and_a_mistake() -> None:
         "         cars  space     loss █▅▁ 0.700 to 0.100",
         "   cars     5      1     1 mistake: line 12, cars → space (1.00)",
         "  space     0      6",
+        "TF-IDF does better here; more epochs may help: -s train.epochs=N",
     ]
 
 
@@ -150,3 +151,9 @@ def test_what_comes_next_is_of_the_same_kind(
     monkeypatch.setenv("PREFPROP_RUN", "runs/other")
     end.next_line(console, SimpleNamespace(path=Path("runs/a")), _of(source, set_name))
     assert lines[2] == "next:  prefprop calibrate runs/a"
+
+
+def test_names_that_begin_alike_are_told_from_each_other() -> None:
+    names = tuple(f"a class with a long name {n}" for n in range(8))
+    lines = told(outcome([1, 2], [0, 0], names=names))
+    assert "    a cla…name 0 → a cla…name 1  1" in [line.split("     ")[0] for line in lines]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from prefprop_cli.cli.work.inputs import Reading, newest_for
 from prefprop_cli.cli.work.predict import _predicted
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.errors import DataError
@@ -370,3 +371,64 @@ def test_no_run_of_another_task_is_taken(both: Path, output: Output) -> None:
     code, out, err = output("predict", "a.txt")
     assert (code, out) == (2, "")
     assert "./runs holds no finished run that classifies texts" in err
+
+
+# --- which run predicts
+
+
+@pytest.fixture
+def two_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Finished runs on the columns `review` and, newer, `Beschwerde`, in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PREFPROP_RUN", raising=False)
+    for day, column in enumerate(["review", "Beschwerde"], start=1):
+        run = RunFolder.create_at(Path("runs") / column)
+        run.config.write_text(f'[data]\nsource = "x.csv"\ntext_column = "{column}"\n')
+        run.update_manifest(status="finished", started=f"2026-01-0{day}")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("header", "named", "chosen", "is_doubtful"),
+    [
+        ("n,Review", None, "review", False),
+        ("n,Beschwerde", None, "Beschwerde", False),
+        ("n,words", None, "Beschwerde", True),
+        ("n,words", "words", "Beschwerde", False),
+    ],
+)
+def test_the_newest_run_with_the_columns_of_the_table(
+    header: str, named: str | None, chosen: str, is_doubtful: bool, two_columns: Path
+) -> None:
+    Path("new.csv").write_text(f"{header}\n1,a b c\n")
+    choice, doubt = newest_for(["new.csv"], Reading(text_column=named))
+    assert choice.folder.path == Path("runs") / chosen
+    assert bool(doubt) == is_doubtful
+    if doubt:
+        assert doubt == (
+            "new.csv has not the column that runs/Beschwerde was trained on. Another: --run RUN"
+        )
+
+
+@pytest.mark.usefixtures("two_columns")
+def test_what_has_no_columns_goes_to_the_newest_run() -> None:
+    Path("speech.txt").write_text("a b c")
+    Path("torn.csv").write_bytes(b"\xff\xfe\x00")
+    for name in ("speech.txt", "torn.csv", "nowhere.csv", "."):
+        choice, doubt = newest_for([name], Reading())
+        assert (choice.folder.path.name, doubt) == ("Beschwerde", "")
+
+
+def test_a_file_that_is_not_there_is_told_before_anything_is_loaded(
+    two_columns: Path, output: Output
+) -> None:
+    Path("reviews.csv").write_text("review\na b c\n")
+    code, out, err = output("predict", "review.csv")
+    assert (code, out) == (3, "")
+    assert err == "error: review.csv: no such file or folder. Did you mean reviews.csv?\n"
+
+
+def test_the_name_of_a_run_without_its_folder(two_columns: Path, output: Output) -> None:
+    code, _, err = output("show", "review")
+    assert code == 2
+    assert "review does not exist. Did you mean runs/review?" in err

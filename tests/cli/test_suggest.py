@@ -63,3 +63,23 @@ def test_an_option_without_its_value_shows_what_it_takes(output: Output) -> None
     code, out, err = output("report", "run", "--html")
     assert (code, out) == (2, "")
     assert "Option '--html' requires an argument: --html FILE.html\n" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["my reviews.csv", "--quick"],
+            "No such command 'my reviews.csv'. To train on it: "
+            "prefprop train 'my reviews.csv' --quick\n",
+        ),
+        (["trian", "a.csv"], "No such command 'trian'. Did you mean 'train'?\n"),
+        (["zzz"], "No such command 'zzz'. See prefprop --help\n"),
+    ],
+)
+def test_documents_in_the_place_of_a_command(
+    arguments: list[str], said: str, output: Output
+) -> None:
+    code, out, err = output(*arguments)
+    assert (code, out) == (2, "")
+    assert said in err

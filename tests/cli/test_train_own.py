@@ -233,7 +233,7 @@ def test_a_forecast_offers_a_quicker_training(
     )
     err = output("train", reviews, "--quick", "-s", "train.patience=1", "--dry-run")[2]
     assert "with --quick" not in err
-    assert re.search(r"about \d+ min at most here     Ctrl-C saves", err)
+    assert re.search(r"up to about \d+ min here     Ctrl-C saves", err)
     assert " here" not in output("train", reviews, "--dry-run", "-q")[2]
 
 
@@ -292,9 +292,39 @@ def test_no_documents(output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "example"),
+    [
+        (["train", ""], "prefprop train reviews.csv"),
+        (["train", "-p", "demo", ""], "prefprop train reviews.csv"),
+        (["init", ""], "prefprop train reviews.csv"),
+        (["prepare"], "prefprop prepare --source reviews.csv"),
+        (["sweep"], "prefprop sweep -p my.toml -s 'sweep.seeds=[0,1,2]'"),
+    ],
+)
+def test_documents_are_asked_for(arguments: list[str], example: str, output: Output) -> None:
+    code, out, err = output(*arguments)
+    assert (code, out) == (2, "")
+    assert "which documents?" in err
+    assert f"\n  {example}\n" in err
+
+
+@pytest.mark.parametrize("columns", [(), ("--text-column", "a\nb")])
+def test_names_of_files_and_columns_stay_on_their_line(
+    columns: tuple[str, ...], output: Output
+) -> None:
+    header = ("date", columns[1] if columns else "review", "sentiment")
+    write_table("two\nlines.csv", header=header)
+    code, _, err = output("init", "two\nlines.csv", *columns)
+    assert code == 0
+    text = "a\\nb" if columns else "review"
+    assert err.startswith(f"two\\nlines.csv   text ← {text}   label ← sentiment\n")
+
+
+@pytest.mark.parametrize(
     ("source", "said"),
     [
         ("review.csv", "review.csv: no such file or folder. Did you mean reviews.csv?"),
+        ("crew.csv", "crew.csv: no such file or folder. Give a .jsonl"),
         ("imdb", "a data set of the hub has an owner: OWNER/NAME"),
         ("folder/other.csv", "folder/other.csv: no such file or folder"),
         ("a b/c", "a b/c: no such file or folder"),

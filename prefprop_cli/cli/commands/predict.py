@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,7 +12,7 @@ import typer
 
 from prefprop_cli.cli import options as o
 from prefprop_cli.cli.console import Console
-from prefprop_cli.errors import UsageError
+from prefprop_cli.errors import DataError, UsageError
 from prefprop_cli.parallel import world
 
 COPIES = (".csv", ".jsonl", ".parquet")
@@ -87,11 +88,13 @@ def command(
     console: Console = context.obj
     sources = _sources(files or [], watch)
     _check_out(out, sources, force=force, watch=watch)
+    _check_any(sources)
     from prefprop_cli.cli.work import inputs as given
     from prefprop_cli.cli.work import predict as work
 
-    loaded = work.opened_run(console, run, sources, device=device, backbone=backbone)
-    reader = given.reader_of(loaded, given.Reading(lines, errors, text_column))
+    reading = given.Reading(lines, errors, text_column)
+    loaded = work.opened_run(console, run, sources, reading, device=device, backbone=backbone)
+    reader = given.reader_of(loaded, reading)
     asked = work.Asked(top_k, batch_size, strict, uncalibrated)
     if watch:
         work.watch(console, loaded, reader, watch, asked)
@@ -123,6 +126,19 @@ def _sources(files: Sequence[str], watch: Path | None) -> Sequence[str]:
                 f"{file} is a run, not documents: prefprop predict --run {shlex.quote(file)} FILE"
             )
     return files or ["-"]
+
+
+def _check_any(sources: Sequence[str]) -> None:
+    """See that there is something to read; one of several that is missing has a row of its own."""
+    if not any(source == "-" or os.path.lexists(source) for source in sources):
+        raise DataError(f"{sources[0]}: no such file or folder{_meant(sources[0])}")
+
+
+def _meant(file: str) -> str:
+    folder = os.path.dirname(file)
+    names = os.listdir(folder or ".") if os.path.isdir(folder or ".") else []
+    near = get_close_matches(os.path.basename(file), names, n=1)
+    return f". Did you mean {os.path.join(folder, near[0])}?" if near else ""
 
 
 def _check_watch(folder: Path, files: Sequence[str]) -> None:

@@ -56,6 +56,7 @@ def command(
             label_column=label_column,
             errors=errors,
             limit=limit,
+            examples=("prepare --source reviews.csv", "prepare demo"),
         )
     )
     settings.tell_documents(console, found)

@@ -48,7 +48,12 @@ def command(
     from prefprop_cli.cli.work import settings
     from prefprop_cli.sweep import plan, require_optuna
 
-    asked = settings.Asked(preset=preset, overrides=tuple(overrides or ()), source=source)
+    asked = settings.Asked(
+        preset=preset,
+        overrides=tuple(overrides or ()),
+        source=source,
+        examples=("init reviews.csv > my.toml", "sweep -p my.toml -s 'sweep.seeds=[0,1,2]'"),
+    )
     found = settings.resolve(asked)
     plan.check(found.config)
     require_optuna()

@@ -139,6 +139,8 @@ def tell(console: Console, found: Calibration, *, score: str, all_scores: bool) 
     _tell_choice(console, found.fitted)
     on = plural(found.fitted.n, "document")
     console.info(f"calibration: {_named(found.fitted.calibrator)}, fitted on {on} of validation")
+    if found.fitted.calibrator.name != "none":
+        console.info("predict uses it from now on; --method none takes it back")
     if in_full:
         for when, state in (("before", found.report.before), ("after", found.report.after)):
             console.info(f"{when}: {state.told(score, n=found.report.n)}")

@@ -11,6 +11,7 @@ from prefprop_cli.build.outcome import TFIDF, Outcome, outcome_of
 from prefprop_cli.build.plan import Plan
 from prefprop_cli.build.task import has_candidates
 from prefprop_cli.cli.console import Console
+from prefprop_cli.cli.layout import shortened
 from prefprop_cli.cli.text import curve, escape
 from prefprop_cli.config.schema import Config
 from prefprop_cli.data.prepare import Prepared
@@ -67,6 +68,8 @@ def tell_end(console: Console, outcome: Outcome, prepared: Prepared, folder: Run
     right = [*_loss(folder), *_mistakes(outcome)]
     for line in beside(left, right, width=console.width):
         console.info(line)
+    if outcome.baselines.get(TFIDF, 0.0) > outcome.accuracy:
+        console.info(f"{TFIDF} does better here; more epochs may help: -s train.epochs=N")
 
 
 def next_line(console: Console, folder: RunFolder, config: Config) -> None:
@@ -113,7 +116,7 @@ def _matrix(outcome: Outcome, width: int) -> list[str]:
     """The confusion matrix, rows true; where it is too wide the pairs that are confused most."""
     if len(outcome.labels) <= MOST_CLASSES:
         for longest in range(LONGEST_NAME, SHORTEST_NAME - 1, -1):
-            lines = _drawn(outcome, [_shortened(name, longest) for name in outcome.labels])
+            lines = _drawn(outcome, shortened(outcome.labels, longest))
             if cell_len(lines[0]) <= width:
                 return lines
     return list(_confused(outcome))
@@ -138,7 +141,7 @@ def _confused(outcome: Outcome) -> Iterator[str]:
     yield f"  {n_right} of {plural(outcome.n, 'document')} right; confused most:"
     for place in range(len(matrix)):
         matrix[place, place] = 0
-    names = [_shortened(name, LONGEST_NAME) for name in outcome.labels]
+    names = shortened(outcome.labels, LONGEST_NAME)
     pairs = [(matrix[a, b], a, b) for a, b in zip(*matrix.nonzero(), strict=True)]
     for count, a, b in sorted(pairs, key=lambda pair: (-pair[0], pair[1], pair[2]))[:MOST_CLASSES]:
         yield f"    {names[a]} → {names[b]}  {count}"
@@ -178,8 +181,3 @@ def _place(id: str) -> str:
 
 def _right(name: str, width: int) -> str:
     return " " * (width - cell_len(name)) + name
-
-
-def _shortened(name: str, longest: int) -> str:
-    name = escape(name)
-    return name if cell_len(name) <= longest else set_cell_size(name, longest - 1) + "…"

@@ -5,7 +5,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from io import BufferedReader
@@ -19,8 +19,9 @@ from prefprop_cli.config.load import load_config
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.kinds import TEXT_SUFFIXES, documents_below
 from prefprop_cli.data.labelled import Columns, parquet_types
+from prefprop_cli.data.names import matching
 from prefprop_cli.data.questions import each_question, looks_like_questions
-from prefprop_cli.data.records import JSON_SUFFIXES, is_table
+from prefprop_cli.data.records import JSON_SUFFIXES, each_row, is_table
 from prefprop_cli.data.sets.common import files_below
 from prefprop_cli.data.texts import TextRecord, each_text
 from prefprop_cli.errors import CorruptFileError, DataError, PrefpropError, UsageError
@@ -255,20 +256,54 @@ def failure(source: str, error: PrefpropError) -> TextRecord:
     return TextRecord(source, error, source)
 
 
-def newest_for(sources: Sequence[str]) -> Choice:
-    """The newest run of the task of the first source; of several processes the first looks.
+def newest_for(sources: Sequence[str], reading: Reading) -> tuple[Choice, str]:
+    """The newest run that fits the first source; of several processes the first looks.
+
+    It has the task of the source and, if it is a table and no column is named, its column of texts;
+    where no run has that, the newest of the task.
+
+    Returns:
+        The run, and why it may be the wrong one; empty if it fits.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none of the task.
     """
 
-    def find() -> Choice:
-        asks = _asks_questions(sources[0])
+    def find() -> tuple[Choice, str]:
+        source = sources[0]
+        asks = _asks_questions(source)
+        has_task = partial(_has_task, candidates=asks)
+        names = () if asks or reading.text_column else _columns_in(source, reading)
+        if names:
+            with suppress(UsageError):
+                fits = partial(_reads_one_of, names=names)
+                return choose_run(None, accept=lambda run: has_task(run) and fits(run)), ""
         does = " that answers questions" if asks else " that classifies texts"
-        accept = partial(_has_task, candidates=asks)
-        return choose_run(None, accept=accept, does=does)
+        choice = choose_run(None, accept=has_task, does=does)
+        if not names or _reads_one_of(choice.folder, names):
+            return choice, ""
+        run = choice.folder.path
+        return choice, f"{source} has not the column that {run} was trained on. Another: --run RUN"
 
     return world().on_main(find)
+
+
+def _columns_in(source: str, reading: Reading) -> Sequence[str]:
+    """The columns of a table; none of what is no table, or cannot be read."""
+    path = Path(source)
+    if source == STANDARD_INPUT or not path.is_file() or not is_table(path):
+        return ()
+    with heard_by(None):
+        rows = (row.fields for row in islice(each_row(path, errors=reading.errors), 1))
+        try:
+            return [name for fields in rows if not isinstance(fields, DataError) for name in fields]
+        except (DataError, CorruptFileError):
+            return ()
+
+
+def _reads_one_of(run: RunFolder, names: Sequence[str]) -> bool:
+    column = load_config(preset=str(run.config)).config.data.text_column
+    return matching(column, names) is not None
 
 
 def _has_task(run: RunFolder, *, candidates: bool) -> bool:

@@ -21,7 +21,7 @@ from prefprop_cli.cli.work.answers import (
     best,
 )
 from prefprop_cli.cli.work.arrivals import Arrivals
-from prefprop_cli.cli.work.inputs import Inputs, Reader, copied_fields, newest_for
+from prefprop_cli.cli.work.inputs import Inputs, Reader, Reading, copied_fields, newest_for
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.labelled import Columns, LabelledCopy
 from prefprop_cli.data.texts import TextRecord
@@ -54,6 +54,7 @@ def opened_run(
     console: Console,
     path: Path | None,
     sources: Sequence[str],
+    reading: Reading,
     *,
     device: str,
     backbone: str | None,
@@ -63,12 +64,14 @@ def opened_run(
     Raises:
         UsageError: there is none, or it is not finished.
     """
-    choice = None
+    choice, doubt = None, ""
     if path is None:
-        choice = newest_for(sources)
+        choice, doubt = newest_for(sources, reading)
         path = choice.folder.path
     run = load_run(path, device=device, backbone=backbone)
     console.info(f"run: {path}, {_answers_of(run)}")
+    if doubt:
+        console.warn(doubt)
     if choice:
         tell_passed_over(console, choice)
     return run

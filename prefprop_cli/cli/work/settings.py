@@ -10,6 +10,7 @@ from pathlib import Path
 import tomli_w
 
 from prefprop_cli.cli.console import Console
+from prefprop_cli.cli.text import escape
 from prefprop_cli.config.layers import override_layers
 from prefprop_cli.config.load import Loaded, load_config
 from prefprop_cli.config.presets import MAX_CONFIG_BYTES, preset_paths
@@ -44,6 +45,11 @@ class Asked:
     limit: int | None = None
     seed: int | None = None
     quick: bool = False
+    examples: Sequence[str] = (
+        "train reviews.csv",
+        "train -p demo        without documents of your own",
+    )
+    """Of the command, said where no documents are named."""
 
     @property
     def is_own(self) -> bool:
@@ -145,13 +151,10 @@ def resolve(asked: Asked) -> Settings:
     stdin = sys.stdin.buffer.read(MAX_CONFIG_BYTES + 1) if asked.preset == "-" else b""
     settings = Settings(asked, stdin=stdin)
     config = settings.config
-    is_bare = asked.default and asked.preset is None
-    if is_bare and config.data.source is None and config.data.set in NEED_SOURCE:
-        raise UsageError(
-            f"which documents? Name {WHAT}, or a data set of the hub:\n"
-            "  prefprop train reviews.csv\n"
-            "  prefprop train -p demo        without documents of your own"
-        )
+    is_bare = asked.preset is None and config.data.set in NEED_SOURCE
+    if asked.source == "" or (is_bare and config.data.source is None):
+        examples = "".join(f"\n  prefprop {line}" for line in asked.examples)
+        raise UsageError(f"which documents? Name {WHAT}, or a data set of the hub:{examples}")
     _refuse_preset_name(asked)
     own = left_open(config.data)
     settings = replace(settings.with_found(data=own.settings), columns=own.columns)
@@ -181,10 +184,10 @@ def tell_documents(console: Console, settings: Settings) -> None:
         parts = [_as_typed(data.source)]
         if columns.text or not Path(data.source).expanduser().is_dir():
             parts += [f"text ← {data.text_column}", f"label ← {data.label_column}"]
-    console.info("   ".join(filter(None, parts)), style="bold")
+    console.info(escape("   ".join(filter(None, parts))), style="bold")
     for option, column in (("text_column", columns.text), ("label_column", columns.label)):
         if column and column.how != "given" and (column.how == "content" or column.others):
-            console.info(f"  {_choice(option, column)}", style="dim")
+            console.info(f"  {escape(_choice(option, column))}", style="dim")
 
 
 def as_overrides(values: Mapping[str, object]) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 
+from prefprop_cli.cli.layout import shortened
 from prefprop_cli.cli.text import escape
 from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.words import listed, plural
@@ -46,7 +47,7 @@ def class_lines(documents: Mapping[str, int], *, width: int | None) -> Iterator[
         named = [f"{escape(name)} {count:,}" for name, count in ranked]
         yield f"  {len(ranked)} classes: {listed(named, shown=MOST_CLASSES)}"
         return
-    names = [_shortened(escape(name)) for name, _ in shown]
+    names = shortened([name for name, _ in shown], LONGEST_NAME)
     longest, most = max(map(cell_len, names)), max(count for _, count in shown)
     digits = len(f"{most:,}")
     cells = [
@@ -96,7 +97,3 @@ def _overall(shares: Mapping[str, float], counts: Mapping[str, int]) -> float:
 def _bar(count: int, most: int) -> str:
     filled = max(1, round(BAR * count / most))
     return "█" * filled + " " * (BAR - filled)
-
-
-def _shortened(name: str) -> str:
-    return name if cell_len(name) <= LONGEST_NAME else set_cell_size(name, LONGEST_NAME - 1) + "…"

@@ -85,8 +85,8 @@ def forecast(console: Console, ready: Ready, device: str) -> Forecast | None:
     if world().size > 1 or (common.quiet and not common.json):
         return None
     found = _forecast(ready, device)
-    bound = " at most" if ready.chosen.plan.config.train.patience else ""
-    told = f"{about(found.seconds)}{bound} here"
+    bound = "up to " if ready.chosen.plan.config.train.patience else ""
+    told = f"{bound}{about(found.seconds)} here"
     is_quick = ready.chosen.settings.asked.quick
     if not is_quick and found.seconds > LONG_S and found.quick_s < WORTH_IT * found.seconds:
         told += f"; with --quick ({QUICK_LENGTH} tokens) {about(found.quick_s)}"

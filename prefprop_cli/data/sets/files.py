@@ -16,6 +16,8 @@ from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.columns import Columns, columns_of, with_columns
 from prefprop_cli.data.corpus import Corpus, Document
 from prefprop_cli.data.decoding import Errors, Say, sound
+from prefprop_cli.data.kinds import TEXT_SUFFIXES, what_is
+from prefprop_cli.data.names import flag
 from prefprop_cli.data.records import SUFFIXES, each_row, is_missing, is_table, value_of
 from prefprop_cli.data.sets import folders
 from prefprop_cli.data.sets.common import corpus_of, default_split, digest, document_of, source_of
@@ -77,6 +79,12 @@ def find_columns(
     """
     path = _parts(source)["train"] if source.is_dir() else source
     if path.is_dir():
+        for option, name in (("text_column", text), ("label_column", label)):
+            if name is not None:
+                raise DataError(
+                    f"{source}: the names of its folders are the classes, and there is no column "
+                    f"{quoted(name)}. Leave it out: {flag(option, name)}"
+                )
         return Columns()
     if not is_table(path):
         raise _no_table(path)
@@ -142,4 +150,11 @@ def _refuse_unlabelled(ids: list[str], n_rows: int, *, path: Path, column: str) 
 
 
 def _no_table(path: Path) -> DataError:
+    if what := what_is(path):
+        return DataError(f"{path}: {what}")
+    if path.suffix.lower() in TEXT_SUFFIXES:
+        return DataError(
+            f"{path}: a text has no label beside it. Put texts into a folder for each class, and "
+            "name the folder above these; or a table, and call it .csv"
+        )
     return DataError(f"{path}: cannot be read; the file must end in {', '.join(SUFFIXES)}")

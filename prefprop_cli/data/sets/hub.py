@@ -14,7 +14,7 @@ from prefprop_cli.data.columns import SAMPLE_ROWS, Columns, choose_columns
 from prefprop_cli.data.corpus import Corpus, Splits, content_hash
 from prefprop_cli.data.names import matching
 from prefprop_cli.data.sets.common import corpus_of, default_split
-from prefprop_cli.data.sets.files import SPLIT_NAMES
+from prefprop_cli.data.sets.files import SPLIT_NAMES, WHAT
 from prefprop_cli.data.sets.hub_files import load
 from prefprop_cli.data.sets.hub_names import FORM, HubSet, named, parse
 from prefprop_cli.data.sets.hub_rows import NO_LABEL, Part, class_names, read_part
@@ -25,8 +25,8 @@ from prefprop_cli.words import listed
 _PACKAGE = str(Path(prefprop_cli.__file__).parent)
 _PLAIN = (datasets.Value, datasets.ClassLabel)
 _LOCAL_FILES = (
-    'Without network give the documents as local files: data.set = "files", data.source = a folder '
-    "with train.jsonl, validation.jsonl, test.jsonl"
+    f"Without network give the documents as local files ({WHAT}): prefprop train FILE, or in a "
+    'preset data.set = "files", data.source = "FILE"'
 )
 
 

@@ -134,11 +134,48 @@ def test_no_label_is_looked_for_where_none_is_needed() -> None:
             rows(n=[1, 2, 3] * 8, label=KINDS),
             r"no column looks like the text; found 'n' .*Name one with --text-column NAME",
         ),
+        (
+            rows(text=POSTS),
+            r"one column, 'text', where two are needed: the texts, and the label of each",
+        ),
+        (
+            rows(text=POSTS, story=POSTS[::-1]),
+            r"no column looks like the label; found 'text', 'story'. Name one with --label-column",
+        ),
     ],
 )
 def test_between_equals_the_user_chooses(content: list[Fields], message: str) -> None:
     with pytest.raises(DataError, match=message):
         choose_columns(content, where="a.csv")
+
+
+@pytest.mark.parametrize(
+    ("content", "where", "message"),
+    [
+        (
+            rows(meta=[{"text": text, "label": "x"} for text in POSTS], n=KINDS),
+            "a.jsonl",
+            r"'meta' holds objects \('text', 'label'\), and these are not looked into. Make "
+            r"""columns of them: jq -c '. \+ .\["meta"\]' a.jsonl > rows.jsonl$""",
+        ),
+        (
+            rows(data=[[{"text": text, "label": "x"} for text in POSTS]]),
+            "my rows.json",
+            r"""of them: jq -c '.\["data"\]\[\]' 'my rows.json' > rows.jsonl$""",
+        ),
+        (
+            rows(text=[{"0": "x", "1": "y"}], label=[{"0": "a", "1": "b"}]),
+            "a.json",
+            r"Write it again: to_json\('rows.jsonl', orient='records', lines=True\)$",
+        ),
+        (rows(meta=[{"text": text} for text in POSTS]), "a/b", r"into. Make columns of them$"),
+    ],
+)
+def test_what_nested_objects_hold_is_no_column(
+    content: list[Fields], where: str, message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        choose_columns(content, where=where)
 
 
 def test_a_label_may_be_known_to_be_one() -> None:
@@ -237,6 +274,13 @@ def test_a_missing_column_is_told_once_with_the_one_that_is_meant(tmp_path: Path
         next(with_columns(each_row(path), {"text_column": "text"}, path=path))
     with pytest.raises(DataError, match="Did you mean 'sentiment'"):
         next(with_columns(each_row(path), {"label_column": "label"}, path=path))
+
+
+def test_a_header_names_no_label_where_several_may_be(tmp_path: Path) -> None:
+    days = ["2024-05-09", "2024-01-03"] * 12
+    path = write(tmp_path / "a.csv", rows(day=days, text=POSTS, kind=KINDS), header=False)
+    with pytest.raises(DataError, match=r"\(echo column_1,text,column_3; cat "):
+        columns_of(path)
 
 
 def test_a_missing_column_where_there_is_no_header(tmp_path: Path) -> None:

@@ -98,6 +98,14 @@ def test_many_unseen_labels_are_not_all_listed() -> None:
         check(corpus(train="xxyy", test="zzzzzzz"))
 
 
+def test_labels_that_programs_write_for_none() -> None:
+    found = corpus(train="xxyy??", test="xy")
+    assert with_warnings(found).warnings[-1] == (
+        "classes that look like a missing label, with their documents in training: '?' 2"
+    )
+    assert "missing" not in "".join(with_warnings(corpus(train="xxyy", test="xy")).warnings)
+
+
 def test_faults_are_told_with_their_number_and_rows() -> None:
     found = with_warnings(
         replace(corpus(train="x.xyyzwvuXX", test="x.."), warnings=("of the reader",))

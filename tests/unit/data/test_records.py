@@ -85,7 +85,8 @@ def test_parquet_rows(tmp_path: Path) -> None:
         ("fields.csv", b"text,label\nx,1\ny\n", "fields.csv:3: 1 fields, the header has 2"),
         ("header.csv", b"text,text\nx,1\n", "header.csv:1: a column name stands twice"),
         ("quote.csv", b'text,label\n"x"y,1\n', "quote.csv:2: not CSV"),
-        ("open.csv", b'text,label\n"x,1\n', "open.csv:2: not CSV: unexpected end of data"),
+        ("open.csv", b'text,label\n"x,1\n', "open.csv:2: not CSV: unexpected end of data. A quo"),
+        ("mac.csv", b"text,label\rx,1\r", r"Macs: tr '\\r' '\\n' < \S*mac.csv > lines.csv$"),
     ],
 )
 def test_defects_are_named_with_their_place(
@@ -93,6 +94,23 @@ def test_defects_are_named_with_their_place(
 ) -> None:
     with pytest.raises(DataError, match=message):
         list(read_records(write(tmp_path, name, content)))
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        (b"sep=;\r\na;b\r\n1,2;3\r\n", [(3, {"a": "1,2", "b": "3"})]),
+        (b"\xef\xbb\xbfsep=,\na,b\n1;2,3\n", [(3, {"a": "1;2", "b": "3"})]),
+        (b"SEP=^\na^b\n1^3\n", [(3, {"a": "1", "b": "3"})]),
+        (b"\n\na,b\n\n1,3\n", [(5, {"a": "1", "b": "3"})]),
+        (b"sep=;b\na;1\n", [(2, {"sep=": "a", "b": "1"})]),
+    ],
+)
+def test_lines_before_the_header(
+    tmp_path: Path, content: bytes, rows: list[tuple[int, dict[str, str]]]
+) -> None:
+    path = write(tmp_path, "a.csv", content)
+    assert list(read_records(path)) == rows
 
 
 def test_rows_behind_one_that_cannot_be_read(tmp_path: Path) -> None:

@@ -198,7 +198,7 @@ def test_sources_that_are_not_there(tmp_path: Path) -> None:
         read_corpus(DataTable())
     with pytest.raises(DataError, match="nowhere: no such file or folder"):
         read_corpus(DataTable(source="nowhere"))
-    path = tmp_path / "mine.xlsx"
+    path = tmp_path / "mine.py"
     path.write_text("")
     with pytest.raises(DataError, match=r"must end in .jsonl, .*.tsv, .parquet"):
         read_corpus(DataTable(source=str(path)))
@@ -251,8 +251,16 @@ def test_the_columns_of_a_source(tmp_path: Path) -> None:
     assert find_columns(tmp_path / "split") == found
     write_class_folders(tmp_path / "classes", 4)
     assert find_columns(tmp_path / "classes") == Columns()
-    (tmp_path / "mine.xlsx").touch()
-    with pytest.raises(DataError, match=r"mine.xlsx: cannot be read; the file must end in"):
-        find_columns(tmp_path / "mine.xlsx")
+    with pytest.raises(DataError, match=r"no column 'body'. Leave it out: --text-column body$"):
+        find_columns(tmp_path / "classes", text="body")
+    for name, told in (
+        ("mine.py", "cannot be read; the file must end in"),
+        ("mine.xlsx", "a spreadsheet. Save it as .csv"),
+        ("mine.csv.gz", "an archive. Unpack it"),
+        ("mine.txt", "a text has no label beside it. Put texts into a folder for each class"),
+    ):
+        (tmp_path / name).touch()
+        with pytest.raises(DataError, match=f"{name}: {told}"):
+            find_columns(tmp_path / name)
     with pytest.raises(DataError, match=r"nowhere.csv: no such file"):
         find_columns(tmp_path / "nowhere.csv")

@@ -262,7 +262,9 @@ def test_offline(sets_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     sets_hub.requests.clear()
     assert read() == before
-    with pytest.raises(DataError, match=r"acme/new: not to be had .*local cache.*local files"):
+    with pytest.raises(
+        DataError, match=r"acme/new: not to be had .*local files .*prefprop train FILE"
+    ):
         read("acme/new")
     assert sets_hub.requests == []
 
