@@ -7,9 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from prefprop_cli.data.sets.common import digest
 from prefprop_cli.evaluation.results import SavedLogits, is_stored, load_logits
 from prefprop_cli.parallel import world
 from prefprop_cli.runs import RunFolder
+
+HASHED_BYTES = 2**28
+"""Larger inputs are not read only to see whether they are the same: it would take longest."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,12 @@ class Evaluator:
             from prefprop_cli.build.inference import compute_split
 
             compute_split(self, split)
+        else:
+            for name in changed_inputs(self.run):
+                self.warn(
+                    f"{name} is no longer what {self.run.path} was trained on; these figures are "
+                    "of the documents it had then"
+                )
         return load_logits(self.run.evaluation, split)
 
     def of_documents(self, own: OwnDocuments) -> SavedLogits:
@@ -81,3 +91,22 @@ class Evaluator:
         from prefprop_cli.build.run import resolve_device
 
         resolve_device(self.device)
+
+
+def changed_inputs(run: RunFolder) -> list[str]:
+    """Names of the files a run was trained on that lie where they lay and are others now.
+
+    What is not there, comes from a hub or is very large is not looked at.
+    """
+    manifest = run.manifest
+    data = (manifest.get("config") or {}).get("data") or {}
+    if data.get("set") != "files" or not data.get("source"):
+        return []
+    source = Path(str(data["source"])).expanduser()
+    recorded = manifest.get("data_sha256") or {}
+    files = {name: source if source.name == name else source / name for name in recorded}
+    return [
+        name
+        for name, path in files.items()
+        if path.is_file() and path.stat().st_size <= HASHED_BYTES and digest(path) != recorded[name]
+    ]

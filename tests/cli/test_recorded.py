@@ -63,7 +63,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     os.environ["PREFPROP_CACHE"] = str(made.folder.parent / "cache")
     assert main(["train", "-p", str(made.config), "--out", str(made.run), "-q"]) == 0
     # As of a run whose test documents were too many to evaluate at once: `eval` is to read them.
-    (made.run / "eval" / "test.safetensors").unlink()
+    (made.run / "eval" / "test.safetensors").unlink(missing_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         steps = made.stopped / "checkpoints" / "step-000007"
         patch.setattr(StopRequest, "requested", property(lambda _: steps.exists()))
@@ -138,7 +138,9 @@ def test_stored_logits_are_of_the_data_of_the_run_whatever_became_of_them(
     assert output("eval", mine.run)[0] == 0
     stored = output("eval", mine.run, "--json")[1]
     append_documents(mine)
-    assert output("eval", mine.run, "--json")[1] == stored
+    changed = json.loads(output("eval", mine.run, "--json")[1])
+    assert "documents.jsonl is no longer what" in changed["warnings"].pop()
+    assert changed == json.loads(stored)
     mine.documents.unlink()
     assert output("eval", mine.run, "--json")[1] == stored
 
@@ -164,7 +166,7 @@ def test_the_same_documents_in_another_layout_go_on(mine: Project, output: Outpu
     ids=" ".join,
 )
 def test_a_configuration_edited_by_hand(mine: Project, output: Output, command: list[str]) -> None:
-    *first, name = command
+    *first, name = [str(mine.documents) if each == "documents.jsonl" else each for each in command]
     file = mine.folder / name / "config.toml"
     file.write_text(file.read_text().replace("lr = 0.02", "lr = 0.03"))
     code, out, err = output(*first, mine.folder / name)
@@ -372,3 +374,21 @@ def test_a_folder_whose_start_was_killed_can_be_started_again(
         assert "was never begun: its start ended before it was described. Start it again" in err
     settings = ["-s", "train.max_steps=1"]
     assert output("train", "-p", made.config, "--out", "new", *settings)[:2] == (0, "new\n")
+
+
+def test_stored_logits_are_told_apart_from_documents_that_have_changed(
+    mine: Project, output: Output
+) -> None:
+    assert output("eval", mine.run)[0] == 0
+    assert "no longer" not in output("eval", mine.run)[2]
+    change_text(mine)
+    told = (
+        f"warning: documents.jsonl is no longer what {mine.run} was trained on; these figures are "
+        "of the documents it had then\n"
+    )
+    for command in ("eval", "calibrate"):
+        code, _, err = output(command, mine.run)
+        assert code == 0
+        assert err.count(told) == 1
+    mine.documents.unlink()
+    assert "no longer" not in output("eval", mine.run)[2]

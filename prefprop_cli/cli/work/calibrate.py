@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Literal
 
@@ -71,7 +71,7 @@ def calibrated(
     """
     found = calibrate(
         folder,
-        logits_of=partial(logits_of, console, folder, machine=machine),
+        logits_of=partial(logits_of, console, folder, machine=machine, warn=cache(console.warn)),
         split=asked.split,
         method=asked.method,
         n_bins=asked.bins,
