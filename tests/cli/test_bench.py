@@ -163,4 +163,5 @@ def test_ctrl_c_ends_the_process_that_measures(
         parent.kill()
     assert (parent.returncode, out) == (130, "")
     assert "interrupted" in err
-    assert not any(child.is_running() for child in children)
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert not alive

@@ -1,6 +1,7 @@
 """An option that stands once, given twice, whatever the command."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import typer
@@ -76,8 +77,10 @@ def test_what_may_be_repeated_still_may(output: Output) -> None:
 
 
 def test_an_environment_variable_is_not_a_second_time(
-    output: Output, monkeypatch: pytest.MonkeyPatch
+    output: Output, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PREFPROP_RUN", "elsewhere")
+    Path("x.txt").touch()
     _, _, err = output("predict", "--run", "nowhere", "x.txt")
     assert "nowhere does not exist" in err
