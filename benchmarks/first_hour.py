@@ -73,7 +73,8 @@ class Terminal:
             lines = self.screen().splitlines()
             if len(lines) > 1 and not first_word_s:
                 first_word_s = time.monotonic() - begun_s
-            half_way = next((line for line in reversed(lines) if "━" in line), half_way)
+            bars = (each for each in lines if "━" in each and "evaluating" not in each)
+            half_way = next(bars, half_way)
             if time.monotonic() - begun_s > PATIENCE_S:
                 raise TimeoutError(f"{command}: still running after {PATIENCE_S} s")
             time.sleep(0.1)
