@@ -68,18 +68,18 @@ class Terminal:
         self._tmux("clear-history", "-t", self.name)
         begun_s = time.monotonic()
         self._tmux("send-keys", "-t", self.name, command, "Enter")
-        first_word_s, half_way = 0.0, ""
+        first_word_s, bars = 0.0, []
         while not (self._is_idle() and time.monotonic() - begun_s > 0.3):
             lines = self.screen().splitlines()
             if len(lines) > 1 and not first_word_s:
                 first_word_s = time.monotonic() - begun_s
-            bars = (each for each in lines if "━" in each and "evaluating" not in each)
-            half_way = next(bars, half_way)
+            bars += [each for each in lines if each.startswith("epoch") and "━" in each]
             if time.monotonic() - begun_s > PATIENCE_S:
                 raise TimeoutError(f"{command}: still running after {PATIENCE_S} s")
             time.sleep(0.1)
         seconds = time.monotonic() - begun_s
         text = self.screen().removesuffix(PROMPT.strip()).rstrip()
+        half_way = bars[len(bars) // 2] if bars else ""
         return Shown(command, text, half_way, first_word_s or seconds, seconds)
 
     def screen(self) -> str:
