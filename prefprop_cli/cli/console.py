@@ -150,6 +150,11 @@ class Console:
         if not self.common.quiet:
             self._say(text, style=style)
 
+    def wait(self, text: str) -> None:
+        """Tell whoever watches a terminal what is waited for; nobody else."""
+        if self._stderr.isatty():
+            self.info(text)
+
     def notice(self, text: str) -> None:
         """Tell what is no error, and what `--quiet` shows all the same."""
         self._say(text, style="bold")

@@ -109,11 +109,18 @@ class LabelledCopy:
         types: Mapping[str, Any] | None = None,
         force: bool = False,
     ) -> None:
-        self.path, self.part, self.n_rows = path, part_of(path), 0
+        self.path, self.part = path, part_of(path)
         self._names = (*columns, *added)
         self._types, self._force = dict(types or {}), force
-        self._is_wanted, self._n_whole_bytes = True, 0
+        self._is_wanted = True
+        # Rows that are whole and their bytes: set at once, since a signal may come in between.
+        self._whole = (0, 0)
         self.left_out: dict[str, None] = {}
+
+    @property
+    def n_rows(self) -> int:
+        """Rows that are whole."""
+        return self._whole[0]
 
     def __enter__(self) -> Self:
         with disk_errors(self.part):
@@ -132,12 +139,11 @@ class LabelledCopy:
         with disk_errors(self.part, self._file.tell()):
             self._rows.write({name: fields.get(name) for name in self._names})
             self._file.flush()  # what is killed leaves what it told of
-        self.n_rows += 1
-        self._n_whole_bytes = self._file.tell()
+        self._whole = (self.n_rows + 1, self._file.tell())
 
     def discard(self) -> None:
         """Leave nothing of it when it ends, and the file that has its name."""
-        self._is_wanted, self.n_rows = False, 0
+        self._is_wanted, self._whole = False, (0, 0)
 
     def __exit__(self, kind: object, *_: object) -> None:
         if kind is not None or not self._is_wanted:
@@ -182,19 +188,16 @@ class LabelledCopy:
             os.fsync(self._file.fileno())
 
     def _give_up(self) -> None:
+        is_parquet = self.path.suffix == ".parquet"
         try:
             self._end()
         except (OSError, ValueError):  # of the same disk, which was told of already
-            self._leave_whole_rows()
+            if is_parquet:  # without its end none can be read
+                self._whole = (0, 0)
+        if not is_parquet:
+            os.truncate(self.part, self._whole[1])
         if not self.n_rows:
             self.part.unlink(missing_ok=True)
-
-    def _leave_whole_rows(self) -> None:
-        """Cut off what of the last row is there; without its end no .parquet file can be read."""
-        if self.path.suffix == ".parquet":
-            self.n_rows = 0
-        else:
-            os.truncate(self.part, self._n_whole_bytes)
 
     def _take_name(self) -> None:
         if self._force:

@@ -63,6 +63,15 @@ def test_quiet_leaves_the_chatter_out_and_keeps_warnings(stderr: io.StringIO) ->
     assert stderr.getvalue() == "warning: bad\n"
 
 
+def test_what_is_waited_for_is_told_to_who_watches(stderr: io.StringIO) -> None:
+    Console(stderr=stderr).wait("loading")
+    assert stderr.getvalue() == ""
+    Console(Common(quiet=True), stderr=(quiet := Terminal())).wait("loading")
+    assert quiet.getvalue() == ""
+    Console(stderr=(terminal := Terminal())).wait("loading")
+    assert terminal.getvalue() == "loading\n"
+
+
 def test_json_is_exact_on_one_line(stdout: io.StringIO) -> None:
     value = {
         "text": "naïve\x1b[31m\n文",

@@ -89,6 +89,7 @@ def command(
     sources = _sources(files or [], watch)
     _check_out(out, sources, force=force, watch=watch)
     _check_any(sources)
+    console.wait("loading the model ...")
     from prefprop_cli.cli.work import inputs as given
     from prefprop_cli.cli.work import predict as work
 

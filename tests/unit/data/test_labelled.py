@@ -292,3 +292,32 @@ def test_a_full_disk_leaves_whole_rows_or_nothing(
         assert len(read_csv(copy.part)) == 1 + n_rows
     else:
         assert len([json.loads(line) for line in copy.part.read_text().splitlines()]) == n_rows
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_a_signal_between_a_row_and_its_count_leaves_the_rows_that_are_told(
+    tmp_path: Path, ending: str
+) -> None:
+    path = tmp_path / f"l.{ending}"
+    copy = LabelledCopy(path, columns=["a"], added=["label"])
+
+    def write_two() -> None:
+        with copy:
+            copy.write({"a": "x", "label": "y"})
+            flush = copy._file.flush
+
+            def interrupted() -> None:
+                flush()
+                raise KeyboardInterrupt
+
+            copy._file.flush = interrupted  # type: ignore[method-assign]
+            try:
+                copy.write({"a": "z", "label": "y"})
+            finally:
+                del copy._file.flush
+
+    with pytest.raises(KeyboardInterrupt):
+        write_two()
+    lines = copy.part.read_text().splitlines()
+    assert (copy.n_rows, "z" in copy.part.read_text()) == (1, False)
+    assert len(lines) == (2 if ending == "csv" else 1)
