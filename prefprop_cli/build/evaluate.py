@@ -3,12 +3,13 @@
 What is stored needs no model: only `build/inference.py` loads one.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from prefprop_cli.data.sets.common import digest
 from prefprop_cli.evaluation.results import SavedLogits, is_stored, load_logits
+from prefprop_cli.model.files import file_sha256
 from prefprop_cli.parallel import world
 from prefprop_cli.runs import RunFolder
 
@@ -96,7 +97,7 @@ class Evaluator:
 def changed_inputs(run: RunFolder) -> list[str]:
     """Names of the files a run was trained on that lie where they lay and are others now.
 
-    What is not there, comes from a hub or is very large is not looked at.
+    What is not there, cannot be read, comes from a hub or is very large is not looked at.
     """
     manifest = run.manifest
     data = (manifest.get("config") or {}).get("data") or {}
@@ -105,8 +106,11 @@ def changed_inputs(run: RunFolder) -> list[str]:
     source = Path(str(data["source"])).expanduser()
     recorded = manifest.get("data_sha256") or {}
     files = {name: source if source.name == name else source / name for name in recorded}
+    there = {name: path for name, path in files.items() if path.is_file()}
     return [
         name
-        for name, path in files.items()
-        if path.is_file() and path.stat().st_size <= HASHED_BYTES and digest(path) != recorded[name]
+        for name, path in there.items()
+        if os.access(path, os.R_OK)
+        and path.stat().st_size <= HASHED_BYTES
+        and file_sha256(path) != recorded[name]
     ]

@@ -76,7 +76,7 @@ class Outcome:
     @property
     def accuracy(self) -> float:
         """Share of the documents that are right."""
-        return float((self.saved.logits.argmax(axis=1) == self.saved.labels).mean())
+        return float(self.saved.is_right.mean())
 
     @property
     def interval(self) -> Stated:
@@ -85,7 +85,7 @@ class Outcome:
         answers = answers_of(self.saved.logits, self.saved.labels, n_classes=n_classes)
         return small_samples.shares(answers)["accuracy"]
 
-    @property
+    @cached_property
     def confusions(self) -> Ints:
         """Documents of each class (rows) that are said to be of each (columns); (C, C)."""
         found = self.saved

@@ -1,6 +1,7 @@
 """Settings of the process that make PyTorch faster on a CPU, before it is imported."""
 
 import os
+import sys
 
 from prefprop_cli.malloc import keep_freed_memory
 
@@ -11,3 +12,8 @@ def set_up() -> None:
     # other, and beside one other busy process a training step takes five times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     keep_freed_memory()
+
+
+def cores() -> int | None:
+    """Of the processors, those that this process may use; None if nobody knows."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()

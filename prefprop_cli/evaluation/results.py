@@ -37,6 +37,11 @@ class SavedLogits:
     labels: Ints
     n_tokens: Ints | None = None
 
+    @property
+    def is_right(self) -> NDArray[np.bool_]:
+        """Whether the largest logit is that of the label; (N,)."""
+        return self.logits.argmax(axis=1) == self.labels
+
 
 def save_logits(folder: Path, split: str, saved: SavedLogits) -> Path:
     """Write the logits of a split to one safetensors file, atomically.

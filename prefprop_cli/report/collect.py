@@ -2,7 +2,6 @@
 
 import json
 import os
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from prefprop_cli.config.schema import Config
 from prefprop_cli.errors import DataError, PrefpropError, UsageError
 from prefprop_cli.report.methods import method_label
 from prefprop_cli.runs import Record, RunFolder
+from prefprop_cli.runs.state import again
 
 _SHOWN = 5
 _ENDS = ("", "_low", "_high")
@@ -136,8 +136,8 @@ def _state(manifest: Record) -> str:
 def _left_out(state: str, folders: Sequence[str]) -> str:
     more = f" and {len(folders) - _SHOWN} more" if len(folders) > _SHOWN else ""
     goes_on = state in ("interrupted", "failed")
-    again = f". To go on: prefprop train --resume {shlex.quote(folders[0])}" if goes_on else ""
-    return f"left out, {state}: {', '.join(folders[:_SHOWN])}{more}{again}"
+    advice = f". To go on: {again(Path(folders[0]))}" if goes_on else ""
+    return f"left out, {state}: {', '.join(folders[:_SHOWN])}{more}{advice}"
 
 
 def _timings(path: Path) -> list[Record]:

@@ -9,6 +9,7 @@ from prefprop_cli.atomic import (
 )
 from prefprop_cli.runs.config import check_config, differences
 from prefprop_cli.runs.folder import Choice, RunFolder, choose_run, newest_run
+from prefprop_cli.runs.metrics import losses_of
 from prefprop_cli.runs.place import check_free, check_writable
 from prefprop_cli.runs.state import State, is_begun, unfinished
 from prefprop_cli.runs.summary import Listing, Summary, list_runs, summarize
@@ -27,6 +28,7 @@ __all__ = [
     "differences",
     "is_begun",
     "list_runs",
+    "losses_of",
     "newest_run",
     "read_verified",
     "save_folder",

@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,6 +93,11 @@ class MetricsFile:
         if not isinstance(row, dict):
             raise CorruptFileError(f"{self.path}:{number} is damaged: not a JSON object")
         return row
+
+
+def losses_of(rows: Iterable[Record]) -> list[float]:
+    """Return the training loss of each step that was logged with a finite one."""
+    return [float(row["loss"]) for row in rows if row.get("loss") is not None]
 
 
 def seal_of(data: bytes) -> Seal:

@@ -169,7 +169,6 @@ class _Run(Generic[BatchT]):
         n_steps = settings.epochs * self.steps_per_epoch
         self.n_steps = min(n_steps, settings.max_steps or n_steps)
         self.progress = Progress()
-        self.pace = self._new_pace()
         self.first_step = 1
         self.saved_place: tuple[int, int, int] | None = None
 
@@ -179,7 +178,7 @@ class _Run(Generic[BatchT]):
         if resume and not is_resumed:
             self._warn("there is no checkpoint to resume from; training starts at step 1")
         self._pass_on_warnings()
-        self.pace = self._new_pace()
+        self.pace = Pace(epoch_tokens=self.epoch_tokens, evaluation_tokens=self.evaluation_tokens)
         try:
             while (status := self._status()) is None:
                 self._train_epoch()
@@ -281,9 +280,6 @@ class _Run(Generic[BatchT]):
         """Count the documents as an epoch has them, once for all its steps."""
         self.lengths = examples.lengths
         self.epoch_tokens = weight(self.lengths)
-
-    def _new_pace(self) -> Pace:
-        return Pace(epoch_tokens=self.epoch_tokens, evaluation_tokens=self.evaluation_tokens)
 
     def _eta_s(self, n_of_step: int = 0) -> float:
         """Seconds left, so many documents of the step at hand being done."""

@@ -4,7 +4,6 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,7 +14,6 @@ from prefprop_cli.cli.console import Console
 from prefprop_cli.errors import DataError, UsageError
 from prefprop_cli.parallel import world
 
-COPIES = (".csv", ".jsonl", ".parquet")
 OUTPUT = "Output"
 _RUN_FILES = ("manifest.json", "config.toml")
 
@@ -132,14 +130,9 @@ def _sources(files: Sequence[str], watch: Path | None) -> Sequence[str]:
 def _check_any(sources: Sequence[str]) -> None:
     """See that there is something to read; one of several that is missing has a row of its own."""
     if not any(source == "-" or os.path.lexists(source) for source in sources):
-        raise DataError(f"{sources[0]}: no such file or folder{_meant(sources[0])}")
+        from prefprop_cli.data.own import meant
 
-
-def _meant(file: str) -> str:
-    folder = os.path.dirname(file)
-    names = os.listdir(folder or ".") if os.path.isdir(folder or ".") else []
-    near = get_close_matches(os.path.basename(file), names, n=1)
-    return f". Did you mean {os.path.join(folder, near[0])}?" if near else ""
+        raise DataError(f"{sources[0]}: no such file or folder. {meant(sources[0])}".rstrip(". "))
 
 
 def _check_watch(folder: Path, files: Sequence[str]) -> None:
@@ -167,12 +160,14 @@ def _check_out(
         return
     if watch:
         raise UsageError(f"--out {out}: --watch prints rows. Keep them with > {out.stem}.tsv")
-    o.check_file(out, flag="--out", endings=COPIES)
+    from prefprop_cli.data.labelled import ENDINGS, part_of
+
+    o.check_file(out, flag="--out", endings=ENDINGS)
     for source in sources:
         if source != "-" and not os.path.exists(source):
             raise UsageError(f"{source}: no such file or folder; nothing was started")
         if source != "-" and out.exists() and os.path.samefile(source, out):
             raise UsageError(f"--out {out}: this is what is to be predicted. Name another file")
-    for path in (out, out.with_name(f"{out.name}.part")):
+    for path in (out, part_of(out)):
         if os.path.lexists(path) and not force:
             raise UsageError(f"--out {out}: {path} is there. Name another file, or add --force")

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,6 +17,7 @@ from prefprop_cli.build.backbones import MINILM, has_minilm
 from prefprop_cli.build.run import resolve_device
 from prefprop_cli.cache import default_cache
 from prefprop_cli.cli.console import Console
+from prefprop_cli.cli.runtime import cores
 from prefprop_cli.cli.text import size
 from prefprop_cli.config.schema import ModelTable
 from prefprop_cli.hub import hub_cause, kept_models, why_unreachable
@@ -87,7 +87,7 @@ def _machine() -> dict[str, object]:
     memory = psutil.virtual_memory()
     return {
         "platform": platform.platform(),
-        "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
+        "cores": cores(),
         "threads": torch.get_num_threads(),
         "memory_bytes": memory.total,
         "free_memory_bytes": memory.available,

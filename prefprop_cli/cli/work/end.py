@@ -17,7 +17,7 @@ from prefprop_cli.config.schema import Config
 from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.data.records import JSON_LINES, SUFFIXES
 from prefprop_cli.errors import Interrupted, PrefpropError
-from prefprop_cli.runs import RunFolder
+from prefprop_cli.runs import RunFolder, losses_of
 from prefprop_cli.training.events import FitResult
 from prefprop_cli.words import plural
 
@@ -148,8 +148,7 @@ def _confused(outcome: Outcome) -> Iterator[str]:
 
 
 def _loss(folder: RunFolder) -> Iterator[str]:
-    losses = [float(row["loss"]) for row in folder.metrics() if row.get("loss") is not None]
-    if told := curve(losses):
+    if told := curve(losses_of(folder.metrics())):
         yield f"loss {told}"
 
 

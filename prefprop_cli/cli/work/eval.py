@@ -93,7 +93,7 @@ class Evaluation:
             return "majority", majority_share(self.saved.labels)
         return "chance", chance_share(self.saved.logits)
 
-    @property
+    @cached_property
     def paper(self) -> Mapping[str, float]:
         """The paper's figures; empty where it has no such experiment."""
         return paper_figures_of(self.adapter.config)

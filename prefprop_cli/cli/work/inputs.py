@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from io import BufferedReader
 from itertools import chain, islice
 from pathlib import Path
@@ -272,15 +272,21 @@ def newest_for(sources: Sequence[str], reading: Reading) -> tuple[Choice, str]:
     def find() -> tuple[Choice, str]:
         source = sources[0]
         asks = _asks_questions(source)
-        has_task = partial(_has_task, candidates=asks)
         names = () if asks or reading.text_column else _columns_in(source, reading)
+        config_of = cache(lambda run: load_config(preset=str(run.config)).config)
+
+        def has_task(run: RunFolder) -> bool:
+            return has_candidates(config_of(run)) == asks
+
+        def fits(run: RunFolder) -> bool:
+            return has_task(run) and matching(config_of(run).data.text_column, names) is not None
+
         if names:
             with suppress(UsageError):
-                fits = partial(_reads_one_of, names=names)
-                return choose_run(None, accept=lambda run: has_task(run) and fits(run)), ""
+                return choose_run(None, accept=fits), ""
         does = " that answers questions" if asks else " that classifies texts"
         choice = choose_run(None, accept=has_task, does=does)
-        if not names or _reads_one_of(choice.folder, names):
+        if not names:
             return choice, ""
         run = choice.folder.path
         return choice, f"{source} has not the column that {run} was trained on. Another: --run RUN"
@@ -299,15 +305,6 @@ def _columns_in(source: str, reading: Reading) -> Sequence[str]:
             return [name for fields in rows if not isinstance(fields, DataError) for name in fields]
         except (DataError, CorruptFileError):
             return ()
-
-
-def _reads_one_of(run: RunFolder, names: Sequence[str]) -> bool:
-    column = load_config(preset=str(run.config)).config.data.text_column
-    return matching(column, names) is not None
-
-
-def _has_task(run: RunFolder, *, candidates: bool) -> bool:
-    return has_candidates(load_config(preset=str(run.config)).config) == candidates
 
 
 def _asks_questions(source: str) -> bool:

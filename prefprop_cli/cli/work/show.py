@@ -17,9 +17,9 @@ from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.text import age, curve, duration, size
 from prefprop_cli.errors import CorruptFileError, PrefpropError, UsageError
 from prefprop_cli.evaluation.metrics import classification_metrics
-from prefprop_cli.evaluation.results import SavedLogits, is_step_name, load_logits
+from prefprop_cli.evaluation.results import is_step_name, load_logits
 from prefprop_cli.evaluation.small_samples import Stated, share
-from prefprop_cli.runs import RunFolder, Summary, list_runs, summarize
+from prefprop_cli.runs import RunFolder, Summary, list_runs, losses_of, summarize
 from prefprop_cli.runs.state import again
 from prefprop_cli.words import listed
 
@@ -83,7 +83,7 @@ class Story:
     @cached_property
     def losses(self) -> list[float]:
         """Of each step that was logged."""
-        return [float(row["loss"]) for row in self._rows if row.get("loss") is not None]
+        return losses_of(self._rows)
 
     @property
     def last(self) -> Record:
@@ -165,7 +165,7 @@ class Story:
             saved.logits, saved.labels, n_classes=len(self.labels) or None, n_bins=n_bins
         )
         n = len(saved.labels)
-        return Evaluation(split, n, metrics, share(_n_right(saved), n, of="documents"))
+        return Evaluation(split, n, metrics, share(int(saved.is_right.sum()), n, of="documents"))
 
 
 def story_of(path: Path | None) -> Story:
@@ -332,10 +332,6 @@ def _record(story: Story) -> dict[str, object]:
 
 def _ends(stated: Stated) -> dict[str, float] | None:
     return None if isinstance(stated, str) else {"low": stated.low, "high": stated.high}
-
-
-def _n_right(saved: SavedLogits) -> int:
-    return int((saved.logits.argmax(axis=1) == saved.labels).sum())
 
 
 def _last_part(path: str) -> str:

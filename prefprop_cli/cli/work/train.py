@@ -1,6 +1,5 @@
 """What `prefprop train` does once its options are checked."""
 
-import shlex
 import sys
 from dataclasses import dataclass
 from math import inf
@@ -24,6 +23,7 @@ from prefprop_cli.config.load import dump_config
 from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.parallel import world
 from prefprop_cli.runs import RunFolder
+from prefprop_cli.runs.state import again
 from prefprop_cli.training.events import FitResult
 
 __all__ = ["resolve_device"]
@@ -172,8 +172,7 @@ def leave_if_interrupted(result: FitResult, folder: RunFolder, stop: StopRequest
         Interrupted: it was.
     """
     if result.status == "interrupted":
-        again = f"prefprop train --resume {shlex.quote(str(folder.path))}"
-        told = f"stopped at step {result.step}, saved. Go on with: {again}"
+        told = f"stopped at step {result.step}, saved. Go on with: {again(folder.path)}"
         world().on_each(lambda: stop.raise_if_requested(told))
 
 
