@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 from runs import machine, peak_bytes
 
-from prefprop_cli.evaluation.binning import StreamingBins, width_claims
-from prefprop_cli.evaluation.error_interval import binned_error_interval
-from prefprop_cli.evaluation.family import calibration_errors
-from prefprop_cli.evaluation.predictions import Predictions, softmax
-from prefprop_cli.evaluation.selective import risk_coverage
+from prefprop_cli.calibration.binning import StreamingBins, width_claims
+from prefprop_cli.calibration.error_interval import binned_error_interval
+from prefprop_cli.calibration.family import calibration_errors
+from prefprop_cli.calibration.predictions import Predictions, softmax
+from prefprop_cli.calibration.selective import risk_coverage
 
 OUT = Path(__file__).with_name("calibration-speed.json")
 MILLION, CLASSES, REPEATS = 1_000_000, 20, 5

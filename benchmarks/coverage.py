@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 from runs import machine
 from scipy import special, stats
 
-from prefprop_cli.evaluation.binning import width_claims
-from prefprop_cli.evaluation.debiased import debiased_squared, signed_root
-from prefprop_cli.evaluation.equal_mass import group_starts, ranked
-from prefprop_cli.evaluation.error_difference import error_difference
-from prefprop_cli.evaluation.error_interval import binned_error_interval
-from prefprop_cli.evaluation.statistics import Interval, mean_interval, wilson_interval
+from prefprop_cli.calibration.binning import width_claims
+from prefprop_cli.calibration.debiased import debiased_squared, signed_root
+from prefprop_cli.calibration.equal_mass import group_starts, ranked
+from prefprop_cli.calibration.error_difference import error_difference
+from prefprop_cli.calibration.error_interval import binned_error_interval
+from prefprop_cli.stats.statistics import Interval, mean_interval, wilson_interval
 
 OUT = Path(__file__).with_suffix(".json")
 SIZES = (65, 645, 5000)

@@ -28,10 +28,10 @@ from torch import Tensor
 from prefprop_cli.bench.measure import interleaved
 from prefprop_cli.bench.shapes import LONGFORMER_BASE
 from prefprop_cli.bench.subjects import Ours, Twin, random_encoder
-from prefprop_cli.build.model import create_method
 from prefprop_cli.config.schema import MethodTable
-from prefprop_cli.methods import Method
-from prefprop_cli.model.config import EncoderConfig
+from prefprop_cli.core.encoder.config import EncoderConfig
+from prefprop_cli.core.methods import Method
+from prefprop_cli.experiment.model import create_method
 
 HERE = Path(__file__).parent
 TINY = replace(

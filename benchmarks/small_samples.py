@@ -2,7 +2,7 @@
 
     python benchmarks/small_samples.py [--worlds 1000]
 
-The sizes of `prefprop_cli/evaluation/small_samples.py` come from here. Some minutes on one core.
+The sizes of `prefprop_cli/calibration/small_samples.py` come from here. Some minutes on one core.
 """
 
 import argparse
@@ -18,15 +18,15 @@ from numpy.typing import NDArray
 from runs import machine
 from scipy import stats
 
-from prefprop_cli.evaluation.error_interval import binned_error_interval
-from prefprop_cli.evaluation.nested import nested_differences
-from prefprop_cli.evaluation.small_samples import (
+from prefprop_cli.calibration.error_interval import binned_error_interval
+from prefprop_cli.calibration.nested import nested_differences
+from prefprop_cli.calibration.small_samples import (
     Answers,
     Interval,
     bootstrap_obstacle,
     shares,
 )
-from prefprop_cli.evaluation.statistics import (
+from prefprop_cli.stats.statistics import (
     mean_interval,
     percentile_interval,
     resample_documents,

@@ -7,13 +7,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from prefprop_cli.build.backbones import load_backbone
-    from prefprop_cli.build.run import load_run
+    from prefprop_cli.experiment.backbones import load_backbone
+    from prefprop_cli.experiment.predictor import load_run
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "load_backbone", "load_run"]
 
-_HOME = {"load_backbone": "prefprop_cli.build.backbones", "load_run": "prefprop_cli.build.run"}
+_HOME = {
+    "load_backbone": "prefprop_cli.experiment.backbones",
+    "load_run": "prefprop_cli.experiment.predictor",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -47,7 +47,7 @@ KEPT = (
     # PyTorch does not start without it.
     "torch/bin/torch_shm_manager",
     # The program's own kernels, which it compiles at first use.
-    "prefprop_cli/native/*",
+    "prefprop_cli/core/native/*",
     # Licences and what says which versions these are.
     "*.dist-info/*",
 )

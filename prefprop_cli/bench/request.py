@@ -9,13 +9,13 @@ from functools import cached_property
 
 from prefprop_cli.bench import lengths as real
 from prefprop_cli.bench.job import DType, Job, Library, Step, Subject
+from prefprop_cli.bench.paper import PAPER_OVERHEAD
 from prefprop_cli.bench.subjects import encoder_config
-from prefprop_cli.build.model import create_method
 from prefprop_cli.config.schema import Config, MethodTable
+from prefprop_cli.core.encoder.config import EncoderConfig
+from prefprop_cli.core.modes import shapes_only
 from prefprop_cli.errors import UsageError
-from prefprop_cli.evaluation.paper import PAPER_OVERHEAD
-from prefprop_cli.model.config import EncoderConfig
-from prefprop_cli.modes import shapes_only
+from prefprop_cli.experiment.model import create_method
 
 Groups = list[list[Subject]]
 Batches = tuple[tuple[int, ...], ...]

@@ -4,7 +4,7 @@ Source of the sizes: `config.json` of allenai/longformer-base-4096 and of
 sentence-transformers/all-MiniLM-L6-v2, the latter as a Longformer of as many positions.
 """
 
-from prefprop_cli.model.config import EncoderConfig
+from prefprop_cli.core.encoder.config import EncoderConfig
 
 LONGFORMER_BASE = EncoderConfig(
     model_type="longformer",

@@ -18,14 +18,14 @@ from torch.nn.utils.rnn import pad_sequence
 
 from prefprop_cli.bench.job import Job, Library, Step, Subject
 from prefprop_cli.bench.shapes import SHAPES
-from prefprop_cli.build.model import create_method
-from prefprop_cli.build.plan import load_encoder, make_plan
-from prefprop_cli.methods import Method
-from prefprop_cli.model.checkpoint import build_encoder, to_hugging_face_names
-from prefprop_cli.model.config import EncoderConfig, to_hugging_face
-from prefprop_cli.model.encoder import Encoder
-from prefprop_cli.model.layout import Layout
-from prefprop_cli.modes import shapes_only
+from prefprop_cli.core.encoder.checkpoint import build_encoder, to_hugging_face_names
+from prefprop_cli.core.encoder.config import EncoderConfig, to_hugging_face
+from prefprop_cli.core.encoder.encoder import Encoder
+from prefprop_cli.core.encoder.layout import Layout
+from prefprop_cli.core.methods import Method
+from prefprop_cli.core.modes import shapes_only
+from prefprop_cli.experiment.model import create_method
+from prefprop_cli.experiment.plan import load_encoder, make_plan
 from prefprop_cli.tasks.classification import collate
 
 

@@ -23,8 +23,8 @@ def finished_run(console: Console, named: Path | None) -> "RunFolder":
         UsageError: there is none; or it is no run, not finished, or its configuration was changed.
         CorruptFileError: its manifest is damaged.
     """
-    from prefprop_cli.parallel import world
     from prefprop_cli.runs import choose_run
+    from prefprop_cli.runs.distributed import world
 
     choice = world().on_main(lambda: choose_run(named))
     if choice.because != "named":

@@ -13,7 +13,7 @@ from prefprop_cli.cli.failures import report
 from prefprop_cli.cli.help import coloured, grouped
 from prefprop_cli.cli.suggest import suggestions
 from prefprop_cli.notes import heard_by
-from prefprop_cli.parallel import world
+from prefprop_cli.runs.distributed import world
 
 
 def built(name: str, function: Callable[..., None]) -> "Command":

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from prefprop_cli.data.decoding import Errors, Say, unsaid
 from prefprop_cli.data.labels import in_order, is_fraction, is_number, no_classes
 from prefprop_cli.data.names import flag, is_cell, matching, missing_column
-from prefprop_cli.data.records import (
+from prefprop_cli.data.table_rows import (
     JSON_SUFFIXES,
     Fields,
     Row,

@@ -4,8 +4,8 @@ import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from prefprop_cli.data.records import SUFFIXES
 from prefprop_cli.data.sets.common import files_below
+from prefprop_cli.data.table_rows import SUFFIXES
 from prefprop_cli.errors import DataError
 from prefprop_cli.words import listed, plural
 

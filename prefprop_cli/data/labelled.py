@@ -16,8 +16,8 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, Self
 
-from prefprop_cli.atomic import disk_errors
 from prefprop_cli.errors import PrefpropError, UsageError
+from prefprop_cli.runs.atomic import disk_errors
 
 Fields = Mapping[str, object]
 ENDINGS = (".csv", ".jsonl", ".parquet")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.columns import Columns
-from prefprop_cli.data.records import SUFFIXES
 from prefprop_cli.data.sets import files
 from prefprop_cli.data.sets.hub_names import is_set_name
+from prefprop_cli.data.table_rows import SUFFIXES
 from prefprop_cli.errors import DataError
 
 COLUMNS = ("text_column", "label_column")

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain
 
-from prefprop_cli.data.beyond import Ids, chunks
+from prefprop_cli.data.truncation import Ids, chunks
 from prefprop_cli.errors import DataError
 
 MARKERS = (QUESTION, END_QUESTION, ENT, END_ENT) = (-1, -2, -3, -4)

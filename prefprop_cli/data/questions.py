@@ -29,7 +29,7 @@ from prefprop_cli.data.decoding import (
     sound,
 )
 from prefprop_cli.data.json_text import each_json_line, is_json_lines, json_values
-from prefprop_cli.data.records import JSON_LINES, JSON_SUFFIXES, Fields, is_table
+from prefprop_cli.data.table_rows import JSON_LINES, JSON_SUFFIXES, Fields, is_table
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import DataError
 

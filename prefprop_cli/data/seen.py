@@ -6,8 +6,8 @@ A run may be evaluated on files of any name, and its own training documents may 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from prefprop_cli.atomic import read_sealed, seal
 from prefprop_cli.data.corpus import Document, Splits, text_key
+from prefprop_cli.runs.atomic import read_sealed, seal
 
 KEY_LENGTH = 16
 """Hexadecimal digits: of a million texts two others share a key once in ten million times."""

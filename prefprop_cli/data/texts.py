@@ -13,8 +13,8 @@ from prefprop_cli.data.decoding import Errors, attempt, each_line, opened, read_
 from prefprop_cli.data.json_text import holds_json_rows
 from prefprop_cli.data.kinds import refuse_other_kinds
 from prefprop_cli.data.names import matching
-from prefprop_cli.data.records import Row, each_row, is_table, json_rows, text_of
 from prefprop_cli.data.separators import SEPARATORS
+from prefprop_cli.data.table_rows import Row, each_row, is_table, json_rows, text_of
 from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.words import quoted
 

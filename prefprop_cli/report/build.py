@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prefprop_cli.errors import PrefpropError, UsageError
+from prefprop_cli.report.baselines import CorpusOf, Floor, floor_of
 from prefprop_cli.report.collect import Collected, FinishedRun
 from prefprop_cli.report.figure_2 import draw_2, figure_2
 from prefprop_cli.report.figure_3 import draw_3, figure_3
 from prefprop_cli.report.figure_4 import courses_of, draw_4, figure_4
-from prefprop_cli.report.floor import CorpusOf, Floor, floor_of
 from prefprop_cli.report.groups import DataSet, group
 from prefprop_cli.report.page import Page
 from prefprop_cli.report.scores import ScoredSet, score

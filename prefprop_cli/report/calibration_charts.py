@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from prefprop_cli.evaluation.calibration_report import CalibrationReport, State
-from prefprop_cli.evaluation.plots import ece_in_words
-from prefprop_cli.evaluation.reliability import LEAST_OF_BIN, ReliabilityBin
+from prefprop_cli.calibration.reliability import LEAST_OF_BIN, ReliabilityBin
+from prefprop_cli.calibration.report import CalibrationReport, State
 from prefprop_cli.report.charts import Axis, Chart, Mark, Picture, bars, whiskers
+from prefprop_cli.report.plots import ece_in_words
 
 _DIAGONAL = Mark("line dashed ink", [((0.0, 0.0), (1.0, 1.0))], "calibrated")
 

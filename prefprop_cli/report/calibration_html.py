@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterator
 
-from prefprop_cli.build.calibration import FITTED_ON, Calibration
+from prefprop_cli.bench.paper import paper_figures
+from prefprop_cli.calibration.report import ALPHA, CalibrationReport
 from prefprop_cli.config.schema import Config
-from prefprop_cli.evaluation.calibration_report import ALPHA, CalibrationReport
-from prefprop_cli.evaluation.paper import paper_figures
-from prefprop_cli.report.calibration_charts import reliability_picture, risk_coverage_picture
+from prefprop_cli.experiment.calibrate import FITTED_ON, Calibration
+from prefprop_cli.report.calibration_charts import (
+    reliability_picture,
+    risk_coverage_picture,
+)
 from prefprop_cli.report.calibration_tables import (
     SCORES,
     brier_table,

@@ -4,15 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from math import isfinite
 
-from prefprop_cli.build.calibration import Calibration
-from prefprop_cli.evaluation.calibration_report import (
-    CalibrationReport,
-    NullSummary,
-    Score,
-    State,
-)
-from prefprop_cli.evaluation.recalibration import Fitted
-from prefprop_cli.evaluation.slices import ClassSlice, Slice
+from prefprop_cli.calibration.calibrators import Fitted
+from prefprop_cli.calibration.report import CalibrationReport, NullSummary, Score, State
+from prefprop_cli.calibration.slices import ClassSlice, Slice
+from prefprop_cli.experiment.calibrate import Calibration
 from prefprop_cli.report.page import NOTHING, PERCENT, SHARE, Grid, Page, between, p_value
 
 SCORES = {

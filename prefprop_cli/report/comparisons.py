@@ -7,8 +7,13 @@ from math import isnan, nan
 
 import numpy as np
 
-from prefprop_cli.evaluation.aso import AlmostStochasticOrder, almost_stochastic_order
-from prefprop_cli.evaluation.compare import (
+from prefprop_cli.calibration.metrics import LOWER_IS_BETTER
+from prefprop_cli.report.estimates import difference
+from prefprop_cli.report.groups import Line
+from prefprop_cli.report.methods import PROPAGATION
+from prefprop_cli.report.scores import ScoredLine, ScoredSet
+from prefprop_cli.stats.aso import AlmostStochasticOrder, almost_stochastic_order
+from prefprop_cli.stats.compare import (
     Effect,
     PermutationTest,
     WelchTest,
@@ -19,12 +24,7 @@ from prefprop_cli.evaluation.compare import (
     pooled_sd,
     welch_test,
 )
-from prefprop_cli.evaluation.metrics import LOWER_IS_BETTER
-from prefprop_cli.evaluation.statistics import Interval
-from prefprop_cli.report.estimates import difference
-from prefprop_cli.report.groups import Line
-from prefprop_cli.report.methods import PROPAGATION
-from prefprop_cli.report.scores import ScoredLine, ScoredSet
+from prefprop_cli.stats.statistics import Interval
 
 ALPHA = 0.05
 First = Callable[[Sequence[ScoredLine]], ScoredLine | None]

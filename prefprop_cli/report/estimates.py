@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from prefprop_cli.evaluation.compare import Summary, summary
-from prefprop_cli.evaluation.error_difference import Gaps, error_difference
-from prefprop_cli.evaluation.nested import Difference, nested_differences
-from prefprop_cli.evaluation.small_samples import (
+from prefprop_cli.calibration.error_difference import Gaps, error_difference
+from prefprop_cli.calibration.nested import Difference, nested_differences
+from prefprop_cli.calibration.small_samples import (
     Answers,
     bootstrap_obstacle,
     difference_obstacle,
     given,
     shares,
 )
-from prefprop_cli.evaluation.statistics import Interval, Resampled
+from prefprop_cli.stats.compare import Summary, summary
+from prefprop_cli.stats.statistics import Interval, Resampled
 
 UNBOUNDED = ("nll",)
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prefprop_cli.evaluation.drawing import (
+from prefprop_cli.report.comparison_text import SHORT
+from prefprop_cli.report.drawing import (
     GRID,
     INK,
     QUIET,
@@ -18,7 +19,6 @@ from prefprop_cli.evaluation.drawing import (
 )
 from prefprop_cli.report.page import NOTHING, PERCENT, Block, Grid, Heading, Page
 from prefprop_cli.report.scores import ScoredLine, ScoredSet
-from prefprop_cli.report.telling import SHORT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prefprop_cli.data.audit import PERCENTILES, percentiles
-from prefprop_cli.evaluation.drawing import GRID, INK, LINES, QUIET, drawing, legend_below
+from prefprop_cli.report.drawing import GRID, INK, LINES, QUIET, drawing, legend_below
 from prefprop_cli.report.page import Grid, Page
 
 if TYPE_CHECKING:

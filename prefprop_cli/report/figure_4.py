@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from prefprop_cli.calibration.metrics import classification_metrics
+from prefprop_cli.calibration.stored_logits import load_logits, logits_path, step_name
 from prefprop_cli.errors import DataError
-from prefprop_cli.evaluation.drawing import GRID, QUIET, at_least, colours, drawing, legend_below
-from prefprop_cli.evaluation.metrics import classification_metrics
-from prefprop_cli.evaluation.results import load_logits, logits_path, step_name
 from prefprop_cli.report.collect import FinishedRun
+from prefprop_cli.report.drawing import (
+    GRID,
+    QUIET,
+    at_least,
+    colours,
+    drawing,
+    legend_below,
+)
 from prefprop_cli.report.groups import DataSet, Line
 from prefprop_cli.report.page import SHARE, Block, Grid, Heading, Page
 

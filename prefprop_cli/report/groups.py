@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import TypeVar
 
+from prefprop_cli.calibration.metrics import better
+from prefprop_cli.calibration.stored_logits import load_logits
 from prefprop_cli.config.schema import MethodTable
-from prefprop_cli.evaluation.metrics import better
-from prefprop_cli.evaluation.results import load_logits
 from prefprop_cli.report.collect import FinishedRun
 from prefprop_cli.report.methods import PROPAGATION, backbone_name, method_order
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from prefprop_cli.build.adapter import Adapter
+from prefprop_cli.experiment.adapter import Adapter
 from prefprop_cli.report.charts import Picture
 from prefprop_cli.report.methods import backbone_name, method_label
 from prefprop_cli.report.page import Grid

@@ -2,8 +2,8 @@
 
 from pathlib import PurePath
 
+from prefprop_cli.bench.paper import paper_figures
 from prefprop_cli.config.schema import Config
-from prefprop_cli.evaluation.paper import paper_figures
 
 PROPAGATION = "prefix-propagation"
 CANDIDATE_SETS = ("wikihop",)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import compress
 from math import isnan
 
-from prefprop_cli.evaluation.statistics import Interval
 from prefprop_cli.report.estimates import Estimate
+from prefprop_cli.stats.statistics import Interval
 
 NOTHING = "-"
 

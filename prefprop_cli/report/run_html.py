@@ -6,21 +6,22 @@ from functools import cached_property
 
 import numpy as np
 
-from prefprop_cli.build.adapter import Adapter, read_adapter
+from prefprop_cli.calibration.calibrators import Identity
+from prefprop_cli.calibration.metrics import confusion_matrix, rates_by_class
+from prefprop_cli.calibration.predictions import Ints, Predictions
+from prefprop_cli.calibration.report import CalibrationReport, calibration_report
+from prefprop_cli.calibration.stored_logits import SavedLogits, load_logits
 from prefprop_cli.config.load import dump_config
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data import read_corpus
 from prefprop_cli.data.corpus import Corpus
 from prefprop_cli.errors import UsageError
-from prefprop_cli.evaluation.calibration_report import CalibrationReport, calibration_report
-from prefprop_cli.evaluation.metrics import confusion_matrix, rates_by_class
-from prefprop_cli.evaluation.predictions import Ints, Predictions
-from prefprop_cli.evaluation.recalibration import Identity
-from prefprop_cli.evaluation.results import SavedLogits, load_logits
+from prefprop_cli.experiment.adapter import Adapter, read_adapter
+from prefprop_cli.report.baselines import CorpusOf, Floor, floor_of
 from prefprop_cli.report.calibration_charts import reliability_picture
 from prefprop_cli.report.calibration_tables import length_table
 from prefprop_cli.report.collect import collect
-from prefprop_cli.report.floor import CorpusOf, Floor, floor_of
+from prefprop_cli.report.comparison_text import SHORT
 from prefprop_cli.report.groups import group
 from prefprop_cli.report.html import (
     Card,
@@ -33,7 +34,6 @@ from prefprop_cli.report.html import (
 from prefprop_cli.report.learning_curves import LearningCurves
 from prefprop_cli.report.page import NOTHING, PERCENT, SHARE, Grid, between
 from prefprop_cli.report.scores import CALIBRATION, ScoredSet, score
-from prefprop_cli.report.telling import SHORT
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.words import plural, shortened
 

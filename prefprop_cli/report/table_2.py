@@ -2,12 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from prefprop_cli.report.comparisons import compare, compare_order
-from prefprop_cli.report.floor import Baseline, Floor
-from prefprop_cli.report.groups import Line, unusual_settings, usual_settings, validation_score
-from prefprop_cli.report.page import NOTHING, PERCENT, Block, Grid, Page, between, spread
-from prefprop_cli.report.scores import ScoredLine, ScoredSet
-from prefprop_cli.report.telling import (
+from prefprop_cli.report.baselines import Baseline, Floor
+from prefprop_cli.report.comparison_text import (
     SHORT,
     introduction,
     set_record,
@@ -15,6 +11,15 @@ from prefprop_cli.report.telling import (
     told_missing,
     told_order,
 )
+from prefprop_cli.report.comparisons import compare, compare_order
+from prefprop_cli.report.groups import (
+    Line,
+    unusual_settings,
+    usual_settings,
+    validation_score,
+)
+from prefprop_cli.report.page import NOTHING, PERCENT, Block, Grid, Page, between, spread
+from prefprop_cli.report.scores import ScoredLine, ScoredSet
 
 TITLE = "Table 2: scores in %, mean ± standard deviation over seeds"
 

@@ -5,24 +5,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prefprop_cli.evaluation.calibration import (
+from prefprop_cli.calibration.ece import (
     PAPER_BINS,
     Mode,
     Null,
     expected_null_error,
     softmax,
 )
-from prefprop_cli.report.comparisons import compare, compare_order
-from prefprop_cli.report.floor import Baseline, Floor
-from prefprop_cli.report.page import NOTHING, SHARE, Block, Grid, Page, between, spread
-from prefprop_cli.report.scores import ScoredLine, ScoredSet
-from prefprop_cli.report.telling import (
+from prefprop_cli.report.baselines import Baseline, Floor
+from prefprop_cli.report.comparison_text import (
     introduction,
     set_record,
     told_comparisons,
     told_missing,
     told_order,
 )
+from prefprop_cli.report.comparisons import compare, compare_order
+from prefprop_cli.report.page import NOTHING, SHARE, Block, Grid, Page, between, spread
+from prefprop_cli.report.scores import ScoredLine, ScoredSet
 
 TITLE = "Table 3: expected calibration error, mean ± standard deviation over seeds"
 _MODES: dict[str, Mode] = {"ece_paper": "paper", "ece": "guo"}

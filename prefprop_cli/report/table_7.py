@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from prefprop_cli.evaluation.paper import PAPER_INFERENCE_S, PAPER_OVERHEAD, PAPER_SEQUENCES
+from prefprop_cli.bench.paper import PAPER_INFERENCE_S, PAPER_OVERHEAD, PAPER_SEQUENCES
 from prefprop_cli.report.page import NOTHING, Grid, Page
 from prefprop_cli.runs import Record
 

@@ -1,6 +1,6 @@
 """Run folders: what they hold, who may write to them, and how far they are; stdlib only."""
 
-from prefprop_cli.atomic import (
+from prefprop_cli.runs.atomic import (
     Record,
     read_verified,
     save_folder,

@@ -6,8 +6,8 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from prefprop_cli.atomic import Record
 from prefprop_cli.errors import CorruptFileError, UsageError
+from prefprop_cli.runs.atomic import Record
 
 
 def check_config(file: Path, manifest: Record) -> None:

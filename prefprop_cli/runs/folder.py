@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from prefprop_cli.atomic import (
+from prefprop_cli.errors import CorruptFileError, ResourceError, UsageError
+from prefprop_cli.runs.atomic import (
     Record,
     disk_errors,
     make_folder,
@@ -31,12 +32,11 @@ from prefprop_cli.atomic import (
     seal,
     write_atomically,
 )
-from prefprop_cli.errors import CorruptFileError, ResourceError, UsageError
-from prefprop_cli.provenance import SCHEMA_VERSION, now
 from prefprop_cli.runs.config import check_config
 from prefprop_cli.runs.lock import locked
 from prefprop_cli.runs.metrics import MetricsFile, seal_of
 from prefprop_cli.runs.place import check_free
+from prefprop_cli.runs.provenance import SCHEMA_VERSION, now
 from prefprop_cli.runs.state import unfinished
 
 Status = Literal["running", "finished", "interrupted", "failed"]

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from prefprop_cli.atomic import disk_errors, remove_leftovers
 from prefprop_cli.errors import RunLockedError
+from prefprop_cli.runs.atomic import disk_errors, remove_leftovers
 
 NAME = ".lock"
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from prefprop_cli.atomic import Record, disk_errors, write_atomically
 from prefprop_cli.errors import CorruptFileError
+from prefprop_cli.runs.atomic import Record, disk_errors, write_atomically
 
 Seal = Record
 """`bytes`, a length, and the `sha256` of so many bytes of the file."""

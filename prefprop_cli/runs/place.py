@@ -4,8 +4,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from prefprop_cli.atomic import is_leftover, read_sealed
 from prefprop_cli.errors import CorruptFileError, ResourceError, RunLockedError, UsageError
+from prefprop_cli.runs.atomic import is_leftover, read_sealed
 from prefprop_cli.runs.lock import NAME as LOCK
 from prefprop_cli.runs.lock import holder
 from prefprop_cli.runs.state import is_begun

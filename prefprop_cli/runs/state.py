@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from prefprop_cli.atomic import Record
 from prefprop_cli.errors import UsageError
+from prefprop_cli.runs.atomic import Record
 from prefprop_cli.runs.lock import holder
 
 Status = Literal["finished", "training", "interrupted", "failed", "pruned", "not begun"]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePath
 
-from prefprop_cli.atomic import Record, is_leftover, read_sealed
 from prefprop_cli.errors import CorruptFileError, PrefpropError, UsageError
+from prefprop_cli.runs.atomic import Record, is_leftover, read_sealed
 from prefprop_cli.runs.folder import RunFolder
 from prefprop_cli.runs.state import State, state_of
 

@@ -15,8 +15,8 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from prefprop_cli.atomic import disk_errors, make_folder
 from prefprop_cli.errors import CorruptFileError, PrefpropError, UsageError
+from prefprop_cli.runs.atomic import disk_errors, make_folder
 
 _BUSY_S = 60
 """How long SQLite waits for another process."""

@@ -17,17 +17,17 @@ from typing import Protocol
 
 from optuna.trial import FrozenTrial, TrialState
 
-from prefprop_cli.atomic import make_folder
 from prefprop_cli.config.schema import Config
 from prefprop_cli.config.sweep import Values
 from prefprop_cli.errors import RunLockedError
 from prefprop_cli.runs import RunFolder
-from prefprop_cli.sweep.attempt import Attempt, Stop, TrainView, Work
-from prefprop_cli.sweep.life import Heartbeat, Observer
+from prefprop_cli.runs.atomic import make_folder
+from prefprop_cli.sweep.heartbeat import Heartbeat, Observer
+from prefprop_cli.sweep.leaderboard import Leaderboard, Standing, Trial
 from prefprop_cli.sweep.plan import Point, Stage, make_stage, n_stages
-from prefprop_cli.sweep.records import Leaderboard, Standing, Trial
 from prefprop_cli.sweep.storage import open_storage, storage_errors
 from prefprop_cli.sweep.study import Owner, StageStudy, open_study
+from prefprop_cli.sweep.trial import Attempt, Stop, TrainView, Work
 
 POLL_S = 0.5
 

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from prefprop_cli.attention import Rows
-from prefprop_cli.model.layout import Tokens, send
+from prefprop_cli.core.attention import Rows
+from prefprop_cli.core.encoder.layout import Tokens, send
 
 Pooling = Literal["mean", "max", "sum"]
 Record = dict[str, Any]

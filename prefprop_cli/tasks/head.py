@@ -6,7 +6,7 @@ set-up, after RoBERTa's classification head.
 
 from torch import Tensor, nn
 
-from prefprop_cli.attention import Rows
+from prefprop_cli.core.attention import Rows
 from prefprop_cli.tasks.batch import Head
 
 

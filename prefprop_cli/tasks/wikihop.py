@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from prefprop_cli.attention import Rows
+from prefprop_cli.core.attention import Rows
 from prefprop_cli.data.question_rows import MARKERS, question_rows
 from prefprop_cli.tasks.batch import Batch, Head, Record, Row, pack_rows
 

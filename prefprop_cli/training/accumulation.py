@@ -13,7 +13,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from prefprop_cli.errors import PrefpropError
-from prefprop_cli.parallel import World, merged
+from prefprop_cli.runs.distributed import World, merged
 from prefprop_cli.training.checkpoint import set_rng_state
 from prefprop_cli.training.memory import halve_micro_batch, is_out_of_memory
 

@@ -10,8 +10,8 @@ checkpoints/
   best.json                 which step is the best
 ```
 
-Each folder appears whole (`prefprop_cli.atomic`). The learning rate is a function of the step and
-the data order one of seed and epoch, so neither is stored.
+Each folder appears whole (`prefprop_cli.runs.atomic`). The learning rate is a function of the step
+and the data order one of seed and epoch, so neither is stored.
 """
 
 import json
@@ -31,7 +31,8 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
-from prefprop_cli.atomic import (
+from prefprop_cli.errors import CorruptFileError
+from prefprop_cli.runs.atomic import (
     read_sealed,
     read_verified,
     remove_folder,
@@ -39,7 +40,6 @@ from prefprop_cli.atomic import (
     seal,
     write_atomically,
 )
-from prefprop_cli.errors import CorruptFileError
 from prefprop_cli.training.guards import check_finite_state
 
 SCHEMA_VERSION = 1

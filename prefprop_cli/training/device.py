@@ -9,7 +9,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import GradientAccumulationPlugin, patch_environment
 
-from prefprop_cli.parallel import world
+from prefprop_cli.runs.distributed import world
 
 Precision = Literal["fp32", "bf16"]
 

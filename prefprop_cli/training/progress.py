@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from prefprop_cli.errors import CorruptFileError
-from prefprop_cli.parallel import World
+from prefprop_cli.runs.distributed import World
 from prefprop_cli.training.checkpoint import (
     Checkpoints,
     TrainingState,

@@ -1,8 +1,8 @@
-from prefprop_cli.build.run import Prediction
 from prefprop_cli.cli.work.answers import Tally, best
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import DataError
+from prefprop_cli.experiment.predictor import Prediction
 
 
 def answer(label: str, **probs: float) -> Prediction:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from rich.cells import cell_len
 
-from prefprop_cli.build.adapter import read_adapter, set_calibrator
-from prefprop_cli.evaluation.recalibration import METHODS, Identity
-from prefprop_cli.evaluation.recalibration.vector import Vector
-from prefprop_cli.evaluation.results import load_logits, save_logits
+from prefprop_cli.calibration.calibrators import METHODS, Identity
+from prefprop_cli.calibration.calibrators.vector import Vector
+from prefprop_cli.calibration.stored_logits import load_logits, save_logits
+from prefprop_cli.experiment.adapter import read_adapter, set_calibrator
 from tests.cli.conftest import Output
 from tests.helpers import finished
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from prefprop_cli.attention import BACKENDS
 from prefprop_cli.cli.console import Common, Console
 from prefprop_cli.cli.work import doctor
+from prefprop_cli.core.attention import BACKENDS
 from prefprop_cli.runs import RunFolder
 from tests.helpers.hub import Fault, Hub
 

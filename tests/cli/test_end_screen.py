@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from prefprop_cli.build.outcome import Outcome
+from prefprop_cli.calibration.stored_logits import SavedLogits
 from prefprop_cli.cli.work import end
-from prefprop_cli.evaluation.results import SavedLogits
+from prefprop_cli.experiment.outcome import Outcome
 
 LABELS = ("cars", "space")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from prefprop_cli.build.plan import load_encoder, make_plan
 from prefprop_cli.config.load import load_config
-from prefprop_cli.model.checkpoint import load_encoder as load_folder
+from prefprop_cli.core.encoder.checkpoint import load_encoder as load_folder
+from prefprop_cli.experiment.plan import load_encoder, make_plan
 from tests.helpers import project, tiny
 from tests.helpers.forms import FORMS, PICKLE, SAFE, in_form
 from tests.helpers.hub import Hub

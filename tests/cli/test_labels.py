@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from prefprop_cli.build.adapter import read_adapter
-from prefprop_cli.build.trained import load_adapter, save_adapter
+from prefprop_cli.experiment.adapter import read_adapter
+from prefprop_cli.experiment.trained import load_adapter, save_adapter
 from prefprop_cli.runs import RunFolder
 from tests.helpers import project
 

@@ -14,10 +14,10 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from prefprop_cli import load_run
-from prefprop_cli.build import experiment
 from prefprop_cli.cli.app import main
 from prefprop_cli.cli.signals import StopRequest
 from prefprop_cli.errors import UsageError
+from prefprop_cli.experiment import experiment
 from prefprop_cli.runs import RunFolder
 from tests.helpers import project
 
@@ -312,7 +312,7 @@ def test_nothing_is_read_where_the_command_cannot_work(
     Path("reviews.csv").write_text("text,label\na,b\n")
     Path("full").mkdir()
     Path("full/mine").touch()
-    monkeypatch.setattr("prefprop_cli.build.plan.read_corpus", None)
+    monkeypatch.setattr("prefprop_cli.experiment.plan.read_corpus", None)
     found, out, err = output("train", "-p", made.config, "--source", "reviews.csv", *arguments)
     assert (found, out) == (code, "")
     assert message in err
@@ -341,7 +341,7 @@ def test_a_device_that_is_not_there_is_refused_before_weights_are_read(
     command: list[str], made: Project, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("a.txt").write_text("a b x")
-    monkeypatch.setattr("prefprop_cli.build.backbones.read_weights", None)
+    monkeypatch.setattr("prefprop_cli.experiment.backbones.read_weights", None)
     words = [str(made.run) if word == "RUN" else word for word in command]
     code, out, err = output(*words, "--device", "gpu")
     assert (code, out) == (2, "")

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from prefprop_cli.build import fallback, outcome
 from prefprop_cli.cli.text import about
 from prefprop_cli.cli.work import end, train
 from prefprop_cli.config.load import load_config
 from prefprop_cli.config.schema import TrainTable
 from prefprop_cli.errors import DataError
+from prefprop_cli.experiment import fallback, outcome
 from tests.helpers import project
 from tests.helpers.hub import Hub
 
@@ -105,7 +105,7 @@ def test_the_test_split_is_evaluated_and_stored(
     assert sum(map(sum, found["confusions"])) == 5
     assert found["baselines"].keys() == {"TF-IDF", 'always "even"'}
     assert len(found["mistakes"]) == 5 - sum(found["confusions"][n][n] for n in range(2))
-    monkeypatch.setattr("prefprop_cli.build.inference.load_run", None)
+    monkeypatch.setattr("prefprop_cli.experiment.inference.load_run", None)
     metrics = json.loads(output("eval", record["run"], "--json")[1])["metrics"]
     assert metrics["accuracy"]["value"] == found["accuracy"]
     assert metrics["accuracy"]["low"] == pytest.approx(found["low"])

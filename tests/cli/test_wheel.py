@@ -82,7 +82,9 @@ def test_schema_reads_the_source_it_was_installed_with(installed: Installed) -> 
 def test_licence_and_types_are_in_the_wheel(wheel_home: Path) -> None:
     [licence] = wheel_home.glob("lib/python*/site-packages/prefprop_cli-*/licenses/LICENSE")
     assert "Apache License" in licence.read_text()
-    assert len(list(wheel_home.glob("lib/python*/site-packages/prefprop_cli/native/*.[ch]"))) == 3
+    assert (
+        len(list(wheel_home.glob("lib/python*/site-packages/prefprop_cli/core/native/*.[ch]"))) == 3
+    )
     assert len(list(wheel_home.glob("lib/python*/site-packages/prefprop_cli/py.typed"))) == 1
 
 

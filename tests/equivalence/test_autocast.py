@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from prefprop_cli.methods import METHODS, Method, Options, create
-from prefprop_cli.model.encoder import Encoder
+from prefprop_cli.core.encoder.encoder import Encoder
+from prefprop_cli.core.methods import METHODS, Method, Options, create
 from tests.helpers import tiny
 from tests.helpers.compare import random
 from tests.helpers.encode import encode, gradients

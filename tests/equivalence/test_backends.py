@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from prefprop_cli.attention import BACKENDS, Band, Rows, VisibleKeys, reference
-from prefprop_cli.attention.absorbed import attend_absorbed
+from prefprop_cli.core.attention import BACKENDS, Band, Rows, VisibleKeys, reference
+from prefprop_cli.core.attention.absorbed import attend_absorbed
 from tests.helpers.backends import ON_CPU
 from tests.helpers.compare import assert_close, random
 

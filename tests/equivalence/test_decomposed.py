@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from prefprop_cli.attention import Band, Rows, VisibleKeys, reference
-from prefprop_cli.attention.kernels.exp import Exp
-from prefprop_cli.methods import Options, create
-from prefprop_cli.methods.prefix_propagation import PrefixPropagation
-from prefprop_cli.model.encoder import Encoder
+from prefprop_cli.core.attention import Band, Rows, VisibleKeys, reference
+from prefprop_cli.core.attention.kernels.exp import Exp
+from prefprop_cli.core.encoder.encoder import Encoder
+from prefprop_cli.core.methods import Options, create
+from prefprop_cli.core.methods.prefix_propagation import PrefixPropagation
 from tests.helpers import tiny
 from tests.helpers.backends import ON_CPU
 from tests.helpers.compare import assert_close, max_difference, random

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from prefprop_cli.methods import Options, create
+from prefprop_cli.core.methods import Options, create
 from tests.helpers import tiny
 from tests.helpers.backends import ON_CPU
 from tests.helpers.compare import assert_close, random

@@ -9,9 +9,13 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.activations import ACT2FN
 
+from prefprop_cli.core.encoder.checkpoint import (
+    encoder_files,
+    load_encoder,
+    to_hugging_face_names,
+)
+from prefprop_cli.core.encoder.encoder import Encoder
 from prefprop_cli.errors import DataError
-from prefprop_cli.model.checkpoint import encoder_files, load_encoder, to_hugging_face_names
-from prefprop_cli.model.encoder import Encoder
 from tests.helpers import tiny
 from tests.helpers.backends import ON_CPU
 from tests.helpers.compare import assert_close, random

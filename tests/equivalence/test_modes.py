@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from prefprop_cli import load_backbone, load_run
-from prefprop_cli.attention import native
-from prefprop_cli.build.plan import load_classifier, make_plan
-from prefprop_cli.build.trained import make_adapter, save_adapter
 from prefprop_cli.config.load import load_config
-from prefprop_cli.model import dropout
-from prefprop_cli.model.checkpoint import load_encoder
-from prefprop_cli.model.encoder import Encoder
+from prefprop_cli.core.attention import native
+from prefprop_cli.core.encoder import dropout
+from prefprop_cli.core.encoder.checkpoint import load_encoder
+from prefprop_cli.core.encoder.encoder import Encoder
+from prefprop_cli.experiment.plan import load_classifier, make_plan
+from prefprop_cli.experiment.trained import make_adapter, save_adapter
 from tests.helpers import project, tiny
 from tests.helpers.backends import ON_CPU
 

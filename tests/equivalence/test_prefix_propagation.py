@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from prefprop_cli.methods import Options, create
+from prefprop_cli.core.methods import Options, create
 from tests.helpers import tiny
 from tests.helpers.backends import ON_CPU
 from tests.helpers.compare import assert_close, random

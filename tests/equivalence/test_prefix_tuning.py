@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from prefprop_cli.methods import Options, create
+from prefprop_cli.core.methods import Options, create
 from tests.helpers import oracle, tiny
 from tests.helpers.backends import ON_CPU
 from tests.helpers.compare import assert_close

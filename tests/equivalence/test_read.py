@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from prefprop_cli.methods import METHODS, Method, Options, create
-from prefprop_cli.model.encoder import Encoder
-from prefprop_cli.model.layout import Layout, Read
+from prefprop_cli.core.encoder.encoder import Encoder
+from prefprop_cli.core.encoder.layout import Layout, Read
+from prefprop_cli.core.methods import METHODS, Method, Options, create
 from tests.helpers import tiny
 from tests.helpers.compare import assert_close, random
 from tests.helpers.encode import encode, gradients, lay_out

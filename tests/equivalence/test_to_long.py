@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from transformers import BertModel, LongformerModel, PreTrainedModel
 
-from prefprop_cli.model.checkpoint import build_encoder, encoder_files, to_own_names
-from prefprop_cli.model.config import from_hugging_face
-from prefprop_cli.model.encoder import Encoder
-from prefprop_cli.model.to_long import to_long
+from prefprop_cli.core.encoder.checkpoint import build_encoder, encoder_files, to_own_names
+from prefprop_cli.core.encoder.config import from_hugging_face
+from prefprop_cli.core.encoder.encoder import Encoder
+from prefprop_cli.core.encoder.to_long import to_long
 from tests.helpers import tiny
 from tests.helpers.compare import assert_close, max_difference
 

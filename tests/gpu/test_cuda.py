@@ -13,13 +13,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from prefprop_cli.attention import Band, VisibleKeys, choose, flex, reference
-from prefprop_cli.attention.absorbed import attend_absorbed
-from prefprop_cli.build.model import create_classifier
 from prefprop_cli.config.schema import Config, MethodTable, ModelTable
-from prefprop_cli.methods import Method, Options, create
-from prefprop_cli.model.encoder import Encoder
-from prefprop_cli.model.layout import Layout, pack
+from prefprop_cli.core.attention import Band, VisibleKeys, choose, flex, reference
+from prefprop_cli.core.attention.absorbed import attend_absorbed
+from prefprop_cli.core.encoder.encoder import Encoder
+from prefprop_cli.core.encoder.layout import Layout, pack
+from prefprop_cli.core.methods import Method, Options, create
+from prefprop_cli.experiment.model import create_classifier
 from prefprop_cli.tasks.batch import losses
 from prefprop_cli.tasks.classification import collate
 from tests.helpers import tiny

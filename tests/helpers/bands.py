@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from prefprop_cli.attention import Band, Rows, VisibleKeys, reference
+from prefprop_cli.core.attention import Band, Rows, VisibleKeys, reference
 from tests.helpers.compare import random
 
 H, D, V = 2, 16, 3

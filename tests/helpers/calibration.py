@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from prefprop_cli.evaluation.calibration import softmax
+from prefprop_cli.calibration.ece import softmax
 
 
 def binary(*confidences):

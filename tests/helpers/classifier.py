@@ -1,9 +1,9 @@
 """Tiny classifiers and their batches, for tests of what is built around the encoder."""
 
-from prefprop_cli.build.model import Classifier, create_classifier
 from prefprop_cli.config.schema import Config
-from prefprop_cli.model.config import EncoderConfig
-from prefprop_cli.model.encoder import Encoder
+from prefprop_cli.core.encoder.config import EncoderConfig
+from prefprop_cli.core.encoder.encoder import Encoder
+from prefprop_cli.experiment.model import Classifier, create_classifier
 from prefprop_cli.tasks import classification
 from prefprop_cli.tasks.batch import Batch
 

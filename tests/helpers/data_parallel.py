@@ -12,15 +12,15 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+from prefprop_cli.calibration.metrics import classification_metrics
 from prefprop_cli.config.schema import TrainTable
-from prefprop_cli.evaluation.metrics import classification_metrics
-from prefprop_cli.evaluation.predict import predict_logits
-from prefprop_cli.parallel import world
+from prefprop_cli.runs.distributed import world
 from prefprop_cli.tasks.batch import Examples, losses
 from prefprop_cli.tasks.classification import collate
 from prefprop_cli.training.checkpoint import Checkpoints
 from prefprop_cli.training.events import Evaluation, Event, Step
-from prefprop_cli.training.loop import fit
+from prefprop_cli.training.inference import predict_logits
+from prefprop_cli.training.trainer import fit
 from tests.helpers.classifier import TINY, classifier
 
 N, VALIDATION = 11, 5

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from prefprop_cli.methods import Method
-from prefprop_cli.model.encoder import Encoder
-from prefprop_cli.model.layout import Layout, Read, Tokens, pack
+from prefprop_cli.core.encoder.encoder import Encoder
+from prefprop_cli.core.encoder.layout import Layout, Read, Tokens, pack
+from prefprop_cli.core.methods import Method
 from tests.helpers import oracle
 from tests.helpers.compare import assert_close, random
 from tests.helpers.tiny import Batch

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 
 import torch
 
-from prefprop_cli.attention.kernels import Kernel
+from prefprop_cli.core.attention.kernels import Kernel
 from tests.helpers.compare import assert_close, random
 
 S, P, H, D = 5, 4, 2, 6

@@ -5,7 +5,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from prefprop_cli.methods import Method
+from prefprop_cli.core.methods import Method
 
 
 def n_trained(method: Method) -> int:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from prefprop_cli.errors import ConfigError, DataError
-from prefprop_cli.evaluation.predict import predict_logits
-from prefprop_cli.parallel import world
+from prefprop_cli.runs.distributed import world
 from prefprop_cli.training.checkpoint import rng_state
 from prefprop_cli.training.events import Event, FitResult, Saved, Started, Step, Warned
+from prefprop_cli.training.inference import predict_logits
 from tests.helpers.toy import Toy, ToyBatch
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from prefprop_cli.evaluation.predictions import Predictions
+from prefprop_cli.calibration.predictions import Predictions
 
 PARTS = 64
 """Probabilities are multiples of 1/64: they are often equal, some are 0, and sums are exact."""

@@ -21,9 +21,9 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from prefprop_cli.model.checkpoint import build_encoder, to_own_names
-from prefprop_cli.model.config import from_hugging_face
-from prefprop_cli.model.encoder import Encoder
+from prefprop_cli.core.encoder.checkpoint import build_encoder, to_own_names
+from prefprop_cli.core.encoder.config import from_hugging_face
+from prefprop_cli.core.encoder.encoder import Encoder
 
 logging.set_verbosity_error()
 logging.disable_progress_bar()

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from prefprop_cli.config.schema import TrainTable
 from prefprop_cli.training.checkpoint import Checkpoints
 from prefprop_cli.training.events import Evaluation, Event, FitResult
-from prefprop_cli.training.loop import fit
+from prefprop_cli.training.trainer import fit
 
 N, WIDTH, CLASSES = 10, 4, 3
 

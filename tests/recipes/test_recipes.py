@@ -10,10 +10,10 @@ import pytest
 import tomli
 import torch
 
-from prefprop_cli.build.model import TrainedNumbers, create_classifier, trained_numbers
 from prefprop_cli.config.load import load_config
 from prefprop_cli.config.schema import Config
-from prefprop_cli.model.encoder import Encoder
+from prefprop_cli.core.encoder.encoder import Encoder
+from prefprop_cli.experiment.model import TrainedNumbers, create_classifier, trained_numbers
 from tests.helpers.shapes import LONGFORMER_BASE
 
 FOLDER = Path(__file__).parents[2] / "presets"

@@ -12,7 +12,7 @@ import typer
 from prefprop_cli.cli import options as o
 from prefprop_cli.cli.console import Console
 from prefprop_cli.errors import DataError, UsageError
-from prefprop_cli.parallel import world
+from prefprop_cli.runs.distributed import world
 
 OUTPUT = "Output"
 _RUN_FILES = ("manifest.json", "config.toml")

@@ -11,7 +11,7 @@ from prefprop_cli.cli import options as o
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.signals import StopRequest
 from prefprop_cli.errors import UsageError
-from prefprop_cli.parallel import world
+from prefprop_cli.runs.distributed import world
 
 
 def command(

@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from prefprop_cli.build.run import Prediction, Run
 from prefprop_cli.cli.text import duration
 from prefprop_cli.data.labelled import Columns, free_names
 from prefprop_cli.data.questions import Question
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import PrefpropError
+from prefprop_cli.experiment.predictor import Prediction, Run
 from prefprop_cli.words import listed, plural
 
 SHOWN_CLASSES = 5

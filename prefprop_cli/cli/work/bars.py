@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from prefprop_cli.evaluation.calibration_report import CalibrationReport
-from prefprop_cli.evaluation.reliability import ReliabilityBin
+from prefprop_cli.calibration.reliability import ReliabilityBin
+from prefprop_cli.calibration.report import CalibrationReport
 
 _MOST = 40
 _BESIDE = len("  0.93-1.00    0.95 0.98  n 1,000")

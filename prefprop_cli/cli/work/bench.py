@@ -6,15 +6,15 @@ from typing import Literal
 
 from prefprop_cli.bench.job import Job, Step, Subject
 from prefprop_cli.bench.process import Malloc, can_measure_memory, can_tune_malloc, run_job
-from prefprop_cli.bench.records import Row, rows
 from prefprop_cli.bench.request import Groups, Request, at_lengths, like, table_7
-from prefprop_cli.build.run import resolve_device
+from prefprop_cli.bench.rows import Row, rows
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.progress import Progress
 from prefprop_cli.cli.work.bench_view import tell
 from prefprop_cli.config.load import load_config
 from prefprop_cli.config.schema import Config
 from prefprop_cli.errors import UsageError
+from prefprop_cli.experiment.predictor import resolve_device
 from prefprop_cli.runs import RunFolder
 
 __all__ = [

@@ -3,13 +3,13 @@
 import os
 from collections.abc import Callable, Mapping
 
-from prefprop_cli.attention import choose
 from prefprop_cli.bench.job import Step
 from prefprop_cli.bench.process import TUNED_MALLOC
-from prefprop_cli.bench.records import Row, with_overhead
 from prefprop_cli.bench.request import Request
+from prefprop_cli.bench.rows import Row, with_overhead
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.text import quantity
+from prefprop_cli.core.attention import choose
 
 Show = Callable[[Mapping[str, object]], str]
 

@@ -7,7 +7,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Literal
 
-from prefprop_cli.build.calibration import Calibration, calibrate, keep
+from prefprop_cli.calibration.calibrators import Calibrator, Fitted, Trial
+from prefprop_cli.calibration.report import CalibrationReport, Score
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.options import Machine
 from prefprop_cli.cli.work.bars import reliability_bars
@@ -15,16 +16,15 @@ from prefprop_cli.cli.work.comparison import compare_runs
 from prefprop_cli.cli.work.logits import check_split, logits_of
 from prefprop_cli.cli.work.pages import tell_missing, tell_pages
 from prefprop_cli.errors import DataError, GateError, UsageError
-from prefprop_cli.evaluation.calibration_report import CalibrationReport, Score
-from prefprop_cli.evaluation.drawing import drawing, write_figure
-from prefprop_cli.evaluation.plots import reliability_figure
-from prefprop_cli.evaluation.recalibration import Calibrator, Fitted, Trial
-from prefprop_cli.parallel import world
+from prefprop_cli.experiment.calibrate import Calibration, calibrate, keep
 from prefprop_cli.report.calibration_html import calibration_html
 from prefprop_cli.report.calibration_tables import runs_page
+from prefprop_cli.report.drawing import drawing, write_figure
 from prefprop_cli.report.methods import paper_figures_of
 from prefprop_cli.report.page import Page
+from prefprop_cli.report.plots import reliability_figure
 from prefprop_cli.runs import RunFolder, write_atomically
+from prefprop_cli.runs.distributed import world
 from prefprop_cli.words import plural
 
 Ece = Literal["guo", "paper"]

@@ -9,8 +9,8 @@ from prefprop_cli.cli.work.logits import evaluate_missing
 from prefprop_cli.errors import UsageError
 from prefprop_cli.report.collect import collect
 from prefprop_cli.report.page import Page
+from prefprop_cli.report.pairwise import rivals, versus
 from prefprop_cli.report.scores import Calibrated, score
-from prefprop_cli.report.versus import rivals, versus
 
 CALIBRATION = ("ece", "nll")
 

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from rich.cells import cell_len, set_cell_size
 
-from prefprop_cli.build.outcome import TFIDF, Outcome, outcome_of
-from prefprop_cli.build.plan import Plan
-from prefprop_cli.build.task import has_candidates
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.layout import shortened
 from prefprop_cli.cli.text import curve, escape
 from prefprop_cli.config.schema import Config
 from prefprop_cli.data.prepare import Prepared
-from prefprop_cli.data.records import JSON_LINES, SUFFIXES
+from prefprop_cli.data.table_rows import JSON_LINES, SUFFIXES
 from prefprop_cli.errors import Interrupted, PrefpropError
+from prefprop_cli.experiment.outcome import TFIDF, Outcome, outcome_of
+from prefprop_cli.experiment.plan import Plan
+from prefprop_cli.experiment.task import has_candidates
 from prefprop_cli.runs import RunFolder, losses_of
 from prefprop_cli.training.events import FitResult
 from prefprop_cli.words import plural

@@ -8,16 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from prefprop_cli.build.adapter import Adapter, read_adapter
-from prefprop_cli.build.evaluate import OwnDocuments
-from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.options import Machine
-from prefprop_cli.cli.work.comparison import compare_runs
-from prefprop_cli.cli.work.logits import logits_of
-from prefprop_cli.cli.work.pages import tell_missing, tell_pages
-from prefprop_cli.data.labels import positive_class
-from prefprop_cli.errors import GateError, UsageError
-from prefprop_cli.evaluation.metrics import (
+from prefprop_cli.calibration.calibrators import Identity
+from prefprop_cli.calibration.metrics import (
     chance_share,
     classification_metrics,
     confusion_matrix,
@@ -25,9 +17,17 @@ from prefprop_cli.evaluation.metrics import (
     rates_by_class,
     stated_intervals,
 )
-from prefprop_cli.evaluation.recalibration import Identity
-from prefprop_cli.evaluation.results import SavedLogits
-from prefprop_cli.evaluation.small_samples import Stated, share
+from prefprop_cli.calibration.small_samples import Stated, share
+from prefprop_cli.calibration.stored_logits import SavedLogits
+from prefprop_cli.cli.console import Console
+from prefprop_cli.cli.options import Machine
+from prefprop_cli.cli.work.comparison import compare_runs
+from prefprop_cli.cli.work.logits import logits_of
+from prefprop_cli.cli.work.pages import tell_missing, tell_pages
+from prefprop_cli.data.labels import positive_class
+from prefprop_cli.errors import GateError, UsageError
+from prefprop_cli.experiment.adapter import Adapter, read_adapter
+from prefprop_cli.experiment.evaluate import OwnDocuments
 from prefprop_cli.report.methods import paper_figures_of
 from prefprop_cli.report.page import Page
 from prefprop_cli.runs import RunFolder

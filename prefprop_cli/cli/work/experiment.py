@@ -3,9 +3,6 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from prefprop_cli.build.fallback import length_for, stand_in, why_out_of_reach
-from prefprop_cli.build.model import TrainedNumbers, trained_numbers
-from prefprop_cli.build.plan import Plan, empty_classifier, make_plan, prepare_data
 from prefprop_cli.cache import default_cache
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.signals import StopRequest
@@ -14,9 +11,12 @@ from prefprop_cli.cli.work.start_view import data_lines
 from prefprop_cli.config.sweep import with_values
 from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.errors import DataError
+from prefprop_cli.experiment.fallback import length_for, stand_in, why_out_of_reach
+from prefprop_cli.experiment.model import TrainedNumbers, trained_numbers
+from prefprop_cli.experiment.plan import Plan, empty_classifier, make_plan, prepare_data
 from prefprop_cli.hub import hub_cause
 from prefprop_cli.notes import heard_by
-from prefprop_cli.parallel import world
+from prefprop_cli.runs.distributed import world
 
 
 @dataclass(frozen=True)

@@ -13,21 +13,21 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO, BinaryIO, Literal, cast
 
-from prefprop_cli.build.run import Run
-from prefprop_cli.build.task import has_candidates
 from prefprop_cli.config.load import load_config
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.kinds import TEXT_SUFFIXES, documents_below
 from prefprop_cli.data.labelled import Columns, parquet_types
 from prefprop_cli.data.names import matching
 from prefprop_cli.data.questions import each_question, looks_like_questions
-from prefprop_cli.data.records import JSON_SUFFIXES, each_row, is_table
 from prefprop_cli.data.sets.common import files_below
+from prefprop_cli.data.table_rows import JSON_SUFFIXES, each_row, is_table
 from prefprop_cli.data.texts import TextRecord, each_text
 from prefprop_cli.errors import CorruptFileError, DataError, PrefpropError, UsageError
+from prefprop_cli.experiment.predictor import Run
+from prefprop_cli.experiment.task import has_candidates
 from prefprop_cli.notes import heard_by
-from prefprop_cli.parallel import world
 from prefprop_cli.runs import Choice, RunFolder, choose_run
+from prefprop_cli.runs.distributed import world
 from prefprop_cli.words import listed
 
 Errors = Literal["strict", "replace"]

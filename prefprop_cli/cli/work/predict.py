@@ -7,7 +7,6 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from prefprop_cli.build.run import Run, load_run
 from prefprop_cli.cli.chosen import tell_passed_over
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.repeated import Repeated, few_notes
@@ -26,8 +25,9 @@ from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.labelled import Columns, LabelledCopy
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import DataError, PrefpropError
-from prefprop_cli.evaluation.predict import batch_size_on
-from prefprop_cli.parallel import world
+from prefprop_cli.experiment.predictor import Run, load_run
+from prefprop_cli.runs.distributed import world
+from prefprop_cli.training.inference import batch_size_on
 from prefprop_cli.words import listed, plural
 
 Write = Callable[[TextRecord, Answer], None]

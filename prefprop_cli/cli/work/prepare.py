@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from prefprop_cli.build.backbones import weights_sha256
-from prefprop_cli.build.plan import Plan, load_encoder
 from prefprop_cli.cache import default_cache
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.work.experiment import choose, prepare
+from prefprop_cli.core.encoder.checkpoint import encoder_files
 from prefprop_cli.data.prepare import Prepared
-from prefprop_cli.model.checkpoint import encoder_files
+from prefprop_cli.experiment.backbones import weights_sha256
+from prefprop_cli.experiment.plan import Plan, load_encoder
 from prefprop_cli.runs import save_folder
 
 __all__ = ["choose", "prepare", "print_prepared"]

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from prefprop_cli.atomic import make_folder
 from prefprop_cli.cache import default_cache
 from prefprop_cli.cli.console import Console, json_text
 from prefprop_cli.cli.options import PICTURES, Machine
@@ -15,13 +14,14 @@ from prefprop_cli.cli.work.logits import evaluate_missing
 from prefprop_cli.cli.work.pages import tell_pages
 from prefprop_cli.data import read_corpus
 from prefprop_cli.errors import PrefpropError
-from prefprop_cli.evaluation.drawing import write_figure
-from prefprop_cli.parallel import world
 from prefprop_cli.report.build import Part, Report
 from prefprop_cli.report.collect import FinishedRun, collect
+from prefprop_cli.report.drawing import write_figure
 from prefprop_cli.report.page import markdown
 from prefprop_cli.report.run_html import run_page
 from prefprop_cli.runs import RunFolder, write_atomically
+from prefprop_cli.runs.atomic import make_folder
+from prefprop_cli.runs.distributed import world
 
 SCORED = {"table-2", "table-3", "figure-2"}
 """Parts that need the logits of the split."""
@@ -139,8 +139,8 @@ def _score(console: Console, report: Report, split: str, *, machine: Machine) ->
 
 def _lengths(run: FinishedRun, *, backbone: str | None) -> NDArray[np.int64]:
     # PyTorch and a tokenizer, which only figure 3 needs.
-    from prefprop_cli.build.plan import make_plan, prepare_data, with_backbone
-    from prefprop_cli.build.record import check_data
+    from prefprop_cli.experiment.plan import make_plan, prepare_data, with_backbone
+    from prefprop_cli.experiment.record import check_data
 
     plan = make_plan(with_backbone(run.config, backbone))
     prepared = prepare_data(plan, cache=default_cache())

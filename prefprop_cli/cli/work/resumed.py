@@ -5,8 +5,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from prefprop_cli.errors import UsageError
-from prefprop_cli.parallel import world
 from prefprop_cli.runs import RunFolder, check_config, is_begun, unfinished
+from prefprop_cli.runs.distributed import world
 
 
 def taken_up(path: Path, held: ExitStack) -> RunFolder:

@@ -5,8 +5,6 @@ import shlex
 import sys
 from pathlib import Path
 
-from prefprop_cli.build.record import backbone_record, data_record
-from prefprop_cli.build.run import resolve_device
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.signals import StopRequest
 from prefprop_cli.cli.work.experiment import choose, prepare, tell_trained
@@ -14,11 +12,13 @@ from prefprop_cli.cli.work.settings import Settings
 from prefprop_cli.cli.work.sweep_view import SweepView, leaderboard_lines, shown
 from prefprop_cli.config.schema import Config
 from prefprop_cli.errors import PrefpropError
+from prefprop_cli.experiment.predictor import resolve_device
+from prefprop_cli.experiment.record import backbone_record, data_record
 from prefprop_cli.runs import check_writable
-from prefprop_cli.sweep.attempt import Work
+from prefprop_cli.sweep.leaderboard import Leaderboard
 from prefprop_cli.sweep.plan import n_stages
-from prefprop_cli.sweep.records import Leaderboard
 from prefprop_cli.sweep.storage import without_password
+from prefprop_cli.sweep.trial import Work
 from prefprop_cli.sweep.worker import run_sweep
 
 __all__ = ["make_ready", "print_best", "resolve_device", "search", "sweep_folder"]

@@ -9,8 +9,8 @@ from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.text import escape
 from prefprop_cli.cli.work.train_view import TrainView
 from prefprop_cli.runs import RunFolder
+from prefprop_cli.sweep.leaderboard import Leaderboard, Standing, Trial
 from prefprop_cli.sweep.plan import Point, Stage, text
-from prefprop_cli.sweep.records import Leaderboard, Standing, Trial
 from prefprop_cli.words import plural
 
 _LONGEST_REASON = 60

@@ -5,12 +5,6 @@ from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
-from prefprop_cli.build.estimate import training_bytes
-from prefprop_cli.build.forecast import costs_of
-from prefprop_cli.build.launch import create_run, train_run
-from prefprop_cli.build.model import TrainedNumbers
-from prefprop_cli.build.record import check_backbone, check_data
-from prefprop_cli.build.run import resolve_device
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.signals import StopRequest
 from prefprop_cli.cli.text import about, duration, size
@@ -21,8 +15,14 @@ from prefprop_cli.cli.work.settings import QUICK_LENGTH, Settings, quicker
 from prefprop_cli.cli.work.train_view import TrainView
 from prefprop_cli.config.load import dump_config
 from prefprop_cli.data.prepare import Prepared
-from prefprop_cli.parallel import world
+from prefprop_cli.experiment.estimate import training_bytes
+from prefprop_cli.experiment.forecast import costs_of
+from prefprop_cli.experiment.launch import create_run, train_run
+from prefprop_cli.experiment.model import TrainedNumbers
+from prefprop_cli.experiment.predictor import resolve_device
+from prefprop_cli.experiment.record import check_backbone, check_data
 from prefprop_cli.runs import RunFolder
+from prefprop_cli.runs.distributed import world
 from prefprop_cli.runs.state import again
 from prefprop_cli.training.events import FitResult
 

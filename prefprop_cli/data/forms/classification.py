@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from prefprop_cli.data.beyond import Beyond, Ids, pieces
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.forms.base import COUNTS, IDS, Columns
 from prefprop_cli.data.tokenizer import TextTokenizer
+from prefprop_cli.data.truncation import Beyond, Ids, pieces
 
 N_SPECIAL = 2
 

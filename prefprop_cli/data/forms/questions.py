@@ -9,12 +9,12 @@ from itertools import islice
 
 import pyarrow as pa
 
-from prefprop_cli.data.beyond import Ids
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.forms.base import COUNTS, IDS, Columns
 from prefprop_cli.data.question_rows import QuestionRows, question_rows
 from prefprop_cli.data.questions import Question
 from prefprop_cli.data.tokenizer import TextTokenizer
+from prefprop_cli.data.truncation import Ids
 from prefprop_cli.errors import DataError
 
 

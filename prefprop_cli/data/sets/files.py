@@ -18,9 +18,15 @@ from prefprop_cli.data.corpus import Corpus, Document
 from prefprop_cli.data.decoding import Errors, Say, sound
 from prefprop_cli.data.kinds import TEXT_SUFFIXES, what_is
 from prefprop_cli.data.names import flag
-from prefprop_cli.data.records import SUFFIXES, each_row, is_missing, is_table, value_of
 from prefprop_cli.data.sets import folders
-from prefprop_cli.data.sets.common import corpus_of, default_split, digest, document_of, source_of
+from prefprop_cli.data.sets.common import (
+    corpus_of,
+    default_split,
+    digest,
+    document_of,
+    source_of,
+)
+from prefprop_cli.data.table_rows import SUFFIXES, each_row, is_missing, is_table, value_of
 from prefprop_cli.errors import DataError
 from prefprop_cli.notes import note
 from prefprop_cli.words import listed, plural, quoted

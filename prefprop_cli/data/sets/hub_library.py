@@ -17,9 +17,9 @@ from huggingface_hub.errors import (
     OfflineModeIsEnabled,
 )
 
-from prefprop_cli.atomic import make_folder, write_atomically
 from prefprop_cli.hub import is_commit
 from prefprop_cli.notes import note, progress
+from prefprop_cli.runs.atomic import make_folder, write_atomically
 from prefprop_cli.words import plural
 
 _TIMEOUT_S = 10

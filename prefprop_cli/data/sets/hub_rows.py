@@ -8,8 +8,8 @@ import datasets
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.corpus import Document
-from prefprop_cli.data.records import Fields, label_of
 from prefprop_cli.data.sets.common import document_of
+from prefprop_cli.data.table_rows import Fields, label_of
 from prefprop_cli.errors import DataError
 
 NO_LABEL = -1

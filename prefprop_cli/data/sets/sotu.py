@@ -14,9 +14,9 @@ from pathlib import Path
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.corpus import Corpus, Document
 from prefprop_cli.data.decoding import opened, read_text
-from prefprop_cli.data.records import read_records
 from prefprop_cli.data.sets.common import default_split, digest, source_of
 from prefprop_cli.data.splits import complete
+from prefprop_cli.data.table_rows import read_records
 from prefprop_cli.errors import CorruptFileError, DataError
 
 NEW_ERAS = (1829, 1861, 1901, 1946, 1992)

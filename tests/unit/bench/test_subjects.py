@@ -7,7 +7,14 @@ from torch import Tensor
 
 from prefprop_cli.bench import shapes
 from prefprop_cli.bench.job import Job, Subject
-from prefprop_cli.bench.subjects import Ours, Twin, encoder_config, load, random_encoder, ready
+from prefprop_cli.bench.subjects import (
+    Ours,
+    Twin,
+    encoder_config,
+    load,
+    random_encoder,
+    ready,
+)
 from prefprop_cli.config.schema import Config, MethodTable
 from tests.helpers.shapes import LONGFORMER_BASE
 

@@ -9,8 +9,14 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from prefprop_cli.data.columns import Column, Columns, choose_columns, columns_of, with_columns
-from prefprop_cli.data.records import Fields, each_row
+from prefprop_cli.data.columns import (
+    Column,
+    Columns,
+    choose_columns,
+    columns_of,
+    with_columns,
+)
+from prefprop_cli.data.table_rows import Fields, each_row
 from prefprop_cli.errors import DataError
 
 POST = "A post of some length; with separators, and\nseveral lines. "

@@ -15,7 +15,13 @@ import pytest
 from pyarrow import parquet
 
 from prefprop_cli.data import labelled
-from prefprop_cli.data.labelled import Columns, LabelledCopy, free_names, parquet_types, part_of
+from prefprop_cli.data.labelled import (
+    Columns,
+    LabelledCopy,
+    free_names,
+    parquet_types,
+    part_of,
+)
 from prefprop_cli.data.texts import each_text
 from prefprop_cli.errors import PrefpropError, ResourceError, UsageError
 

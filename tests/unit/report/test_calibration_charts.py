@@ -2,8 +2,11 @@
 
 import pytest
 
-from prefprop_cli.evaluation.calibration_report import calibration_report
-from prefprop_cli.report.calibration_charts import reliability_picture, risk_coverage_picture
+from prefprop_cli.calibration.report import calibration_report
+from prefprop_cli.report.calibration_charts import (
+    reliability_picture,
+    risk_coverage_picture,
+)
 from tests.helpers import finished
 
 

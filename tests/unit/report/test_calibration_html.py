@@ -3,11 +3,11 @@ from dataclasses import replace
 
 import pytest
 
-from prefprop_cli.build.adapter import Adapter
-from prefprop_cli.build.calibration import Calibration
-from prefprop_cli.evaluation.calibration_report import SetAside, calibration_report
-from prefprop_cli.evaluation.recalibration import fit_calibrator
-from prefprop_cli.evaluation.results import load_logits
+from prefprop_cli.calibration.calibrators import fit_calibrator
+from prefprop_cli.calibration.report import SetAside, calibration_report
+from prefprop_cli.calibration.stored_logits import load_logits
+from prefprop_cli.experiment.adapter import Adapter
+from prefprop_cli.experiment.calibrate import Calibration
 from prefprop_cli.report.calibration_html import calibration_html
 from prefprop_cli.runs import RunFolder
 from tests.helpers import finished

@@ -3,7 +3,11 @@ from math import isnan
 
 import pytest
 
-from prefprop_cli.evaluation.compare import (
+from prefprop_cli.report.collect import collect
+from prefprop_cli.report.comparisons import compare, compare_order, reference
+from prefprop_cli.report.groups import group
+from prefprop_cli.report.scores import score
+from prefprop_cli.stats.compare import (
     hedges_g,
     holm,
     minimum_detectable_effect,
@@ -11,10 +15,6 @@ from prefprop_cli.evaluation.compare import (
     pooled_sd,
     welch_test,
 )
-from prefprop_cli.report.collect import collect
-from prefprop_cli.report.comparisons import compare, compare_order, reference
-from prefprop_cli.report.groups import group
-from prefprop_cli.report.scores import score
 from tests.helpers import finished
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from prefprop_cli.evaluation.small_samples import shares
+from prefprop_cli.calibration.small_samples import shares
 from prefprop_cli.report.collect import collect
 from prefprop_cli.report.estimates import difference, estimates_of
 from prefprop_cli.report.groups import group

@@ -1,6 +1,6 @@
 import pytest
 
-from prefprop_cli.evaluation.paper import ROBERTA
+from prefprop_cli.bench.paper import ROBERTA
 from prefprop_cli.report.methods import (
     has_papers_backbone,
     method_label,

@@ -2,8 +2,6 @@ from math import nan
 
 import pytest
 
-from prefprop_cli.evaluation.compare import Summary
-from prefprop_cli.evaluation.statistics import Interval
 from prefprop_cli.report.estimates import Estimate
 from prefprop_cli.report.page import (
     PERCENT,
@@ -16,6 +14,8 @@ from prefprop_cli.report.page import (
     p_value,
     spread,
 )
+from prefprop_cli.stats.compare import Summary
+from prefprop_cli.stats.statistics import Interval
 
 PAGE = Page(
     "figure-2",

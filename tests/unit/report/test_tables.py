@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prefprop_cli.evaluation.calibration import expected_null_error, softmax
-from prefprop_cli.evaluation.paper import PAPER_OVERHEAD
-from prefprop_cli.evaluation.statistics import Interval
+from prefprop_cli.bench.paper import PAPER_OVERHEAD
+from prefprop_cli.calibration.ece import expected_null_error, softmax
+from prefprop_cli.report.baselines import Baseline, Floor
 from prefprop_cli.report.collect import collect
-from prefprop_cli.report.floor import Baseline, Floor
 from prefprop_cli.report.groups import group
 from prefprop_cli.report.page import Grid, Heading, Page
 from prefprop_cli.report.scores import score
 from prefprop_cli.report.table_2 import table_2
 from prefprop_cli.report.table_3 import table_3
 from prefprop_cli.report.table_7 import table_7
+from prefprop_cli.stats.statistics import Interval
 from tests.helpers import finished
 
 FIGURES = {"precision_binary": 0.7, "recall_binary": 0.6, "f1_binary": 0.65}

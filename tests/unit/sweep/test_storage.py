@@ -10,7 +10,12 @@ from optuna.study import StudyDirection
 
 from prefprop_cli.errors import CorruptFileError, PrefpropError, ResourceError, UsageError
 from prefprop_cli.sweep import require_optuna, storage
-from prefprop_cli.sweep.storage import KernelLock, open_storage, storage_errors, without_password
+from prefprop_cli.sweep.storage import (
+    KernelLock,
+    open_storage,
+    storage_errors,
+    without_password,
+)
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from optuna.storages import BaseStorage
 from prefprop_cli.config.schema import Config
 from prefprop_cli.errors import DataError, Interrupted, RunLockedError
 from prefprop_cli.runs import RunFolder
-from prefprop_cli.sweep import life, worker
-from prefprop_cli.sweep.attempt import Attempt, Work
+from prefprop_cli.sweep import heartbeat, worker
+from prefprop_cli.sweep.leaderboard import Leaderboard, Standing, State, Trial
 from prefprop_cli.sweep.plan import Stage
-from prefprop_cli.sweep.records import Leaderboard, Standing, State, Trial
 from prefprop_cli.sweep.study import Owner, StageStudy
+from prefprop_cli.sweep.trial import Attempt, Work
 from prefprop_cli.sweep.worker import run_sweep
 
 HERE = socket.gethostname()
@@ -209,7 +209,7 @@ def test_a_trial_on_another_machine_is_taken_over_when_it_shows_no_life(
             study.beat(trial, beats)
 
     watch.at_wait = lives_for_a_while
-    monkeypatch.setattr(life, "STALE_S", 0.2)
+    monkeypatch.setattr(heartbeat, "STALE_S", 0.2)
     board = go()
     assert beats == 3
     assert watch.ran[2] == "lr=0.3"

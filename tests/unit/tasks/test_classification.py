@@ -1,6 +1,6 @@
 import torch
 
-from prefprop_cli.attention import Rows
+from prefprop_cli.core.attention import Rows
 from prefprop_cli.tasks.classification import collate
 from prefprop_cli.tasks.head import ClassificationHead
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from prefprop_cli.attention import Rows
+from prefprop_cli.core.attention import Rows
 from prefprop_cli.data.question_rows import ENT
 from prefprop_cli.tasks.batch import Batch, losses
 from prefprop_cli.tasks.wikihop import CandidateHead, collate, shuffled

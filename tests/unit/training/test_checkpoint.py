@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from prefprop_cli.atomic import MANIFEST, save_folder
 from prefprop_cli.errors import CorruptFileError, NonFiniteError, ResourceError
+from prefprop_cli.runs.atomic import MANIFEST, save_folder
 from prefprop_cli.training.checkpoint import (
     Checkpoints,
     TrainingState,

@@ -2,7 +2,11 @@ import pytest
 import torch
 
 from prefprop_cli.errors import ResourceError
-from prefprop_cli.training.memory import halve_micro_batch, is_out_of_memory, resource_errors
+from prefprop_cli.training.memory import (
+    halve_micro_batch,
+    is_out_of_memory,
+    resource_errors,
+)
 
 HOST = RuntimeError(
     "[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory: "

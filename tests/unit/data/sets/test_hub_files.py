@@ -11,7 +11,6 @@ import datasets
 import huggingface_hub
 import pytest
 
-from prefprop_cli.build.plan import make_plan
 from prefprop_cli.config.schema import Config, DataTable, ModelTable
 from prefprop_cli.data import read_corpus
 from prefprop_cli.data.corpus import Corpus
@@ -19,6 +18,7 @@ from prefprop_cli.data.sets import hub_files
 from prefprop_cli.data.sets.hub_library import cache_of, quiet
 from prefprop_cli.data.sets.hub_names import HubSet, parse
 from prefprop_cli.errors import DataError
+from prefprop_cli.experiment.plan import make_plan
 from tests.helpers import project
 from tests.helpers.heard import hearing
 from tests.helpers.hub import Hub

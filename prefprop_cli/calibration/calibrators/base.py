@@ -1,0 +1,133 @@
+"""What a calibrator is: a few numbers, fitted on validation, that turn logits into better ones.
+
+N documents, C classes.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from prefprop_cli.calibration.predictions import Floats, Ints, checked, softmax
+from prefprop_cli.errors import CorruptFileError, DataError, UsageError
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Calibrator(ABC):
+    """A fitted method; `calibrator(logits)` are probabilities, `str(calibrator)` says what it is.
+
+    The label it predicts is that of the largest calibrated logit, of equal ones the first. Only
+    `none` and `temperature` are sure to keep the model's own.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    """What it does, in a line."""
+    for_candidates: ClassVar[bool] = False
+    """Whether it can do without classes that are the same in every document."""
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def fit(cls, logits: ArrayLike, labels: ArrayLike, *, candidates: bool = False) -> Self:
+        """Fit the method.
+
+        Args:
+            logits: (N, C), of validation documents, never of those that are reported; -inf for a
+                candidate that a document does not have.
+            labels: (N,) int, in [0, C).
+            candidates: whether each document brings classes of its own; also taken as so where a
+                logit is -inf.
+
+        Raises:
+            DataError: no rows, shapes that do not fit, a NaN or infinity, or a label outside
+                [0, C).
+            UsageError: the method needs classes, and there are none, or only one.
+        """
+        values, names = checked(logits, labels)
+        if not cls.fits(values, candidates=candidates):
+            raise UsageError(
+                f"--method {cls.name} needs two or more classes, the same for every document; "
+                "here documents have candidates of their own, or there is one class. "
+                "Use --method temperature, none or auto"
+            )
+        return cls._fit(values, names)
+
+    @classmethod
+    def fits(cls, logits: Floats, *, candidates: bool) -> bool:
+        """Whether the method can be used on such logits."""
+        has_classes = not candidates and logits.shape[1] > 1 and bool(np.isfinite(logits).all())
+        return cls.for_candidates or has_classes
+
+    @property
+    def n_classes(self) -> int | None:
+        """Classes it was fitted on; None if it takes any number."""
+        return None
+
+    @property
+    def unsettled(self) -> str:
+        """Why the documents do not determine it, for people; empty where they do."""
+        return ""
+
+    def logits(self, logits: ArrayLike) -> Floats:
+        """Calibrated logits, whose softmax are the calibrated probabilities.
+
+        Args:
+            logits: (N, C), as the model gives them.
+
+        Returns:
+            (N, C) float64, finite wherever the logits are: no class gets the probability 0 that
+            makes a likelihood infinite.
+
+        Raises:
+            DataError: C is not the number of classes it was fitted on.
+        """
+        values = np.asarray(logits, np.float64)
+        if self.n_classes not in (None, values.shape[-1]):
+            raise DataError(
+                f"logits of {values.shape[-1]} classes; the calibrator ({self.name}) was fitted on "
+                f"{self.n_classes}. Run `prefprop calibrate` on this run"
+            )
+        return self._logits(values)
+
+    def __call__(self, logits: ArrayLike) -> Floats:
+        """Calibrated probabilities, (N, C) float64; rows sum to 1."""
+        return softmax(self.logits(logits))
+
+    def as_dict(self) -> dict[str, object]:
+        """The calibrator as JSON types; `calibrator_from` reads it."""
+        return {"schema_version": SCHEMA_VERSION, "name": self.name, **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, object]) -> Self:
+        """What `as_dict` gave, each value checked.
+
+        Raises:
+            CorruptFileError: a value is missing, unknown or out of range.
+        """
+        own = {key: value for key, value in values.items() if key not in ("schema_version", "name")}
+        try:
+            return TypeAdapter(cls).validate_python(own)
+        except ValidationError as error:
+            raise CorruptFileError(f"calibrator ({cls.name}) cannot be read: {error}") from error
+
+    @classmethod
+    @abstractmethod
+    def _fit(cls, logits: Floats, labels: Ints) -> Self: ...
+
+    @abstractmethod
+    def _logits(self, logits: Floats) -> Floats: ...
+
+    @abstractmethod
+    def __str__(self) -> str: ...
+
+
+def span(numbers: ArrayLike) -> str:
+    """The least and the greatest of some numbers, for people: `0.41 to 0.93`."""
+    values = np.asarray(numbers, np.float64)
+    return f"{values.min():.3g} to {values.max():.3g}"

@@ -1,0 +1,289 @@
+"""All that is said of the calibration of a split: one record for terminal, JSON, pictures, HTML.
+
+N documents, C classes.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, is_dataclass
+from functools import partial
+from math import inf, isfinite
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prefprop_cli.calibration.binning import PAPER_BINS, WidthMode, width_gaps
+from prefprop_cli.calibration.brier import (
+    BrierDecomposition,
+    brier_decomposition,
+    top_label_decomposition,
+)
+from prefprop_cli.calibration.conformal import (
+    SCORES,
+    ConformalReport,
+    conformal_report,
+    fit_conformal,
+)
+from prefprop_cli.calibration.ece import expected_null_error
+from prefprop_cli.calibration.error_interval import binned_error_interval
+from prefprop_cli.calibration.family import CalibrationErrors, calibration_errors
+from prefprop_cli.calibration.interpretation import told_error, told_verdict
+from prefprop_cli.calibration.predictions import Floats, Ints, Predictions
+from prefprop_cli.calibration.reliability import ReliabilityBin, reliability_bin
+from prefprop_cli.calibration.selective import CurvePoint, Selection, risk_coverage
+from prefprop_cli.calibration.slices import ClassSlice, Slice, class_slices, length_slices
+from prefprop_cli.calibration.small_samples import (
+    Stated,
+    given,
+    mean,
+    share,
+    too_few_for_bins,
+)
+from prefprop_cli.calibration.stored_logits import SavedLogits
+from prefprop_cli.stats.statistics import Interval
+
+ALPHA = 0.1
+"""Share of documents whose conformal set may miss the label."""
+COVERAGES = (0.5, 0.8, 0.9, 1.0)
+
+
+@dataclass(frozen=True)
+class Score:
+    """A figure, and its 95 % interval where one is known that keeps its promise.
+
+    `why` says what keeps an interval that is known from being given; empty otherwise.
+    """
+
+    value: float
+    interval: Interval | None = None
+    why: str = ""
+
+    @classmethod
+    def of(cls, value: float, stated: Stated) -> "Score":
+        found = given(stated)
+        return cls(value, found, "" if found else str(stated))
+
+
+@dataclass(frozen=True)
+class NullSummary:
+    """What perfectly calibrated models with the same confidences score as ECE."""
+
+    mean: float
+    p95: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class State:
+    """Calibration of one set of probabilities.
+
+    Attributes:
+        scores: by name; `sce`, `ace` and `tace` only where there are classes.
+        null: of `ece`.
+        null_paper: of `ece_paper`.
+        bins: the reliability diagram.
+        brier: the score taken apart; of the top label where documents bring candidates.
+        curve: risk and coverage, at most 200 points.
+        selections: what is kept at the coverages of `COVERAGES`.
+        by_class: None where documents bring candidates.
+        by_length: None where lengths are not known.
+        conformal: one record for each score, fitted on other documents; empty without such.
+    """
+
+    scores: dict[str, Score]
+    null: NullSummary
+    null_paper: NullSummary
+    bins: tuple[ReliabilityBin, ...]
+    brier: BrierDecomposition
+    curve: tuple[CurvePoint, ...]
+    selections: tuple[Selection, ...]
+    by_class: tuple[ClassSlice, ...] | None
+    by_length: tuple[Slice, ...] | None
+    conformal: tuple[ConformalReport, ...]
+
+    def null_of(self, score: str) -> NullSummary:
+        """What chance gives beside `ece` or `ece_paper`."""
+        return {"ece": self.null, "ece_paper": self.null_paper}[score]
+
+    def told(self, score: str, *, n: int) -> str:
+        """What `ece` or `ece_paper` of n documents says, in a sentence without a full stop."""
+        null, error = self.null_of(score), self.scores[score].value
+        return told_error(error, n=n, mean=null.mean, p95=null.p95, p_value=null.p_value)
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """Documents beside the reported ones: logits (N, C), the calibrated ones, labels (N,)."""
+
+    logits: NDArray[np.float32]
+    calibrated: Floats
+    labels: Ints
+
+
+@dataclass(frozen=True)
+class CalibrationReport:
+    """Calibration of n documents before and after a calibrator that was fitted on n_fit.
+
+    `changed` is the share of documents whose predicted class the calibrator changed.
+    """
+
+    n: int
+    n_fit: int
+    n_bins: int
+    changed: float
+    before: State
+    after: State
+
+    def verdict(self, score: str) -> str:
+        """What calibration did to `ece` or `ece_paper`, in one line."""
+        before, after = (state.null_of(score) for state in (self.before, self.after))
+        told = told_verdict(n=self.n, p95=after.p95, p_before=before.p_value, p_after=after.p_value)
+        chance = f"chance alone {after.mean:.3f}"
+        return f"ECE {self._change(score)}, {chance}: {told}.  NLL {self._change('nll')}"
+
+    def _change(self, score: str) -> str:
+        values = (state.scores[score].value for state in (self.before, self.after))
+        return " → ".join(f"{value:.3f}" for value in values)
+
+    def as_dict(self) -> dict[str, object]:
+        """The report as JSON types; a figure that does not exist is None."""
+        found = _plain(self)
+        assert isinstance(found, dict)
+        return found
+
+
+def calibration_report(
+    reported: SavedLogits,
+    *,
+    calibrated: Floats,
+    set_aside: SetAside | None,
+    class_names: Sequence[str],
+    n_bins: int,
+    n_resamples: int = 2000,
+    seed: int = 0,
+) -> CalibrationReport:
+    """Calibration of a split before and after calibration.
+
+    Args:
+        reported: logits of the split.
+        calibrated: its logits (N, C) after calibration.
+        set_aside: the documents that the calibrator was fitted on, and the conformal thresholds
+            are; None where it was cross-fitted on the split itself, which leaves no thresholds.
+        class_names: of the C classes; empty where documents bring candidates of their own.
+        n_bins: of all binned errors but `ece_paper`, which has 10.
+        n_resamples: bootstrap resamples behind each interval, and draws behind each null.
+        seed: of both.
+
+    Raises:
+        DataError: no rows, shapes that do not fit, a NaN or infinity, or a label outside [0, C).
+    """
+    settings = _Settings(tuple(class_names), reported.n_tokens, n_bins, n_resamples, seed)
+    before = Predictions.from_logits(reported.logits, reported.labels)
+    after = Predictions.from_logits(calibrated, reported.labels)
+    fit_before = fit_after = None
+    if set_aside:
+        fit_before = Predictions.from_logits(set_aside.logits, set_aside.labels)
+        fit_after = Predictions.from_logits(set_aside.calibrated, set_aside.labels)
+    changed = before.probs.argmax(axis=1) != after.probs.argmax(axis=1)
+    return CalibrationReport(
+        n=len(reported.labels),
+        n_fit=len(fit_after.labels if fit_after else reported.labels),
+        n_bins=n_bins,
+        changed=float(changed.mean()),
+        before=_state(before, fit_before, settings),
+        after=_state(after, fit_after, settings),
+    )
+
+
+@dataclass(frozen=True)
+class _Settings:
+    class_names: tuple[str, ...]
+    n_tokens: Ints | None
+    n_bins: int
+    n_resamples: int
+    seed: int
+
+    @property
+    def draws(self) -> dict[str, int]:
+        return {"n_resamples": self.n_resamples, "seed": self.seed}
+
+
+def _state(predictions: Predictions, fit: Predictions | None, settings: _Settings) -> State:
+    names, n_bins = settings.class_names, settings.n_bins
+    errors = calibration_errors(predictions, n_bins=n_bins, classwise=bool(names))
+    selection = risk_coverage(predictions)
+    decompose = brier_decomposition if names else top_label_decomposition
+    lengths = settings.n_tokens
+    return State(
+        scores=_scores(errors, selection.aurc, predictions, settings),
+        null=_null(predictions, errors.ece, settings, n_bins=n_bins, mode="guo"),
+        null_paper=_null(predictions, errors.ece_paper, settings, n_bins=PAPER_BINS, mode="paper"),
+        bins=tuple(map(reliability_bin, errors.bins)),
+        brier=decompose(predictions, n_bins=n_bins),
+        curve=tuple(selection.points()),
+        selections=tuple(map(selection.at_coverage, COVERAGES)),
+        by_class=tuple(class_slices(predictions, names=names, n_bins=n_bins)) if names else None,
+        by_length=(
+            None if lengths is None else tuple(length_slices(predictions, lengths, n_bins=n_bins))
+        ),
+        conformal=tuple(_conformal(predictions, fit)) if fit else (),
+    )
+
+
+def _scores(
+    errors: CalibrationErrors, aurc: float, predictions: Predictions, settings: _Settings
+) -> dict[str, Score]:
+    n = len(predictions.labels)
+    binned = partial(_binned_interval, predictions, settings)
+    by_class = errors.classwise
+    return {
+        "accuracy": Score.of(
+            errors.accuracy, share(int(predictions.right.sum()), n, of="documents")
+        ),
+        "confidence": Score(errors.confidence),
+        "ece": Score.of(errors.ece, binned(n_bins=settings.n_bins, mode="guo")),
+        "ece_paper": Score.of(errors.ece_paper, binned(n_bins=PAPER_BINS, mode="paper")),
+        "ece_mass": Score(errors.ece_mass),
+        "ece_sweep": Score(errors.sweep.ece),
+        "ece_debiased": Score(errors.debiased),
+        "smece": Score(errors.smooth),
+        "mce": Score(errors.mce),
+        "rmsce": Score(errors.rmsce),
+        **(
+            {name: Score(getattr(by_class, name)) for name in ("sce", "ace", "tace")}
+            if by_class
+            else {}
+        ),
+        "brier": Score.of(errors.brier, mean(predictions.squared_errors, bounds=(0.0, 2.0))),
+        "nll": Score.of(errors.nll, mean(predictions.log_losses, bounds=(0.0, inf))),
+        "aurc": Score(aurc),
+    }
+
+
+def _binned_interval(
+    predictions: Predictions, settings: _Settings, *, n_bins: int, mode: WidthMode
+) -> Stated:
+    index, gap = width_gaps(predictions, n_bins=n_bins, mode=mode)
+    return too_few_for_bins(len(gap)) or binned_error_interval(index, gap, **settings.draws)
+
+
+def _null(
+    predictions: Predictions, observed: float, settings: _Settings, *, n_bins: int, mode: WidthMode
+) -> NullSummary:
+    null = expected_null_error(predictions.probs, n_bins=n_bins, mode=mode, **settings.draws)
+    return NullSummary(null.mean, null.p95, null.p_value(observed))
+
+
+def _conformal(predictions: Predictions, fit: Predictions) -> Iterator[ConformalReport]:
+    for method in SCORES:
+        yield conformal_report(fit_conformal(fit, method=method, alpha=ALPHA), predictions)
+
+
+def _plain(value: object) -> object:
+    """Records as dicts, tuples as lists, NaN and infinity as None."""
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return _plain(asdict(value)) if is_dataclass(value) and not isinstance(value, type) else value

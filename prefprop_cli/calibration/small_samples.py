@@ -1,0 +1,196 @@
+"""Where a sample is too small for an interval or a p-value: what it lacks, in place of a figure.
+
+Each kind of interval has a size below which it does not hold; the sizes and how they were found
+are in `docs/decisions/0012-small-samples.md`. A figure with "95 %" beside it that all resamples
+agree on claims a certainty that no sample gives.
+
+N documents, S models that differ in their seed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prefprop_cli.calibration.predictions import Floats, Ints
+from prefprop_cli.stats.statistics import Interval, mean_interval, wilson_interval
+
+LEAST_TRIALS = 2
+"""Documents behind a share or a binned error; of one nothing can be said."""
+LEAST_MEAN = 20
+"""Documents behind the mean of a loss, which is skewed."""
+LEAST_OF_CLASS = 10
+"""Documents of each class that an F1, or what is resampled, turns on."""
+LEAST_EITHER_WAY = 5
+"""Documents that are right, and that are wrong, among those that are resampled."""
+LEAST_DISCORDANT = 10
+"""Documents on which two methods differ."""
+
+MEANS = ("brier", "nll")
+BINNED = ("ece", "ece_paper")
+_SHARES = ("accuracy", "f1_micro")
+_LEAST = {**dict.fromkeys(MEANS, LEAST_MEAN), **dict.fromkeys(BINNED, LEAST_TRIALS)}
+
+Flags = NDArray[np.bool_]
+Stated = Interval | str
+"""An interval, or why there is none."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model said of each document.
+
+    Attributes:
+        labels: (N,).
+        predicted: (N,).
+        n_classes: None where documents bring candidates of their own.
+    """
+
+    labels: Ints
+    predicted: Ints
+    n_classes: int | None
+
+
+def given(stated: Stated) -> Interval | None:
+    """The interval, if there is one."""
+    return stated if isinstance(stated, Interval) else None
+
+
+def share(successes: int, trials: int, *, of: str, level: float = 0.95) -> Stated:
+    """Wilson's interval of a share of so many documents; `of` names them, e.g. "documents"."""
+    return _too_few(trials, of, LEAST_TRIALS) or wilson_interval(successes, trials, level=level)
+
+
+def shares(answers: Answers, *, level: float = 0.95) -> dict[str, Stated]:
+    """Of the metrics that are a share of documents, or rise with one.
+
+    F1 of class 1 is 2 share / (1 + share), of the documents that are of the class or are said to
+    be, the share that is both: what holds for that one holds for F1.
+    """
+    right = answers.predicted == answers.labels
+    accuracy = share(int(right.sum()), len(right), of="documents", level=level)
+    if answers.n_classes is None:
+        return {"accuracy": accuracy}
+    if answers.n_classes != 2:
+        return {"accuracy": accuracy, "f1_micro": accuracy}
+    is_positive, is_called_so = answers.labels == 1, answers.predicted == 1
+    hits = int((is_positive & is_called_so).sum())
+    n_either = int((is_positive | is_called_so).sum())
+    both = share(hits, n_either, of="documents positive or called so", level=level)
+    n_called, n_positive = int(is_called_so.sum()), int(is_positive.sum())
+    return {
+        "accuracy": accuracy,
+        "f1_micro": accuracy,
+        "f1_binary": both if isinstance(both, str) else _f1(both),
+        "precision_binary": share(hits, n_called, of="documents called positive", level=level),
+        "recall_binary": share(hits, n_positive, of="positive documents", level=level),
+    }
+
+
+def _f1(both: Interval) -> Interval:
+    low, high = (2 * end / (1 + end) for end in (both.low, both.high))
+    return Interval(low, high, both.level)
+
+
+def mean(values: Floats, *, bounds: tuple[float, float], level: float = 0.95) -> Stated:
+    """`mean_interval` of enough losses that differ."""
+    if why := _too_few(len(values), "documents", LEAST_MEAN):
+        return why
+    found = mean_interval(values, level=level, bounds=bounds)
+    return found if found.low < found.high else "it is the same for all documents"
+
+
+def too_few_for_bins(n: int) -> str:
+    """Why a binned error of n documents has no interval; empty where it has."""
+    return _too_few(n, "documents", LEAST_TRIALS)
+
+
+def bootstrap_obstacle(metric: str, models: Sequence[Answers]) -> str:
+    """Why resampled documents give no interval of a metric; empty where they do.
+
+    Args:
+        metric: of `classification_metrics`.
+        models: of the same documents.
+    """
+    few = _too_few(len(models[0].labels), "documents", _LEAST.get(metric, LEAST_TRIALS))
+    if few or metric in _LEAST:
+        return few
+    return _class_obstacle(metric, models) or _one_way_obstacle(metric, models)
+
+
+def difference_obstacle(metric: str, first: Sequence[Answers], second: Sequence[Answers]) -> str:
+    """Why the difference of two methods has neither interval nor p-value; empty where it has.
+
+    Args:
+        metric: of `classification_metrics`.
+        first: the seeds of a method.
+        second: those of another, on the same documents.
+    """
+    n = len(first[0].labels)
+    if metric in _LEAST:
+        return _too_few(n, "documents", _LEAST[metric])
+    chosen = _relevant(metric, [*first, *second])
+    n_discordant = int((_differ(metric, first, second) & chosen).sum())
+    if n_discordant >= LEAST_DISCORDANT:
+        return ""
+    return f"the two differ on {n_discordant} of {n} documents, {_at_least(LEAST_DISCORDANT)}"
+
+
+def _class_obstacle(metric: str, models: Sequence[Answers]) -> str:
+    """Too few documents of a class that the metric turns on."""
+    labels = models[0].labels
+    if metric in ("f1_binary", "recall_binary"):
+        return _too_few(int((labels == 1).sum()), "positive documents", LEAST_OF_CLASS)
+    if metric.endswith("_macro"):
+        occurring = np.unique([labels, *(each.predicted for each in models)])
+        rarest = min(int((labels == k).sum()) for k in occurring)
+        return _too_few(rarest, "documents of the rarest class", LEAST_OF_CLASS)
+    return ""
+
+
+def _one_way_obstacle(metric: str, models: Sequence[Answers]) -> str:
+    """Too few documents that are right, or wrong: resamples without any look like certainty."""
+    chosen = _relevant(metric, models)
+    right = np.array([each.predicted == each.labels for each in models])
+    for what, found in (("right", right), ("wrong", ~right)):
+        count = int((found.any(axis=0) & chosen).sum())
+        if few := _too_few(count, f"{what} documents among those that count", LEAST_EITHER_WAY):
+            return few
+    return ""
+
+
+def _relevant(metric: str, models: Sequence[Answers]) -> Flags:
+    """Documents on which a metric depends, (N,)."""
+    is_positive = models[0].labels == 1
+    is_called_so = np.any([each.predicted == 1 for each in models], axis=0)
+    relevant: dict[str, Flags] = {
+        "recall_binary": is_positive,
+        "precision_binary": is_called_so,
+        "f1_binary": is_positive | is_called_so,
+    }
+    return relevant.get(metric, np.ones(len(is_positive), np.bool_))
+
+
+def _differ(metric: str, first: Sequence[Answers], second: Sequence[Answers]) -> Flags:
+    """Documents on which two methods differ, in what is right or what is said, (N,)."""
+    answers = [
+        np.array([e.predicted == e.labels if metric in _SHARES else e.predicted for e in models])
+        for models in (first, second)
+    ]
+    values = np.unique(np.concatenate(answers))
+    counts = [np.array([(each == value).sum(axis=0) for value in values]) for each in answers]
+    differ: Flags = (counts[0] * len(second) != counts[1] * len(first)).any(axis=0)
+    return differ
+
+
+def _too_few(count: int, what: str, least: int) -> str:
+    """What is lacking; empty if nothing is."""
+    if count >= least:
+        return ""
+    counted = what.replace("documents", "document") if count == 1 else what
+    return f"{count} {counted}, {_at_least(least)}"
+
+
+def _at_least(least: int) -> str:
+    return f"at least {least} are needed"

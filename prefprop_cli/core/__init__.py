@@ -1,0 +1,1 @@
+"""What the paper is about: attention, the encoder and the methods; tensors in, tensors out."""

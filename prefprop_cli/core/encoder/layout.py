@@ -1,0 +1,225 @@
+"""A batch as packed tokens: placeholders and text of each row, one row after another, no padding.
+
+Axes: B rows, S longest row, T packed tokens, G global tokens, V most global tokens of one row.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from prefprop_cli.core.attention import Band, Rows
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The texts of a batch, packed.
+
+    Args:
+        input_ids: (T,) int64; a negative id -1 - m is marker m of a task, a word of its own.
+        rows: where each text lies.
+        is_global: (T,) bool, always on the CPU: a layout is worked out there.
+    """
+
+    input_ids: Tensor
+    rows: Rows
+    is_global: Tensor
+
+    def to(self, device: str | torch.device) -> "Tokens":
+        return Tokens(send(self.input_ids, device), self.rows, self.is_global)
+
+    def between(self, first: int, end: int) -> "Tokens":
+        """The rows from `first` up to `end`, without `end`."""
+        offsets = self.rows.offsets
+        part = slice(offsets[first], offsets[min(end, len(self.rows))])
+        rows = Rows.of_lengths(self.rows.lengths[first:end])
+        return Tokens(self.input_ids[part], rows, self.is_global[part])
+
+
+@dataclass(frozen=True)
+class Read:
+    """The only positions somebody reads after the last layer, row by row.
+
+    Args:
+        index: (R,) places in the packed tokens, in the order of the rows.
+        rows: how many of them each row has.
+        all_global: whether all of them are global tokens.
+    """
+
+    index: Tensor
+    rows: Rows
+    all_global: bool
+
+
+def pack(input_ids: Tensor, key_mask: Tensor | None, global_mask: Tensor | None) -> Tokens:
+    """Take the padding out of a padded batch.
+
+    Args:
+        input_ids: (B, S) int64.
+        key_mask: (B, S) bool, False for padding, which stands at the end of a row.
+        global_mask: (B, S) bool, True for global tokens.
+
+    Raises:
+        ValueError: the shapes differ, a row is empty, or padding precedes a token.
+    """
+    shape = input_ids.shape
+    key_mask = torch.ones(shape, dtype=torch.bool) if key_mask is None else key_mask.cpu().bool()
+    is_global = torch.zeros(shape, dtype=torch.bool)
+    if global_mask is not None:
+        is_global = global_mask.cpu().bool()
+    if not input_ids.ndim == 2 or not shape == key_mask.shape == is_global.shape:
+        raise ValueError(
+            f"input_ids {tuple(shape)}, key_mask {tuple(key_mask.shape)} and global_mask "
+            f"{tuple(is_global.shape)} must have one shape (B, S)"
+        )
+    lengths = key_mask.sum(dim=1)
+    if (lengths == 0).any() or (key_mask[:, 1:] & ~key_mask[:, :-1]).any():
+        raise ValueError("key_mask: each row needs tokens first, then padding")
+    places = send(key_mask.flatten().nonzero().squeeze(1), input_ids.device)
+    rows = Rows.of_lengths(lengths.tolist())
+    return Tokens(input_ids.flatten()[places], rows, is_global[key_mask])
+
+
+def send(tensor: Tensor, device: str | torch.device) -> Tensor:
+    """The tensor on that device; a copy to a GPU does not wait for what the GPU is doing."""
+    return tensor.to(device, non_blocking=torch.device(device).type != "cpu")
+
+
+def unpack(hidden: Tensor, rows: Rows) -> Tensor:
+    """Packed (T, W) as padded (B, S, W), zeros at the end of shorter rows."""
+    return torch.nn.utils.rnn.pad_sequence([hidden[row] for row in rows], batch_first=True)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where everything is in the packed tokens of one batch; the same for all its layers.
+
+    It is worked out on the CPU and sent to the device of the tokens, so nothing waits for a GPU.
+
+    Args:
+        rows: placeholders and text of each row.
+        n_placeholders: P, at the front of each row.
+        host_is_global: (T,) bool on the CPU, placeholders included.
+        device: where the tokens are.
+    """
+
+    rows: Rows
+    n_placeholders: int
+    host_is_global: Tensor
+    device: torch.device
+
+    @classmethod
+    def of(cls, tokens: Tokens, *, n_placeholders: int) -> "Layout":
+        """The layout of these texts with `n_placeholders` positions in front of each."""
+        device = tokens.input_ids.device
+        if not n_placeholders:
+            return cls(tokens.rows, 0, tokens.is_global, device)
+        rows = Rows.of_lengths([n_placeholders + length for length in tokens.rows.lengths])
+        front = tokens.is_global.new_ones(n_placeholders)
+        parts = [part for row in tokens.rows for part in (front, tokens.is_global[row])]
+        return cls(rows, n_placeholders, torch.cat(parts), device)
+
+    @cached_property
+    def is_global(self) -> Tensor:
+        """(T,) bool, placeholders included."""
+        return self._send(self.host_is_global)
+
+    @cached_property
+    def placeholder_index(self) -> Tensor:
+        """(B · P,) places of the placeholders."""
+        return self._send(self._places(range(self.n_placeholders)))
+
+    @cached_property
+    def text_index(self) -> Tensor:
+        """(T - B · P,) places of the text tokens."""
+        return self._send((~self._host_is_placeholder).nonzero().squeeze(1))
+
+    @cached_property
+    def positions(self) -> Tensor:
+        """(T,) place of each token in its own row, from 0."""
+        return self._send(self._host_positions)
+
+    @cached_property
+    def is_placeholder(self) -> Tensor:
+        """(T,) bool."""
+        return self._send(self._host_is_placeholder)
+
+    @cached_property
+    def globals(self) -> Read:
+        """The global tokens, placeholders included."""
+        counts = [int(self.host_is_global[row].sum()) for row in self.rows]
+        index = self.host_is_global.nonzero().squeeze(1)
+        return Read(self._send(index), Rows.of_lengths(counts), all_global=True)
+
+    @cached_property
+    def global_table(self) -> tuple[Tensor, Tensor | None]:
+        """Places of each row's global tokens (B, V), and a mask (B, V); see `_table`."""
+        return self._table(self.host_is_global)
+
+    @cached_property
+    def global_text_table(self) -> tuple[Tensor, Tensor | None]:
+        """The same without the placeholders, for the decomposed form."""
+        return self._table(self.host_is_global & ~self._host_is_placeholder)
+
+    def one_per_row(self, place: int) -> Read:
+        """Position `place` of each row; place 0 is the first placeholder, if there is one."""
+        return self.read([(place,)] * len(self.rows))
+
+    def read(self, places: Sequence[Sequence[int]]) -> Read:
+        """The positions `places[b]` of each row b, counted with the placeholders."""
+        starts = self.rows.offsets[:-1]
+        pairs = zip(starts, places, strict=True)
+        index = torch.tensor([start + place for start, row in pairs for place in row]).long()
+        all_global = bool(self.host_is_global[index].all())
+        return Read(self._send(index), Rows.of_lengths([len(row) for row in places]), all_global)
+
+    def band(self, half_window: int) -> Band:
+        """The band of a window of that half; the same object each time, for what it derives.
+
+        Global keys are not in it, so that one inside the window is not seen twice.
+        """
+        return self._keep(Band(self.rows, self.rows, half_window, unseen=self.is_global))
+
+    def whole_rows(self, query_rows: Rows, *, sees_placeholders: bool = True) -> Band:
+        """The band of queries that see their whole row; the same object each time."""
+        unseen = None if sees_placeholders else self.is_placeholder
+        return self._keep(Band(query_rows, self.rows, unseen=unseen))
+
+    def _keep(self, band: Band) -> Band:
+        name = (band.query_rows, band.half_window, band.unseen is self.is_placeholder)
+        return self._bands.setdefault(name, band)
+
+    @cached_property
+    def _bands(self) -> dict[tuple[Rows, int | None, bool], Band]:
+        return {}
+
+    @cached_property
+    def _host_positions(self) -> Tensor:
+        return torch.cat([torch.arange(length) for length in self.rows.lengths])
+
+    @cached_property
+    def _host_is_placeholder(self) -> Tensor:
+        return self._host_positions < self.n_placeholders
+
+    def _table(self, chosen: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The chosen tokens of each row side by side.
+
+        Args:
+            chosen: (T,) bool on the CPU.
+
+        Returns:
+            Places (B, V) and a mask (B, V) that is False in the gaps; None where there are none.
+        """
+        places = [chosen[row].nonzero().squeeze(1) + row.start for row in self.rows]
+        table = torch.nn.utils.rnn.pad_sequence(places, batch_first=True, padding_value=-1)
+        mask = table >= 0
+        return self._send(table.clamp_min(0)), None if mask.all() else self._send(mask)
+
+    def _places(self, places: Collection[int]) -> Tensor:
+        starts = self.rows.offsets[:-1]
+        return torch.tensor([start + place for start in starts for place in places]).long()
+
+    def _send(self, tensor: Tensor) -> Tensor:
+        return send(tensor, self.device)

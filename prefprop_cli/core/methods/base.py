@@ -1,0 +1,52 @@
+"""What a method is: what is trained beside the head, as one record per layer of the encoder."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from prefprop_cli.core.encoder.prefix import Prefix
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the methods of the table can be told; each takes what it has a use for."""
+
+    prefix_length: int = 8
+    tuning_length: int = 8
+    dropout: float = 0.1
+    init_std: float = 0.02
+    placeholder: Literal["embedded", "zero"] = "embedded"
+    kernel: str = "none"
+    alpha: float = 0.005
+    alpha_trainable: bool = False
+    alpha_per_head: bool = False
+    lengthscale: float | None = None
+    degree: int = 2
+
+
+class Method(nn.Module, ABC):
+    """A way to tune an encoder; its parameters are what it trains."""
+
+    n_placeholders: int = 0
+    """Positions in front of each text that hold a prefix and no token."""
+    trains_backbone: bool = False
+    """Whether the weights of the backbone train as well."""
+
+    @abstractmethod
+    def forward(self, n_rows: int) -> Prefix | None:
+        """What the encoder gets for a batch of `n_rows` texts; None is the plain model."""
+
+
+def normal_parameters(n_layers: int, *shape: int, std: float) -> nn.ParameterList:
+    """One trained tensor per layer, drawn from N(0, std²)."""
+    drawn = (nn.init.normal_(torch.empty(*shape), std=std) for _ in range(n_layers))
+    return nn.ParameterList(map(nn.Parameter, drawn))
+
+
+def per_row(parameters: Iterable[Tensor], *, n_rows: int, dropout: nn.Dropout) -> list[Tensor]:
+    """Each layer's tensor (…) for each row (B, …), with a fresh dropout mask for every row."""
+    return [dropout(tensor.expand(n_rows, *tensor.shape)) for tensor in parameters]

@@ -1,0 +1,53 @@
+"""Prefix-propagation: P positions in front of the text whose hidden states a prefix is added to.
+
+Layer 1 reads cat(P¹, C), layer l reads cat(Pˡ + C[:P], C[P:]): the prefix is a part of the
+hidden states, so it changes queries, keys and values, and what it gathers travels upwards. The
+placeholder positions are global.
+
+Source: the paper, eq. 1. Trained numbers: L · P · W, half of prefix-tuning's.
+
+Axes: L layers, P prefix length, B rows, W hidden width.
+"""
+
+from typing import Literal
+
+from torch import nn
+
+from prefprop_cli.core.encoder.config import EncoderConfig
+from prefprop_cli.core.encoder.prefix import LayerPrefix, Prefix
+from prefprop_cli.core.methods.base import Method, normal_parameters, per_row
+
+
+class PrefixPropagation(Method):
+    """A trained (P, W) matrix per layer, added to the placeholders' hidden states.
+
+    Args:
+        config: shape of the encoder.
+        prefix_length: P.
+        dropout: on the matrices, a fresh mask per row and layer.
+        init_std: standard deviation of their initial values.
+        placeholder: what the placeholders hold before the first layer, see `Prefix`.
+    """
+
+    def __init__(
+        self,
+        config: EncoderConfig,
+        *,
+        prefix_length: int,
+        dropout: float,
+        init_std: float,
+        placeholder: Literal["embedded", "zero"],
+    ) -> None:
+        super().__init__()
+        self.n_placeholders = prefix_length
+        self.placeholder: Literal["embedded", "zero"] = placeholder
+        self.prefix = normal_parameters(config.n_layers, prefix_length, config.width, std=init_std)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, n_rows: int) -> Prefix:
+        added = per_row(self.prefix, n_rows=n_rows, dropout=self.dropout)
+        return Prefix(
+            tuple(LayerPrefix(added=tensor) for tensor in added),
+            n_placeholders=self.n_placeholders,
+            placeholder=self.placeholder,
+        )

@@ -1,0 +1,42 @@
+"""Prefix-tuning: extra keys and values in every layer, read by every query.
+
+K = cat(P_K, C W_k), V = cat(P_V, C W_v); no new positions, no new queries.
+
+Source: Li and Liang 2021 (arXiv 2101.00190); for encoders Liu et al. 2022, P-tuning v2 (arXiv
+2110.07602); the paper, eq. 2. Trained numbers: 2 · L · P · W.
+
+Axes: L layers, P prefix length, B rows, H heads, D head width.
+"""
+
+from torch import nn
+
+from prefprop_cli.core.attention import VisibleKeys
+from prefprop_cli.core.encoder.config import EncoderConfig
+from prefprop_cli.core.encoder.prefix import LayerPrefix, Prefix
+from prefprop_cli.core.methods.base import Method, normal_parameters, per_row
+
+
+class PrefixTuning(Method):
+    """P trained keys and values (P, H, D) per layer.
+
+    Args:
+        config: shape of the encoder.
+        prefix_length: P.
+        dropout: on the keys and values, a fresh mask per row and layer.
+        init_std: standard deviation of their initial values.
+    """
+
+    def __init__(
+        self, config: EncoderConfig, *, prefix_length: int, dropout: float, init_std: float
+    ) -> None:
+        super().__init__()
+        shape = (prefix_length, config.n_heads, config.head_width)
+        self.key = normal_parameters(config.n_layers, *shape, std=init_std)
+        self.value = normal_parameters(config.n_layers, *shape, std=init_std)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, n_rows: int) -> Prefix:
+        keys = per_row(self.key, n_rows=n_rows, dropout=self.dropout)
+        values = per_row(self.value, n_rows=n_rows, dropout=self.dropout)
+        visible = (VisibleKeys(key, value) for key, value in zip(keys, values, strict=True))
+        return Prefix(tuple(LayerPrefix(visible=keys_and_values) for keys_and_values in visible))

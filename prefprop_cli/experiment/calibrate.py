@@ -1,0 +1,140 @@
+"""Calibration of a run: fit on its validation split, report on another, keep both in the run."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from prefprop_cli.calibration.calibrators import (
+    Calibrator,
+    Fitted,
+    Identity,
+    cross_calibrated,
+    fit_calibrator,
+)
+from prefprop_cli.calibration.predictions import Floats
+from prefprop_cli.calibration.report import CalibrationReport, SetAside, calibration_report
+from prefprop_cli.calibration.stored_logits import SavedLogits
+from prefprop_cli.errors import UsageError
+from prefprop_cli.experiment.adapter import Adapter, read_adapter, set_calibrator
+from prefprop_cli.runs import RunFolder, write_atomically
+
+FITTED_ON = "validation"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was fitted for a run, and the report on a split.
+
+    Attributes:
+        folder: of the run.
+        adapter: as it was before.
+        split: that is reported.
+        fitted: the calibrator, of all documents of validation.
+        calibrated: logits (N, C) of the split after calibration.
+        cross_fitted: whether each document was calibrated by what was fitted on others, since the
+            split is the one of the fit.
+        report: on the split.
+        notes: what the user should know.
+    """
+
+    folder: RunFolder
+    adapter: Adapter
+    split: str
+    fitted: Fitted
+    calibrated: Floats
+    cross_fitted: bool
+    report: CalibrationReport
+    notes: tuple[str, ...]
+
+    @property
+    def replaced(self) -> Calibrator | None:
+        """What the run was calibrated by before; None if by nothing, or by the same."""
+        before = self.adapter.calibrator
+        return None if before in (Identity(), self.fitted.calibrator) else before
+
+    def as_dict(self) -> dict[str, object]:
+        """All of it as JSON types."""
+        return {
+            "run": str(self.folder.path),
+            "split": self.split,
+            "calibration": self.fitted.as_dict(),
+            "replaced": self.replaced.as_dict() if self.replaced else None,
+            "cross_fitted": self.cross_fitted,
+            **self.report.as_dict(),
+        }
+
+
+def calibrate(
+    folder: RunFolder,
+    *,
+    logits_of: Callable[[str], SavedLogits],
+    split: str,
+    method: str,
+    n_bins: int | None = None,
+    allow_same_split: bool = False,
+) -> Calibration:
+    """Fit a calibrator on validation and report on a split.
+
+    Where both have the same documents the report is cross-fitted, if that is allowed: each
+    document is calibrated by what was fitted on others, though `auto` chooses on all. Nothing is
+    written.
+
+    Args:
+        folder: of the run.
+        logits_of: gives the stored logits of a split.
+        split: to report on.
+        method: `auto`, or a key of `recalibration.METHODS`.
+        n_bins: of the errors; None for what the run says.
+        allow_same_split: whether the split may be the one of the fit.
+
+    Raises:
+        UsageError: it is, and may not be; there is no such method, or it needs classes the run
+            does not have.
+        DataError: the logits cannot be scored.
+    """
+    adapter = read_adapter(folder.trained_adapter)
+    fitted_on, reported = logits_of(FITTED_ON), logits_of(split)
+    n_shared = len({*fitted_on.ids} & {*reported.ids})
+    same = n_shared == len(reported.ids)
+    if same and not allow_same_split:
+        raise UsageError(
+            f"--split {split}: its documents are those of {FITTED_ON}, where the calibrator is "
+            "fitted, so an error measured there would be too good. Report on another split, or "
+            "say --allow-same-split, which fits it anew for each fifth of the documents"
+        )
+    fitted = fit_calibrator(
+        method, fitted_on.logits, fitted_on.labels, candidates=not adapter.labels
+    )
+    calibrator, notes, set_aside = fitted.calibrator, list(fitted.notes), None
+    if same:
+        notes.append(f"{split}: each document is calibrated by what was fitted on four fifths")
+        calibrated = cross_calibrated(type(calibrator), reported.logits, reported.labels)
+    else:
+        if n_shared:
+            notes.append(
+                f"LEAK: {n_shared} of {len(reported.ids)} documents of {split} are among those of "
+                f"{FITTED_ON}, where the calibrator is fitted"
+            )
+        calibrated = calibrator.logits(reported.logits)
+        set_aside = SetAside(
+            fitted_on.logits, calibrator.logits(fitted_on.logits), fitted_on.labels
+        )
+    report = calibration_report(
+        reported,
+        calibrated=calibrated,
+        set_aside=set_aside,
+        class_names=adapter.labels,
+        n_bins=n_bins or adapter.config.eval.bins,
+        n_resamples=adapter.config.eval.resamples,
+    )
+    return Calibration(folder, adapter, split, fitted, calibrated, same, report, notes=tuple(notes))
+
+
+def keep(calibration: Calibration) -> None:
+    """Store the calibrator, which predictions will use, and the report in the run."""
+    folder = calibration.folder
+    with folder.lock():
+        set_calibrator(folder.adapter, calibration.fitted.calibrator)
+        folder.calibration.mkdir(exist_ok=True)
+        report = json.dumps(calibration.as_dict()).encode()
+        write_atomically(folder.calibration / f"{calibration.split}.json", report)

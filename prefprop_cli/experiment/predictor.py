@@ -1,0 +1,207 @@
+"""A finished run as something that predicts: text in, labels and probabilities out.
+
+Axes: N documents, C classes.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from prefprop_cli.calibration.calibrators import Calibrator, Identity
+from prefprop_cli.calibration.predictions import softmax
+from prefprop_cli.core.modes import plain_modes, tensors_on_cpu
+from prefprop_cli.data.corpus import Document
+from prefprop_cli.data.forms import Form
+from prefprop_cli.data.questions import Question
+from prefprop_cli.errors import UsageError
+from prefprop_cli.experiment.adapter import Adapter
+from prefprop_cli.experiment.model import Classifier
+from prefprop_cli.experiment.plan import Plan
+from prefprop_cli.experiment.task import task_of
+from prefprop_cli.experiment.trained import load_adapter
+from prefprop_cli.runs import RunFolder
+from prefprop_cli.runs.distributed import world
+from prefprop_cli.tasks.batch import Batch, Record
+from prefprop_cli.training.inference import batch_logits, batch_size_on
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of one document."""
+
+    label: str
+    prob: float
+    """Probability of `label`."""
+    probs: dict[str, float]
+    """Probability of every label."""
+    n_tokens: int
+    """Tokens of the document before it was cut."""
+    truncated: bool
+
+
+class Run:
+    """A trained model with its tokenizer, labels and calibrator.
+
+    Args:
+        adapter: what its folder says.
+        plan: what it was trained by.
+        model: in evaluation mode, on `device`.
+        device: where it computes.
+    """
+
+    def __init__(self, adapter: Adapter, plan: Plan, model: Classifier, *, device: str) -> None:
+        self.adapter, self.plan, self.model, self.device = adapter, plan, model.to(device), device
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes, in the order of the logits; none where each document has candidates."""
+        return self.adapter.labels
+
+    @property
+    def calibrator(self) -> Calibrator:
+        """What `calibrate` stored; changes nothing if it has not been run."""
+        return self.adapter.calibrator
+
+    def names_of(self, document: Document) -> tuple[str, ...]:
+        """What the logits of a document are of: the classes, or its own candidates."""
+        return document.candidates if isinstance(document, Question) else self.labels
+
+    @cached_property
+    def form(self) -> Form:
+        """How a document becomes tokens."""
+        return self.plan.form(self.labels)
+
+    @cached_property
+    def collate(self) -> Callable[[Sequence[Record]], Batch]:
+        """How tokens become a batch."""
+        return task_of(self.plan.config).collate(self.plan.tokenizer, self.plan.max_tokens)
+
+    def predict(
+        self, documents: Iterable[str | Document], *, calibrated: bool = True
+    ) -> list[Prediction]:
+        """Classify documents, or choose among the candidates of questions.
+
+        Args:
+            documents: texts, whole, or `Question`s for a run on wikihop. What `data.beyond` leaves
+                out of a long text is not read.
+            calibrated: apply what `calibrate` stored, if it has been run. The calibrated
+                probabilities decide on the label, which only a temperature is sure to keep.
+
+        Returns:
+            One record per document, in order.
+
+        Raises:
+            TypeError: `documents` is one text, or one of them is no text.
+            DataError: a text cannot be tokenised, or is none where a question is needed.
+        """
+        return list(self.stream(documents, calibrated=calibrated))
+
+    def stream(
+        self,
+        documents: Iterable[str | Document],
+        *,
+        batch_size: int = 8,
+        calibrated: bool = True,
+    ) -> Iterator[Prediction]:
+        """The same, one by one; a batch at a time on a GPU, a document at a time on a CPU."""
+        _check_several(documents)
+        return self._stream(documents, batch_size, self.calibrator if calibrated else Identity())
+
+    def _stream(
+        self, documents: Iterable[str | Document], batch_size: int, calibrator: Calibrator
+    ) -> Iterator[Prediction]:
+        for chunk in _chunks(documents, batch_size_on(self.device, batch_size)):
+            named = [_document(each) for each in chunk]
+            unlabelled = [replace(document, label=None) for document in named]
+            records = self.form.encode(unlabelled)
+            with tensors_on_cpu():
+                raw = batch_logits(self.model, self.collate(records), device=self.device)
+            rows = zip(calibrator.logits(raw), named, records, strict=True)
+            yield from (self._prediction(*row) for row in rows)
+
+    def _prediction(
+        self, logits: NDArray[np.float64], document: Document, record: Record
+    ) -> Prediction:
+        # Not of the probabilities: a high temperature can make two of them equal.
+        best, names = int(logits.argmax()), self.names_of(document)
+        probs = softmax(logits)
+        return Prediction(
+            label=names[best],
+            prob=float(probs[best]),
+            # A question with fewer candidates than its neighbours has probabilities to spare.
+            probs={name: float(prob) for name, prob in zip(names, probs, strict=False)},
+            n_tokens=record["n_tokens"],
+            truncated=record["n_cut"] > 0,
+        )
+
+
+@plain_modes()
+def load_run(run_dir: str | Path, *, device: str = "auto", backbone: str | None = None) -> Run:
+    """Load a finished run, or a copy of its adapter folder, for prediction.
+
+    Args:
+        run_dir: a run folder, or the `adapter` folder of one.
+        device: `auto`, or a device as PyTorch names it.
+        backbone: where the backbone is now, if not where it was in training.
+
+    Raises:
+        UsageError: it is neither, the run was not trained to its end, or there is no such device.
+        CorruptFileError: a file is missing or damaged.
+        DataError: the backbone is missing, or not the one it was trained on.
+    """
+    folder = Path(run_dir)
+    if not (folder / "adapter.json").exists():
+        folder = RunFolder.open(folder).trained_adapter
+    device = resolve_device(device)
+    adapter, plan, model = load_adapter(folder, backbone=backbone)
+    return Run(adapter, plan, model, device=device)
+
+
+def resolve_device(name: str) -> str:
+    """`auto` as the best device there is, any other name as it is; of several GPUs this rank's.
+
+    Raises:
+        UsageError: there is no such device here, or none for this rank.
+    """
+    if name == "auto":
+        return world().own_device("cuda" if torch.cuda.is_available() else "cpu")
+    found = re.fullmatch(r"cpu|mps|cuda(?::(\d+))?", name)
+    if not found or (name == "mps" and not torch.backends.mps.is_available()):
+        raise UsageError(f"--device {name}: no such device here. Use auto, cpu, cuda or cuda:N")
+    if name.startswith("cuda") and int(found[1] or 0) >= torch.cuda.device_count():
+        n = torch.cuda.device_count()
+        raise UsageError(f"--device {name}: PyTorch sees {n} CUDA devices. See `prefprop doctor`")
+    return world().own_device(name)
+
+
+def _check_several(documents: object) -> None:
+    # The items of a table or of a mapping are the names of its columns or keys.
+    is_table = isinstance(documents, Mapping) or hasattr(documents, "columns")
+    if is_table or isinstance(documents, str | bytes) or not isinstance(documents, Iterable):
+        raise TypeError(
+            f"predict takes several documents, such as a list of texts, and got one "
+            f"{type(documents).__name__}. For one text: predict([text])[0]"
+        )
+
+
+def _document(given: object) -> Document:
+    if isinstance(given, Document):
+        return given
+    if isinstance(given, str):
+        return Document("-", given, label=None)
+    raise TypeError(
+        f"a document is a text or, for a run on wikihop, a Question; got {type(given).__name__}"
+    )
+
+
+def _chunks(documents: Iterable[str | Document], size: int) -> Iterator[Sequence[str | Document]]:
+    iterator = iter(documents)
+    while chunk := list(islice(iterator, size)):
+        yield chunk

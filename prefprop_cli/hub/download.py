@@ -1,0 +1,260 @@
+"""A backbone of the hub in the local cache of huggingface_hub: what it needs and nothing else.
+
+What a commit needs is written down (a `Listing`) before the first file is fetched, and what a
+branch stands for after the last. So an interrupted download is never taken for a whole one, and a
+whole one needs the hub only to ask whether the branch has moved; a commit hash, not even that.
+"""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from prefprop_cli.cache import default_cache
+from prefprop_cli.core.encoder.config import from_hugging_face
+from prefprop_cli.core.encoder.files import read_json
+from prefprop_cli.core.encoder.weights import (
+    INDEX,
+    PICKLE,
+    SAFETENSORS,
+    published_files,
+    shard_names,
+)
+from prefprop_cli.errors import CorruptFileError, DataError, ResourceError
+from prefprop_cli.hub import hub_cause, hub_errors, is_commit, last_commit, split_name
+from prefprop_cli.hub.fetch import fetch, is_cached, is_offline, snapshot
+from prefprop_cli.notes import note
+from prefprop_cli.runs.atomic import make_folder, write_atomically
+from prefprop_cli.words import listed
+
+if TYPE_CHECKING:
+    from huggingface_hub.hf_api import ModelInfo
+
+CONFIG = "config.json"
+_TEXT_FILES = ("tokenizer.json", "vocab.json", "merges.txt", "vocab.txt")
+_TEXT_SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+_SAFE = {SAFETENSORS, SAFETENSORS + INDEX}
+_BOT, _BOT_TITLE = "SFconvertbot", "Adding `safetensors` variant of this model"
+_TIMEOUT_S = 10
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a commit of a repository needs.
+
+    Attributes:
+        commit: where the files are taken from: the commit itself, or the hub's conversion of it.
+        files: their names.
+    """
+
+    commit: str
+    files: tuple[str, ...]
+
+
+def from_hub(name: str) -> Path:
+    """The folder with a backbone of the hub, `NAME` or `NAME@REVISION`.
+
+    Where the hub does not give it, for whatever reason, the cache does, if it has all of it.
+
+    Raises:
+        DataError: neither has it, or it is no backbone.
+        CorruptFileError: its index of weights is damaged.
+    """
+    repository, revision = split_name(name)
+    if is_commit(revision) and (folder := _listed(repository, str(revision))):
+        return folder
+    what = f'model.backbone = "{name}" is no folder here, and not to be had from the hub'
+    try:
+        with hub_errors(what, advice=_ADVICE):
+            return _from_network(repository, revision or "main")
+    except DataError as failure:
+        folder = kept_folder(repository, revision or "main")
+        if folder is None:
+            raise
+        if not is_offline():
+            cause = hub_cause(failure.__cause__ or failure)
+            why = cause.sentence if cause else failure
+            note(f"{name}: {why}; the copy in the local cache is used")
+        return folder
+
+
+_ADVICE = (
+    "Without network, say where it is: -s 'model.backbone=\"FOLDER\"', a folder with config.json "
+    "and model.safetensors; or take a small one: -s model.backbone=minilm"
+)
+
+
+def kept_folder(repository: str, revision: str) -> Path | None:
+    """The folder of a branch or commit if the cache has all of it."""
+    known = _read(repository, revision) or {}
+    for commit in (last_commit(repository, revision, "models"), str(known.get("commit")), revision):
+        if commit and is_commit(commit) and (folder := _whole(repository, commit)):
+            return folder
+    return None
+
+
+def _from_network(repository: str, revision: str) -> Path:
+    from huggingface_hub import HfApi
+
+    api = HfApi()
+    info = api.model_info(repository, revision=revision, files_metadata=True, timeout=_TIMEOUT_S)
+    commit = str(info.sha)
+    if not is_commit(commit):
+        raise DataError(f"{repository}: what answers is no hub; it gives no commit")
+    folder = _listed(repository, commit)
+    if folder is None:
+        folder = _download(api, repository, info, revision)
+    if revision != commit:
+        _write(repository, revision, {"commit": commit})
+    return folder
+
+
+def _download(api: Any, repository: str, info: "ModelInfo", revision: str) -> Path:
+    listing, sizes = _needs(api, repository, info, revision)
+    # The smallest file tells whether the largest is worth its time.
+    folder = fetch(repository, listing.commit, {CONFIG: 0})
+    from_hugging_face(read_json(folder / CONFIG))
+    _write(repository, str(info.sha), {"commit": listing.commit, "files": [*listing.files]})
+    files = {name: sizes.get(name) for name in listing.files}
+    is_branch = listing.commit == info.sha and not is_commit(revision)
+    return fetch(repository, listing.commit, files, branch=revision if is_branch else None)
+
+
+def _needs(
+    api: Any, repository: str, info: "ModelInfo", revision: str
+) -> tuple[Listing, dict[str, int | None]]:
+    """What a commit needs, and the sizes of the files among which that is."""
+    names = {sibling.rfilename: sibling.size for sibling in info.siblings or []}
+    if CONFIG not in names:
+        raise DataError(f"{repository} has no {CONFIG}; a backbone needs one")
+    is_converted = bool(_SAFE & names.keys()) or revision != "main"
+    if not is_converted and (conversion := _conversion(api, repository, info)):
+        return _needs(api, repository, conversion, "")
+    weights = _weights(repository, str(info.sha), names)
+    texts = [name for name in (*_TEXT_FILES, *_TEXT_SETTINGS) if name in names]
+    return Listing(str(info.sha), (CONFIG, *texts, *weights)), names
+
+
+def _weights(repository: str, commit: str, names: Mapping[str, int | None]) -> list[str]:
+    for name in (SAFETENSORS, PICKLE):
+        if name in names:
+            return [name]
+        if name + INDEX in names:
+            index = name + INDEX
+            folder = fetch(repository, commit, {index: names[index]})
+            return [index, *shard_names(folder / index)]
+    weights = sorted(n for n in names if n.endswith((".h5", ".msgpack", ".onnx", ".gguf")))
+    found = f"; {listed(weights)} cannot be read" if weights else ""
+    raise DataError(f"{repository} has no model.safetensors, and no pytorch_model.bin{found}")
+
+
+def _conversion(api: Any, repository: str, info: "ModelInfo") -> "ModelInfo | None":
+    """The hub's own conversion of a pickle, on a pull request of its bot; None if there is none.
+
+    It counts only while all else that is read, and the pickle, are what they are on the branch.
+    """
+    try:
+        for number in _pull_requests(api, repository):
+            found = api.model_info(
+                repository,
+                revision=f"refs/pr/{number}",
+                files_metadata=True,
+                timeout=_TIMEOUT_S,
+            )
+            is_safe = bool(_SAFE & {sibling.rfilename for sibling in found.siblings or []})
+            if is_safe and is_commit(found.sha) and _contents(info) == _contents(found):
+                return found
+    except (KeyError, TypeError, AttributeError):
+        pass  # a mirror of the hub, which answers in its own way
+    except Exception as error:
+        if hub_cause(error) is None:
+            raise
+    return None
+
+
+def _pull_requests(api: Any, repository: str) -> list[int]:
+    """The open ones of the hub's bot; anybody may propose weights, and it alone is trusted."""
+    from huggingface_hub import utils
+
+    client: Any = utils
+    answer = client.get_session().get(
+        f"{api.endpoint}/api/models/{repository}/discussions",
+        params={"author": _BOT, "type": "pull_request", "status": "open"},
+        headers=client.build_hf_headers(),
+        timeout=_TIMEOUT_S,
+    )
+    client.hf_raise_for_status(answer)
+    return [
+        int(said["num"])
+        for said in answer.json()["discussions"]
+        if (said["author"]["name"], said["title"]) == (_BOT, _BOT_TITLE)
+        and said["isPullRequest"]
+        and said["status"] == "open"
+    ]
+
+
+def _contents(info: "ModelInfo") -> dict[str, str | None]:
+    """The hashes of all that is read from a repository, but for safetensors files."""
+    read = {CONFIG, *_TEXT_FILES, *_TEXT_SETTINGS}
+    return {
+        sibling.rfilename: sibling.blob_id
+        for sibling in info.siblings or []
+        if sibling.rfilename in read or sibling.rfilename.startswith("pytorch_model")
+    }
+
+
+def _whole(repository: str, commit: str) -> Path | None:
+    if _read(repository, commit):
+        return _listed(repository, commit)
+    # Another program fetched it, and left no listing.
+    folder = snapshot(repository, commit)
+    return folder if folder and _looks_whole(folder) else None
+
+
+def _listed(repository: str, commit: str) -> Path | None:
+    """The folder of a commit if its listing and all the files of it are there."""
+    entry = _read(repository, commit)
+    if entry is None or not is_commit(str(entry.get("commit"))):
+        return None
+    names, source = entry.get("files"), str(entry["commit"])
+    if not isinstance(names, list) or not all(
+        isinstance(name, str) and is_cached(repository, source, name) for name in names
+    ):
+        return None
+    return snapshot(repository, source)
+
+
+def _looks_whole(folder: Path) -> bool:
+    if not (folder / CONFIG).is_file():
+        return False
+    try:
+        published_files(folder)
+    except (DataError, CorruptFileError):
+        return False
+    has = {name for name in _TEXT_FILES if (folder / name).is_file()}
+    return bool({"tokenizer.json", "vocab.txt"} & has) or {"vocab.json", "merges.txt"} <= has
+
+
+def _write(repository: str, revision: str, entry: dict[str, object]) -> None:
+    """Keep a listing, or the commit that a branch stands for; without it, it is asked for again."""
+    if _read(repository, revision) != entry:
+        path = _path(repository, revision)
+        with suppress(ResourceError):
+            make_folder(path.parent)
+            write_atomically(path, json.dumps(entry, indent=1).encode())
+
+
+def _read(repository: str, revision: str) -> dict[str, object] | None:
+    try:
+        entry = json.loads(_path(repository, revision).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return entry if isinstance(entry, dict) else None
+
+
+def _path(repository: str, revision: str) -> Path:
+    folder = default_cache() / "hub" / repository.replace("/", "--")
+    return folder / f"{quote(revision, safe='')}.json"

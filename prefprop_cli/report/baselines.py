@@ -1,0 +1,102 @@
+"""The baselines below the methods: what the same documents give without any of them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from prefprop_cli.calibration.ece import Floats
+from prefprop_cli.calibration.metrics import chance_share
+from prefprop_cli.config.schema import DataTable
+from prefprop_cli.data.audit import Audit
+from prefprop_cli.data.corpus import Corpus
+from prefprop_cli.errors import DataError, PrefpropError
+from prefprop_cli.experiment.baselines import majority_logits, tfidf_logits
+from prefprop_cli.report.estimates import estimates_of
+from prefprop_cli.report.scores import ScoredSet, seed_of
+from prefprop_cli.stats.statistics import Interval
+
+CorpusOf = Callable[[DataTable], Corpus]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Metrics of a classifier without seeds; intervals over documents, for those that have one."""
+
+    name: str
+    figures: Mapping[str, float]
+    intervals: Mapping[str, Interval]
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The baselines of a data set, and what its reader says of the documents.
+
+    Attributes:
+        baselines: below the methods.
+        notes: facts.
+        warnings: what may be wrong with the documents; None where nobody knows.
+    """
+
+    baselines: tuple[Baseline, ...] = ()
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] | None = None
+
+
+def floor_of(scored: ScoredSet, *, corpus_of: CorpusOf) -> Floor:
+    """Fit the baselines on the set's training documents and evaluate them on its split.
+
+    Args:
+        scored: the set.
+        corpus_of: reads the texts; what it raises becomes a note.
+    """
+    run = scored.data.lines[0].runs[0]
+    if scored.n_classes is None:
+        chance = Baseline(
+            "a candidate by lot", {"accuracy": chance_share(scored.lines[0].logits[0])}, {}
+        )
+        return Floor((chance,), warnings=run.data_warnings)
+    try:
+        corpus = corpus_of(run.config.data)
+        return replace(_fitted(scored, corpus, scored.n_classes), warnings=Audit(corpus).warnings)
+    except PrefpropError as error:
+        return Floor(notes=(f"without baselines: {error}",), warnings=run.data_warnings)
+
+
+def _fitted(scored: ScoredSet, corpus: Corpus, n_classes: int) -> Floor:
+    train, documents = corpus.splits["train"], corpus.splits.get(scored.split, [])
+    numbers = {label: number for number, label in enumerate(corpus.labels)}
+    names = np.array([numbers[str(document.label)] for document in train])
+    labels = [numbers[str(document.label)] for document in documents]
+    is_same = tuple(d.id for d in documents) == scored.ids and labels == scored.labels.tolist()
+    if not is_same or not _are_recorded(corpus, scored):
+        raise DataError("the documents are no longer those of the runs")
+    texts = [document.text for document in documents]
+    fits: dict[str, Callable[[], Floats]] = {
+        "TF-IDF, logistic regression": lambda: tfidf_logits(
+            [document.text for document in train], names, texts, n_classes=n_classes
+        ),
+        "most frequent class": lambda: majority_logits(names, n_classes=n_classes, n=len(texts)),
+    }
+    found, notes = [], list(corpus.notes)
+    for name, fit in fits.items():
+        try:
+            found.append(_baseline(name, fit(), scored))
+        except PrefpropError as error:
+            notes.append(f"without {name}: {error}")
+    return Floor(tuple(found), tuple(notes))
+
+
+def _are_recorded(corpus: Corpus, scored: ScoredSet) -> bool:
+    """Whether the texts are those of the first run; earlier versions did not record them."""
+    recorded = scored.data.lines[0].runs[0].folder.manifest.get("documents_sha256")
+    return recorded in (None, corpus.contents)
+
+
+def _baseline(name: str, logits: Floats, scored: ScoredSet) -> Baseline:
+    estimates = estimates_of([seed_of(logits, scored)])
+    return Baseline(
+        name,
+        {metric: each.seeds.mean for metric, each in estimates.items()},
+        {metric: each.overall for metric, each in estimates.items() if each.overall},
+    )

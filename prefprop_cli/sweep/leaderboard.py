@@ -1,0 +1,100 @@
+"""What a sweep has found so far: trials, stages and the leaderboard."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from prefprop_cli.calibration.metrics import LOWER_IS_BETTER, better
+from prefprop_cli.config.sweep import Values
+from prefprop_cli.sweep.plan import SEED, Stage
+
+State = Literal["waiting", "running", "finished", "pruned", "failed"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of a stage as the storage knows it."""
+
+    stage: int
+    values: Values
+    """All settings of the sweep up to here, but the seed."""
+    seed: int
+    state: State = "waiting"
+    metric: float | None = None
+    """Best `train.metric` on validation; of a pruned run the best until then."""
+    metrics: Mapping[str, float] | None = None
+    """All validation metrics of that epoch."""
+    run: Path | None = None
+    """Run folder, on the machine that ran it."""
+    host: str | None = None
+    """That machine."""
+    reused: bool = False
+    """Whether an earlier stage ran it."""
+    reason: str | None = None
+    """Why it failed."""
+    exit_code: int | None = None
+    """Of that failure."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A stage with its trials, in the order of the plan."""
+
+    stage: Stage
+    trials: tuple[Trial, ...]
+
+    def best(self, metric: str) -> Trial | None:
+        """The finished trial with the best metric, of equal ones the first; None if all failed."""
+        best: Trial | None = None
+        for trial in self.trials:
+            if trial.state == "finished" and trial.metric is not None:
+                most = best.metric if best else None
+                best = trial if better(metric, trial.metric, most) else best
+        return best
+
+    def ranked(self, metric: str) -> list[Trial]:
+        """Finished trials, best first, and then the others."""
+        sign = 1 if metric in LOWER_IS_BETTER else -1
+        return sorted(self.trials, key=lambda t: (t.state != "finished", sign * (t.metric or 0)))
+
+    def settings(self, trial: Trial) -> Values:
+        """What tells a trial from the others of its stage."""
+        values = {**trial.values, SEED: trial.seed}
+        return {key: values[key] for key in self.stage.keys}
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A metric over seeds."""
+
+    n: int
+    mean: float
+    sd: float | None
+    """Sample standard deviation; None for one seed."""
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """All stages that were reached."""
+
+    metric: str
+    standings: tuple[Standing, ...]
+
+    @property
+    def best(self) -> Trial | None:
+        """The best trial of the last stage; None if all of it failed."""
+        return self.standings[-1].best(self.metric)
+
+    @property
+    def spread(self) -> Spread | None:
+        """The metric over seeds; None before the stage of the seeds."""
+        last = self.standings[-1]
+        found = [t.metric for t in last.trials if t.state == "finished" and t.metric is not None]
+        return _spread(found) if last.stage.is_of_seeds and found else None
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    sd = statistics.stdev(values) if len(values) > 1 else None
+    return Spread(len(values), statistics.fmean(values), sd)

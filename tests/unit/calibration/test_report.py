@@ -1,0 +1,145 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from prefprop_cli.calibration.ece import (
+    brier_score,
+    expected_calibration_error,
+    expected_null_error,
+    maximum_calibration_error,
+    negative_log_likelihood,
+    reliability_bins,
+    softmax,
+)
+from prefprop_cli.calibration.report import COVERAGES, SetAside, calibration_report
+from prefprop_cli.calibration.stored_logits import SavedLogits
+from prefprop_cli.errors import DataError
+
+NAMES = ("peace", "tax", "war")
+
+
+def split(n=120, *, seed=0, n_classes=3):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, n_classes, n)
+    logits = 3 * rng.normal(size=(n, n_classes)) + 2 * np.eye(n_classes)[labels]
+    ids = tuple(map(str, range(n)))
+    return SavedLogits(ids, logits.astype(np.float32), labels, rng.integers(50, 4000, n))
+
+
+def halved(logits):
+    return logits / 2
+
+
+def report_of(saved, *, calibrator=halved, names=NAMES, n_bins=12):
+    return calibration_report(
+        saved,
+        calibrated=calibrator(saved.logits),
+        set_aside=SetAside(saved.logits, calibrator(saved.logits), saved.labels),
+        class_names=names,
+        n_bins=n_bins,
+        n_resamples=100,
+    )
+
+
+@pytest.fixture(scope="module")
+def report():
+    return report_of(split())
+
+
+def test_it_holds_the_scores_before_and_after(report):
+    saved = split()
+    for state, logits in ((report.before, saved.logits), (report.after, saved.logits / 2)):
+        probs = softmax(logits)
+        expected = {
+            "accuracy": np.mean(probs.argmax(axis=1) == saved.labels),
+            "ece": expected_calibration_error(probs, saved.labels, n_bins=12),
+            "ece_mass": expected_calibration_error(probs, saved.labels, n_bins=12, mode="mass"),
+            "ece_paper": expected_calibration_error(probs, saved.labels, n_bins=10, mode="paper"),
+            "mce": maximum_calibration_error(probs, saved.labels, n_bins=12),
+            "brier": brier_score(probs, saved.labels),
+            "nll": negative_log_likelihood(logits, saved.labels),
+        }
+        found = {name: state.scores[name].value for name in expected}
+        assert found == pytest.approx(expected, abs=1e-12)
+        for name in ("accuracy", "ece", "ece_paper", "brier", "nll"):
+            interval = state.scores[name].interval
+            assert interval.low < state.scores[name].value < interval.high, name
+        null = expected_null_error(probs, n_bins=12, n_resamples=100)
+        assert (state.null.mean, state.null.p95) == (null.mean, null.p95)
+        assert state.null.p_value == null.p_value(state.scores["ece"].value)
+        paper = expected_null_error(probs, n_bins=10, mode="paper", n_resamples=100)
+        assert state.null_paper.mean == paper.mean
+        counts = [b.count for b in reliability_bins(probs, saved.labels, n_bins=12)]
+        assert [b.count for b in state.bins] == counts
+    assert (report.n, report.n_fit, report.n_bins, report.changed) == (120, 120, 12, 0.0)
+
+
+def test_it_is_taken_apart(report):
+    for state in (report.before, report.after):
+        assert state.brier.brier == pytest.approx(state.scores["brier"].value, abs=1e-12)
+        assert [each.name for each in state.by_class] == list(NAMES)
+        assert state.by_length[-1].name == "all"
+        assert [each.n for each in state.selections] == [60, 96, 108, 120]
+        assert len(state.selections) == len(COVERAGES)
+        assert {each.method for each in state.conformal} == {"lac", "aps", "raps"}
+        assert all(0.5 < each.coverage <= 1 for each in state.conformal)
+
+
+def test_it_is_plain_json(report):
+    document = json.loads(json.dumps(report.as_dict(), allow_nan=False))
+    empty = document["before"]["bins"][0]
+    assert (empty["count"], empty["accuracy"], empty["interval"]) == (0, None, None)
+    assert document["after"]["scores"]["ece"]["interval"]["level"] == 0.95
+    assert document["after"]["scores"]["mce"]["interval"] is None
+    assert document["after"]["null"]["p_value"] == report.after.null.p_value
+
+
+def test_a_calibrator_may_change_predictions():
+    saved = split(40)
+    found = report_of(saved, calibrator=lambda logits: np.roll(logits, 1, axis=1))
+    assert found.changed == 1.0
+    assert found.after.scores["accuracy"].value != found.before.scores["accuracy"].value
+
+
+def test_candidates_have_no_classes():
+    saved = split()
+    logits = saved.logits.copy()
+    logits[saved.labels != 2, 2] = -np.inf
+    found = report_of(replace(saved, logits=logits, n_tokens=None), names=())
+    assert found.after.by_class is None
+    assert found.after.by_length is None
+    assert "sce" not in found.after.scores
+    assert found.after.brier.brier <= 1  # that of the top label
+    sizes = found.after.conformal[0].size_counts
+    assert sizes[0] + sizes[1] + sizes[2] > sum(sizes) / 2
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_one_document(label):
+    saved = SavedLogits(("a",), np.array([[2.0, 0.0]], np.float32), np.array([label]))
+    found = report_of(saved, names=("a", "b"))
+    expected = abs(1 - label - 1 / (1 + np.exp(-2)))
+    assert found.before.scores["ece"].value == pytest.approx(expected)
+    assert found.before.conformal[0].threshold is None
+
+
+def test_logits_that_are_not_finite_are_refused():
+    saved = split(4)
+    saved.logits[0] = np.nan
+    with pytest.raises(DataError, match="NaN"):
+        report_of(saved)
+
+
+def test_without_other_documents_there_are_no_sets():
+    saved = split(30)
+    found = calibration_report(
+        saved,
+        calibrated=halved(saved.logits),
+        set_aside=None,
+        class_names=NAMES,
+        n_bins=5,
+        n_resamples=10,
+    )
+    assert (found.n_fit, found.before.conformal, found.after.conformal) == (30, (), ())
