@@ -6,7 +6,7 @@ import socket
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -95,7 +95,7 @@ def fetch(
     missing = {n: size for n, size in sizes.items() if not (folder and (folder / n).is_file())}
     total = sum(size or 0 for size in missing.values())
     is_told = any(size != 0 for size in missing.values())
-    counted = nullcontext(lambda done: None)
+    counted: AbstractContextManager[Callable[[int], None]] = nullcontext(lambda done: None)
     if is_told:
         size = f", {total / _MB:,.1f} MB" if total else ""
         note(f"downloading {repository}: {plural(len(missing), 'file')}{size}")
@@ -178,13 +178,16 @@ class _Bar:
         self.n += n or 0
         self._on_bytes(n or 0)
 
+    def update_transfer(self, n: float | None = 1) -> None:
+        """The same bytes as they come over the network, which may be packed."""
+
     def __enter__(self) -> "_Bar":
         return self
 
     def __exit__(self, *_: object) -> None: ...
 
     def __getattr__(self, name: str) -> Callable[..., None]:
-        # close, refresh, set_postfix_str: for the eye; update_transfer: the same bytes, packed.
+        # close, refresh, set_postfix_str, ...: for the eye.
         return lambda *_, **__: None
 
 
