@@ -15,6 +15,7 @@ from prefprop_cli.data.sets.files import SPLIT_NAMES
 from prefprop_cli.data.table_rows import label_of
 from prefprop_cli.errors import DataError
 from prefprop_cli.hub import is_repository, split_name
+from prefprop_cli.notes import Note
 from prefprop_cli.words import listed
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def read_set(asked: HubSet, table: DataTable) -> Corpus:
         name=str(asked),
         inputs={sources[split]: content_hash(documents) for split, documents in given.items()},
         labels=tuple(dict.fromkeys(classes)),
-        notes=(*notes, *_on_classes(classes, given)),
+        notes=tuple(map(Note, (*notes, *_on_classes(classes, given)))),
     )
 
 
