@@ -2,9 +2,9 @@
 
     python benchmarks/pictures.py docs/images
 
-`terminal.svg` is a training on parts of State of the Union addresses (`first_hour.py` makes the CSV)
-in tmux, 88 columns wide. `reliability.svg` is of another on more parts of them, of which the test
-documents have 500. The text of no document is in either.
+`terminal.svg` shows a training on parts of State of the Union addresses (`first_hour.py` makes the
+CSV) in tmux, 88 columns wide. `reliability.svg` is of another one, on more parts of them, tested on
+500. The text of no document is in either.
 """
 
 import csv
@@ -31,7 +31,7 @@ def draw(screen: str, target: Path) -> None:
     svg = console.export_svg(title="prefprop", theme=MONOKAI, unique_id="prefprop")
     # Fonts of the reader's machine: a picture loads nothing from elsewhere.
     style, rest = svg.split("<style>", 1)
-    faces, rules = rest.rsplit("@font-face", 1)
+    _, rules = rest.rsplit("@font-face", 1)
     target.write_text(f"{style}<style>{rules.split('}', 1)[1]}", encoding="utf-8")
 
 
