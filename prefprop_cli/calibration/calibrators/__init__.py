@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from prefprop_cli.arrays import Ints
 from prefprop_cli.calibration.calibrators.base import SCHEMA_VERSION, Calibrator
 from prefprop_cli.calibration.calibrators.identity import Identity
 from prefprop_cli.calibration.calibrators.isotonic import Isotonic
@@ -23,7 +24,7 @@ from prefprop_cli.calibration.calibrators.selection import (
 from prefprop_cli.calibration.calibrators.temperature import Temperature
 from prefprop_cli.calibration.calibrators.vector import Vector
 from prefprop_cli.calibration.ece import negative_log_likelihood
-from prefprop_cli.calibration.predictions import Ints, checked
+from prefprop_cli.calibration.predictions import checked
 from prefprop_cli.errors import CorruptFileError, UsageError
 
 AUTO = "auto"
