@@ -10,7 +10,7 @@ from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.corpus import Corpus, Splits, check, with_warnings
 from prefprop_cli.data.sets import files
 from prefprop_cli.data.sets.common import source_of
-from prefprop_cli.data.sets.hub_names import named
+from prefprop_cli.data.sets.hub import named
 from prefprop_cli.data.splits import split_off
 from prefprop_cli.data.table_rows import is_table
 from prefprop_cli.errors import DataError
