@@ -130,8 +130,6 @@ CALIBRATORS: "Table[type[Calibrator]]" = Table(
         "temperature": "prefprop_cli.calibration.calibrators.temperature:Temperature",
         "platt": "prefprop_cli.calibration.calibrators.platt:Platt",
         "vector": "prefprop_cli.calibration.calibrators.vector:Vector",
-        "dirichlet": "prefprop_cli.calibration.calibrators.dirichlet:Dirichlet",
-        "histogram": "prefprop_cli.calibration.calibrators.histogram:Histogram",
         "isotonic": "prefprop_cli.calibration.calibrators.isotonic:Isotonic",
     }
 )

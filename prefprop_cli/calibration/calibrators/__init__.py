@@ -10,8 +10,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from prefprop_cli.arrays import Ints
 from prefprop_cli.calibration.calibrators.base import SCHEMA_VERSION, Calibrator
 from prefprop_cli.calibration.calibrators.identity import Identity
+from prefprop_cli.calibration.calibrators.removed import REMOVED, Removed
 from prefprop_cli.calibration.calibrators.selection import (
     Trial,
     cross_calibrated,
@@ -20,7 +22,7 @@ from prefprop_cli.calibration.calibrators.selection import (
 )
 from prefprop_cli.calibration.calibrators.temperature import Temperature
 from prefprop_cli.calibration.ece import negative_log_likelihood
-from prefprop_cli.calibration.predictions import Ints, checked
+from prefprop_cli.calibration.predictions import checked
 from prefprop_cli.errors import CorruptFileError, UsageError
 from prefprop_cli.tables import CALIBRATORS as METHODS
 
@@ -105,6 +107,8 @@ def calibrator_from(values: Mapping[str, object]) -> Calibrator:
         CorruptFileError: it is of a later version or an unknown method, or a value is wrong.
     """
     name, version = values.get("name"), values.get("schema_version")
+    if name in REMOVED:
+        return Removed(values)
     if version != SCHEMA_VERSION or name not in METHODS:
         raise CorruptFileError(
             f"the calibrator is {name!r} of schema version {version!r}; this program knows "
@@ -131,6 +135,7 @@ __all__ = [
     "Calibrator",
     "Fitted",
     "Identity",
+    "Removed",
     "Temperature",
     "Trial",
     "calibrator_from",
