@@ -5,8 +5,9 @@ from decimal import Decimal
 from difflib import get_close_matches
 from math import isfinite, isnan
 
-from prefprop_cli.data.decoding import Errors, clean
+from prefprop_cli.data.decoding import clean
 from prefprop_cli.errors import DataError
+from prefprop_cli.tables import Errors
 from prefprop_cli.words import listed, quoted
 
 Fields = dict[str, object]

@@ -14,11 +14,12 @@ from typing import Literal, NamedTuple
 from prefprop_cli.data.cells import Fields, flag, folded, is_cell, matching, missing_column
 from prefprop_cli.data.column_values import ColumnValues
 from prefprop_cli.data.csv_rows import separator_in
-from prefprop_cli.data.decoding import Errors, Say, unsaid
+from prefprop_cli.data.decoding import Say, unsaid
 from prefprop_cli.data.labels import is_number
 from prefprop_cli.data.table_rows import Row, each_row
 from prefprop_cli.errors import DataError
 from prefprop_cli.notes import note
+from prefprop_cli.tables import Errors
 from prefprop_cli.words import listed, quoted
 
 SAMPLE_ROWS, SAMPLE_CHARACTERS = 1000, 2**24

@@ -9,8 +9,9 @@ from itertools import chain
 from pathlib import Path
 
 from prefprop_cli.data.cells import Fields
-from prefprop_cli.data.decoding import Errors, Say, each_line, opened, sound, unsaid
+from prefprop_cli.data.decoding import Say, each_line, opened, sound, unsaid
 from prefprop_cli.errors import DataError
+from prefprop_cli.tables import Errors
 from prefprop_cli.words import quoted
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}

@@ -7,13 +7,12 @@ from functools import partial
 from io import BufferedReader
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, Literal, TypeVar
+from typing import BinaryIO, TypeVar
 
 from prefprop_cli.errors import DataError
+from prefprop_cli.tables import Errors
 
 T = TypeVar("T")
-Errors = Literal["strict", "replace"]
-"""What to do with bytes that are no text: refuse them, or put U+FFFD for them."""
 Say = Callable[[str], None]
 """Hears what a reader has found out about a file, one sentence each."""
 REPLACE_HINT = (

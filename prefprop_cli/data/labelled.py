@@ -269,7 +269,7 @@ def as_text(value: object) -> str:
 
 
 def encoded(text: str) -> bytes:
-    """A text as UTF-8; `\\udXXX` for half of a surrogate pair, or a byte that is no text."""
+    r"""A text as UTF-8; `\udXXX` for half of a surrogate pair, or a byte that is no text."""
     return text.encode("utf-8", "backslashreplace")
 
 

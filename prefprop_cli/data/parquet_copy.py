@@ -55,7 +55,9 @@ def parquet_types(path: Path) -> dict[str, Any]:
     with parquet.ParquetFile(path) as file:
         rows = next(file.iter_batches(batch_size=SEEN_ROWS), None)
         types = {field.name: field.type for field in file.schema_arrow}
-    for name, type_ in types.items() if rows is not None else ():
+    if rows is None:
+        return types
+    for name, type_ in types.items():
         values = rows.column(name).to_pylist()
         try:
             pa.array(values, type_)

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from prefprop_cli.data.cells import Fields
 from prefprop_cli.data.csv_rows import each_csv_row
-from prefprop_cli.data.decoding import Errors, Say, each_line, opened, read_text
+from prefprop_cli.data.decoding import Say, each_line, opened, read_text
 from prefprop_cli.data.json_text import each_json_line, is_json_lines, json_values
 from prefprop_cli.errors import CorruptFileError, DataError
 from prefprop_cli.notes import note
+from prefprop_cli.tables import Errors
 
 JSON_LINES = (".jsonl", ".ndjson")
 JSON_SUFFIXES = (*JSON_LINES, ".json")

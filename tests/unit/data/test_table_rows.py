@@ -11,10 +11,11 @@ from pyarrow import parquet
 
 from prefprop_cli.data.cells import Fields, label_of, text_of
 from prefprop_cli.data.csv_rows import separator_in
-from prefprop_cli.data.decoding import Errors, sound
+from prefprop_cli.data.decoding import sound
 from prefprop_cli.data.json_text import holds_json_rows
 from prefprop_cli.data.table_rows import Row, each_row
 from prefprop_cli.errors import CorruptFileError, DataError
+from prefprop_cli.tables import Errors
 
 
 def records(path: Path, errors: Errors = "strict") -> list[tuple[int, Fields]]:
