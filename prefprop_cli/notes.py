@@ -1,13 +1,37 @@
-"""What work that takes long, or does more than was asked, has to say: to whoever listens.
+"""What data, results and work that takes long have to say: to whoever reads or listens.
 
 Those who do the work do not talk to people; `cli` listens, and a Python caller who does not hears
 nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from typing import Protocol
+from typing import Literal, Protocol
+
+Severity = Literal["info", "warning"]
+
+
+class Note(str):
+    """A sentence about data or results. A string, so that JSON and messages take it as it is."""
+
+    severity: Severity
+    """`warning`: something may be wrong, and `--quiet` does not hide it."""
+
+    def __new__(cls, text: str, severity: Severity = "info") -> "Note":
+        note = super().__new__(cls, text)
+        note.severity = severity
+        return note
+
+
+def warnings(texts: Iterable[str]) -> tuple[Note, ...]:
+    """Return sentences on what may be wrong as notes."""
+    return tuple(Note(text, "warning") for text in texts)
+
+
+def having(severity: Severity, notes: Iterable[Note]) -> tuple[Note, ...]:
+    """Return the notes of one severity."""
+    return tuple(note for note in notes if note.severity == severity)
 
 
 class Counter(Protocol):
@@ -22,6 +46,9 @@ class Listener(Protocol):
 
     def info(self, text: str) -> None:
         """Hear one."""
+
+    def warn(self, text: str) -> None:
+        """Hear one that is a warning."""
 
     def progress(self, *, total: int | None, label: str) -> AbstractContextManager[Counter]:
         """Hear how far something is."""
@@ -43,11 +70,15 @@ def heard_by(listener: Listener | None) -> Iterator[None]:
 
 
 def note(text: str) -> None:
-    """Say something in one line, once however often the work that says it is done."""
+    """Say something in one line, once however often the work that says it is done.
+
+    A `Note` that is a warning is heard as one.
+    """
     listener, told = _listener.get(), _told.get()
     if listener is not None and told is not None and text not in told:
         told.add(text)
-        listener.info(text)
+        is_warning = isinstance(text, Note) and text.severity == "warning"
+        (listener.warn if is_warning else listener.info)(text)
 
 
 @contextmanager

@@ -101,7 +101,7 @@ class Classifier(nn.Module):
 
 
 @dataclass(frozen=True)
-class TrainedNumbers:
+class ParameterCounts:
     """How many numbers train, part by part."""
 
     method: int
@@ -125,13 +125,13 @@ class TrainedNumbers:
         return 100 * self.total / self.of_backbone
 
 
-def trained_numbers(model: Classifier) -> TrainedNumbers:
+def count_parameters(model: Classifier) -> ParameterCounts:
     """Count what trains; works on meta tensors, so no weights are needed."""
     counts = {"method": 0, "head": 0, "backbone": 0}
     for name, parameter in model.trained.items():
         counts[name.split(".")[0]] += parameter.numel()
     of_backbone = sum(parameter.numel() for parameter in model.backbone.parameters())
-    return TrainedNumbers(**counts, of_backbone=of_backbone)
+    return ParameterCounts(**counts, of_backbone=of_backbone)
 
 
 def create_method(table: MethodTable, config: EncoderConfig) -> Method:

@@ -4,17 +4,11 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prefprop_cli.errors import DataError, PrefpropError, ResourceError
+from prefprop_cli.errors import DataError, PrefpropError, ResourceError, is_disk_full
 from prefprop_cli.hub.causes import hub_cause
 
-_OF_THE_DISK = {
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
-    errno.EROFS,
-    errno.EACCES,
-    errno.ENOTDIR,
-}
+_UNUSABLE = {errno.EROFS, errno.EACCES, errno.ENOTDIR}
+"""What an error of the cache folder says that is not full."""
 
 
 @contextmanager
@@ -38,7 +32,7 @@ def hub_errors(what: str, *, advice: str = "") -> Iterator[None]:
     except Exception as error:
         cause = hub_cause(error)
         if cause is None:
-            if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+            if isinstance(error, OSError) and (is_disk_full(error) or error.errno in _UNUSABLE):
                 raise ResourceError(_on_the_disk(what, error)) from error
             raise
         rest = f" {advice}" if advice and not cause.is_answer else ""

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial
 
 from prefprop_cli.cache import default_cache
 from prefprop_cli.data.prepare import Prepared
-from prefprop_cli.errors import NonFiniteError, PrefpropError, ResourceError
+from prefprop_cli.errors import NonFiniteError, PrefpropError, ResourceError, is_out_of_memory
 from prefprop_cli.experiment.adapter import read_adapter
 from prefprop_cli.experiment.launch import describe_run, train_run
 from prefprop_cli.experiment.plan import Plan, make_plan, prepare_data
@@ -19,7 +19,6 @@ from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.atomic import Record
 from prefprop_cli.sweep.study import StageStudy
 from prefprop_cli.training.events import Evaluated, Event, FitResult
-from prefprop_cli.training.memory import is_out_of_memory
 
 
 class Stop(Protocol):

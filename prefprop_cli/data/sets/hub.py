@@ -1,6 +1,5 @@
 """A data set of the Hugging Face hub, by name; no code that a data set brings is run."""
 
-import errno
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,8 +17,9 @@ from prefprop_cli.data.sets.files import SPLIT_NAMES, WHAT
 from prefprop_cli.data.sets.hub_files import load
 from prefprop_cli.data.sets.hub_names import FORM, HubSet, named, parse
 from prefprop_cli.data.sets.hub_rows import NO_LABEL, Part, class_names, read_part
-from prefprop_cli.errors import DataError, PrefpropError
+from prefprop_cli.errors import DataError, PrefpropError, is_disk_full
 from prefprop_cli.hub import hub_errors
+from prefprop_cli.notes import Note
 from prefprop_cli.words import listed
 
 _PACKAGE = str(Path(prefprop_cli.__file__).parent)
@@ -83,7 +83,7 @@ def read_set(asked: HubSet, table: DataTable) -> Corpus:
         name=str(asked),
         inputs=inputs,
         labels=tuple(dict.fromkeys(names)),
-        notes=(*notes, *unused, *left_out, *_on_classes(names, given)),
+        notes=tuple(map(Note, (*notes, *unused, *left_out, *_on_classes(names, given)))),
     )
 
 
@@ -156,7 +156,7 @@ def _library_errors(what: str) -> Iterator[None]:
         first: BaseException = error
         while first.__cause__ is not None:
             first = first.__cause__
-        if isinstance(first, OSError) and first.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(first):
             raise first from error
         if traceback.extract_tb(first.__traceback__)[-1].filename.startswith(_PACKAGE):
             raise
