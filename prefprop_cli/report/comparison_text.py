@@ -79,10 +79,10 @@ def comparison_blocks(
         ("p", lambda each: p_value(each.p_paired)),
         ("detectable", lambda each: unit.show(each.detectable) if each.permutation else NOTHING),
         ("g", lambda each: f"{each.effect.g:.2f}" if each.effect else NOTHING),
-        ("95 %", lambda each: Unit(1, 1).between(each.effect and each.effect.interval)),
-        ("p Welch", lambda each: p_value(each.welch and each.welch.p_value)),
+        ("95 %", lambda each: Unit(1, 1).between(each.effect.interval if each.effect else None)),
+        ("p Welch", lambda each: p_value(each.welch.p_value if each.welch else None)),
         ("Holm", lambda each: p_value(each.p_holm)),
-        ("permuted", lambda each: p_value(each.permutation and each.permutation.p_value)),
+        ("permuted", lambda each: p_value(each.permutation.p_value if each.permutation else None)),
         ("verdict", lambda each: each.verdict),
     )
     for why, without in groupby(comparisons, key=lambda each: each.why):

@@ -18,8 +18,8 @@ from prefprop_cli.report.drawing import (
     drawing,
     legend_below,
 )
-from prefprop_cli.report.page import PERCENT, Block, Grid, Heading, Page
-from prefprop_cli.report.scores import ScoredSet
+from prefprop_cli.report.page import PERCENT, Grid, Heading, Page
+from prefprop_cli.report.scores import ScoredSet, ScoredVariant
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,27 +32,14 @@ _SPAN = 20.0
 
 def figure_2(sets: Sequence[ScoredSet]) -> Page:
     """The figures of the picture, and what draws it."""
-    blocks: list[Block] = []
-    record = {}
-    for scored in sets:
-        metric = scored.metric
-        blocks.append(Heading(scored.data.name))
-        blocks.append(
-            Grid.of(
-                scored.variants,
-                ("method", lambda each: each.name),
-                (f"mean {SHORT[metric]}", lambda each, of=metric: PERCENT.show(each.mean(of))),
-                ("of each seed", lambda each, of=metric: _shown(each.values(of))),
-                ("paper's mean", lambda each, of=metric: PERCENT.show(each.paper.get(of))),
-            )
-        )
-        record[scored.data.name] = {
-            each.name: {
-                run.seed: value
-                for run, value in zip(each.variant.runs, each.values(metric), strict=True)
-            }
+    blocks = [block for each in sets for block in (Heading(each.data.name), _grid(each))]
+    record = {
+        scored.data.name: {
+            each.name: dict(zip(_seeds(each), each.values(scored.metric), strict=True))
             for each in scored.variants
         }
+        for scored in sets
+    }
     draw = partial(draw_2, sets)
     return Page("figure-2", TITLE, tuple(blocks), {"figure": "2", "sets": record}, draw)
 
@@ -78,8 +65,8 @@ def _draw_set(axes: Axes, scored: ScoredSet, colour_of: dict[str, str]) -> None:
     for place, each in enumerate(scored.variants):
         values = 100 * np.array(each.values(metric))
         spread = np.linspace(-0.14, 0.14, len(values)) if len(values) > 1 else np.zeros(1)
-        style = {"color": colour_of[each.name], "alpha": 0.75, "markersize": 5, "clip_on": False}
-        axes.plot(values, place + spread, "o", **style)
+        (points,) = axes.plot(values, place + spread, "o", color=colour_of[each.name])
+        points.set(alpha=0.75, markersize=5, clip_on=False)
         if len(values) > 1:
             ends = place - 0.3, place + 0.3
             axes.vlines(values.mean(), *ends, color=INK, linewidth=1.6, label="mean")
@@ -100,5 +87,16 @@ def _draw_set(axes: Axes, scored: ScoredSet, colour_of: dict[str, str]) -> None:
     axes.set_title(scored.data.name, loc="left", weight="bold")
 
 
-def _shown(values: Sequence[float]) -> str:
-    return " ".join(map(PERCENT.show, values))
+def _grid(scored: ScoredSet) -> Grid:
+    metric = scored.metric
+    return Grid.of(
+        scored.variants,
+        ("method", lambda each: each.name),
+        (f"mean {SHORT[metric]}", lambda each: PERCENT.show(each.mean(metric))),
+        ("of each seed", lambda each: " ".join(map(PERCENT.show, each.values(metric)))),
+        ("paper's mean", lambda each: PERCENT.show(each.paper.get(metric))),
+    )
+
+
+def _seeds(each: ScoredVariant) -> list[int]:
+    return [run.seed for run in each.variant.runs]

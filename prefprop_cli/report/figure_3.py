@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prefprop_cli.data.audit import PERCENTILES, percentiles
-from prefprop_cli.report.drawing import GRID, INK, COLOURS, QUIET, drawing, legend_below
+from prefprop_cli.report.drawing import COLOURS, GRID, INK, QUIET, drawing, legend_below
 from prefprop_cli.report.page import Grid, Page
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ def _draw_set(
     axes.axvline(float(np.median(counts)), color=INK, linewidth=1.4, label="median")
     for window in WINDOWS:
         axes.axvline(window, color=QUIET, linewidth=0.9, linestyle=(0, (4, 3)), label=_MARKS)
-    longer = ", ".join(f"{_share_longer(counts, window):.1%} above {window:,}" for window in WINDOWS)
+    shares = {window: _share_longer(counts, window) for window in WINDOWS}
+    longer = ", ".join(f"{share:.1%} above {window:,}" for window, share in shares.items())
     axes.set_title(name, loc="left", weight="bold", pad=17)
     noun = "document" if len(counts) == 1 else "documents"
     axes.annotate(

@@ -155,8 +155,9 @@ def _draw_variants(
 ) -> None:
     for each in variants:
         values, colour = each.values[metric], colour_of[each.name]
-        style = {"marker": "o" if len(each.epochs) < 25 else "", "markersize": 3, "color": colour}
-        axes.plot(each.epochs, each.mean(metric), label=each.name, **style)
+        marker = "o" if len(each.epochs) < 25 else ""
+        (line,) = axes.plot(each.epochs, each.mean(metric), color=colour, label=each.name)
+        line.set(marker=marker, markersize=3)
         if each.n_seeds > 1:
             ends = values.min(axis=1), values.max(axis=1)
             axes.fill_between(each.epochs, *ends, color=colour, alpha=0.15)
