@@ -11,7 +11,7 @@ from prefprop_cli.report.charts import Picture
 from prefprop_cli.report.methods import backbone_name, method_label
 from prefprop_cli.report.page import PERCENT, Block, Grid, Page
 from prefprop_cli.runs import RunFolder
-from prefprop_cli.stats.statistics import Interval
+from prefprop_cli.stats.intervals import Interval
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from itertools import compress
 from math import isnan
 from typing import TYPE_CHECKING, TypeVar
 
-from prefprop_cli.stats.compare import Summary
-from prefprop_cli.stats.statistics import Interval
+from prefprop_cli.stats.intervals import Interval
+from prefprop_cli.stats.seeds import Summary
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,7 +5,6 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from prefprop_cli.calibration.metrics import LOWER_IS_BETTER
 from prefprop_cli.errors import DataError, UsageError
 from prefprop_cli.notes import Note, note
 from prefprop_cli.report.collect import FinishedRun, collect
@@ -28,6 +27,7 @@ from prefprop_cli.report.scores import (
     evaluate_split,
     score,
 )
+from prefprop_cli.tasks.metrics import LOWER_IS_BETTER
 
 
 def compare_runs(

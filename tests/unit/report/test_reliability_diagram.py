@@ -5,6 +5,7 @@ from itertools import combinations
 
 import pytest
 
+from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.calibration.report import calibration_report
 from prefprop_cli.errors import UsageError
 from prefprop_cli.report.reliability_diagram import (
@@ -20,9 +21,11 @@ PALE = "of fewer than 10 documents"
 
 def report(n, n_bins=15):
     logits = finished.logits(1.3, seed=0, n=n)
+    labels = finished.labels(n)
     return calibration_report(
-        finished.saved("test", logits, finished.labels(n)),
-        calibrated=logits / 2,
+        Predictions.from_logits(logits, labels),
+        Predictions.from_logits(logits / 2, labels),
+        lengths=None,
         n_fit=n,
         class_names=("a", "b"),
         n_bins=n_bins,
