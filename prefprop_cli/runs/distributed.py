@@ -176,7 +176,7 @@ class World:
 
 
 def world() -> World:
-    """Return the processes that `torchrun` or `accelerate launch` started; one process without them."""
+    """Return the processes that `torchrun` or `accelerate launch` started; without them, one."""
     # A WORLD_SIZE without a LOCAL_RANK was set by a cluster for what it starts, not by a launcher.
     if "LOCAL_RANK" not in os.environ:
         return World()

@@ -113,12 +113,7 @@ class RunFolder:
 
     @property
     def checked_config(self) -> Path:
-        """The configuration, which is the one that the run was started with.
-
-        Raises:
-            UsageError: it was changed; names what.
-            CorruptFileError: it, or the manifest, cannot be read.
-        """
+        """The configuration, which is the one that the run was started with, see `check_config`."""
         check_config(self.config, self.manifest)
         return self.config
 
