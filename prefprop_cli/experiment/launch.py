@@ -9,13 +9,6 @@ import numpy as np
 
 from prefprop_cli.cache import default_cache
 from prefprop_cli.calibration.metrics import classification_metrics
-from prefprop_cli.calibration.stored_logits import (
-    SavedLogits,
-    is_stored,
-    load_logits,
-    save_logits,
-    step_name,
-)
 from prefprop_cli.config.load import dump_config
 from prefprop_cli.config.schema import Config
 from prefprop_cli.data.prepare import KEYS, Prepared
@@ -31,6 +24,13 @@ from prefprop_cli.experiment.plan import (
 )
 from prefprop_cli.experiment.predictor import resolve_device
 from prefprop_cli.experiment.record import check_backbone, check_config, check_data, record_of
+from prefprop_cli.experiment.stored_logits import (
+    SavedLogits,
+    is_stored,
+    load_logits,
+    save_logits,
+    step_name,
+)
 from prefprop_cli.malloc import return_freed_memory
 from prefprop_cli.runs import RunFolder, is_begun, write_atomically
 from prefprop_cli.runs.distributed import world

@@ -19,7 +19,8 @@ from prefprop_cli.core.encoder.encoder import Encoder
 from prefprop_cli.core.encoder.layout import Layout, Tokens
 from prefprop_cli.core.methods import Method
 from prefprop_cli.experiment.task import task_of
-from prefprop_cli.tasks.batch import Batch, Head, Pooling, losses, pooled
+from prefprop_cli.tables import Pooling
+from prefprop_cli.tasks.batch import Batch, Head, losses, pooled
 from prefprop_cli.training.accumulation import Trainable
 
 
@@ -144,6 +145,7 @@ def count_parameters(model: Classifier) -> ParameterCounts:
 def create_method(table: MethodTable, config: EncoderConfig) -> Method:
     """Return the method a `[method]` table asks for."""
     options = {name: getattr(table, name) for name in methods.Options.__dataclass_fields__}
+    options["extra"] = table.extra or {}
     return methods.create(table.name, config, methods.Options(**options))
 
 

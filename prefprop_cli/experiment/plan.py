@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from prefprop_cli.calibration.stored_logits import SavedLogits
 from prefprop_cli.config.schema import Config
 from prefprop_cli.core.attention import choose
 from prefprop_cli.core.encoder.config import EncoderConfig
@@ -28,6 +27,7 @@ from prefprop_cli.experiment.backbones import (
     load_backbone,
 )
 from prefprop_cli.experiment.model import Classifier, create_classifier, create_method
+from prefprop_cli.experiment.stored_logits import SavedLogits
 from prefprop_cli.experiment.task import task_of
 from prefprop_cli.hub import is_repository
 from prefprop_cli.runs.distributed import world

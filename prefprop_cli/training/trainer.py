@@ -13,11 +13,11 @@ from time import perf_counter
 import torch
 from torch import Tensor, nn
 
-from prefprop_cli.calibration.metrics import better
 from prefprop_cli.config.schema import TrainTable
 from prefprop_cli.errors import CorruptFileError, DataError, UsageError
 from prefprop_cli.runs.distributed import world
 from prefprop_cli.tasks.batch import Examples
+from prefprop_cli.tasks.metrics import better
 from prefprop_cli.training import events, guards
 from prefprop_cli.training.accumulation import Accumulator, StopRequested, Trainable
 from prefprop_cli.training.checkpoint import CheckpointManager
