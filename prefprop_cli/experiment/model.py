@@ -21,7 +21,7 @@ from prefprop_cli.core.methods import Method
 from prefprop_cli.experiment.task import task_of
 from prefprop_cli.tables import Pooling
 from prefprop_cli.tasks.batch import Batch, Head, losses, pooled
-from prefprop_cli.training.accumulation import Trainable
+from prefprop_cli.training.state import Trainable
 
 
 class Classifier(Trainable):

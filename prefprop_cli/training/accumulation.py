@@ -4,37 +4,19 @@ Each rank takes its share of the documents of a step. The gradients are of one l
 all documents, so the sum over ranks is what one process would have computed.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import Tensor
 
 from prefprop_cli.errors import PrefpropError, is_out_of_memory
 from prefprop_cli.runs.distributed import merged, world
 from prefprop_cli.tasks.batch import Batch, Examples
 from prefprop_cli.training.device import out_of_memory
 from prefprop_cli.training.rng import set_rng_state
-
-
-class Trainable(nn.Module, ABC):
-    """A model that knows its loss, and which of its parameters train."""
-
-    @abstractmethod
-    def losses(self, batch: Batch) -> Tensor:
-        """Return the loss of each document; (N,)."""
-
-    @property
-    @abstractmethod
-    def trainable(self) -> dict[str, nn.Parameter]:
-        """The parameters that train, by the names they have in a checkpoint; others are frozen."""
-
-    @property
-    def unreached(self) -> Collection[str]:
-        """Names of trainable parameters that the loss cannot depend on."""
-        return ()
+from prefprop_cli.training.state import Trainable
 
 
 class StopRequested(Exception):

@@ -1,17 +1,37 @@
-"""Everything of a run that changes, and the way of its tensors out of the run and back."""
+"""What trains, how far it is, and the way of its tensors out of the run and back."""
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
 from prefprop_cli.errors import CorruptFileError
+from prefprop_cli.tasks.batch import Batch
 from prefprop_cli.training.rng import rng_state
 
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+
+
+class Trainable(nn.Module, ABC):
+    """A model that knows its loss, and which of its parameters train."""
+
+    @abstractmethod
+    def losses(self, batch: Batch) -> Tensor:
+        """Return the loss of each document; (N,)."""
+
+    @property
+    @abstractmethod
+    def trainable(self) -> dict[str, Parameter]:
+        """The parameters that train, by the names they have in a checkpoint; others are frozen."""
+
+    @property
+    def unreached(self) -> Collection[str]:
+        """Names of trainable parameters that the loss cannot depend on."""
+        return ()
 
 
 @dataclass(kw_only=True)

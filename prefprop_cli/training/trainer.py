@@ -19,7 +19,7 @@ from prefprop_cli.runs.distributed import world
 from prefprop_cli.tasks.batch import Examples
 from prefprop_cli.tasks.metrics import better
 from prefprop_cli.training import events, guards
-from prefprop_cli.training.accumulation import Accumulator, StopRequested, Trainable
+from prefprop_cli.training.accumulation import Accumulator, StopRequested
 from prefprop_cli.training.checkpoint import CheckpointManager
 from prefprop_cli.training.device import make_accelerator, resolve_precision, resource_errors
 from prefprop_cli.training.events import Evaluation, Event, FitResult, Hooks, Status
@@ -28,6 +28,7 @@ from prefprop_cli.training.rng import process_seed, seed_everything, set_rng_sta
 from prefprop_cli.training.schedule import effective_batches, learning_rate, remaining
 from prefprop_cli.training.state import (
     Progress,
+    Trainable,
     TrainingState,
     load_optimizer_state,
     load_parameters,

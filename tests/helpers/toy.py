@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from prefprop_cli.config.schema import TrainTable
-from prefprop_cli.training.accumulation import Trainable
 from prefprop_cli.training.checkpoint import CheckpointManager
 from prefprop_cli.training.events import Evaluation, Event, FitResult, Hooks
+from prefprop_cli.training.state import Trainable
 from prefprop_cli.training.trainer import Trainer
 
 N, WIDTH, CLASSES = 10, 4, 3
