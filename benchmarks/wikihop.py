@@ -84,7 +84,7 @@ def epochs(run: Path) -> list[dict[str, float]]:
 
 def answered(run: Path, split: str) -> dict[str, object]:
     """Accuracy and loss of the best epoch on a split, beside chance."""
-    from prefprop_cli.calibration.stored_logits import load_logits
+    from prefprop_cli.experiment.stored_logits import load_logits
 
     found = json.loads(prefprop("eval", str(run), "--split", split, "--json"))
     n_candidates = np.isfinite(load_logits(run / "eval", split).logits).sum(axis=1)
@@ -108,8 +108,7 @@ def step(source: Path, *, chunks_per_pass: int) -> dict[str, object]:
 
     from prefprop_cli.cache import default_cache
     from prefprop_cli.config.load import load_config
-    from prefprop_cli.experiment.experiment import examples_of
-    from prefprop_cli.experiment.plan import load_classifier, make_plan, prepare_data
+    from prefprop_cli.experiment.plan import examples_of, load_classifier, make_plan, prepare_data
     from prefprop_cli.tasks.batch import losses
 
     chosen = [*SETTINGS, LONG, f"data.source={json.dumps(str(source))}"]
