@@ -49,7 +49,7 @@ def calibration_html(found: Calibration) -> str:
 
 def _lead(report: CalibrationReport) -> Iterator[str]:
     for when, state in (("Before", report.before), ("After", report.after)):
-        yield f"{when} calibration: {state.told('ece', n=report.n)}."
+        yield f"{when} calibration: {state.interpretation('ece', n=report.n)}."
 
 
 def _scores(found: Calibration) -> Section:

@@ -295,7 +295,10 @@ def _reliability(found: _Examined) -> Section:
     return Section(
         "Reliability",
         texts=[
-            *(f"{when}: {state.told('ece', n=report.n)}." for when, state in states.items()),
+            *(
+                f"{when}: {state.interpretation('ece', n=report.n)}."
+                for when, state in states.items()
+            ),
             *texts,
         ],
         pictures=[

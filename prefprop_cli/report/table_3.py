@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prefprop_cli.calibration.ece import PAPER_BINS, Mode, Null, expected_null_error, softmax
+from prefprop_cli.calibration.bins import PAPER_BINS, Mode
+from prefprop_cli.calibration.null import Null, expected_null_error
+from prefprop_cli.calibration.predictions import softmax
 from prefprop_cli.report.baselines import Baseline, Floor
 from prefprop_cli.report.comparison_text import (
     introduction,
@@ -88,7 +90,7 @@ def _baseline_row(each: Baseline) -> tuple[str, ...]:
 
 
 def _chances(each: ScoredLine, scored: ScoredSet) -> dict[str, Chance]:
-    probs = [softmax(logits) for logits in each.logits]
+    confidences = [softmax(logits).max(axis=1) for logits in each.logits]
     return {
         name: _mean(
             [
@@ -98,7 +100,7 @@ def _chances(each: ScoredLine, scored: ScoredSet) -> dict[str, Chance]:
                     mode=mode,
                     n_resamples=scored.settings.resamples,
                 )
-                for of_seed in probs
+                for of_seed in confidences
             ]
         )
         for name, mode in _MODES.items()
