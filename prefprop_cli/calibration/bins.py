@@ -92,7 +92,7 @@ def bin_sums(predictions: Predictions, *, n_bins: int, mode: Mode = "guo") -> Bi
     right = _right(predictions, mode)
     return BinSums(
         count=np.bincount(index, minlength=n_bins),
-        gap=np.bincount(index, gap, n_bins),
+        gap=np.asarray(np.bincount(index, gap, n_bins), np.float64),
         hits=np.bincount(index[right > 0], minlength=n_bins),
     )
 
