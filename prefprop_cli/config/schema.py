@@ -4,9 +4,18 @@ The key in the file, the field here and the name on the command line (`-s table.
 are the same word. Values are checked here, relations between tables in `Config`.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 PositiveInt = Annotated[int, Field(gt=0)]
@@ -175,38 +184,114 @@ class EvalTable(Table):
     """Bootstrap resamples behind each interval."""
 
 
-def _dotted(stage: object) -> object:
+_BOUNDS = {"low", "high"}
+
+
+def _has_bounds(value: object) -> bool:
+    """Whether `value` is bounds, or a table with some in it."""
+    return isinstance(value, dict) and (
+        bool(value.keys() & _BOUNDS) or any(map(_has_bounds, value.values()))
+    )
+
+
+def _dotted(stage: Any) -> Any:
     """A stage with `train.lr = …`, which is a table in a table, as if the key were in quotes."""
     if not isinstance(stage, dict):
         return stage
     flat: dict[str, object] = {}
     for name, value in stage.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and not value.keys() & _BOUNDS:
             flat |= {f"{name}.{key}": values for key, values in value.items()}
         else:
             flat[name] = value
     return flat
 
 
-Grid = Annotated[
-    dict[str, Annotated[list[object], Field(min_length=1)]],
-    Field(min_length=1),
-    BeforeValidator(_dotted),
+class Range(Table):
+    """The values of a key from `low` to `high`, both of which may be tried.
+
+    With `log`, the logarithm of a value is drawn rather than the value. `step` is the distance of
+    values, from `low`; the default is 1 for integers, and any for numbers.
+    """
+
+    low: int | float
+    high: int | float
+    log: bool = False
+    step: int | float | None = None
+
+    @model_validator(mode="after")
+    def _can_be_drawn_from(self) -> "Range":
+        if self.low >= self.high:
+            raise ValueError(f"low = {self.low} is not below high = {self.high}")
+        if self.log and (self.low <= 0 or self.step is not None):
+            raise ValueError("log = true needs low > 0, and no step")
+        if self.step is not None and self.step <= 0:
+            raise ValueError(f"step = {self.step} is not above 0")
+        return self
+
+    @property
+    def is_of_integers(self) -> bool:
+        return all(isinstance(value, int) for value in (self.low, self.high, self.step or 1))
+
+
+def _is_range(values: object) -> str:
+    return "range" if isinstance(values, dict | Range) else "values"
+
+
+Candidates = Annotated[
+    Annotated[list[object], Field(min_length=1), Tag("values")] | Annotated[Range, Tag("range")],
+    Discriminator(_is_range),
+    WithJsonSchema({"type": "array", "minItems": 1}),
 ]
+Stage = Annotated[dict[str, Candidates], Field(min_length=1), BeforeValidator(_dotted)]
+
+
+def _with_table(key: str) -> str:
+    """The key with its table, if it is a key of one table alone."""
+    tables = {
+        "model": ModelTable,
+        "data": DataTable,
+        "method": MethodTable,
+        "train": TrainTable,
+        "eval": EvalTable,
+    }
+    homes = [name for name, table in tables.items() if key in table.model_fields]
+    return f"{homes[0]}.{key}" if len(homes) == 1 else key
 
 
 class SweepTable(Table):
     """The runs of `prefprop sweep`, stage by stage; a single run has no such table."""
 
-    stages: list[Grid] = []
+    stages: list[Stage] = []
     """Searches, e.g. `[{ "train.lr" = [1e-2, 1e-3] }, { "method.alpha" = [1e-2, 4e-2] }]`. Each
     runs every combination of its values with `train.seed`; its best run by the validation
-    `train.metric` is fixed in the next."""
+    `train.metric` is fixed in the next. A stage with bounds, e.g.
+    `{ "train.lr" = { low = 1e-4, high = 5e-2, log = true } }`, runs `trials` values that TPE
+    proposes; `lr = { low = … }` in `[sweep]` is such a stage, in place of other values of the
+    key."""
+    trials: PositiveInt = 20
+    """Runs of a stage with bounds."""
     seeds: list[Seed] = []
     """Last stage: the best setting with each of these as `train.seed`."""
-    pruner: Literal["none", "median"] = "none"
+    pruner: Literal["auto", "none", "median"] = "auto"
     """`median`: a search gives up a run that is worse than the median of the others at the same
-    epoch. Never the seeds."""
+    epoch. Never the seeds. `auto`: in stages with bounds."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_search_is_a_stage(cls, values: object) -> object:
+        if not isinstance(values, dict):
+            return values
+        own = {key: value for key, value in values.items() if _has_bounds(value)}
+        if not own:
+            return values
+        search = {_with_table(key): value for key, value in _dotted(own).items()}
+        stages = values.get("stages", [])
+        if isinstance(stages, list) and all(isinstance(stage, dict) for stage in stages):
+            flat = [{k: v for k, v in _dotted(s).items() if k not in search} for s in stages]
+            stages = [search, *filter(None, flat)]
+        others = {key: value for key, value in values.items() if key not in own}
+        return {**others, "stages": stages}
 
     @model_validator(mode="after")
     def _each_seed_once(self) -> "SweepTable":

@@ -1,32 +1,41 @@
-"""The trials of a stage in the storage: the one place that speaks Optuna.
+"""The trials of a stage as Optuna's storage keeps them.
 
-A study is planned before anything runs: each point of the stage is a trial that waits, so no
-sampler is ever asked. Trials are claimed one by one, which a database and a journal file grant to
-one process only. Where two processes planned the same study, the first trial of a point counts.
+A trial counts unless it was lost: failed without a reason, because its process died or was
+stopped. A lost trial is tried again by a new one, which goes on in its run folder. Of several
+trials of the same run the first counts, so that nobody has to plan alone.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from time import monotonic
 
 import optuna
-from optuna.distributions import CategoricalChoiceType, CategoricalDistribution
-from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
-from optuna.pruners import BasePruner, MedianPruner, NopPruner
+from optuna.distributions import CategoricalDistribution
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.pruners import MedianPruner, NopPruner
+from optuna.samplers import TPESampler
 from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from prefprop_cli.calibration.metrics import LOWER_IS_BETTER
+from prefprop_cli.config.schema import Range, TrainTable
+from prefprop_cli.config.sweep import Values, takes_integers
 from prefprop_cli.errors import DataError
 from prefprop_cli.experiment.record import changes
 from prefprop_cli.runs.atomic import Record
-from prefprop_cli.sweep.leaderboard import Standing, State, Trial
+from prefprop_cli.sweep.leaderboard import Standing, State, TrialRecord
 from prefprop_cli.sweep.plan import SEED, Point, Stage
+from prefprop_cli.sweep.storage import quiet, retry
 
-CREATOR_S = 10.0
-"""A process that plans a study and adds nothing for so long is dead."""
 
+class SettingFailedError(Exception):
+    """The run of a trial failed, and that of others may not; the reason is noted."""
+
+
+OWNER, RESULT, INPUTS, _REUSED = "owner", "result", "inputs", "reused"
 _STATES: dict[TrialState, State] = {
     TrialState.WAITING: "waiting",
     TrialState.RUNNING: "running",
@@ -34,23 +43,11 @@ _STATES: dict[TrialState, State] = {
     TrialState.PRUNED: "pruned",
     TrialState.FAIL: "failed",
 }
-_PLANNED = "planned"
-_POINT, _OWNER, _BEAT, _RESULT, _REUSED = "point", "owner", "beat", "result", "reused"
-_INPUTS = "inputs"
-
-
-@dataclass(frozen=True)
-class Owner:
-    """Who runs a trial, and where."""
-
-    host: str
-    pid: int
-    run: str
 
 
 @dataclass(frozen=True)
 class StageStudy:
-    """A stage and its study, planned."""
+    """A stage and its study."""
 
     stage: Stage
     storage: BaseStorage
@@ -58,208 +55,201 @@ class StageStudy:
     inputs: Record
     """Data and backbone of the runs of this process."""
 
+    @cached_property
+    def places(self) -> dict[str, int]:
+        keys = self.stage.space
+        identities = (
+            _identity({k: point.settings[k] for k in keys}) for point in self.stage.points
+        )
+        return {identity: place for place, identity in enumerate(identities)}
+
     def trials(self) -> list[FrozenTrial]:
-        """One trial for each point, in the order of the plan."""
-        first: dict[int, FrozenTrial] = {}
-        for trial in self.study.get_trials(deepcopy=False):
-            first.setdefault(_place(trial), trial)
-        return [first[place] for place in sorted(first)]
+        """The trials that count, in the order of the grid or of a search."""
+        found = self._by_run(self.study.get_trials(deepcopy=False))
+        return [found[run] for run in sorted(found)][: self.stage.n_trials]
 
     def unfinished(self) -> list[FrozenTrial]:
         return [trial for trial in self.trials() if not trial.state.is_finished()]
 
-    def point(self, trial: FrozenTrial) -> Point:
-        return self.stage.points[_place(trial)]
+    def is_done(self) -> bool:
+        return len(self.trials()) == self.stage.n_trials and not self.unfinished()
 
-    def claim(self, trial: FrozenTrial) -> bool:
-        """Take a trial that waits; False if another process was faster."""
-        try:
-            return self.storage.set_trial_state_values(_id(trial), state=TrialState.RUNNING)
-        except UpdateFinishedTrialError:
-            return False
+    def has_work(self) -> bool:
+        """Whether a trial waits, or a search has one left to propose."""
+        trials = self.trials()
+        return len(trials) < self.stage.n_trials or any(
+            trial.state == TrialState.WAITING for trial in trials
+        )
 
-    def owner(self, trial: FrozenTrial) -> Owner | None:
-        """Who said last that the trial is theirs."""
-        found = trial.user_attrs.get(_OWNER)
-        return Owner(**found) if found else None
+    def fill(self, finished: Mapping[str, FrozenTrial]) -> None:
+        """Add the runs of a grid that have no trial, and again those whose trial was lost.
 
-    def own(self, trial: FrozenTrial, owner: Owner) -> bool:
-        """Say whose the trial is; False if it is finished by now."""
-        try:
-            self.storage.set_trial_user_attr(_id(trial), _OWNER, vars(owner))
-        except UpdateFinishedTrialError:
-            return False
-        return True
+        Args:
+            finished: trials of earlier stages by the digests of their configurations; a run with
+                the same one takes over the result.
+        """
+        trials = self.study.get_trials(deepcopy=False)
+        found = self._by_run(trials)
+        for trial in trials:
+            run = self._run(trial)
+            if run is not None and run not in found and trial.params.keys() == self.stage.space:
+                retry(self.study, trial)
+                found[run] = trial
+        for place, point in enumerate(self.stage.points):
+            if place not in found:
+                self.study.add_trial(self._new_trial(point, finished.get(point.digest)))
 
-    def beat(self, trial: FrozenTrial, count: int) -> None:
-        """Say that its owner is alive."""
-        self.storage.set_trial_user_attr(_id(trial), _BEAT, count)
+    def propose(self, trial: optuna.Trial) -> Values | None:
+        """What the run of a trial that was just begun tries; None if it does not count."""
+        if trial.number not in [each.number for each in self.trials()]:
+            return None
+        if not self.stage.points:
+            for key, values in self.stage.space.items():
+                _suggest(trial, key, values)
+        return trial.params
 
-    def signs_of_life(self, trial: FrozenTrial) -> object:
-        """What changes as long as the owner is alive."""
-        return trial.user_attrs.get(_OWNER), trial.user_attrs.get(_BEAT)
+    def number(self, trial: optuna.Trial) -> int:
+        """Which of the trials that count it is, from 1."""
+        return 1 + [each.number for each in self.trials()].index(trial.number)
 
-    def report(self, trial: FrozenTrial, *, epoch: int, metric: float) -> bool:
+    def optimize(
+        self, run: Callable[[optuna.Trial], float], *, on_end: Callable[[TrialRecord], None]
+    ) -> None:
+        """Have Optuna hand out a trial, keep its heartbeat and note how it ends.
+
+        The sampler's seed depends on how far the search is: killed and started again, it proposes
+        what it would have proposed.
+        """
+        with quiet():
+            seed = self.stage.config.train.seed + len(self.trials())
+            self.study.sampler = TPESampler(seed=seed, constant_liar=True)
+        ended = [lambda _, trial: on_end(self.record(trial))]
+        self.study.optimize(run, n_trials=1, catch=(SettingFailedError,), callbacks=ended)
+
+    def lose(self, trial: FrozenTrial | optuna.Trial) -> None:
+        """Note that nobody works on a trial any more."""
+        with suppress(UpdateFinishedTrialError):
+            self.storage.set_trial_state_values(trial._trial_id, state=TrialState.FAIL)
+
+    def report(self, trial: optuna.Trial, epoch: int, metric: float) -> bool:
         """Note the metric of an epoch; whether to give the trial up.
 
-        It is hopeless, or another process has finished it while this one was thought to be dead.
+        It is hopeless, or another process has it while this one was thought to be dead.
         """
         try:
-            self.storage.set_trial_intermediate_value(_id(trial), epoch, metric)
+            self.storage.set_trial_intermediate_value(trial._trial_id, epoch, metric)
         except UpdateFinishedTrialError:
             return True
-        return self.study.pruner.prune(self.study, self.storage.get_trial(_id(trial)))
+        return self.study.pruner.prune(self.study, self.storage.get_trial(trial._trial_id))
 
-    def finish(
-        self,
-        trial: FrozenTrial,
-        *,
-        state: State,
-        metric: float | None = None,
-        result: Mapping[str, object],
-    ) -> None:
-        """Note how a trial ended; what another process has noted before stays."""
-        optuna_state = next(key for key, name in _STATES.items() if name == state)
-        values = None if metric is None else [metric]
-        try:
-            self.storage.set_trial_user_attr(_id(trial), _RESULT, dict(result))
-            self.storage.set_trial_user_attr(_id(trial), _INPUTS, self.inputs)
-            self.storage.set_trial_state_values(_id(trial), state=optuna_state, values=values)
-        except UpdateFinishedTrialError:
-            pass
+    def note(self, trial: optuna.Trial, metrics: Mapping[str, float]) -> Mapping[str, float]:
+        """Note the result of a trial that is about to end."""
+        trial.set_user_attr(RESULT, {"metrics": dict(metrics)})
+        trial.set_user_attr(INPUTS, self.inputs)
+        return metrics
 
     def complete(self) -> dict[str, FrozenTrial]:
         """The finished trials by the digests of their configurations."""
         return {
-            self.point(trial).digest: trial
+            self.stage.point(trial.params).digest: trial
             for trial in self.trials()
             if trial.state == TrialState.COMPLETE
         }
 
     def standing(self) -> Standing:
         """All trials as they are now."""
-        return Standing(self.stage, tuple(map(self._describe, self.trials())))
+        return Standing(self.stage, tuple(map(self.record, self.trials())))
 
-    def record(self, trial: FrozenTrial) -> Trial:
-        """A trial as it is now."""
-        return self._describe(self.storage.get_trial(_id(trial)))
-
-    def _describe(self, trial: FrozenTrial) -> Trial:
-        point, owner = self.point(trial), self.owner(trial)
-        return Trial(
+    def record(self, trial: FrozenTrial) -> TrialRecord:
+        """A trial as it is told to people."""
+        values = {**self.stage.fixed, **trial.params}
+        owner, metric = trial.user_attrs.get(OWNER, {}), trial.value
+        if trial.state == TrialState.PRUNED and trial.intermediate_values:
+            best = min if self.study.direction == StudyDirection.MINIMIZE else max
+            metric = best(trial.intermediate_values.values())
+        return TrialRecord(
             stage=self.stage.number,
-            values={key: value for key, value in point.settings.items() if key != SEED},
-            seed=point.seed,
+            values={key: value for key, value in values.items() if key != SEED},
+            seed=values.get(SEED, self.stage.config.train.seed),
             state=_STATES[trial.state],
-            metric=trial.value,
-            run=Path(owner.run) if owner else None,
-            host=owner.host if owner else None,
+            metric=metric,
+            run=Path(owner["run"]) if owner else None,
+            host=owner.get("host"),
             reused=trial.user_attrs.get(_REUSED, False),
-            **trial.user_attrs.get(_RESULT, {}),
+            **trial.user_attrs.get(RESULT, {}),
+        )
+
+    def _by_run(self, trials: list[FrozenTrial]) -> dict[int, FrozenTrial]:
+        found: dict[int, FrozenTrial] = {}
+        for trial in trials:
+            is_failed = trial.state == TrialState.FAIL
+            is_lost = is_failed and "reason" not in trial.user_attrs.get(RESULT, {})
+            if not is_lost and (run := self._run(trial)) is not None:
+                found.setdefault(run, trial)
+        return found
+
+    def _run(self, trial: FrozenTrial) -> int | None:
+        """The place in the grid, or the number of the first trial of the same proposal."""
+        if self.stage.points:
+            return self.places.get(_identity(trial.params))
+        return int(trial.system_attrs.get("failed_trial", trial.number))
+
+    def _new_trial(self, point: Point, earlier: FrozenTrial | None) -> FrozenTrial:
+        points, keys = self.stage.points, self.stage.space
+        values = {key: [each.settings[key] for each in points] for key in keys}
+        return create_trial(
+            state=TrialState.COMPLETE if earlier else TrialState.WAITING,
+            value=earlier.value if earlier else None,
+            params={key: point.settings[key] for key in keys},
+            distributions={k: CategoricalDistribution([*dict.fromkeys(values[k])]) for k in keys},
+            user_attrs={**earlier.user_attrs, _REUSED: True} if earlier else {},
+            intermediate_values=earlier.intermediate_values if earlier else None,
         )
 
 
 def open_study(
-    storage: BaseStorage,
-    stage: Stage,
-    *,
-    metric: str,
-    epochs: int,
-    finished: Mapping[str, FrozenTrial],
-    inputs: Record,
-    pause: Callable[[], None],
+    storage: BaseStorage, stage: Stage, *, train: TrainTable, inputs: Record
 ) -> StageStudy:
-    """Open the study of a stage, planned by this process or by another one.
+    """Open the study of a stage, or make it.
 
     Args:
         storage: of the sweep.
         stage: what is to be run.
-        metric: on validation; decides what is best.
-        epochs: of a run; no run is given up in the first third of them.
-        finished: trials of earlier stages by the digest of their configurations: a point that
-            has the same one takes over the result.
-        inputs: data and backbone that its runs are of.
-        pause: called while another process plans; sleeps, and may raise to leave.
+        train: `metric` on validation decides what is best; no run is given up in the first third
+            of its `epochs`.
+        inputs: data and backbone of the runs.
 
     Raises:
         DataError: runs that are done are of other data, or of another backbone.
     """
-    pruner = MedianPruner(n_startup_trials=2, n_warmup_steps=epochs // 3 + 1)
-    chosen: BasePruner = pruner if stage.prunes else NopPruner()
-    is_loss = metric in LOWER_IS_BETTER
-    try:
-        study = optuna.create_study(
-            storage=storage,
-            study_name=stage.study,
-            direction="minimize" if is_loss else "maximize",
-            pruner=chosen,
-        )
-        opened = StageStudy(stage, storage, study, inputs)
-    except DuplicatedStudyError:
-        study = optuna.load_study(storage=storage, study_name=stage.study, pruner=chosen)
-        opened = StageStudy(stage, storage, study, inputs)
-        _await_plan(opened, pause)
-    _check_inputs(opened)
-    if not study.user_attrs.get(_PLANNED):
-        _plan(opened, finished)
-    return opened
-
-
-def _check_inputs(opened: StageStudy) -> None:
-    """See that the trials that are done were of the same data and backbone."""
+    pruner = MedianPruner(n_startup_trials=2, n_warmup_steps=train.epochs // 3 + 1)
+    study = optuna.create_study(
+        storage=storage,
+        study_name=stage.study,
+        direction="minimize" if train.metric in LOWER_IS_BETTER else "maximize",
+        pruner=pruner if stage.prunes else NopPruner(),
+        load_if_exists=True,
+    )
+    opened = StageStudy(stage, storage, study, inputs)
     for trial in opened.trials():
-        if found := changes(trial.user_attrs.get(_INPUTS, {}), opened.inputs):
+        if found := changes(trial.user_attrs.get(INPUTS, {}), inputs):
             raise DataError(
                 f"runs of this sweep are of other data or another backbone: {'; '.join(found)}. "
                 "Put back what it was, or begin a new sweep: --out FOLDER"
             )
+    return opened
 
 
-def _await_plan(opened: StageStudy, pause: Callable[[], None]) -> None:
-    """Wait for the process that created the study, as long as it is alive."""
-    n_seen, since_s = -1, monotonic()
-    while not opened.study.user_attrs.get(_PLANNED):
-        if (n_trials := len(opened.trials())) != n_seen:
-            n_seen, since_s = n_trials, monotonic()
-        elif monotonic() - since_s > CREATOR_S:
-            return
-        pause()
+def _suggest(trial: optuna.Trial, key: str, values: list[object] | Range) -> None:
+    if not isinstance(values, Range):
+        trial.suggest_categorical(key, values)
+    elif takes_integers(key):
+        trial.suggest_int(
+            key, int(values.low), int(values.high), log=values.log, step=int(values.step or 1)
+        )
+    else:
+        trial.suggest_float(key, values.low, values.high, log=values.log, step=values.step)
 
 
-def _plan(opened: StageStudy, finished: Mapping[str, FrozenTrial]) -> None:
-    """Add the points that have no trial yet."""
-    planned = {_place(trial) for trial in opened.trials()}
-    for place, point in enumerate(opened.stage.points):
-        if place not in planned:
-            earlier = finished.get(point.digest)
-            opened.study.add_trial(_new_trial(opened.stage, place, earlier))
-    opened.study.set_user_attr(_PLANNED, True)
-
-
-def _new_trial(stage: Stage, place: int, earlier: FrozenTrial | None) -> FrozenTrial:
-    settings = stage.points[place].settings
-    reused = {**earlier.user_attrs, _REUSED: True} if earlier else {}
-    return create_trial(
-        state=TrialState.COMPLETE if earlier else TrialState.WAITING,
-        value=earlier.value if earlier else None,
-        params={key: _choice(settings[key]) for key in stage.keys},
-        distributions={key: _choices(stage.points, key) for key in stage.keys},
-        user_attrs={**reused, _POINT: place},
-        intermediate_values=earlier.intermediate_values if earlier else None,
-    )
-
-
-def _choices(points: Iterable[Point], key: str) -> CategoricalDistribution:
-    return CategoricalDistribution(list(dict.fromkeys(_choice(p.settings[key]) for p in points)))
-
-
-def _choice(value: object) -> CategoricalChoiceType:
-    return value if isinstance(value, bool | int | float | str) else str(value)
-
-
-def _place(trial: FrozenTrial) -> int:
-    return int(trial.user_attrs[_POINT])
-
-
-def _id(trial: FrozenTrial) -> int:
-    return trial._trial_id
+def _identity(params: Values) -> str:
+    return repr(sorted(params.items()))

@@ -114,7 +114,7 @@ def test_what_is_wrong_with_a_stage(grid, problem):
         ("seeds = [-1]", "sweep.seeds: expected an integer (0 <= seeds < 4294967296), found -1"),
         ("seeds = [2, 2]", "sweep: seeds = [2, 2] has one twice; each is a run of its own"),
         ("seed = 3", "sweep.seed: unknown key - did you mean `sweep.seeds`?"),
-        ("pruner = 1", "sweep.pruner: expected one of none, median, found 1"),
+        ("pruner = 1", "sweep.pruner: expected one of auto, none, median, found 1"),
     ],
 )
 def test_what_is_wrong_with_the_table(line, problem):
@@ -129,7 +129,7 @@ def test_all_problems_of_all_stages_at_once():
         "[train]\nlr = 9\n"
     )
     assert [line.split("  ", 1) for line in lines] == [
-        ["x.toml:2:1", 'sweep.pruner: expected one of none, median, found "x"'],
+        ["x.toml:2:1", 'sweep.pruner: expected one of auto, none, median, found "x"'],
         ["x.toml:3:1", "sweep.stages: train.lr: expected a number (0 < lr < 1), found 5"],
         ["x.toml:3:1", 'sweep.stages: train.lr: expected a number (0 < lr < 1), found "a"'],
         ["x.toml:3:1", "sweep.stages: method.alph: unknown key - did you mean `method.alpha`?"],

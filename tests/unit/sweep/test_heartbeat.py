@@ -2,9 +2,9 @@ import threading
 
 import pytest
 from optuna.exceptions import StorageInternalError
+from prefprop_cli.sweep.heartbeat import STALE_S, Heartbeat, Observer
 
 from prefprop_cli.sweep import heartbeat
-from prefprop_cli.sweep.heartbeat import STALE_S, Heartbeat, Observer
 
 
 class Clock:

@@ -7,6 +7,7 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.storages import BaseStorage
+from prefprop_cli.sweep.trial import Attempt, Work
 
 from prefprop_cli.config.schema import Config
 from prefprop_cli.errors import DataError, Interrupted, RunLockedError
@@ -15,7 +16,6 @@ from prefprop_cli.sweep import heartbeat, worker
 from prefprop_cli.sweep.leaderboard import Leaderboard, Standing, State, Trial
 from prefprop_cli.sweep.plan import Stage
 from prefprop_cli.sweep.study import Owner, StageStudy
-from prefprop_cli.sweep.trial import Attempt, Work
 from prefprop_cli.sweep.worker import run_sweep
 
 HERE = socket.gethostname()
