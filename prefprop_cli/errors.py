@@ -16,6 +16,7 @@ PrefpropError                1   failed while running
 A message says what was asked, what was found and what to do next.
 """
 
+import errno
 from collections.abc import Sequence
 
 NOT_ON_WINDOWS = (
@@ -100,6 +101,24 @@ class Interrupted(PrefpropError):
     def __init__(self, message: str, *, signal_number: int) -> None:
         super().__init__(message)
         self.exit_code = 128 + signal_number
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that the device, or the host, has no memory left."""
+    return (
+        isinstance(error, MemoryError)
+        # By name, so that torch is not imported for it.
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+        # Torch has no class for the host: its allocator raises a plain RuntimeError.
+        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+    )
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error says that a disk, a quota or a file can take no more."""
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return isinstance(error, OSError) and error.errno in full
 
 
 def _rebuilt(

@@ -14,9 +14,8 @@ import torch
 from prefprop_cli.bench.job import Job, Message
 from prefprop_cli.bench.measure import interleaved
 from prefprop_cli.bench.subjects import ready
-from prefprop_cli.errors import PrefpropError
+from prefprop_cli.errors import PrefpropError, is_out_of_memory
 from prefprop_cli.malloc import return_freed_memory
-from prefprop_cli.training.memory import is_out_of_memory
 
 OUT_OF_MEMORY = "out of memory. Use shorter documents, or a smaller --batch-size"
 

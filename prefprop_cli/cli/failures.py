@@ -15,14 +15,18 @@
 | 141 | nobody reads the output |
 """
 
-import errno
 import traceback
 
 from prefprop_cli.cli.console import Console, OutputClosed
-from prefprop_cli.errors import ConfigError, Interrupted, PrefpropError, ResourceError
+from prefprop_cli.errors import (
+    ConfigError,
+    Interrupted,
+    PrefpropError,
+    ResourceError,
+    is_disk_full,
+    is_out_of_memory,
+)
 from prefprop_cli.words import plural
-
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def report(failure: BaseException, console: Console) -> int:
@@ -51,7 +55,7 @@ def exit_code(failure: BaseException) -> int:
     """The exit code of an exception."""
     if isinstance(failure, PrefpropError):
         return failure.exit_code
-    return ResourceError.exit_code if _is_out_of_memory(failure) or _is_disk_full(failure) else 1
+    return ResourceError.exit_code if is_out_of_memory(failure) or is_disk_full(failure) else 1
 
 
 def _report_config(failure: ConfigError, console: Console) -> None:
@@ -64,7 +68,7 @@ def _report_config(failure: ConfigError, console: Console) -> None:
 def _message(failure: BaseException) -> str:
     if isinstance(failure, PrefpropError):
         return str(failure)
-    if _is_out_of_memory(failure):
+    if is_out_of_memory(failure):
         first_line = (str(failure).splitlines() or [""])[0]
         return f"out of memory{': ' if first_line else ''}{first_line}"
     if isinstance(failure, OSError) and failure.strerror:
@@ -72,18 +76,3 @@ def _message(failure: BaseException) -> str:
         return f"{failure.strerror}{where}"
     what = f"{type(failure).__name__}: {failure}" if str(failure) else type(failure).__name__
     return f"internal error: {what}\nRun it again with --debug to see where."
-
-
-def _is_out_of_memory(failure: BaseException) -> bool:
-    # By name: torch, which has OutOfMemoryError, must not be imported for this. On CPU it
-    # raises a RuntimeError instead.
-    return (
-        isinstance(failure, MemoryError)
-        or type(failure).__name__ == "OutOfMemoryError"
-        or (isinstance(failure, OSError) and failure.errno == errno.ENOMEM)
-        or (isinstance(failure, RuntimeError) and "can't allocate memory" in str(failure))
-    )
-
-
-def _is_disk_full(failure: BaseException) -> bool:
-    return isinstance(failure, OSError) and failure.errno in _DISK_FULL

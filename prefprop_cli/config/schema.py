@@ -4,18 +4,31 @@ The key in the file, the field here and the name on the command line (`-s table.
 are the same word. Values are checked here, relations between tables in `Config`.
 """
 
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
-    Discriminator,
     Field,
-    Tag,
-    WithJsonSchema,
+    JsonValue,
     model_validator,
 )
+from pydantic_core import CoreSchema, core_schema
+
+from prefprop_cli import tables
+from prefprop_cli.config.space import Space, dotted, has_bounds, without
+
+
+class OneOf:
+    """One of some names, which need not be known before the program runs."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = list(names)
+
+    def __get_pydantic_core_schema__(self, _: object, handler: object) -> CoreSchema:
+        return core_schema.literal_schema(self._names)
+
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 PositiveInt = Annotated[int, Field(gt=0)]
@@ -37,8 +50,8 @@ class ModelTable(Table):
     """Turn a BERT or RoBERTa backbone into a Longformer of this many positions."""
     window: PositiveInt = 512
     """Attention window of that conversion, both sides together, in tokens; even."""
-    attention: str = "auto"
-    """Attention backend: `auto` or a name that `prefprop doctor` lists."""
+    attention: Annotated[str, OneOf(["auto", *tables.BACKENDS])] = "auto"
+    """Attention backend; `prefprop doctor` says which of them this machine has."""
     dropout: Fraction = 0.1
     """Dropout on hidden states while training."""
     attention_dropout: Fraction = 0.0
@@ -59,9 +72,7 @@ class ModelTable(Table):
 class DataTable(Table):
     """Which documents, how they are split and how many tokens of each are read."""
 
-    set: Literal["files", "hub", "sotu", "newsgroups", "hyperpartisan", "arxiv", "wikihop"] = (
-        "files"
-    )
+    set: Annotated[str, OneOf(tables.SETS)] = "files"
     """Reader: own files, a hub data set, or one of the known sets."""
     source: str | None = None
     """File, folder or hub name the set is read from; `--source` overrides it."""
@@ -72,11 +83,11 @@ class DataTable(Table):
     """Which fold is held out where the split is a k-fold."""
     max_length: Annotated[int, Field(ge=8)] = 4096
     """Positions per row, special tokens and placeholders included."""
-    beyond: Literal["truncate", "head+tail", "chunk"] = "truncate"
+    beyond: tables.Truncation = "truncate"
     """What is read of a longer document: its beginning, beginning and end, or all, in chunks."""
     max_chunks: PositiveInt | None = None
     """Most chunks that are read of a document."""
-    chunk_pooling: Literal["mean", "max", "sum"] = "mean"
+    chunk_pooling: tables.Pooling = "mean"
     """How the logits of the chunks of a document become one; for wikihop, too."""
     text_column: str = "text"
     """Column of the texts."""
@@ -90,7 +101,7 @@ class DataTable(Table):
     """Seed of every split that is drawn; apart from `train.seed` so that seeds share a split."""
     limit: PositiveInt | None = None
     """Keep at most this many documents per split (stratified), for trials."""
-    errors: Literal["strict", "replace"] = "strict"
+    errors: tables.Errors = "strict"
     """What to do with bytes that are not UTF-8: refuse the file, or replace them."""
 
     @model_validator(mode="after")
@@ -111,9 +122,7 @@ class DataTable(Table):
 class MethodTable(Table):
     """What is trained beside the head."""
 
-    name: Literal["prefix-propagation", "prefix-tuning", "combined", "fine-tuning", "head-only"] = (
-        "prefix-propagation"
-    )
+    name: Annotated[str, OneOf(tables.METHODS)] = "prefix-propagation"
     """What is learnt: prefixes in the hidden states, as keys and values, or both; or all, or the
     head alone."""
     prefix_length: PositiveInt = 8
@@ -123,11 +132,11 @@ class MethodTable(Table):
     dropout: Fraction = 0.1
     """Dropout on the prefix parameters, a fresh mask per example and layer."""
     init_std: Annotated[float, Field(gt=0)] = 0.02
-    placeholder: Literal["embedded", "zero"] = "embedded"
+    placeholder: tables.Placeholder = "embedded"
     """What placeholder positions hold before the first prefix is added."""
     pool: Literal["cls", "prefix"] = "cls"
     """Which position the head reads: `[CLS]`, or the first placeholder."""
-    kernel: Literal["none", "exp", "rbf", "poly", "linear"] = "none"
+    kernel: Annotated[str, OneOf(["none", *tables.KERNELS])] = "none"
     """Kernel decomposition (paper eq. 7-9); `none` keeps the joint softmax."""
     alpha: float = 0.005
     """Weight of the prefix term of the kernel decomposition."""
@@ -137,6 +146,17 @@ class MethodTable(Table):
     """Initial value of the rbf kernel, trained; default: the fourth root of the head width."""
     degree: PositiveInt = 2
     """Of the polynomial kernel; even degrees keep the weights positive."""
+    extra: dict[str, JsonValue] | None = None
+    """What only a method of another package takes."""
+
+    @model_validator(mode="after")
+    def _extra_is_for_added_methods(self) -> "MethodTable":
+        if self.extra and self.name not in tables.METHODS.added:
+            raise ValueError(
+                f'extra = {self.extra} is for methods of other packages, and name = "{self.name}" '
+                "takes none of it. Leave it out"
+            )
+        return self
 
 
 class TrainTable(Table):
@@ -184,85 +204,10 @@ class EvalTable(Table):
     """Bootstrap resamples behind each interval."""
 
 
-_BOUNDS = {"low", "high"}
-
-
-def _has_bounds(value: object) -> bool:
-    """Whether `value` is bounds, or a table with some in it."""
-    return isinstance(value, dict) and (
-        bool(value.keys() & _BOUNDS) or any(map(_has_bounds, value.values()))
-    )
-
-
-def _dotted(stage: Any) -> Any:
-    """A stage with `train.lr = …`, which is a table in a table, as if the key were in quotes."""
-    if not isinstance(stage, dict):
-        return stage
-    flat: dict[str, object] = {}
-    for name, value in stage.items():
-        if isinstance(value, dict) and not value.keys() & _BOUNDS:
-            flat |= {f"{name}.{key}": values for key, values in value.items()}
-        else:
-            flat[name] = value
-    return flat
-
-
-class Range(Table):
-    """The values of a key from `low` to `high`, both of which may be tried.
-
-    With `log`, the logarithm of a value is drawn rather than the value. `step` is the distance of
-    values, from `low`; the default is 1 for integers, and any for numbers.
-    """
-
-    low: int | float
-    high: int | float
-    log: bool = False
-    step: int | float | None = None
-
-    @model_validator(mode="after")
-    def _can_be_drawn_from(self) -> "Range":
-        if self.low >= self.high:
-            raise ValueError(f"low = {self.low} is not below high = {self.high}")
-        if self.log and (self.low <= 0 or self.step is not None):
-            raise ValueError("log = true needs low > 0, and no step")
-        if self.step is not None and self.step <= 0:
-            raise ValueError(f"step = {self.step} is not above 0")
-        return self
-
-    @property
-    def is_of_integers(self) -> bool:
-        return all(isinstance(value, int) for value in (self.low, self.high, self.step or 1))
-
-
-def _is_range(values: object) -> str:
-    return "range" if isinstance(values, dict | Range) else "values"
-
-
-Candidates = Annotated[
-    Annotated[list[object], Field(min_length=1), Tag("values")] | Annotated[Range, Tag("range")],
-    Discriminator(_is_range),
-    WithJsonSchema({"type": "array", "minItems": 1}),
-]
-Stage = Annotated[dict[str, Candidates], Field(min_length=1), BeforeValidator(_dotted)]
-
-
-def _with_table(key: str) -> str:
-    """The key with its table, if it is a key of one table alone."""
-    tables = {
-        "model": ModelTable,
-        "data": DataTable,
-        "method": MethodTable,
-        "train": TrainTable,
-        "eval": EvalTable,
-    }
-    homes = [name for name, table in tables.items() if key in table.model_fields]
-    return f"{homes[0]}.{key}" if len(homes) == 1 else key
-
-
 class SweepTable(Table):
     """The runs of `prefprop sweep`, stage by stage; a single run has no such table."""
 
-    stages: list[Stage] = []
+    stages: list[Space] = []
     """Searches, e.g. `[{ "train.lr" = [1e-2, 1e-3] }, { "method.alpha" = [1e-2, 4e-2] }]`. Each
     runs every combination of its values with `train.seed`; its best run by the validation
     `train.metric` is fixed in the next. A stage with bounds, e.g.
@@ -282,16 +227,18 @@ class SweepTable(Table):
     def _own_search_is_a_stage(cls, values: object) -> object:
         if not isinstance(values, dict):
             return values
-        own = {key: value for key, value in values.items() if _has_bounds(value)}
-        if not own:
-            return values
-        search = {_with_table(key): value for key, value in _dotted(own).items()}
+        own = dotted({key: value for key, value in values.items() if has_bounds(value)})
         stages = values.get("stages", [])
-        if isinstance(stages, list) and all(isinstance(stage, dict) for stage in stages):
-            flat = [{k: v for k, v in _dotted(s).items() if k not in search} for s in stages]
-            stages = [search, *filter(None, flat)]
-        others = {key: value for key, value in values.items() if key not in own}
-        return {**others, "stages": stages}
+        if not own or not isinstance(stages, list):
+            return values
+        homes = {
+            key: f"{name}.{key}"
+            for name, field in Config.model_fields.items()
+            for key in getattr(field.annotation, "model_fields", {})
+        }
+        search = {homes.get(key, key): value for key, value in own.items()}
+        others = {key: value for key, value in values.items() if not has_bounds(value)}
+        return {**others, "stages": [search, *without(search, stages)]}
 
     @model_validator(mode="after")
     def _each_seed_once(self) -> "SweepTable":
@@ -316,7 +263,8 @@ class Config(Table):
     @model_validator(mode="after")
     def _tables_agree(self) -> "Config":
         has_placeholders = self.method.name in ("prefix-propagation", "combined")
-        if self.method.pool == "prefix" and not has_placeholders:
+        may_have_placeholders = has_placeholders or self.method.name in tables.METHODS.added
+        if self.method.pool == "prefix" and not may_have_placeholders:
             raise ValueError(
                 f'method.pool = "prefix" needs placeholders, and method.name = '
                 f'"{self.method.name}" has none. Use pool = "cls"'

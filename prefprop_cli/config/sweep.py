@@ -1,14 +1,16 @@
 """What the stages of a sweep set: keys of the configuration with values that it takes."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 from pydantic import ValidationError
 
 from prefprop_cli.config.explain import expected, found, unknown_key
 from prefprop_cli.config.locate import KeyPath
-from prefprop_cli.config.schema import Config, Range, SweepTable
+from prefprop_cli.config.schema import Config, SweepTable
+from prefprop_cli.config.space import Range
+from prefprop_cli.errors import ConfigError
 
 STAGES: KeyPath = ("sweep", "stages")
 
@@ -38,6 +40,44 @@ def value_of(config: Config, key: str) -> object:
     """The value of a dotted key."""
     table, _, name = key.partition(".")
     return getattr(getattr(config, table), name)
+
+
+def check_sweep(config: Config) -> None:
+    """See that there is a sweep, and that all it can come to are configurations.
+
+    Of a search the ends of its ranges are tried.
+
+    Raises:
+        ConfigError: there is nothing to run, or tables do not agree; each disagreement once.
+    """
+    sweep = config.sweep or SweepTable()
+    if not sweep.stages and not sweep.seeds:
+        raise ConfigError(
+            ["[sweep] has neither stages nor seeds, so there is nothing to run"],
+            hint="See `prefprop presets --schema`.",
+        )
+    problems: dict[str, None] = {}
+    for parts in product(*map(combinations_of, sweep.stages)):
+        try:
+            with_values(config, {key: value for part in parts for key, value in part.items()})
+        except ValidationError as error:
+            problems |= {f"sweep.stages: {reason}": None for reason in reasons(error)}
+    if problems:
+        raise ConfigError(list(problems), hint="See `prefprop presets --schema`.")
+
+
+def reasons(error: ValidationError) -> list[str]:
+    """What tables disagree about, a line each."""
+    return [str(each.get("ctx", {}).get("error", each["msg"])) for each in error.errors()]
+
+
+def combinations_of(space: Mapping[str, list[object] | Range]) -> Iterator[Values]:
+    ends = (
+        [values.low, values.high] if isinstance(values, Range) else values
+        for values in space.values()
+    )
+    for combination in product(*ends):
+        yield dict(zip(space, combination, strict=True))
 
 
 def takes_integers(key: str) -> bool:

@@ -21,7 +21,7 @@ from prefprop_cli.data.forms.base import COUNTS
 from prefprop_cli.data.seen import keys_of
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import CorruptFileError
-from prefprop_cli.notes import progress
+from prefprop_cli.notes import Note, progress, warnings
 from prefprop_cli.runs import save_folder, verify_folder
 
 if TYPE_CHECKING:
@@ -50,11 +50,16 @@ class Prepared:
     summary: dict[str, object]
 
     @property
-    def warnings(self) -> list[str]:
-        """What may be wrong with the documents, one sentence each."""
-        found = self.summary["warnings"]
-        assert isinstance(found, list)
-        return found
+    def notes(self) -> list[Note]:
+        """What the reader of a result should know: facts, then warnings."""
+        facts: Any = self.summary["notes"]
+        return [*map(Note, facts), *self.warnings]
+
+    @property
+    def warnings(self) -> list[Note]:
+        """What may be wrong with the documents, a sentence each."""
+        found: Any = self.summary["warnings"]
+        return list(warnings(found))
 
     @property
     def longest(self) -> int:
@@ -130,7 +135,7 @@ def load_prepared(folder: Path) -> Prepared:
 
 
 def _key(corpus: Corpus, tokenizer: TextTokenizer, form: Form) -> str:
-    told = [corpus.notes, corpus.warnings]
+    told = [corpus.facts, corpus.warnings]
     facts = [FORMAT, corpus.name, corpus.labels, corpus.inputs, told, corpus.contents]
     return hashlib.sha256(
         json.dumps([*facts, tokenizer.fingerprint, form.settings]).encode()
@@ -206,7 +211,7 @@ def _summary(
         "inputs": corpus.inputs,
         "contents": corpus.contents,
         "labels": list(corpus.labels),
-        "notes": list(corpus.notes),
+        "notes": list(corpus.facts),
         "leaks": list(audit.leaks),
         "warnings": list(audit.warnings),
         "tokenizer": tokenizer.fingerprint,

@@ -4,13 +4,13 @@ The estimate counts float32 numbers: weights, gradients and AdamW's moments of w
 what autograd keeps of one micro-batch. It leaves out the interpreter and its libraries.
 """
 
-from prefprop_cli.experiment.model import TrainedNumbers
+from prefprop_cli.experiment.model import ParameterCounts
 from prefprop_cli.experiment.plan import Plan
 
 _BYTES = 4
 
 
-def training_bytes(plan: Plan, numbers: TrainedNumbers) -> int:
+def training_bytes(plan: Plan, numbers: ParameterCounts) -> int:
     """Peak of a step on the longest documents, in bytes, to about a third.
 
     Args:
@@ -27,7 +27,7 @@ def _tokens(plan: Plan) -> int:
     return plan.config.train.micro_batch_size * plan.config.data.max_length
 
 
-def _kept_per_token(plan: Plan, numbers: TrainedNumbers) -> int:
+def _kept_per_token(plan: Plan, numbers: ParameterCounts) -> int:
     """Numbers autograd keeps per token over all layers."""
     encoder = plan.encoder
     if plan.config.method.name == "head-only":

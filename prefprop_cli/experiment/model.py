@@ -19,7 +19,8 @@ from prefprop_cli.core.encoder.encoder import Encoder
 from prefprop_cli.core.encoder.layout import Layout, Tokens
 from prefprop_cli.core.methods import Method
 from prefprop_cli.experiment.task import task_of
-from prefprop_cli.tasks.batch import Batch, Head, Pooling, pooled
+from prefprop_cli.tables import Pooling
+from prefprop_cli.tasks.batch import Batch, Head, pooled
 
 
 class Classifier(nn.Module):
@@ -101,7 +102,7 @@ class Classifier(nn.Module):
 
 
 @dataclass(frozen=True)
-class TrainedNumbers:
+class ParameterCounts:
     """How many numbers train, part by part."""
 
     method: int
@@ -125,18 +126,19 @@ class TrainedNumbers:
         return 100 * self.total / self.of_backbone
 
 
-def trained_numbers(model: Classifier) -> TrainedNumbers:
+def count_parameters(model: Classifier) -> ParameterCounts:
     """Count what trains; works on meta tensors, so no weights are needed."""
     counts = {"method": 0, "head": 0, "backbone": 0}
     for name, parameter in model.trained.items():
         counts[name.split(".")[0]] += parameter.numel()
     of_backbone = sum(parameter.numel() for parameter in model.backbone.parameters())
-    return TrainedNumbers(**counts, of_backbone=of_backbone)
+    return ParameterCounts(**counts, of_backbone=of_backbone)
 
 
 def create_method(table: MethodTable, config: EncoderConfig) -> Method:
     """The method a `[method]` table asks for."""
     options = {name: getattr(table, name) for name in methods.Options.__dataclass_fields__}
+    options["extra"] = table.extra or {}
     return methods.create(table.name, config, methods.Options(**options))
 
 

@@ -16,13 +16,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from prefprop_cli.errors import CorruptFileError, ResourceError
+from prefprop_cli.errors import CorruptFileError, ResourceError, is_disk_full
 
 Record = dict[str, Any]
 """A JSON object."""
 
 MANIFEST = "MANIFEST.json"
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _TAKEN = {errno.ENOTEMPTY, errno.EEXIST}
 _LEFTOVER = re.compile(r"\.(tmp|old)-(.+)-(\d+)", re.DOTALL)
 
@@ -166,7 +165,7 @@ def disk_errors(path: Path, n_bytes: int = 0) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if is_disk_full(error):
             raise ResourceError(
                 f"no room to write {path} ({n_bytes:,} bytes): {error.strerror}. "
                 "Free some space and start again"

@@ -3,17 +3,14 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import product
-
-from pydantic import ValidationError
 
 from prefprop_cli.config.load import dump_config
-from prefprop_cli.config.schema import Config, Range, SweepTable
-from prefprop_cli.config.sweep import Values, value_of, with_values
-from prefprop_cli.errors import ConfigError
+from prefprop_cli.config.schema import Config, SweepTable
+from prefprop_cli.config.space import Range
+from prefprop_cli.config.sweep import Values, combinations_of, value_of, with_values
 
 SEED = "train.seed"
 _LONGEST_NAME = 80
@@ -78,30 +75,6 @@ class Stage:
         return Point({key: value_of(single, key) for key in settings}, single)
 
 
-def check(config: Config) -> None:
-    """See that there is a sweep, and that all it can come to are configurations.
-
-    Of a search the ends of its ranges are tried.
-
-    Raises:
-        ConfigError: there is nothing to run, or tables do not agree; each disagreement once.
-    """
-    sweep = config.sweep or SweepTable()
-    if not sweep.stages and not sweep.seeds:
-        raise ConfigError(
-            ["[sweep] has neither stages nor seeds, so there is nothing to run"],
-            hint="See `prefprop presets --schema`.",
-        )
-    problems: dict[str, None] = {}
-    for parts in product(*map(_combinations, sweep.stages)):
-        try:
-            with_values(config, {key: value for part in parts for key, value in part.items()})
-        except ValidationError as error:
-            problems |= {f"sweep.stages: {reason}": None for reason in reasons(error)}
-    if problems:
-        raise ConfigError(list(problems), hint="See `prefprop presets --schema`.")
-
-
 def n_stages(config: Config) -> int:
     sweep = config.sweep or SweepTable()
     return len(sweep.stages) + bool(sweep.seeds)
@@ -113,7 +86,7 @@ def make_stage(config: Config, number: int, *, fixed: Values) -> Stage:
     is_of_seeds = number > len(sweep.stages)
     space = {SEED: list[object](sweep.seeds)} if is_of_seeds else sweep.stages[number - 1]
     is_search = any(isinstance(values, Range) for values in space.values())
-    own = [] if is_search else list(_combinations(space))
+    own = [] if is_search else list(combinations_of(space))
     prunes = sweep.pruner == "median" or (is_search and sweep.pruner == "auto")
     prunes = prunes and not is_of_seeds
     what = {key: Range.model_dump(v) if isinstance(v, Range) else v for key, v in space.items()}
@@ -128,17 +101,3 @@ def make_stage(config: Config, number: int, *, fixed: Values) -> Stage:
 def text(value: object) -> str:
     """A value as a person writes it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def reasons(error: ValidationError) -> list[str]:
-    """What tables disagree about, a line each."""
-    return [str(each.get("ctx", {}).get("error", each["msg"])) for each in error.errors()]
-
-
-def _combinations(space: Mapping[str, list[object] | Range]) -> Iterator[Values]:
-    ends = (
-        [values.low, values.high] if isinstance(values, Range) else values
-        for values in space.values()
-    )
-    for combination in product(*ends):
-        yield dict(zip(space, combination, strict=True))

@@ -25,13 +25,14 @@ from pydantic import ValidationError
 
 from prefprop_cli.cache import default_cache
 from prefprop_cli.config.schema import Config
-from prefprop_cli.config.sweep import Values
+from prefprop_cli.config.sweep import Values, reasons
 from prefprop_cli.errors import (
     ConfigError,
     NonFiniteError,
     PrefpropError,
     ResourceError,
     RunLockedError,
+    is_out_of_memory,
 )
 from prefprop_cli.experiment.adapter import read_adapter
 from prefprop_cli.experiment.launch import describe_run, train_run
@@ -39,9 +40,10 @@ from prefprop_cli.experiment.plan import make_plan, prepare_data
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.atomic import Record, make_folder
 from prefprop_cli.sweep.leaderboard import Leaderboard, Standing, TrialRecord
-from prefprop_cli.sweep.plan import Point, make_stage, n_stages, reasons
+from prefprop_cli.sweep.plan import Point, make_stage, n_stages
 from prefprop_cli.sweep.storage import open_storage, quiet, storage_errors
 from prefprop_cli.sweep.study import (
+    INPUTS,
     OWNER,
     RESULT,
     SettingFailedError,
@@ -49,7 +51,6 @@ from prefprop_cli.sweep.study import (
     open_study,
 )
 from prefprop_cli.training.events import Evaluated, Event
-from prefprop_cli.training.memory import is_out_of_memory
 
 POLL_S = 0.5
 
@@ -161,15 +162,14 @@ class _Worker:
 
     def finish(self, finished: Mapping[str, FrozenTrial]) -> None:
         """Work, or wait for others, until no trial is left."""
-        while not self._study.is_done():
+        while self._study.fill(finished) or self._study.unfinished():
             self._stop.raise_if_requested()
             self._give_up_dead()
-            self._study.fill(finished)
-            if self._study.has_work():
+            if self._study.fill(finished):
                 # The lock is held until Optuna has noted how the trial ended.
                 with ExitStack() as held, suppress(_Left):
                     self._study.optimize(partial(self._run, held), on_end=self._watcher.ended)
-            elif not self._study.is_done():
+            elif self._study.unfinished():
                 self._wait()
 
     def _wait(self) -> None:
@@ -201,9 +201,10 @@ class _Worker:
     def _run(self, held: ExitStack, trial: optuna.Trial) -> float:
         """Train the run of a trial; what Optuna calls."""
         try:
-            if not self._study.propose(trial):
+            if self._study.place(trial) is None:
                 self._study.lose(trial)
                 raise _Left
+            self._study.suggest(trial)
             point = self._study.stage.point(trial.params)
             folder = self._folder(trial, point)
             make_folder(folder.path)
@@ -245,7 +246,7 @@ class _Worker:
         describe_run(folder, plan, prepared, sources=sources, argv=self._work.argv)
         if folder.manifest["status"] == "finished":
             read_adapter(folder.adapter)
-            return self._study.note(trial, folder.manifest["validation"])[metric]
+            return self._noted(trial, folder.manifest["validation"])[metric]
         is_given_up = False
 
         def emit(event: Event) -> None:
@@ -255,7 +256,7 @@ class _Worker:
                 is_given_up = self._study.report(trial, event.epoch, event.metrics[metric])
 
         resumes = any(folder.checkpoints.glob("step-*"))
-        title = f"trial {self._study.number(trial)} of {self._study.stage.n_trials}"
+        title = f"trial {self._study.place(trial)} of {self._study.stage.n_trials}"
         with self._watcher.trial(title, trial.params, folder, resumes=resumes) as training:
             result = train_run(
                 plan,
@@ -269,11 +270,16 @@ class _Worker:
             )
         if result.status == "interrupted":
             self._stop.raise_if_requested(f"stopped at step {result.step}, saved")
-        self._study.note(trial, result.metrics)
+        self._noted(trial, result.metrics)
         if result.status == "interrupted":
             folder.update_manifest(exit_reason="pruned")
             raise optuna.TrialPruned
-        return result.best_metric
+        return result.metrics[metric]
+
+    def _noted(self, trial: optuna.Trial, metrics: Mapping[str, float]) -> Mapping[str, float]:
+        trial.set_user_attr(RESULT, {"metrics": dict(metrics)})
+        trial.set_user_attr(INPUTS, self._study.inputs)
+        return metrics
 
 
 def _exit_code(error: Exception) -> int | None:

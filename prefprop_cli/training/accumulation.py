@@ -12,10 +12,10 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from prefprop_cli.errors import PrefpropError
+from prefprop_cli.errors import PrefpropError, is_out_of_memory
 from prefprop_cli.runs.distributed import World, merged
 from prefprop_cli.training.checkpoint import set_rng_state
-from prefprop_cli.training.memory import halve_micro_batch, is_out_of_memory
+from prefprop_cli.training.memory import halve_micro_batch
 
 
 class Batch(Protocol):

@@ -1,19 +1,9 @@
-"""Out of memory: recognise it, halve the micro-batch, or say what to do."""
+"""Out of memory: halve the micro-batch, or say what to do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
-
-from prefprop_cli.errors import ResourceError
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that the device, or the host, has no memory left."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    # torch has no class for the host: its allocator raises a plain RuntimeError.
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+from prefprop_cli.errors import ResourceError, is_out_of_memory
 
 
 def halve_micro_batch(size: int, *, found: BaseException) -> int:

@@ -13,7 +13,7 @@ import torch
 from prefprop_cli.config.load import load_config
 from prefprop_cli.config.schema import Config
 from prefprop_cli.core.encoder.encoder import Encoder
-from prefprop_cli.experiment.model import TrainedNumbers, create_classifier, trained_numbers
+from prefprop_cli.experiment.model import ParameterCounts, count_parameters, create_classifier
 from tests.helpers.shapes import LONGFORMER_BASE
 
 FOLDER = Path(__file__).parents[2] / "presets"
@@ -73,10 +73,10 @@ def load(name: str) -> Config:
     return load_config(preset=name).config
 
 
-def counted(config: Config, *, n_labels: int) -> TrainedNumbers:
+def counted(config: Config, *, n_labels: int) -> ParameterCounts:
     with torch.device("meta"):
         backbone = Encoder(SHAPES[config.model.backbone])
-        return trained_numbers(create_classifier(backbone, config, n_labels=n_labels))
+        return count_parameters(create_classifier(backbone, config, n_labels=n_labels))
 
 
 def test_all_are_there() -> None:

@@ -12,7 +12,7 @@ from prefprop_cli.config.sweep import with_values
 from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.errors import DataError
 from prefprop_cli.experiment.fallback import length_for, stand_in, why_out_of_reach
-from prefprop_cli.experiment.model import TrainedNumbers, trained_numbers
+from prefprop_cli.experiment.model import ParameterCounts, count_parameters
 from prefprop_cli.experiment.plan import Plan, empty_classifier, make_plan, prepare_data
 from prefprop_cli.hub import hub_cause
 from prefprop_cli.notes import heard_by
@@ -99,13 +99,16 @@ def tell_data(console: Console, prepared: Prepared, *, max_length: int) -> None:
     """Say how many documents there are, of what, how long, and what may be wrong with them."""
     for line in data_lines(prepared, max_length=max_length, width=console.width):
         console.info(line)
-    for warning in prepared.warnings:
-        console.warn(warning, label="warning: " if console.width is None else "  ! ")
+    for note in prepared.notes:
+        if note.severity == "warning":
+            console.warn(note, label="warning: " if console.width is None else "  ! ")
+        else:
+            console.info(f"  note: {note}")
 
 
-def tell_trained(console: Console, chosen: Chosen, prepared: Prepared) -> TrainedNumbers:
+def tell_trained(console: Console, chosen: Chosen, prepared: Prepared) -> ParameterCounts:
     """Say how many parameters train, and return how many."""
-    numbers = trained_numbers(empty_classifier(chosen.plan, n_labels=len(prepared.labels)))
+    numbers = count_parameters(empty_classifier(chosen.plan, n_labels=len(prepared.labels)))
     console.info(
         f"trained: {chosen.plan.config.method.name} {numbers.method + numbers.backbone:,} "
         f"({numbers.method_percent:.4f} % of {numbers.of_backbone:,}), head {numbers.head:,}, "

@@ -11,7 +11,7 @@ from functools import cache, cached_property, partial
 from io import BufferedReader
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, BinaryIO, Literal, cast
+from typing import IO, BinaryIO, cast
 
 from prefprop_cli.config.load import load_config
 from prefprop_cli.data.corpus import Document
@@ -28,9 +28,9 @@ from prefprop_cli.experiment.task import has_candidates
 from prefprop_cli.notes import heard_by
 from prefprop_cli.runs import Choice, RunFolder, choose_run
 from prefprop_cli.runs.distributed import world
+from prefprop_cli.tables import Errors
 from prefprop_cli.words import listed
 
-Errors = Literal["strict", "replace"]
 HEAD_BYTES = 2**16
 """So much of a file shows whether it holds questions."""
 COUNTED_BYTES = 2**28

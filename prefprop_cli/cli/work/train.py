@@ -18,7 +18,7 @@ from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.experiment.estimate import training_bytes
 from prefprop_cli.experiment.forecast import costs_of
 from prefprop_cli.experiment.launch import create_run, train_run
-from prefprop_cli.experiment.model import TrainedNumbers
+from prefprop_cli.experiment.model import ParameterCounts
 from prefprop_cli.experiment.predictor import resolve_device
 from prefprop_cli.experiment.record import check_backbone, check_data
 from prefprop_cli.runs import RunFolder
@@ -47,7 +47,7 @@ class Ready:
 
     chosen: Chosen
     prepared: Prepared
-    numbers: TrainedNumbers
+    numbers: ParameterCounts
 
 
 def make_ready(

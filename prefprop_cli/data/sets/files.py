@@ -15,7 +15,7 @@ from pathlib import Path
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.columns import Columns, columns_of, with_columns
 from prefprop_cli.data.corpus import Corpus, Document
-from prefprop_cli.data.decoding import Errors, Say, sound
+from prefprop_cli.data.decoding import Say, sound
 from prefprop_cli.data.kinds import TEXT_SUFFIXES, what_is
 from prefprop_cli.data.names import flag
 from prefprop_cli.data.sets import folders
@@ -28,7 +28,8 @@ from prefprop_cli.data.sets.common import (
 )
 from prefprop_cli.data.table_rows import SUFFIXES, each_row, is_missing, is_table, value_of
 from prefprop_cli.errors import DataError
-from prefprop_cli.notes import note
+from prefprop_cli.notes import Note, note
+from prefprop_cli.tables import Errors
 from prefprop_cli.words import listed, plural, quoted
 
 WHAT = "a .jsonl, .csv, .tsv or .parquet file, or a folder"
@@ -64,7 +65,7 @@ def read(table: DataTable) -> Corpus:
             notes += found
     folders.check_all_tested(given, parts)
     inputs = {path.name: digest(path) for path in parts.values()}
-    return corpus_of(given, table, name=source.stem, inputs=inputs, notes=tuple(notes))
+    return corpus_of(given, table, name=source.stem, inputs=inputs, notes=tuple(map(Note, notes)))
 
 
 def find_columns(

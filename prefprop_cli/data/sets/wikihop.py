@@ -16,6 +16,7 @@ from prefprop_cli.data.questions import Question, questions_in
 from prefprop_cli.data.sets.common import digest, source_of
 from prefprop_cli.data.splits import split_off
 from prefprop_cli.errors import DataError
+from prefprop_cli.notes import Note
 
 FILES = ("train.json", "dev.json")
 FOLDERS = ("", "wikihop/", "qangaroo_v1.1/wikihop/")
@@ -48,7 +49,7 @@ def read(table: DataTable) -> Corpus:
         splits={"train": [*train], **splits},
         labels=(),
         inputs=_inputs(source, contents),
-        notes=tuple(notes),
+        notes=tuple(map(Note, notes)),
     )
 
 

@@ -15,6 +15,7 @@ from prefprop_cli.data.prepare import load_prepared, prepare
 from prefprop_cli.data.questions import read_questions
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import CorruptFileError, Interrupted, ResourceError
+from prefprop_cli.notes import Note
 from tests.helpers.heard import hearing
 
 WORDS = ("war", "tax", "law")
@@ -30,8 +31,7 @@ CORPUS = Corpus(
     {"train": documents("train", TEXTS), "test": documents("test", ["the law", "the  WAR"])},
     labels=("a", "b"),
     inputs={"mine.csv": "0123"},
-    notes=("a note",),
-    warnings=("a warning",),
+    notes=(Note("a note"), Note("a warning", "warning")),
 )
 FILES = DataTable()
 
@@ -202,8 +202,8 @@ def test_another_content_has_another_folder(
         CORPUS,
         replace(CORPUS, labels=("b", "a")),
         replace(CORPUS, inputs={}),
-        replace(CORPUS, notes=()),
-        replace(CORPUS, warnings=()),
+        replace(CORPUS, notes=CORPUS.facts),
+        replace(CORPUS, notes=CORPUS.warnings),
         replace(CORPUS, splits={"train": train}),
         replace(CORPUS, splits={"train": train[::-1], "test": CORPUS.splits["test"]}),
         replace(CORPUS, splits={"test": train, "train": CORPUS.splits["test"]}),
@@ -300,14 +300,12 @@ def test_the_package_prepares_silently_and_without_torch(
     )
     script = """
 import sys
-from importlib import import_module
 from pathlib import Path
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data import SETS, read_corpus
 from prefprop_cli.data.prepare import prepare
 from prefprop_cli.data.tokenizer import TextTokenizer
-for module in SETS.values():
-    import_module(module)
+readers = list(SETS.values())
 import prefprop_cli.data.texts
 root = Path(sys.argv[1])
 corpus = read_corpus(DataTable(source=str(root / "data.csv"), split_seed=1))

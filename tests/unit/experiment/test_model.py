@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from prefprop_cli.core.attention.native import why_not
-from prefprop_cli.experiment.model import Classifier, trained_numbers
+from prefprop_cli.experiment.model import Classifier, count_parameters
 from prefprop_cli.tasks.batch import Batch, losses
 from prefprop_cli.training.guards import check_gradients
 from tests.helpers.classifier import TINY, classifier
@@ -22,11 +22,11 @@ from tests.helpers.shapes import LONGFORMER_BASE
         ({"name": "head-only"}, 0, 0.0),
     ],
 )
-def test_the_papers_trained_numbers(
+def test_the_papers_trainable_parameters(
     method: dict[str, object], numbers: int, percent: float
 ) -> None:
     with torch.device("meta"):
-        counted = trained_numbers(classifier(LONGFORMER_BASE, **method))
+        counted = count_parameters(classifier(LONGFORMER_BASE, **method))
     assert counted.method == numbers
     assert counted.method_percent == pytest.approx(percent, abs=5e-4 if numbers > 2e5 else 5e-5)
     assert counted.of_backbone == pytest.approx(148.1e6, abs=0.05e6)
@@ -36,12 +36,12 @@ def test_the_papers_trained_numbers(
 @pytest.mark.parametrize(("n_classes", "head"), [(2, 592_130), (11, 599_051), (20, 605_972)])
 def test_the_papers_heads(n_classes: int, head: int) -> None:
     with torch.device("meta"):
-        assert trained_numbers(classifier(LONGFORMER_BASE, n_labels=n_classes)).head == head
+        assert count_parameters(classifier(LONGFORMER_BASE, n_labels=n_classes)).head == head
 
 
 def test_fine_tuning_trains_every_weight() -> None:
     model = classifier(TINY, name="fine-tuning")
-    counted = trained_numbers(model)
+    counted = count_parameters(model)
     assert counted.backbone == counted.of_backbone
     assert counted.method_percent == 100
 

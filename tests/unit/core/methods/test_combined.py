@@ -12,7 +12,7 @@ def combined(config: EncoderConfig, **options: object) -> Combined:
     return method
 
 
-def test_trained_numbers_are_the_sum(base: EncoderConfig):
+def test_trainable_parameters_are_the_sum(base: EncoderConfig):
     assert n_trained(combined(base)) == 73_728 + 147_456
     assert n_trained(combined(base, prefix_length=32, tuning_length=8)) == 294_912 + 147_456
     assert n_trained(combined(base, prefix_length=8, tuning_length=32)) == 73_728 + 589_824

@@ -14,7 +14,9 @@ def propagation(config: EncoderConfig, **options: object) -> PrefixPropagation:
 
 
 @pytest.mark.parametrize(("prefix_length", "count"), [(8, 73_728), (32, 294_912)])
-def test_trained_numbers_of_longformer_base(base: EncoderConfig, prefix_length: int, count: int):
+def test_trainable_parameters_of_longformer_base(
+    base: EncoderConfig, prefix_length: int, count: int
+):
     """L · P · W."""
     assert n_trained(propagation(base, prefix_length=prefix_length)) == count
 

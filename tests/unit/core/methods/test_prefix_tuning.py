@@ -14,7 +14,9 @@ def tuning(config: EncoderConfig, **options: object) -> PrefixTuning:
 
 
 @pytest.mark.parametrize(("prefix_length", "count"), [(8, 147_456), (32, 589_824)])
-def test_trained_numbers_of_longformer_base(base: EncoderConfig, prefix_length: int, count: int):
+def test_trainable_parameters_of_longformer_base(
+    base: EncoderConfig, prefix_length: int, count: int
+):
     """2 · L · P · W, twice as many as prefix-propagation."""
     assert n_trained(tuning(base, prefix_length=prefix_length)) == count
 
