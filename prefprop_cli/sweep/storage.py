@@ -68,11 +68,12 @@ def without_password(text: str) -> str:
 
 
 def _database(url: str, *, tries: int = 5) -> BaseStorage:
+    arguments = {"connect_args": {"timeout": _BUSY_S}} if url.startswith("sqlite") else None
     try:
         with quiet():
             return RDBStorage(
                 url,
-                {"connect_args": {"timeout": _BUSY_S}} if url.startswith("sqlite") else None,
+                engine_kwargs=arguments,
                 heartbeat_interval=HEARTBEAT_S,
                 grace_period=STALE_S,
                 heartbeat_stale_trial_callback=retry,

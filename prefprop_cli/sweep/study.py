@@ -74,8 +74,8 @@ class StageStudy:
         """
         found = self._by_run()
         for trial in self.study.get_trials(deepcopy=False):
-            run = self._run(trial)
-            if run is not None and trial.params.keys() == self.stage.space and run not in found:
+            run, is_whole = self._run(trial), trial.params.keys() == self.stage.space.keys()
+            if run is not None and is_whole and run not in found:
                 retry(self.study, trial)
                 found[run] = trial
         for place, point in enumerate(self.stage.points):
