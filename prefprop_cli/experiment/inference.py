@@ -16,8 +16,7 @@ from prefprop_cli.data.seen import read_keys, seen
 from prefprop_cli.data.sets.files import labelled_documents
 from prefprop_cli.errors import DataError, UsageError
 from prefprop_cli.experiment.evaluate import Evaluator, OwnDocuments
-from prefprop_cli.experiment.experiment import examples_of, with_documents
-from prefprop_cli.experiment.plan import prepare_data
+from prefprop_cli.experiment.plan import examples_of, prepare_data, with_documents
 from prefprop_cli.experiment.predictor import Run, load_run
 from prefprop_cli.experiment.record import check_data
 from prefprop_cli.experiment.stored_logits import SavedLogits, save_logits
@@ -85,13 +84,12 @@ def _check_new(asked: Evaluator, documents: Sequence[Document]) -> None:
 def _predict(
     asked: Evaluator, loaded: Run, examples: "Examples | _Documents"
 ) -> NDArray[np.float32]:
-    total = len(examples)
     logits = predict_logits(
         loaded.model,
         examples,
         batch_size=asked.batch_size or loaded.plan.config.eval.batch_size,
         device=loaded.device,
-        progress=lambda done: asked.progress(done, total),
+        on_progress=asked.progress,
     )
     assert logits is not None  # nobody asks it to stop
     return logits
