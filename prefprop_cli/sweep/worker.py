@@ -50,7 +50,7 @@ from prefprop_cli.sweep.study import (
     StageStudy,
     open_study,
 )
-from prefprop_cli.training.events import Evaluated, Event
+from prefprop_cli.training.events import Evaluated, Event, Hooks
 
 POLL_S = 0.5
 
@@ -249,7 +249,7 @@ class _Worker:
             return self._noted(trial, folder.manifest["validation"])[metric]
         is_given_up = False
 
-        def emit(event: Event) -> None:
+        def on_event(event: Event) -> None:
             nonlocal is_given_up
             training.show(event)
             if isinstance(event, Evaluated):
@@ -263,9 +263,11 @@ class _Worker:
                 prepared,
                 folder,
                 device=self._work.device,
-                emit=emit,
-                progress=training.evaluated,
-                stop=lambda: self._stop.requested or is_given_up,
+                hooks=Hooks(
+                    on_event,
+                    on_progress=training.evaluated,
+                    should_stop=lambda: self._stop.requested or is_given_up,
+                ),
                 resume=resumes,
             )
         if result.status == "interrupted":
