@@ -125,6 +125,6 @@ class Audit:
 
 
 def percentiles(n_tokens: NDArray[np.int64]) -> dict[str, int]:
-    """Lengths of documents that so many percent of them do not exceed, by `PERCENTILES`."""
+    """Return the lengths that so many percent of documents do not exceed, by `PERCENTILES`."""
     at = np.percentile(n_tokens, PERCENTILES, method="nearest")
     return {str(p): int(value) for p, value in zip(PERCENTILES, at, strict=True)}

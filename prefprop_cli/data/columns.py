@@ -74,7 +74,7 @@ def columns_of(
     needs_label: bool = True,
     errors: Errors = "strict",
 ) -> Columns:
-    """The columns of a table, found in its first rows.
+    """Find the columns of a table in its first rows.
 
     `text` and `label` are those that the user names, if any, whose case may differ; without
     `needs_label` no label is looked for that is not named.
@@ -101,7 +101,7 @@ def choose_columns(
     needs_label: bool = True,
     classes: Collection[str] = (),
 ) -> Columns:
-    """The same for rows that have been read, such as those of a hub data set.
+    """Find the columns of rows that have been read, such as those of a hub data set.
 
     `where` is the file or set, for the message; `classes` are columns known to hold classes.
 
@@ -122,7 +122,7 @@ def choose_columns(
 def with_columns(
     rows: Iterator[Row], wanted: Mapping[str, str | None], *, path: Path | str, say: Say = note
 ) -> Iterator[Row]:
-    """The rows of a file, if it has the columns; one that it has not is told once.
+    """Yield the rows of a file that has the columns; one that it has not is told once.
 
     Args:
         rows: of the file.
@@ -153,7 +153,7 @@ def with_columns(
 def text_column_in(
     rows: Iterator[Row], wanted: str, *, path: Path | str, say: Say = note
 ) -> tuple[str, Iterator[Row]]:
-    """The column of a file that holds the text, and its rows.
+    """Find the column of a file that holds the text, and return it with the rows.
 
     Where the file has not got the one that is wanted, another is found by name or content, and
     said; the wanted one comes back if there is none.

@@ -27,12 +27,12 @@ SEEN_ROWS = 256
 
 
 def part_of(path: Path) -> Path:
-    """Where the rows of a copy are until it is whole."""
+    """Return where the rows of a copy are until it is whole."""
     return path.with_name(f"{path.name}.part")
 
 
 def free_names(wanted: Iterable[str], *, taken: Collection[str]) -> dict[str, str]:
-    """Names for new columns: as wanted, with `_new` behind one that is taken."""
+    """Name new columns as wanted, with `_new` behind a name that is taken."""
     names: dict[str, str] = {}
     for name in wanted:
         free = name
@@ -75,7 +75,7 @@ class SeenColumns:
             self._types[name] = found
 
     def types(self) -> dict[str, Any]:
-        """The Arrow type of each column: text where its values have nothing else in common."""
+        """Return the Arrow type of each column: text where values have nothing else in common."""
         rows, self._rows = self._rows, []
         if rows:
             from prefprop_cli.data.parquet_copy import type_of
@@ -252,7 +252,7 @@ def _csv(row: Fields) -> str:
 
 
 def as_text(value: object) -> str:
-    """A value of a table as a cell of a .csv file; nothing where there is none."""
+    """Write a value of a table as a cell of a .csv file; nothing where there is none."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -265,7 +265,7 @@ def as_text(value: object) -> str:
 
 
 def encoded(text: str) -> bytes:
-    r"""A text as UTF-8; `\udXXX` for half of a surrogate pair, or a byte that is no text."""
+    r"""Encode a text; half of a surrogate pair, or a byte that is no text, becomes `\udXXX`."""
     return text.encode("utf-8", "backslashreplace")
 
 
@@ -277,7 +277,7 @@ def _json(value: object) -> str:
 
 
 def _finite(value: object) -> object:
-    """The same with null for NaN and infinity, which JSON has no words for."""
+    """Put null for NaN and infinity, which JSON has no words for."""
     if isinstance(value, float):
         return value if isfinite(value) else None
     if isinstance(value, Mapping):

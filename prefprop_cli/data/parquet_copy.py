@@ -47,7 +47,7 @@ class ParquetRows:
 
 
 def parquet_types(path: Path) -> dict[str, Any]:
-    """The Arrow types of the columns of a .parquet file, as far as its values can be written so.
+    """Return the Arrow types of the columns of a file, as far as its values can be written so.
 
     Raises:
         OSError, pyarrow.ArrowException: it cannot be read.
@@ -67,7 +67,7 @@ def parquet_types(path: Path) -> dict[str, Any]:
 
 
 def type_of(values: Sequence[object]) -> Any:
-    """The Arrow type that values have in common; text if they have none."""
+    """Return the Arrow type that values have in common; text if they have none."""
     try:
         return pa.array(values).type
     except _FAILED:
@@ -75,7 +75,7 @@ def type_of(values: Sequence[object]) -> Any:
 
 
 def common_type(one: Any, other: Any) -> Any:
-    """The Arrow type that holds what both do."""
+    """Return the Arrow type that holds what both do."""
     schemas = [pa.schema([("it", each)]) for each in (one, other)]
     try:
         return pa.unify_schemas(schemas, promote_options="permissive").field("it").type

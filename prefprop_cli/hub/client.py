@@ -23,14 +23,14 @@ _MB = 1_000_000
 
 
 def is_offline() -> bool:
-    """Whether the user has switched the network off."""
+    """Tell whether the user has switched the network off."""
     from huggingface_hub import constants
 
     return bool(constants.HF_HUB_OFFLINE)
 
 
 def why_unreachable(*, timeout_s: float = 1.0) -> str | None:
-    """Why the hub cannot be asked now, in a few words; None if it can.
+    """Say in a few words why the hub cannot be asked now; None if it can.
 
     A connection to it, or to the proxy on the way, is opened and closed, which takes `timeout_s` at
     most, the resolution of names included. That it answers as a hub does is not looked at.
@@ -199,7 +199,7 @@ class _Bar:
 
 @contextmanager
 def quiet(*others: Any) -> Iterator[None]:
-    """No lines, bars and warnings on stderr: of huggingface_hub, and of the `utils` of others."""
+    """Keep lines, bars and warnings of huggingface_hub off stderr, and of the `utils` of others."""
     from huggingface_hub import utils
 
     with ExitStack() as restored:
