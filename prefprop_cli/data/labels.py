@@ -42,7 +42,7 @@ def positive_class(labels: Sequence[str]) -> str | None:
     return labels[1] if len(labels) == 2 else None
 
 
-def places(labels: Sequence[str], *, known: Sequence[str]) -> list[int] | None:
+def positions(labels: Sequence[str], *, known: Sequence[str]) -> list[int] | None:
     """Find labels among known ones by number; None if one is not there or two are the same."""
     numbers = {canonical(label): number for number, label in enumerate(known)}
     found = [numbers[name] for name in map(canonical, labels) if name in numbers]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from prefprop_cli.cache import default_cache
 from prefprop_cli.data.corpus import Document
-from prefprop_cli.data.labels import places
+from prefprop_cli.data.labels import positions
 from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.data.questions import read_questions
 from prefprop_cli.data.seen import read_keys, seen
@@ -37,7 +37,7 @@ def compute_split(asked: Evaluator, split: str) -> None:
     """
     loaded = _load(asked)
     prepared = prepare_data(loaded.plan, cache=default_cache())
-    order = places(prepared.labels, known=loaded.labels)
+    order = positions(prepared.labels, known=loaded.labels)
     world().on_each(lambda: _check_data(asked.run, loaded, prepared, order))
     logits = _predict(asked, loaded, examples_of(loaded.plan, prepared, split))
     found = with_documents(logits, prepared, split)
@@ -139,5 +139,5 @@ def _label_indices(documents: Sequence[Document], loaded: Run) -> list[int]:
 def _label_index(document: Document, names: Sequence[str]) -> int | None:
     if document.label is None:
         raise DataError(f"{document.id}: the answer is not given")
-    place = places([document.label], known=names)
+    place = positions([document.label], known=names)
     return place[0] if place else None
