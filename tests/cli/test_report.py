@@ -12,8 +12,8 @@ from rich.cells import cell_len
 
 from prefprop_cli.cli.app import main
 from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.options import Machine
-from prefprop_cli.cli.work import logits
+from prefprop_cli.cli.work import comparison
+from prefprop_cli.experiment.evaluate import Machine
 from prefprop_cli.runs import RunFolder
 from tests.helpers import finished, project
 
@@ -230,12 +230,12 @@ def test_a_run_without_logits_of_validation_is_evaluated_first(
     """Which tell of what task a run is."""
     asked: list[tuple[Path, object]] = []
     monkeypatch.setattr(
-        logits, "logits_of", lambda _, folder, split, **__: asked.append((folder.path, split))
+        comparison, "logits_of", lambda folder, split, **__: asked.append((folder.path, split))
     )
     finished.write(tmp_path / "run", finished.config("prefix-tuning", data={"source": "gone"}))
     folder = RunFolder(tmp_path / "run")
-    logits.evaluate_missing(Console(), [folder], "test", machine=Machine(None, "auto"))
+    comparison.evaluate_missing(Console(), [folder], "test", machine=Machine())
     assert asked == []
     (folder.evaluation / "validation.safetensors").unlink()
-    logits.evaluate_missing(Console(), [folder], "test", machine=Machine(None, "auto"))
+    comparison.evaluate_missing(Console(), [folder], "test", machine=Machine())
     assert asked == [(folder.path, "validation")]

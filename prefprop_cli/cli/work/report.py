@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from prefprop_cli.cache import default_cache
 from prefprop_cli.cli.console import Console, json_text
-from prefprop_cli.cli.options import PICTURES, Machine
-from prefprop_cli.cli.work.logits import evaluate_missing
-from prefprop_cli.cli.work.pages import tell_pages
+from prefprop_cli.cli.options import PICTURES
+from prefprop_cli.cli.work.comparison import evaluate_missing
+from prefprop_cli.cli.work.views import tell_pages
 from prefprop_cli.data import read_corpus
 from prefprop_cli.errors import PrefpropError
+from prefprop_cli.experiment.evaluate import Machine
 from prefprop_cli.report.build import Part, Report
 from prefprop_cli.report.collect import FinishedRun, collect
 from prefprop_cli.report.drawing import write_figure
@@ -22,6 +23,8 @@ from prefprop_cli.report.run_html import run_page
 from prefprop_cli.runs import RunFolder, write_atomically
 from prefprop_cli.runs.atomic import make_folder
 from prefprop_cli.runs.distributed import world
+
+__all__ = ["Machine"]
 
 SCORED = {"table-2", "table-3", "figure-2"}
 """Parts that need the logits of the split."""
