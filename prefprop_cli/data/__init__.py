@@ -3,18 +3,18 @@
 import shlex
 from dataclasses import replace
 from fractions import Fraction
-from importlib import import_module
-from typing import Protocol, cast
+from typing import Protocol
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.corpus import Corpus, Splits, check, with_warnings
 from prefprop_cli.data.sets import files
 from prefprop_cli.data.sets.common import source_of
-from prefprop_cli.data.sets.hub_names import named
+from prefprop_cli.data.sets.hub import named
 from prefprop_cli.data.splits import split_off
 from prefprop_cli.data.table_rows import is_table
 from prefprop_cli.errors import DataError
 from prefprop_cli.notes import Note
+from prefprop_cli.tables import SETS
 
 
 class Reader(Protocol):
@@ -22,17 +22,6 @@ class Reader(Protocol):
 
     def read(self, table: DataTable) -> Corpus:
         """The set, in splits, as the table asks."""
-
-
-SETS = {
-    "files": "prefprop_cli.data.sets.files",
-    "hub": "prefprop_cli.data.sets.hub",
-    "sotu": "prefprop_cli.data.sets.sotu",
-    "newsgroups": "prefprop_cli.data.sets.newsgroups",
-    "hyperpartisan": "prefprop_cli.data.sets.hyperpartisan",
-    "arxiv": "prefprop_cli.data.sets.arxiv",
-    "wikihop": "prefprop_cli.data.sets.wikihop",
-}
 
 
 NEED_SOURCE = ("files", "hyperpartisan", "wikihop")
@@ -48,7 +37,7 @@ def check_source(table: DataTable) -> None:
     if table.set == "hub":
         named(table)
     elif table.set in NEED_SOURCE or table.source is not None:
-        what = getattr(import_module(SETS[table.set]), "WHAT", files.WHAT)
+        what = getattr(SETS[table.set], "WHAT", files.WHAT)
         source = source_of(table, what=what)
         if table.set != "files" and source.is_file() and is_table(source):
             raise DataError(
@@ -65,8 +54,7 @@ def read_corpus(table: DataTable) -> Corpus:
         DataError: they are missing, or cannot be used as they are.
         CorruptFileError: a file is damaged or unsafe to open.
     """
-    reader = cast(Reader, import_module(SETS[table.set]))
-    corpus = reader.read(table)
+    corpus = SETS[table.set].read(table)
     check(corpus)
     if table.limit is not None:
         corpus = _limited(corpus, table.limit, table.split_seed)

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
 
-Beyond = Literal["truncate", "head+tail", "chunk"]
+from prefprop_cli.tables import Truncation
+
 Ids = Sequence[int]
 
 
 def pieces(
-    ids: Ids, *, room: int, beyond: Beyond = "truncate", max_chunks: int | None = None
+    ids: Ids, *, room: int, beyond: Truncation = "truncate", max_chunks: int | None = None
 ) -> list[Ids]:
     """The parts of a text that are read, in order; each becomes a row.
 

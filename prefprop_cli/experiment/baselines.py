@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from prefprop_cli.calibration.metrics import chance_share
-from prefprop_cli.calibration.predictions import Floats
-from prefprop_cli.calibration.stored_logits import SavedLogits
+from prefprop_cli.arrays import Floats
 from prefprop_cli.data import read_corpus
 from prefprop_cli.errors import DataError, PrefpropError
+from prefprop_cli.experiment.stored_logits import SavedLogits
+from prefprop_cli.tasks.metrics import chance_share
 
 if TYPE_CHECKING:
     from prefprop_cli.data.prepare import Prepared

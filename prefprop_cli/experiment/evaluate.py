@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prefprop_cli.calibration.stored_logits import (
-    SavedLogits,
-    is_stored,
-    load_logits,
-    logits_path,
-)
 from prefprop_cli.core.encoder.files import file_sha256
 from prefprop_cli.data.corpus import SPLITS
 from prefprop_cli.errors import UsageError
 from prefprop_cli.experiment.adapter import read_adapter
 from prefprop_cli.experiment.evaluation import RunEvaluation
+from prefprop_cli.experiment.stored_logits import (
+    SavedLogits,
+    is_stored,
+    load_logits,
+    logits_path,
+)
 from prefprop_cli.notes import Note
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.distributed import world

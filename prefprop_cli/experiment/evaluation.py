@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prefprop_cli.calibration.metrics import (
+from prefprop_cli.arrays import Ints
+from prefprop_cli.calibration.metrics import classification_metrics, stated_intervals
+from prefprop_cli.calibration.predictions import Predictions
+from prefprop_cli.experiment.stored_logits import SavedLogits
+from prefprop_cli.notes import Note
+from prefprop_cli.stats.small_samples import Stated, share
+from prefprop_cli.tasks.metrics import (
     chance_share,
-    classification_metrics,
     confusion_matrix,
     majority_share,
     rates_by_class,
-    stated_intervals,
 )
-from prefprop_cli.calibration.predictions import Ints, Predictions
-from prefprop_cli.calibration.small_samples import Stated, share
-from prefprop_cli.calibration.stored_logits import SavedLogits
-from prefprop_cli.notes import Note
 
 if TYPE_CHECKING:
     from prefprop_cli.experiment.adapter import Adapter

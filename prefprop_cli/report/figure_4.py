@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from prefprop_cli.arrays import Floats
 from prefprop_cli.calibration.metrics import classification_metrics
-from prefprop_cli.calibration.stored_logits import load_logits, logits_path, step_name
 from prefprop_cli.errors import DataError
+from prefprop_cli.experiment.stored_logits import load_logits, logits_path, step_name
 from prefprop_cli.report.collect import FinishedRun
 from prefprop_cli.report.drawing import (
     GRID,
@@ -33,8 +33,6 @@ METRICS = ("ece", "ece_paper", "accuracy")
 _DRAWN = {"ece": "ECE", "accuracy": "accuracy"}
 _SPAN = 0.2
 """What the axis of the accuracy covers at least."""
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

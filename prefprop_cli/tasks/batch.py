@@ -9,7 +9,7 @@ Axes: N documents, R rows, T packed tokens, C classes or candidates, W hidden wi
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -18,8 +18,8 @@ from torch.nn import functional
 
 from prefprop_cli.core.attention import Rows
 from prefprop_cli.core.encoder.layout import Tokens, send
+from prefprop_cli.tables import Pooling
 
-Pooling = Literal["mean", "max", "sum"]
 Record = dict[str, Any]
 """One prepared document, column by column."""
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from prefprop_cli.calibration.stored_logits import SavedLogits
 from prefprop_cli.cli.work import end
 from prefprop_cli.experiment.evaluation import RunEvaluation
+from prefprop_cli.experiment.stored_logits import SavedLogits
 
 LABELS = ("cars", "space")
 

@@ -8,7 +8,6 @@ from typing import Literal
 
 from prefprop_cli.calibration.calibrators import METHODS, Calibrator, Fitted, Trial
 from prefprop_cli.calibration.report import CalibrationReport, Score
-from prefprop_cli.calibration.stored_logits import SavedLogits
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.work.bars import reliability_bars
 from prefprop_cli.cli.work.comparison import compare_runs, opponents
@@ -16,6 +15,7 @@ from prefprop_cli.cli.work.views import counting, tell_missing, tell_pages
 from prefprop_cli.errors import DataError, GateError, UsageError
 from prefprop_cli.experiment.calibrate import FITTED_ON, Calibration, calibrate, keep
 from prefprop_cli.experiment.evaluate import Machine, check_split, logits_of, warnings_on
+from prefprop_cli.experiment.stored_logits import SavedLogits
 from prefprop_cli.report.calibration_html import calibration_html
 from prefprop_cli.report.calibration_tables import runs_page
 from prefprop_cli.report.drawing import drawing, write_figure

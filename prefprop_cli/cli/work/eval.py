@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from prefprop_cli.calibration.calibrators import Identity
-from prefprop_cli.calibration.small_samples import Stated
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.work import views
 from prefprop_cli.cli.work.comparison import compare_runs, opponents
@@ -17,6 +16,7 @@ from prefprop_cli.experiment.evaluation import ClassScores, RunEvaluation
 from prefprop_cli.report.methods import paper_figures_of
 from prefprop_cli.report.page import Page
 from prefprop_cli.runs import RunFolder
+from prefprop_cli.stats.small_samples import Stated
 from prefprop_cli.words import plural
 
 __all__ = ["Machine", "OwnDocuments"]

@@ -11,13 +11,13 @@ from functools import cache, cached_property, partial
 from io import BufferedReader
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, BinaryIO, Literal, cast
+from typing import IO, BinaryIO, cast
 
 from prefprop_cli.config.load import load_config
+from prefprop_cli.data.cells import matching
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.kinds import TEXT_SUFFIXES, documents_below
-from prefprop_cli.data.labelled import Columns, parquet_types
-from prefprop_cli.data.names import matching
+from prefprop_cli.data.labelled import SeenColumns
 from prefprop_cli.data.questions import each_question, looks_like_questions
 from prefprop_cli.data.sets.common import files_below
 from prefprop_cli.data.table_rows import JSON_SUFFIXES, each_row, is_table
@@ -28,9 +28,9 @@ from prefprop_cli.experiment.task import has_candidates
 from prefprop_cli.notes import heard_by
 from prefprop_cli.runs import Choice, RunFolder, choose_run
 from prefprop_cli.runs.distributed import world
+from prefprop_cli.tables import Errors
 from prefprop_cli.words import listed
 
-Errors = Literal["strict", "replace"]
 HEAD_BYTES = 2**16
 """So much of a file shows whether it holds questions."""
 COUNTED_BYTES = 2**28
@@ -138,7 +138,7 @@ class Inputs:
         with self._kept or nullcontext():
             yield from self._records(self._parts)
 
-    def survey(self, columns: Columns | None = None) -> int | None:
+    def survey(self, columns: SeenColumns | None = None) -> int | None:
         """Look at all of it before the work.
 
         Args:
@@ -205,7 +205,7 @@ class Inputs:
             else:
                 yield from self._reader.records(part, stream=self._kept)
 
-    def _begin(self, pipes: Sequence[str], columns: Columns) -> None:
+    def _begin(self, pipes: Sequence[str], columns: SeenColumns) -> None:
         """See the columns of the first row of what can be read only once."""
         for name in pipes:
             records = self._reader.records(name)
@@ -236,6 +236,8 @@ def _types_of(name: str) -> Mapping[str, object]:
     if not name.lower().endswith(".parquet"):
         return {}
     import pyarrow as pa
+
+    from prefprop_cli.data.parquet_copy import parquet_types
 
     try:
         return parquet_types(Path(name))

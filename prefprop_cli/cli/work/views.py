@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from prefprop_cli.calibration.small_samples import Stated
 from prefprop_cli.cli.console import Console
+from prefprop_cli.stats.small_samples import Stated
 
 if TYPE_CHECKING:
     from prefprop_cli.experiment.evaluate import OnProgress

@@ -8,7 +8,8 @@ import pyarrow as pa
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.forms.base import COUNTS, IDS, Columns
 from prefprop_cli.data.tokenizer import TextTokenizer
-from prefprop_cli.data.truncation import Beyond, Ids, pieces
+from prefprop_cli.data.truncation import Ids, pieces
+from prefprop_cli.tables import Truncation
 
 N_SPECIAL = 2
 
@@ -28,7 +29,7 @@ class ClassificationForm:
     tokenizer: TextTokenizer
     max_tokens: int
     labels: tuple[str, ...]
-    beyond: Beyond = "truncate"
+    beyond: Truncation = "truncate"
     max_chunks: int | None = None
 
     schema = pa.schema(

@@ -300,14 +300,12 @@ def test_the_package_prepares_silently_and_without_torch(
     )
     script = """
 import sys
-from importlib import import_module
 from pathlib import Path
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data import SETS, read_corpus
 from prefprop_cli.data.prepare import prepare
 from prefprop_cli.data.tokenizer import TextTokenizer
-for module in SETS.values():
-    import_module(module)
+readers = list(SETS.values())
 import prefprop_cli.data.texts
 root = Path(sys.argv[1])
 corpus = read_corpus(DataTable(source=str(root / "data.csv"), split_seed=1))

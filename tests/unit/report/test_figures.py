@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from prefprop_cli.calibration.metrics import classification_metrics
-from prefprop_cli.calibration.stored_logits import load_logits
 from prefprop_cli.errors import DataError
+from prefprop_cli.experiment.stored_logits import load_logits
 from prefprop_cli.report.collect import collect
 from prefprop_cli.report.figure_2 import draw_2, figure_2
 from prefprop_cli.report.figure_3 import draw_3, figure_3

@@ -3,8 +3,8 @@ import pytest
 from scipy import stats
 
 from prefprop_cli.calibration.metrics import scores_and_terms
-from prefprop_cli.calibration.nested import nested_differences, nested_intervals
-from prefprop_cli.stats.statistics import Resampled, bootstrap_interval, resample_documents
+from prefprop_cli.stats.intervals import Resampled, bootstrap_interval, resample_documents
+from prefprop_cli.stats.nested import nested_differences, nested_intervals
 
 FREE = {"mean": (-np.inf, np.inf)}
 
