@@ -16,8 +16,7 @@ from prefprop_cli.data.seen import read_keys, seen
 from prefprop_cli.data.sets.files import labelled_documents
 from prefprop_cli.errors import DataError, UsageError
 from prefprop_cli.experiment.evaluate import Machine, OnProgress, OwnDocuments
-from prefprop_cli.experiment.experiment import examples_of, with_documents
-from prefprop_cli.experiment.plan import prepare_data
+from prefprop_cli.experiment.plan import examples_of, prepare_data, with_documents
 from prefprop_cli.experiment.predictor import Predictor, load_run
 from prefprop_cli.experiment.record import check_data
 from prefprop_cli.experiment.stored_logits import SavedLogits, save_logits
@@ -97,7 +96,7 @@ def _predict(
         examples,
         batch_size=machine.batch_size or predictor.plan.config.eval.batch_size,
         device=predictor.device,
-        progress=lambda done: on_progress(done, len(examples)),
+        on_progress=on_progress,
     )
     assert logits is not None  # nobody asks it to stop
     return logits

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from prefprop_cli.config.schema import Config
 from prefprop_cli.core.attention import choose
 from prefprop_cli.core.encoder.config import EncoderConfig
@@ -24,8 +27,11 @@ from prefprop_cli.experiment.backbones import (
     load_backbone,
 )
 from prefprop_cli.experiment.model import Classifier, create_classifier, create_method
+from prefprop_cli.experiment.stored_logits import SavedLogits
+from prefprop_cli.experiment.task import task_of
 from prefprop_cli.hub import is_repository
 from prefprop_cli.runs.distributed import world
+from prefprop_cli.tasks.batch import Examples
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ class Plan:
         return self.config.data.max_length - self.n_placeholders
 
     def form(self, labels: tuple[str, ...]) -> Form:
-        """How documents become tokens; `labels` are none where each brings its own candidates."""
+        """Return how documents become tokens; no labels where each brings its own candidates."""
         return form_of(
             self.config.data, labels=labels, tokenizer=self.tokenizer, max_tokens=self.max_tokens
         )
@@ -78,14 +84,22 @@ def make_plan(config: Config) -> Plan:
                 f"{encoder.max_length} positions. Use data.max_length = {encoder.max_length}"
             ]
         )
-    _check_attention(config)
+    try:
+        choose(config.model.attention, dropout=config.model.attention_dropout > 0)
+    except ValueError as error:
+        raise ConfigError([f"model.{error}"]) from error
     tokenizer = TextTokenizer.load(folder)
-    _check_vocabulary(tokenizer, encoder, folder)
+    if tokenizer.highest_id >= encoder.vocab_size:
+        raise DataError(
+            f"{folder}: the tokenizer's highest id is {tokenizer.highest_id}, the backbone has "
+            f"{encoder.vocab_size} rows of words. Was a word added to one and not to the other? "
+            "`model.resize_token_embeddings(len(tokenizer))` of transformers adds the rows"
+        )
     return Plan(config, folder, encoder, tokenizer)
 
 
 def with_backbone(config: Config, backbone: str | None) -> Config:
-    """The configuration with its backbone at another place; None leaves it where it is."""
+    """Return the configuration with its backbone elsewhere; None leaves it where it is."""
     if backbone is None:
         return config
     model = config.model.model_copy(update={"backbone": backbone})
@@ -116,12 +130,45 @@ def prepare_data(
         )
 
     prepared = world().first_on_machine(work)
-    _check_metric(plan.config, n_labels=len(prepared.labels))
+    _check_metric(plan.config.train.metric, n_labels=len(prepared.labels))
     return prepared
 
 
+def examples_of(plan: Plan, prepared: Prepared, split: str, *, training: bool = False) -> Examples:
+    """Return a split of prepared documents as batches.
+
+    Args:
+        plan: says the task.
+        prepared: the documents as tokens.
+        split: its name.
+        training: put what has no order inside a document into another order in each epoch.
+
+    Raises:
+        DataError: there is no such split, or it is empty.
+    """
+    table = prepared.splits.get(split)
+    if table is None or not len(table):
+        there = ", ".join(prepared.splits)
+        raise DataError(f'the data has no documents in a split "{split}"; it has {there}')
+    task = task_of(plan.config)
+    return Examples(
+        table,
+        lengths=list(table["n_computed"]),
+        collate=task.collate(plan.tokenizer, plan.max_tokens),
+        shuffle=task.shuffle if training else None,
+        seed=plan.config.train.seed,
+    )
+
+
+def with_documents(logits: NDArray[np.float32], prepared: Prepared, split: str) -> SavedLogits:
+    """Return the logits (N, C) of a split with what is known of its documents."""
+    table = prepared.splits[split]
+    labels, n_tokens = (np.asarray(table[name], np.int64) for name in ("label", "n_tokens"))
+    return SavedLogits(tuple(table["id"]), logits, labels, n_tokens)
+
+
 def load_encoder(plan: Plan) -> Encoder:
-    """The backbone of a plan, with its weights."""
+    """Return the backbone of a plan, with its weights."""
     table = plan.config.model
     return load_backbone(
         plan.backbone,
@@ -135,12 +182,12 @@ def load_encoder(plan: Plan) -> Encoder:
 
 
 def load_classifier(plan: Plan, *, n_labels: int) -> Classifier:
-    """A fresh classifier on the backbone of a plan; draws its initial values from torch's RNG."""
+    """Return a fresh classifier on the backbone of a plan, initialised from torch's generator."""
     return create_classifier(load_encoder(plan), plan.config, n_labels=n_labels)
 
 
 def empty_classifier(plan: Plan, *, n_labels: int) -> Classifier:
-    """The same without weights, on the meta device: for counting."""
+    """Return the same without weights, on the meta device: for counting."""
     with shapes_only():
         return create_classifier(Encoder(plan.encoder), plan.config, n_labels=n_labels)
 
@@ -162,8 +209,7 @@ def _resolved(config: Config, folder: Path, encoder: EncoderConfig) -> Config:
     return config.model_copy(update={"model": model, "data": data})
 
 
-def _check_metric(config: Config, *, n_labels: int) -> None:
-    metric = config.train.metric
+def _check_metric(metric: str, *, n_labels: int) -> None:
     if not n_labels and metric.startswith("f1"):
         raise ConfigError(
             [f'train.metric = "{metric}" needs classes, and here are candidates. Use "accuracy"']
@@ -175,19 +221,3 @@ def _check_metric(config: Config, *, n_labels: int) -> None:
                 'Use "f1_macro"'
             ]
         )
-
-
-def _check_vocabulary(tokenizer: TextTokenizer, encoder: EncoderConfig, folder: Path) -> None:
-    if tokenizer.highest_id >= encoder.vocab_size:
-        raise DataError(
-            f"{folder}: the tokenizer's highest id is {tokenizer.highest_id}, the backbone has "
-            f"{encoder.vocab_size} rows of words. Was a word added to one and not to the other? "
-            "`model.resize_token_embeddings(len(tokenizer))` of transformers adds the rows"
-        )
-
-
-def _check_attention(config: Config) -> None:
-    try:
-        choose(config.model.attention, dropout=config.model.attention_dropout > 0)
-    except ValueError as error:
-        raise ConfigError([f"model.{error}"]) from error

@@ -21,11 +21,10 @@ from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.forms import Form
 from prefprop_cli.data.questions import Question
 from prefprop_cli.errors import UsageError
-from prefprop_cli.experiment.adapter import Adapter
+from prefprop_cli.experiment.adapter import Adapter, load_adapter
 from prefprop_cli.experiment.model import Classifier
 from prefprop_cli.experiment.plan import Plan
 from prefprop_cli.experiment.task import task_of
-from prefprop_cli.experiment.trained import load_adapter
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.distributed import world
 from prefprop_cli.tasks.batch import Batch, Record
