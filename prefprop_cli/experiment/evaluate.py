@@ -4,7 +4,7 @@ What is stored needs no model: only `experiment/inference.py` loads one.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,13 +32,6 @@ DEAREST = 0.2
 """Of the time of the training: what an evaluation on test may take that nobody has asked for."""
 HASHED_BYTES = 2**28
 """Larger inputs are not read only to see whether they are the same: it would take longest."""
-
-OnProgress = Callable[[int, int], None]
-"""Is called with how many documents of how many are done."""
-
-
-def unwatched(done: int, total: int) -> None:
-    """Do nothing with progress."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +62,6 @@ def evaluate(
     documents: str | OwnDocuments = "test",
     *,
     machine: Machine = Machine(),
-    on_progress: OnProgress = unwatched,
 ) -> RunEvaluation:
     """Evaluate a run on a split of its data, or on labelled documents of one's own.
 
@@ -83,12 +75,12 @@ def evaluate(
     adapter = read_adapter(run.trained_adapter)
     if isinstance(documents, str):
         split, warnings = documents, warnings_on(run, documents)
-        saved = logits_of(run, split, machine=machine, on_progress=on_progress)
+        saved = logits_of(run, split, machine=machine)
     else:
         from prefprop_cli.experiment.inference import logits_of_documents
 
         split = "own data"
-        saved, warnings = logits_of_documents(run, documents, machine, on_progress)
+        saved, warnings = logits_of_documents(run, documents, machine)
     table = adapter.config.eval
     return RunEvaluation(
         split, saved, adapter.labels, table.bins, table.resamples, tuple(warnings), adapter
@@ -102,7 +94,6 @@ def evaluate_trained(
     *,
     device: str,
     n_steps: int,
-    on_progress: OnProgress = unwatched,
 ) -> RunEvaluation:
     """Evaluate a run that was just trained, beside baselines; the logits are stored in the run.
 
@@ -114,7 +105,6 @@ def evaluate_trained(
         run: its folder.
         device: where it computes.
         n_steps: that it was trained.
-        on_progress: is called as documents are done.
 
     Raises:
         UsageError, DataError, CorruptFileError: as `evaluate`.
@@ -122,7 +112,8 @@ def evaluate_trained(
     from prefprop_cli.experiment.baselines import baselines_of
 
     split = "test" if _is_cheap(plan, prepared, n_steps) else "validation"
-    saved = logits_of(run, split, machine=Machine(device=device), on_progress=on_progress)
+    label = "evaluating document"
+    saved = logits_of(run, split, machine=Machine(device=device), label=label)
     baselines = world().on_main(lambda: baselines_of(plan, prepared, saved, split))
     return RunEvaluation(split, saved, prepared.labels, baselines=baselines)
 
@@ -141,9 +132,11 @@ def logits_of(
     split: str,
     *,
     machine: Machine = Machine(),
-    on_progress: OnProgress = unwatched,
+    label: str = "document",
 ) -> SavedLogits:
     """Load the logits of a split of the run's own data; compute and store them the first time.
+
+    Progress is heard as of so many `label`s.
 
     Raises:
         UsageError, DataError, CorruptFileError: as `evaluate`.
@@ -156,18 +149,8 @@ def logits_of(
     if not world().on_main(lambda: is_stored(run.evaluation, split)):
         from prefprop_cli.experiment.inference import compute_split
 
-        compute_split(run, split, machine, on_progress)
+        compute_split(run, split, machine, label=label)
     return load_logits(run.evaluation, split)
-
-
-def not_evaluated(runs: Sequence[RunFolder], split: str) -> list[tuple[RunFolder, str]]:
-    """List what has no logits, on the split or on validation, which tells the task of a run."""
-    return [
-        (run, name)
-        for run in runs
-        for name in dict.fromkeys((split, "validation"))
-        if not is_stored(run.evaluation, name)
-    ]
 
 
 def check_split(run: RunFolder, split: str) -> None:

@@ -15,12 +15,12 @@ from prefprop_cli.data.questions import read_questions
 from prefprop_cli.data.seen import read_keys, seen
 from prefprop_cli.data.sets.files import labelled_documents
 from prefprop_cli.errors import DataError, UsageError
-from prefprop_cli.experiment.evaluate import Machine, OnProgress, OwnDocuments
+from prefprop_cli.experiment.evaluate import Machine, OwnDocuments
 from prefprop_cli.experiment.plan import examples_of, prepare_data, with_documents
 from prefprop_cli.experiment.predictor import Predictor, load_run
 from prefprop_cli.experiment.record import check_data
 from prefprop_cli.experiment.stored_logits import SavedLogits, save_logits
-from prefprop_cli.notes import Note
+from prefprop_cli.notes import Note, progress
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.distributed import world
 from prefprop_cli.tasks.batch import Batch, Examples
@@ -28,7 +28,7 @@ from prefprop_cli.training.inference import predict_logits
 from prefprop_cli.words import listed, plural
 
 
-def compute_split(run: RunFolder, split: str, machine: Machine, on_progress: OnProgress) -> None:
+def compute_split(run: RunFolder, split: str, machine: Machine, *, label: str) -> None:
     """Compute the logits of a split of the run's own data and store them in the run.
 
     Raises:
@@ -41,14 +41,14 @@ def compute_split(run: RunFolder, split: str, machine: Machine, on_progress: OnP
     order = places(prepared.labels, known=predictor.labels)
     world().on_each(lambda: _check_data(run, predictor, prepared, order))
     examples = examples_of(predictor.plan, prepared, split)
-    found = with_documents(_predict(predictor, examples, machine, on_progress), prepared, split)
+    found = with_documents(_predict(predictor, examples, machine, label=label), prepared, split)
     if order:
         found = replace(found, labels=np.asarray(order)[found.labels])
     world().on_main(lambda: save_logits(run.evaluation, split, found))
 
 
 def logits_of_documents(
-    run: RunFolder, own: OwnDocuments, machine: Machine, on_progress: OnProgress
+    run: RunFolder, own: OwnDocuments, machine: Machine
 ) -> tuple[SavedLogits, list[Note]]:
     """Compute the logits of labelled documents of one's own, with a warning if they are not new.
 
@@ -67,7 +67,7 @@ def logits_of_documents(
         )
         warnings.append(Note(leak, "warning"))
     labels = _label_indices(documents, predictor)
-    logits = _predict(predictor, _OwnExamples(documents, predictor), machine, on_progress)
+    logits = _predict(predictor, _OwnExamples(documents, predictor), machine)
     return SavedLogits(tuple(d.id for d in documents), logits, np.asarray(labels)), warnings
 
 
@@ -89,15 +89,17 @@ def _predict(
     predictor: Predictor,
     examples: "Examples | _OwnExamples",
     machine: Machine,
-    on_progress: OnProgress,
+    *,
+    label: str = "document",
 ) -> NDArray[np.float32]:
-    logits = predict_logits(
-        predictor.model,
-        examples,
-        batch_size=machine.batch_size or predictor.plan.config.eval.batch_size,
-        device=predictor.device,
-        on_progress=on_progress,
-    )
+    with progress(total=len(examples), label=label) as on_progress:
+        logits = predict_logits(
+            predictor.model,
+            examples,
+            batch_size=machine.batch_size or predictor.plan.config.eval.batch_size,
+            device=predictor.device,
+            on_progress=lambda done, total: on_progress(done),
+        )
     assert logits is not None  # nobody asks it to stop
     return logits
 

@@ -67,6 +67,6 @@ def command(
     documents = work.OwnDocuments(data, text_column, label_column) if data else split
     found = work.evaluate(console, folder, documents, machine=machine)
     work.check_names(found, gates)
-    page = work.beside(console, folder, compare, split, machine=machine) if compare else None
+    page = work.beside(folder, compare, split, machine=machine) if compare else None
     work.tell(console, folder, found, page)
     work.check_gates(found, gates)

@@ -2,7 +2,8 @@
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -10,18 +11,17 @@ from prefprop_cli.calibration.calibrators import METHODS, Calibrator, Fitted, Tr
 from prefprop_cli.calibration.report import CalibrationReport, Score
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.work.bars import reliability_bars
-from prefprop_cli.cli.work.comparison import compare_runs, opponents
-from prefprop_cli.cli.work.views import counting, tell_missing, tell_pages
+from prefprop_cli.cli.work.views import tell_missing, tell_pages
 from prefprop_cli.errors import DataError, GateError, UsageError
 from prefprop_cli.experiment.calibrate import FITTED_ON, Calibration, calibrate, keep
 from prefprop_cli.experiment.evaluate import Machine, check_split, logits_of, warnings_on
-from prefprop_cli.experiment.stored_logits import SavedLogits
 from prefprop_cli.report.calibration_html import calibration_html
 from prefprop_cli.report.calibration_tables import runs_page
 from prefprop_cli.report.drawing import drawing, write_figure
 from prefprop_cli.report.methods import paper_figures_of
 from prefprop_cli.report.page import Page
-from prefprop_cli.report.plots import reliability_figure
+from prefprop_cli.report.pairwise import compare_runs
+from prefprop_cli.report.reliability_diagram import reliability_figure
 from prefprop_cli.runs import RunFolder, write_atomically
 from prefprop_cli.runs.distributed import world
 from prefprop_cli.words import plural
@@ -70,18 +70,13 @@ def calibrated(
         UsageError: the split is the one the calibrator is fitted on.
         PrefpropError: as `experiment.calibrate`.
     """
-
-    def logits(split: str) -> SavedLogits:
-        with counting(console) as on_progress:
-            return logits_of(folder, split, machine=machine, on_progress=on_progress)
-
     for warning in dict.fromkeys(
         each for name in (FITTED_ON, asked.split) for each in warnings_on(folder, name)
     ):
         console.warn(warning)
     found = calibrate(
         folder,
-        logits_of=logits,
+        logits_of=partial(logits_of, folder, machine=machine),
         split=asked.split,
         method=asked.method,
         n_bins=asked.bins,
@@ -167,15 +162,15 @@ def tell_several(
 ) -> None:
     """A row for each run, then the runs beside the first one, before and after calibration."""
     try:
-        pages = list(_comparisons(console, found, asked, machine))
+        pages = _comparisons(found, asked, machine)
     except (UsageError, DataError) as error:  # the calibrators are stored, and their figures known
         console.warn(f"not compared: {error}")
-        pages = []
+        pages = {}
     record = {
         "runs": [each.as_dict() for each in found],
-        "comparisons": {page.name: page.record for page in pages},
+        "comparisons": {name: page.record for name, page in pages.items()},
     }
-    tell_pages(console, [runs_page(found, score=asked.score), *pages], record)
+    tell_pages(console, [runs_page(found, score=asked.score), *pages.values()], record)
 
 
 def check_gate(found: Sequence[Calibration], fail_above: float | None, *, score: str) -> None:
@@ -195,27 +190,24 @@ def check_gate(found: Sequence[Calibration], fail_above: float | None, *, score:
 
 
 def _comparisons(
-    console: Console,
-    found: Sequence[Calibration],
-    asked: CalibrationRequest,
-    machine: Machine,
-) -> Iterator[Page]:
-    paths = [each.folder.path for each in found]
+    found: Sequence[Calibration], asked: CalibrationRequest, machine: Machine
+) -> dict[str, Page]:
     calibrated = {each.folder.path.resolve(): each.calibrated for each in found}
-    contest = opponents(console, paths, asked.split, machine=machine)
-    for name, logits_after in (
-        ("before", None),
-        ("after", lambda run, _: calibrated[run.folder.path.resolve()]),
-    ):
-        page = compare_runs(
-            console,
-            contest,
-            asked.split,
-            metrics=(asked.score, "nll"),
-            n_bins=asked.bins,
-            calibrated=logits_after,
-        )
-        yield replace(page, name=name, title=f"{name.capitalize()} calibration")
+    compare = partial(
+        compare_runs,
+        [each.folder.path for each in found],
+        split=asked.split,
+        metrics=(asked.score, "nll"),
+        n_bins=asked.bins,
+        evaluate=partial(logits_of, machine=machine),
+    )
+    return {
+        "before": compare(title="Before calibration"),
+        "after": compare(
+            title="After calibration",
+            calibrated=lambda run, _: calibrated[run.folder.path.resolve()],
+        ),
+    }
 
 
 def _saved(calibrator: Calibrator) -> str:

@@ -48,15 +48,7 @@ def evaluated(
         Interrupted: Ctrl-C.
     """
     try:
-        with views.counting(console, "evaluating document") as on_progress:
-            return evaluate_trained(
-                plan,
-                prepared,
-                folder,
-                device=device,
-                n_steps=result.step,
-                on_progress=on_progress,
-            )
+        return evaluate_trained(plan, prepared, folder, device=device, n_steps=result.step)
     except KeyboardInterrupt as signal:
         again = f"prefprop eval {shlex.quote(str(folder.path))}"
         told = f"the run is finished, its evaluation was stopped. Go on with: {again}"

@@ -1,20 +1,21 @@
 """What `prefprop eval` does: metrics with their intervals, overall and class by class."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from prefprop_cli.calibration.calibrators import Identity
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.work import views
-from prefprop_cli.cli.work.comparison import compare_runs, opponents
 from prefprop_cli.data.labels import positive_class
 from prefprop_cli.errors import GateError, UsageError
 from prefprop_cli.experiment.adapter import Adapter
-from prefprop_cli.experiment.evaluate import Machine, OwnDocuments
+from prefprop_cli.experiment.evaluate import Machine, OwnDocuments, logits_of
 from prefprop_cli.experiment.evaluate import evaluate as evaluate_run
 from prefprop_cli.experiment.evaluation import ClassScores, RunEvaluation
 from prefprop_cli.report.methods import paper_figures_of
 from prefprop_cli.report.page import Page
+from prefprop_cli.report.pairwise import compare_runs
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.stats.small_samples import Stated
 from prefprop_cli.words import plural
@@ -37,23 +38,16 @@ def evaluate(
     Raises:
         PrefpropError: as `experiment.evaluate`.
     """
-    with views.counting(console) as on_progress:
-        found = evaluate_run(folder, documents, machine=machine, on_progress=on_progress)
+    found = evaluate_run(folder, documents, machine=machine)
     for warning in found.warnings:
         console.warn(warning)
     return found
 
 
-def beside(
-    console: Console, folder: RunFolder, others: Sequence[Path], split: str, *, machine: Machine
-) -> Page:
-    """The run beside others, seed by seed and document by document.
-
-    Raises:
-        UsageError, DataError: as `contest_of`.
-    """
-    contest = opponents(console, [folder.path, *others], split, machine=machine)
-    return compare_runs(console, contest, split)
+def beside(folder: RunFolder, others: Sequence[Path], split: str, *, machine: Machine) -> Page:
+    """The run beside others, seed by seed and document by document."""
+    evaluate = partial(logits_of, machine=machine)
+    return compare_runs([folder.path, *others], split=split, evaluate=evaluate)
 
 
 def tell(

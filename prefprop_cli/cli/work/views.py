@@ -1,14 +1,12 @@
-"""What commands draw alike: intervals, tables of a report, commands that come next, progress."""
+"""What commands draw alike: intervals, pages of a report and commands that come next."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from prefprop_cli.cli.console import Console
 from prefprop_cli.stats.small_samples import Stated
 
 if TYPE_CHECKING:
-    from prefprop_cli.experiment.evaluate import OnProgress
     from prefprop_cli.report.page import Page
 
 
@@ -71,10 +69,3 @@ def tell_pages(console: Console, pages: "Sequence[Page]", record: object) -> Non
                 else:
                     console.prose(block.text if isinstance(block, Heading) else block)
             console.result("")
-
-
-@contextmanager
-def counting(console: Console, label: str = "document") -> "Iterator[OnProgress]":
-    """Progress over documents whose number is known once they are loaded."""
-    with console.progress(total=None, label=label) as progress:
-        yield lambda done, total: progress.update(done, total=total)
