@@ -150,7 +150,7 @@ def tell(console: Console, found: Calibration, *, score: str, all_scores: bool) 
         console.info("predict uses it from now on; --method none takes it back")
     if in_full:
         for when, state in (("before", found.report.before), ("after", found.report.after)):
-            console.info(f"{when}: {state.told(score, n=found.report.n)}")
+            console.info(f"{when}: {state.interpretation(score, n=found.report.n)}")
     for line in reliability_bars(found.report, width=console.width):
         console.info(line)
     if not in_full:

@@ -60,12 +60,13 @@ def lay_out(folder: Path) -> None:
 
 def _reviews(folder: Path) -> None:
     """Tables of reviews, one with labels, and a folder of letters."""
-    for name, numbers in (("reviews.csv", range(40)), ("new.csv", range(40, 46))):
+    labelled = {"reviews.csv": range(40), "more.csv": range(50, 60)}
+    for name, numbers in {**labelled, "new.csv": range(40, 46)}.items():
         with open(folder / name, "w", encoding="utf-8", newline="") as file:
             rows = csv.writer(file)
-            rows.writerow(["review", "sentiment"] if name == "reviews.csv" else ["review"])
+            rows.writerow(["review", "sentiment"] if name in labelled else ["review"])
             for number in numbers:
-                label = [project.LABELS[number % 2]] if name == "reviews.csv" else []
+                label = [project.LABELS[number % 2]] if name in labelled else []
                 rows.writerow([project.text(number), *label])
     (folder / "letters").mkdir()
     (folder / "letters" / "first.txt").write_text(project.text(1), encoding="utf-8")
