@@ -33,6 +33,7 @@ from prefprop_cli.tables import Errors
 from prefprop_cli.words import listed, plural, quoted
 
 WHAT = "a .jsonl, .csv, .tsv or .parquet file, or a folder"
+NEEDS_FILES = True
 SPLIT_NAMES = {"train": "train", "test": "test"} | dict.fromkeys(
     ("validation", "valid", "val", "dev"), "validation"
 )
