@@ -24,7 +24,7 @@ class GatedPropagation(Method):
     def __init__(self, config: EncoderConfig, options: Options) -> None:
         super().__init__()
         self.n_placeholders = options.prefix_length
-        shape = (options.prefix_length, config.width)
+        shape = (options.prefix_length, config.hidden_size)
         self.prefix = normal_parameters(config.n_layers, *shape, std=options.init_std)
         start = torch.logit(torch.tensor(float(options.extra.get("open", 0.5))))
         self.gate = nn.Parameter(start.repeat(config.n_layers))
