@@ -4,7 +4,6 @@ import math
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -147,18 +146,6 @@ FinishedRun = Annotated[
 ]
 OptionalRun = Annotated[Path | None, argument("Run folder.", "RUN", completion.runs)]
 Seed = Annotated[int | None, option("Seed of the run (train.seed).", metavar="N", least=0)]
-
-
-@dataclass(frozen=True)
-class Machine:
-    """How logits are computed, where they are not stored."""
-
-    backbone: str | None
-    """Where it is now, if not where it was in training."""
-    device: str
-    """`auto`, or a device as PyTorch names it."""
-    batch_size: int | None = None
-    """Documents at a time on a GPU; None for what the run says."""
 
 
 def stay_offline(offline: bool) -> None:
