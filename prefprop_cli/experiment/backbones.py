@@ -75,7 +75,7 @@ def load_backbone(
         gradient_checkpointing: recompute each layer in the backward pass.
 
     Returns:
-        The encoder in evaluation mode, float32, on the CPU; `encoder(input_ids, key_mask,
+        The encoder in evaluation mode, float32, on the CPU; `encoder(input_ids, attention_mask,
         global_mask)` gives hidden states (B, S, W).
 
     Raises:
