@@ -6,7 +6,7 @@ from itertools import groupby
 
 from prefprop_cli.report.baselines import Baselines
 from prefprop_cli.report.comparisons import Comparison, Order
-from prefprop_cli.report.methods import papers_backbone
+from prefprop_cli.report.methods import has_papers_backbone, long_backbone_name, papers_backbone
 from prefprop_cli.report.page import (
     NOTHING,
     Block,
@@ -41,9 +41,9 @@ def introduction(scored: ScoredSet, baselines: Baselines) -> tuple[Heading, str]
     """The set, its documents, and how far its figures can be held against the paper's."""
     n_classes = f", {scored.n_classes} classes" if scored.n_classes else ""
     parts = [f"{len(scored.ids)} documents of {scored.split}{n_classes}"]
-    others = [each for each in scored.variants if not each.on_papers_backbone]
+    others = [each for each in scored.variants if not has_papers_backbone(each.config)]
     if others and any(each.paper for each in others):
-        found = ", ".join(dict.fromkeys(each.backbone for each in others))
+        found = ", ".join(dict.fromkeys(long_backbone_name(each.config) for each in others))
         wanted = ", ".join(dict.fromkeys(papers_backbone(e.config) for e in others))
         parts.append(f"the backbone is {found}, the paper's is {wanted}")
     if scored.split != "validation":
@@ -141,7 +141,7 @@ def set_record(
         "notes": list(baselines.notes),
         "warnings": list(baselines.warnings or ()),
         "lines": [variant_record(each, metrics) for each in scored.variants],
-        "baselines": [asdict(each) for each in baselines.found],
+        "baselines": [each.as_dict() for each in baselines.found],
         "comparisons": [each.as_dict() for each in comparisons],
         "order": asdict(order) if order else None,
     }
@@ -150,12 +150,12 @@ def set_record(
 def variant_record(each: ScoredVariant, metrics: Sequence[str]) -> dict[str, object]:
     """A variant with its figures in some metrics, as JSON types."""
     return {
-        "method": each.variant.method,
+        "method": each.method,
         "name": each.name,
-        "settings": dict(each.variant.settings),
-        "papers_backbone": each.on_papers_backbone,
-        "runs": [str(run.folder.path) for run in each.variant.runs],
-        "seeds": [run.seed for run in each.variant.runs],
+        "settings": dict(each.settings),
+        "papers_backbone": has_papers_backbone(each.config),
+        "runs": [str(run.folder.path) for run in each.runs],
+        "seeds": [run.seed for run in each.runs],
         "metrics": {
             name: {**asdict(each.estimates[name]), "values": each.values(name)} for name in metrics
         },

@@ -7,9 +7,8 @@ from math import isnan, nan
 
 import numpy as np
 
-from prefprop_cli.report.estimates import difference
 from prefprop_cli.report.methods import PROPAGATION
-from prefprop_cli.report.scores import ScoredSet, ScoredVariant
+from prefprop_cli.report.scores import ScoredSet, ScoredVariant, difference
 from prefprop_cli.stats.intervals import Interval
 from prefprop_cli.stats.seeds import (
     Effect,
@@ -114,11 +113,11 @@ def compare(
 
 def reference(variants: Sequence[ScoredVariant]) -> ScoredVariant | None:
     """The one of plain propagation that differs from other methods in the fewest settings."""
-    mine = [each for each in variants if each.variant.method == PROPAGATION]
-    others = [each.variant.settings for each in variants if each.variant.method != PROPAGATION]
+    mine = [each for each in variants if each.method == PROPAGATION]
+    others = [each.settings for each in variants if each.method != PROPAGATION]
 
     def n_differing(each: ScoredVariant) -> int:
-        own = each.variant.settings
+        own = each.settings
         return sum(own[key] != other[key] for other in others for key in own.keys() & other.keys())
 
     return min(mine, key=n_differing, default=None)
@@ -132,7 +131,7 @@ def compare_order(scored: ScoredSet, metric: str) -> Order | None:
     sign = 1 if metric in LOWER_IS_BETTER else -1
     known = [each for each in scored.variants if metric in each.paper]
     ranked = sorted(known, key=lambda each: sign * each.mean(metric))
-    best = {each.variant.method: each for each in reversed(ranked)}
+    best = {each.method: each for each in reversed(ranked)}
     if len(best) < 2:
         return None
     ours = {name: sign * each.mean(metric) for name, each in best.items()}

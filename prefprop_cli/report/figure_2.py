@@ -99,4 +99,4 @@ def _grid(scored: ScoredSet) -> Grid:
 
 
 def _seeds(each: ScoredVariant) -> list[int]:
-    return [run.seed for run in each.variant.runs]
+    return [run.seed for run in each.runs]

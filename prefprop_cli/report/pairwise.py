@@ -121,7 +121,7 @@ def _page(scored: ScoredSet, first: Path, metrics: Sequence[str], title: str) ->
 
 
 def _variant_at(path: Path, variants: Sequence[ScoredVariant]) -> ScoredVariant:
-    return next(v for v in variants if any(_is_at(run, path) for run in v.variant.runs))
+    return next(v for v in variants if any(_is_at(run, path) for run in v.runs))
 
 
 def _is_at(run: FinishedRun, path: Path) -> bool:

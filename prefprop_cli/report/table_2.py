@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from prefprop_cli.report.baselines import Baselines
+from prefprop_cli.report.baselines import Baselines, Row
 from prefprop_cli.report.comparison_text import (
     SHORT,
     comparison_blocks,
@@ -16,7 +16,7 @@ from prefprop_cli.report.comparison_text import (
 from prefprop_cli.report.comparisons import compare, compare_order
 from prefprop_cli.report.groups import unusual_settings, usual_settings, validation_score
 from prefprop_cli.report.page import NOTHING, PERCENT, Block, Grid, Page, Unit
-from prefprop_cli.report.scores import ScoredSet, ScoredVariant
+from prefprop_cli.report.scores import ScoredSet
 
 TITLE = "Table 2: scores in %, mean ± standard deviation over seeds"
 
@@ -40,25 +40,24 @@ def table_2(sets: Sequence[ScoredSet], baselines: Sequence[Baselines]) -> Page:
 
 
 def _scores(scored: ScoredSet, baselines: Baselines) -> Grid:
-    last = f"95 % of {SHORT[scored.metric]}"
-    metrics = [SHORT[column] for column in scored.shown]
-    header = ("method", "seeds", *metrics, f"{last}, seeds", "with documents", "paper")
-    rows = [tuple(_row(each, scored)) for each in scored.variants]
-    for each in baselines.found:
-        figures = (PERCENT.show(each.figures[column]) for column in scored.shown)
-        interval = PERCENT.between(each.intervals.get(scored.metric))
-        rows.append((each.name, NOTHING, *figures, NOTHING, interval, NOTHING))
-    return Grid(header, tuple(rows))
+    metric, short = scored.metric, SHORT[scored.metric]
 
+    def papers(each: Row) -> str:
+        found = [PERCENT.show(each.paper[name]) for name in scored.columns if name in each.paper]
+        return "/".join(found) or NOTHING
 
-def _row(each: ScoredVariant, scored: ScoredSet) -> Iterator[str]:
-    yield from (each.name, str(len(each.seeds)))
-    for column in scored.shown:
-        yield PERCENT.spread(each.estimates[column].seeds)
-    last = each.estimates[scored.metric]
-    yield from (PERCENT.between(last.seeds.interval), PERCENT.between(last.overall))
-    paper = [PERCENT.show(each.paper[name]) for name in scored.columns if name in each.paper]
-    yield "/".join(paper) or NOTHING
+    return Grid.of(
+        baselines.below(scored),
+        ("method", lambda each: each.name),
+        ("seeds", lambda each: str(len(each.seeds) or NOTHING)),
+        *(
+            (SHORT[name], lambda each, of=name: PERCENT.spread(each.estimates[of].seeds))
+            for name in scored.shown
+        ),
+        (f"95 % of {short}, seeds", lambda e: PERCENT.between(e.estimates[metric].seeds.interval)),
+        ("with documents", lambda each: PERCENT.between(each.estimates[metric].overall)),
+        ("paper", papers),
+    )
 
 
 def _settings(scored: ScoredSet) -> Iterator[Block]:

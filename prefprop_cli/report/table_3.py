@@ -1,12 +1,12 @@
 """Table 3: the calibration error of each method, by the paper's definition and by Guo's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 
 import numpy as np
 
 from prefprop_cli.calibration.ece import PAPER_BINS, Mode, expected_null_error, softmax
-from prefprop_cli.report.baselines import Baselines
+from prefprop_cli.report.baselines import Baselines, Row
 from prefprop_cli.report.comparison_text import (
     comparison_blocks,
     introduction,
@@ -54,30 +54,23 @@ def table_3(sets: Sequence[ScoredSet], baselines: Sequence[Baselines]) -> Page:
 
 
 def _errors(scored: ScoredSet, baselines: Baselines, chances: Mapping[str, Chance]) -> Grid:
-    bins = f"ECE, {scored.settings.bins} bins"
-    header = ("method", "seeds", "ECE by the paper's", "95 %", "by chance", "paper")
-    rows = [_row(each, chances[each.name]) for each in scored.variants]
-    for each in baselines.found:
-        if "ece" in each.figures:
-            theirs, ours = (
-                (SHARE.show(each.figures[name]), SHARE.between(each.intervals.get(name)), NOTHING)
-                for name in _MODES
-            )
-            rows.append((each.name, NOTHING, *theirs, NOTHING, *ours))
-    return Grid((*header, bins, "95 %", "by chance"), tuple(rows))
+    def of(metric: str, title: str) -> Iterator[tuple[str, Callable[[Row], str]]]:
+        yield title, lambda each: SHARE.spread(each.estimates[metric].seeds)
+        yield "95 %", lambda each: SHARE.between(each.estimates[metric].overall)
+        yield "by chance", lambda each: _shown(chances.get(each.name, {}).get(metric))
 
-
-def _row(each: ScoredVariant, chance: Chance) -> tuple[str, ...]:
-    theirs, ours = (
-        (
-            SHARE.spread(each.estimates[name].seeds),
-            SHARE.between(each.estimates[name].overall),
-            f"{SHARE.show(chance[name]['mean'])} / {SHARE.show(chance[name]['p95'])}",
-        )
-        for name in _MODES
+    return Grid.of(
+        [row for row in baselines.below(scored) if "ece" in row.estimates],
+        ("method", lambda each: each.name),
+        ("seeds", lambda each: str(len(each.seeds) or NOTHING)),
+        *of("ece_paper", "ECE by the paper's"),
+        ("paper", lambda each: SHARE.show(each.paper.get("ece_paper"))),
+        *of("ece", f"ECE, {scored.settings.bins} bins"),
     )
-    paper = SHARE.show(each.paper.get("ece_paper"))
-    return (each.name, str(len(each.seeds)), *theirs, paper, *ours)
+
+
+def _shown(chance: Mapping[str, float] | None) -> str:
+    return f"{SHARE.show(chance['mean'])} / {SHARE.show(chance['p95'])}" if chance else NOTHING
 
 
 def _chance(each: ScoredVariant, scored: ScoredSet) -> Chance:

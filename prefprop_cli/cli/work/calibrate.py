@@ -16,8 +16,7 @@ from prefprop_cli.cli.work.logits import check_split, logits_of
 from prefprop_cli.cli.work.pages import tell_missing, tell_pages
 from prefprop_cli.errors import DataError, GateError, UsageError
 from prefprop_cli.experiment.calibrate import Calibration, calibrate, keep
-from prefprop_cli.report.calibration_html import calibration_html
-from prefprop_cli.report.calibration_tables import runs_page
+from prefprop_cli.report.calibration_html import calibration_html, runs_page
 from prefprop_cli.report.drawing import drawing, write_figure
 from prefprop_cli.report.methods import paper_figures_of
 from prefprop_cli.report.page import Page
