@@ -3,16 +3,8 @@
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
+from prefprop_cli.report import comparison_text as text
 from prefprop_cli.report.baselines import Baselines, Row
-from prefprop_cli.report.comparison_text import (
-    SHORT,
-    comparison_blocks,
-    introduction,
-    missing_text,
-    n_tested,
-    order_text,
-    set_record,
-)
 from prefprop_cli.report.comparisons import compare, compare_order
 from prefprop_cli.report.groups import unusual_settings, usual_settings, validation_score
 from prefprop_cli.report.page import NOTHING, PERCENT, Block, Grid, Page, Unit
@@ -24,23 +16,22 @@ TITLE = "Table 2: scores in %, mean ± standard deviation over seeds"
 def table_2(sets: Sequence[ScoredSet], baselines: Sequence[Baselines]) -> Page:
     """Ours beside the paper's, the baselines of each set, and propagation beside each method."""
     comparisons = compare(sets)
-    family = n_tested([*chain(*comparisons)])
     blocks: list[Block] = []
     records = []
     for scored, below, compared in zip(sets, baselines, comparisons, strict=True):
         order = compare_order(scored, scored.metric)
-        blocks += [*introduction(scored, below), _scores(scored, below)]
+        blocks += [*text.introduction(scored, below), _scores(scored, below)]
         if scored.metric == "f1_binary":
             blocks.append(f'Precision, recall and F1 are of the class "{scored.positive}".')
-        blocks += [*missing_text(scored.variants, [scored.metric]), *_settings(scored)]
-        blocks += comparison_blocks(compared, family=family, unit=PERCENT)
-        blocks += [order_text(order)] if order else []
-        records.append(set_record(scored, below, compared, order, scored.shown))
+        blocks += [*text.missing(scored.variants, [scored.metric]), *_settings(scored)]
+        blocks += text.comparison_blocks(compared, family=chain(*comparisons), unit=PERCENT)
+        blocks += [text.order_of(order)] if order else []
+        records.append(text.set_record(scored, below, compared, order, scored.shown))
     return Page("table-2", TITLE, tuple(blocks), {"table": "2", "sets": records})
 
 
 def _scores(scored: ScoredSet, baselines: Baselines) -> Grid:
-    metric, short = scored.metric, SHORT[scored.metric]
+    metric, short = scored.metric, text.SHORT[scored.metric]
 
     def papers(each: Row) -> str:
         found = [PERCENT.show(each.paper[name]) for name in scored.columns if name in each.paper]
@@ -51,7 +42,7 @@ def _scores(scored: ScoredSet, baselines: Baselines) -> Grid:
         ("method", lambda each: each.name),
         ("seeds", lambda each: str(len(each.seeds) or NOTHING)),
         *(
-            (SHORT[name], lambda each, of=name: PERCENT.spread(each.estimates[of].seeds))
+            (text.SHORT[name], lambda each, of=name: PERCENT.spread(each.estimates[of].seeds))
             for name in scored.shown
         ),
         (f"95 % of {short}, seeds", lambda e: PERCENT.between(e.estimates[metric].seeds.interval)),

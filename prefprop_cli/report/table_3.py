@@ -6,15 +6,8 @@ from itertools import chain
 import numpy as np
 
 from prefprop_cli.calibration.ece import PAPER_BINS, Mode, expected_null_error, softmax
+from prefprop_cli.report import comparison_text as text
 from prefprop_cli.report.baselines import Baselines, Row
-from prefprop_cli.report.comparison_text import (
-    comparison_blocks,
-    introduction,
-    missing_text,
-    n_tested,
-    order_text,
-    set_record,
-)
 from prefprop_cli.report.comparisons import compare, compare_order
 from prefprop_cli.report.page import NOTHING, SHARE, Block, Grid, Page
 from prefprop_cli.report.scores import ScoredSet, ScoredVariant
@@ -33,17 +26,16 @@ def table_3(sets: Sequence[ScoredSet], baselines: Sequence[Baselines]) -> Page:
     The baselines are those of each set.
     """
     comparisons = compare(sets, metric="ece")
-    family = n_tested([*chain(*comparisons)])
     blocks: list[Block] = []
     records = []
     for scored, below, compared in zip(sets, baselines, comparisons, strict=True):
         chances = {each.name: _chance(each, scored) for each in scored.variants}
         order = compare_order(scored, "ece_paper")
-        blocks += [*introduction(scored, below), _errors(scored, below, chances)]
-        blocks += missing_text(scored.variants, tuple(_MODES))
-        blocks += comparison_blocks(compared, family=family, unit=SHARE)
-        blocks += [order_text(order)] if order else []
-        record = set_record(scored, below, compared, order, tuple(_MODES))
+        blocks += [*text.introduction(scored, below), _errors(scored, below, chances)]
+        blocks += text.missing(scored.variants, tuple(_MODES))
+        blocks += text.comparison_blocks(compared, family=chain(*comparisons), unit=SHARE)
+        blocks += [text.order_of(order)] if order else []
+        record = text.set_record(scored, below, compared, order, tuple(_MODES))
         records.append({**record, "calibrated_by_chance": chances})
     blocks.append(
         "The paper's definition: 10 bins, each held against its upper edge, so that no model "

@@ -17,7 +17,7 @@ from prefprop_cli.cli.work.pages import tell_missing, tell_pages
 from prefprop_cli.errors import DataError, GateError, UsageError
 from prefprop_cli.experiment.calibrate import Calibration, calibrate, keep
 from prefprop_cli.report.calibration_html import calibration_html, runs_page
-from prefprop_cli.report.drawing import drawing, write_figure
+from prefprop_cli.report.drawing import new_figure, write_figure
 from prefprop_cli.report.methods import paper_figures_of
 from prefprop_cli.report.page import Page
 from prefprop_cli.report.pairwise import compare_runs
@@ -53,7 +53,7 @@ def check(folders: Sequence[RunFolder], split: str, *, plot: Path | None) -> Non
         UsageError: there is no such split, or nothing to draw with.
     """
     if plot:
-        with drawing(1, 1):  # which says so where matplotlib is not installed
+        with new_figure(1, 1):  # which says so where matplotlib is not installed
             pass
     for folder in folders:
         check_split(folder, split)
