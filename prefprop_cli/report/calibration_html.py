@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from prefprop_cli.bench.paper import paper_figures
-from prefprop_cli.calibration.report import CalibrationReport, NullSummary, Score
+from prefprop_cli.calibration.null import NullSummary
+from prefprop_cli.calibration.report import CalibrationReport, Score
 from prefprop_cli.calibration.slices import ClassSlice, Slice
 from prefprop_cli.experiment.calibrate import FITTED_ON, Calibration
 from prefprop_cli.report.html import Element, Section, aside, html_page, where_from
@@ -80,7 +81,7 @@ def calibration_html(found: Calibration) -> str:
         f"Calibration of {found.folder.path}",
         [_scores(found), *_sections(found)],
         lead=[
-            f"{when} calibration: {state.told('ece', n=report.n)}."
+            f"{when} calibration: {state.interpretation('ece', n=report.n)}."
             for when, state in states.items()
         ],
     )

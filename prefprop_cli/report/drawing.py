@@ -87,9 +87,10 @@ def legend_below(figure: Figure) -> None:
 
 def title(axes: Axes, text: str, note: str = "") -> None:
     """Write a title, and under it a quiet note of one or two lines."""
-    axes.set_title(text, loc="left", weight="bold", pad=(6, 17, 32)[len(note.splitlines())])
+    pad, spacing = ((6, 1.2), (17, 1.2), (32, 1.4))[len(note.splitlines())]
+    axes.set_title(text, loc="left", weight="bold", pad=pad)
     place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
-    axes.annotate(note, (0, 1), (0, 5), color=QUIET, linespacing=1.4, **place)
+    axes.annotate(note, (0, 1), (0, 5), color=QUIET, linespacing=spacing, **place)
 
 
 def write_figure(figure: Figure, path: Path) -> None:

@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 
 from prefprop_cli.errors import DataError, UsageError
+from prefprop_cli.experiment.evaluate import Machine
 from prefprop_cli.notes import note, warnings
 from prefprop_cli.report import comparison_text as text
 from prefprop_cli.report.collect import FinishedRun, collect
@@ -14,11 +15,9 @@ from prefprop_cli.report.groups import DataSet, group
 from prefprop_cli.report.page import PERCENT, SHARE, Block, Grid, Page
 from prefprop_cli.report.scores import (
     Calibrated,
-    Evaluate,
     ScoredSet,
     ScoredVariant,
     evaluate_missing,
-    evaluate_split,
     score,
 )
 from prefprop_cli.tasks.metrics import LOWER_IS_BETTER
@@ -31,7 +30,7 @@ def compare_runs(
     metrics: Sequence[str] = (),
     calibrated: Calibrated | None = None,
     n_bins: int | None = None,
-    evaluate: Evaluate = evaluate_split,
+    machine: Machine = Machine(),
     title: str = "",
 ) -> Page:
     """Compare runs, or folders of runs, with the first one; seeds of one configuration are one.
@@ -44,7 +43,7 @@ def compare_runs(
         metrics: default: the one that decides on this data set, accuracy, `ece` and `nll`.
         calibrated: a run and its logits → calibrated ones; default: as they are.
         n_bins: of the errors; default: what the first run says.
-        evaluate: computes the logits of runs that were never evaluated on the split.
+        machine: that evaluates runs that never were on the split.
         title: of the page.
 
     Raises:
@@ -62,7 +61,7 @@ def compare_runs(
             f"{paths[0]}, which the others are compared with, is no finished run, or a later one "
             "has its configuration and seed. Name that one first"
         )
-    evaluate_missing([run.folder for run in data.runs], split, evaluate=evaluate)
+    evaluate_missing([run.folder for run in data.runs], split, machine=machine)
     table = first.config.eval
     settings = table.model_copy(update={"bins": n_bins or table.bins})
     scored = score(data, split, settings=settings, calibrated=calibrated)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from prefprop_cli.cache import default_cache
 from prefprop_cli.data import read_corpus
 from prefprop_cli.errors import PrefpropError, UsageError
+from prefprop_cli.experiment.evaluate import Machine
 from prefprop_cli.report.baselines import Baselines, CorpusOf, baselines_of
 from prefprop_cli.report.collect import Collected, FinishedRun, collect
 from prefprop_cli.report.figure_2 import figure_2
@@ -19,10 +20,8 @@ from prefprop_cli.report.figure_4 import epoch_scores, figure_4
 from prefprop_cli.report.groups import DataSet, group
 from prefprop_cli.report.page import Page, markdown
 from prefprop_cli.report.scores import (
-    Evaluate,
     ScoredSet,
     evaluate_missing,
-    evaluate_split,
     score,
 )
 from prefprop_cli.report.table_2 import table_2
@@ -69,9 +68,9 @@ def make_report(
     *,
     split: str = "test",
     has_pictures: bool = True,
-    evaluate: Evaluate = evaluate_split,
+    machine: Machine = Machine(),
     corpus_of: CorpusOf = read_corpus,
-    lengths_of: LengthsOf = document_lengths,
+    lengths_of: LengthsOf | None = None,
 ) -> Report:
     """Make the paper's tables and figures of runs, ours beside the paper's.
 
@@ -80,16 +79,17 @@ def make_report(
         asked: names such as `table-2`; default: all that the runs and timings allow.
         split: whose figures the tables show.
         has_pictures: whether figures are made that nobody asked for by name.
-        evaluate: computes the logits of runs that were never evaluated on the split.
+        machine: that evaluates runs that never were on the split.
         corpus_of: reads the texts that a table `[data]` asks for.
-        lengths_of: see `document_lengths`.
+        lengths_of: default: `document_lengths`.
 
     Raises:
         UsageError: a path is not there, or there are no runs or timings for what was asked.
         DataError: a file holds no timings, or the runs cannot be scored or compared.
     """
     found = collect(paths)
-    material = _Material(found, [*found.notes], split, evaluate, corpus_of, lengths_of)
+    lengths_of = lengths_of or partial(document_lengths, backbone=machine.backbone)
+    material = _Material(found, [*found.notes], split, machine, corpus_of, lengths_of)
     possible = {**(_OF_RUNS if found.runs else {}), **(_OF_TIMINGS if found.timings else {})}
     wanted = [name for name in possible if has_pictures or name.startswith("table")]
     pages = []
@@ -123,7 +123,7 @@ class _Material:
     collected: Collected
     notes: list[str]
     split: str
-    evaluate: Evaluate
+    machine: Machine
     corpus_of: CorpusOf
     lengths_of: LengthsOf
 
@@ -137,7 +137,7 @@ class _Material:
     def scores(self) -> list[ScoredSet]:
         """Of the runs that the tables show, not of those that lost a search on validation."""
         runs = [run for data in self.sets for run in data.runs]
-        evaluate_missing([run.folder for run in runs], self.split, evaluate=self.evaluate)
+        evaluate_missing([run.folder for run in runs], self.split, machine=self.machine)
         return [score(data, self.split) for data in self.sets]
 
     @cached_property

@@ -255,7 +255,7 @@ def _reliability(found: _Examined, report: CalibrationReport) -> Section:
     else:
         states = {"Not calibrated": report.before}
         texts = ["The run has no calibrator; prefprop calibrate fits one on validation."]
-    told = [f"{when}: {state.told('ece', n=report.n)}." for when, state in states.items()]
+    told = [f"{when}: {state.interpretation('ece', n=report.n)}." for when, state in states.items()]
     pictures = [reliability_picture(each, n=report.n, title=when) for when, each in states.items()]
     return Section("Reliability", [*told, *texts, Element("pictures", pictures)])
 

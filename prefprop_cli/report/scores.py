@@ -20,7 +20,7 @@ from prefprop_cli.config.schema import EvalTable
 from prefprop_cli.data.labels import positive_class
 from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.experiment.adapter import read_adapter
-from prefprop_cli.experiment.evaluate import Evaluator
+from prefprop_cli.experiment.evaluate import Machine, logits_of
 from prefprop_cli.experiment.stored_logits import is_stored, load_logits
 from prefprop_cli.notes import note, progress
 from prefprop_cli.report.collect import FinishedRun
@@ -33,7 +33,6 @@ from prefprop_cli.stats.seeds import Summary, summary
 
 CALIBRATION = ("ece", "ece_paper", "nll")
 UNBOUNDED = ("nll",)
-Evaluate = Callable[[RunFolder, str], object]
 Calibrated = Callable[[FinishedRun, NDArray[np.float32]], NDArray[np.floating]]
 
 
@@ -119,13 +118,8 @@ class ScoredSet:
         return (*self.columns, "accuracy") if self.metric == "f1_binary" else self.columns
 
 
-def evaluate_split(run: RunFolder, split: str) -> None:
-    """Compute the logits of a run on a split of its data, and store them in the run."""
-    Evaluator(run).of_split(split)
-
-
 def evaluate_missing(
-    runs: Iterable[RunFolder], split: str, *, evaluate: Evaluate = evaluate_split
+    runs: Iterable[RunFolder], split: str, *, machine: Machine = Machine()
 ) -> None:
     """Evaluate the runs that never were on this split, or on validation, which tells their task."""
     missing = [
@@ -136,7 +130,7 @@ def evaluate_missing(
     ]
     for number, (run, name) in enumerate(missing, start=1):
         note(f"evaluating {run.path} on {name} ({number} of {len(missing)})")
-        evaluate(run, name)
+        logits_of(run, name, machine=machine)
 
 
 def score(

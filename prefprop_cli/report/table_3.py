@@ -5,7 +5,9 @@ from itertools import chain
 
 import numpy as np
 
-from prefprop_cli.calibration.ece import PAPER_BINS, Mode, expected_null_error, softmax
+from prefprop_cli.calibration.bins import PAPER_BINS, Mode
+from prefprop_cli.calibration.null import expected_null_error
+from prefprop_cli.calibration.predictions import softmax
 from prefprop_cli.report import comparison_text as text
 from prefprop_cli.report.baselines import Baselines, Row
 from prefprop_cli.report.comparisons import compare, compare_order
@@ -66,12 +68,12 @@ def _shown(chance: Mapping[str, float] | None) -> str:
 
 
 def _chance(each: ScoredVariant, scored: ScoredSet) -> Chance:
-    probs = [softmax(logits) for logits in each.logits]
+    tops = [softmax(logits).max(axis=1) for logits in each.logits]
     found = {}
     for name, mode in _MODES.items():
         n_bins = PAPER_BINS if mode == "paper" else scored.settings.bins
         n = scored.settings.resamples
-        nulls = [expected_null_error(p, n_bins=n_bins, mode=mode, n_resamples=n) for p in probs]
+        nulls = [expected_null_error(top, n_bins=n_bins, mode=mode, n_resamples=n) for top in tops]
         found[name] = {
             "mean": float(np.mean([null.mean for null in nulls])),
             "p95": float(np.mean([null.p95 for null in nulls])),
