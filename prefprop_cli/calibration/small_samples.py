@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from prefprop_cli.calibration.predictions import Floats, Ints
 from prefprop_cli.stats.statistics import Interval, mean_interval, wilson_interval
+from prefprop_cli.tasks.base import Metrics
 
 LEAST_TRIALS = 2
 """Documents behind a share or a binned error; of one nothing can be said."""
@@ -44,12 +45,10 @@ class Answers:
     Attributes:
         labels: (N,).
         predicted: (N,).
-        n_classes: None where documents bring candidates of their own.
     """
 
     labels: Ints
     predicted: Ints
-    n_classes: int | None
 
 
 def given(stated: Stated) -> Interval | None:
@@ -62,35 +61,16 @@ def share(successes: int, trials: int, *, of: str, level: float = 0.95) -> State
     return _too_few(trials, of, LEAST_TRIALS) or wilson_interval(successes, trials, level=level)
 
 
-def shares(answers: Answers, *, level: float = 0.95) -> dict[str, Stated]:
-    """Of the metrics that are a share of documents, or rise with one.
-
-    F1 of class 1 is 2 share / (1 + share), of the documents that are of the class or are said to
-    be, the share that is both: what holds for that one holds for F1.
-    """
-    right = answers.predicted == answers.labels
-    accuracy = share(int(right.sum()), len(right), of="documents", level=level)
-    if answers.n_classes is None:
-        return {"accuracy": accuracy}
-    if answers.n_classes != 2:
-        return {"accuracy": accuracy, "f1_micro": accuracy}
-    is_positive, is_called_so = answers.labels == 1, answers.predicted == 1
-    hits = int((is_positive & is_called_so).sum())
-    n_either = int((is_positive | is_called_so).sum())
-    both = share(hits, n_either, of="documents positive or called so", level=level)
-    n_called, n_positive = int(is_called_so.sum()), int(is_positive.sum())
-    return {
-        "accuracy": accuracy,
-        "f1_micro": accuracy,
-        "f1_binary": both if isinstance(both, str) else _f1(both),
-        "precision_binary": share(hits, n_called, of="documents called positive", level=level),
-        "recall_binary": share(hits, n_positive, of="positive documents", level=level),
+def shares(answers: Answers, metrics: Metrics, *, level: float = 0.95) -> dict[str, Stated]:
+    """Of the metrics of a task that are a share of documents, or rise with one."""
+    stated = {
+        name: share(hits, trials, of=of, level=level)
+        for name, (hits, trials, of) in metrics.shares(answers.labels, answers.predicted).items()
     }
-
-
-def _f1(both: Interval) -> Interval:
-    low, high = (2 * end / (1 + end) for end in (both.low, both.high))
-    return Interval(low, high, both.level)
+    if both := given(stated.get("f1_binary", "")):
+        low, high = (2 * end / (1 + end) for end in (both.low, both.high))
+        stated["f1_binary"] = Interval(low, high, both.level)
+    return stated
 
 
 def mean(values: Floats, *, bounds: tuple[float, float], level: float = 0.95) -> Stated:

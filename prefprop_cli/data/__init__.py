@@ -6,6 +6,7 @@ from fractions import Fraction
 from importlib import import_module
 from typing import Protocol, cast
 
+from prefprop_cli.config.data_sets import DATA_SETS
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.corpus import Corpus, Splits, check, with_warnings
 from prefprop_cli.data.sets import files
@@ -23,21 +24,6 @@ class Reader(Protocol):
         """The set, in splits, as the table asks."""
 
 
-SETS = {
-    "files": "prefprop_cli.data.sets.files",
-    "hub": "prefprop_cli.data.sets.hub",
-    "sotu": "prefprop_cli.data.sets.sotu",
-    "newsgroups": "prefprop_cli.data.sets.newsgroups",
-    "hyperpartisan": "prefprop_cli.data.sets.hyperpartisan",
-    "arxiv": "prefprop_cli.data.sets.arxiv",
-    "wikihop": "prefprop_cli.data.sets.wikihop",
-}
-
-
-NEED_SOURCE = ("files", "hyperpartisan", "wikihop")
-"""Sets that are at hand nowhere but where `data.source` says."""
-
-
 def check_source(table: DataTable) -> None:
     """See that documents are named and there, before anything is fetched or computed for them.
 
@@ -46,8 +32,8 @@ def check_source(table: DataTable) -> None:
     """
     if table.set == "hub":
         named(table)
-    elif table.set in NEED_SOURCE or table.source is not None:
-        what = getattr(import_module(SETS[table.set]), "WHAT", files.WHAT)
+    elif DATA_SETS[table.set].needs_source or table.source is not None:
+        what = getattr(import_module(DATA_SETS[table.set].reader), "WHAT", files.WHAT)
         source = source_of(table, what=what)
         if table.set != "files" and source.is_file() and is_table(source):
             raise DataError(
@@ -64,7 +50,7 @@ def read_corpus(table: DataTable) -> Corpus:
         DataError: they are missing, or cannot be used as they are.
         CorruptFileError: a file is damaged or unsafe to open.
     """
-    reader = cast(Reader, import_module(SETS[table.set]))
+    reader = cast(Reader, import_module(DATA_SETS[table.set].reader))
     corpus = reader.read(table)
     check(corpus)
     if table.limit is not None:
@@ -78,7 +64,7 @@ def _limited(corpus: Corpus, limit: int, seed: int) -> Corpus:
     for name, documents in corpus.splits.items():
         share = Fraction(limit, len(documents))
         splits[name], _ = split_off(
-            documents, share=share, seed=seed, together=False, stratified=bool(corpus.labels)
+            documents, share=share, seed=seed, together=False, stratified=corpus.has_classes
         )
     note = f"at most {limit} documents of each split are used"
     return replace(corpus, splits=splits, notes=(*corpus.notes, note))

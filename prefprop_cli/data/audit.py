@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prefprop_cli.data.corpus import Corpus, Document, text_key
-from prefprop_cli.data.questions import Question
 from prefprop_cli.words import listed, quoted
 
 PERCENTILES = (5, 25, 50, 75, 95, 100)
@@ -38,7 +37,7 @@ class Audit:
         splits = self.corpus.splits
         return {
             "documents": {
-                name: dict(sorted(Counter(map(_class_of, documents)).items()))
+                name: dict(sorted(Counter(map(self._class_of, documents)).items()))
                 for name, documents in splits.items()
             },
             "empty": {name: len(splits[name]) - len(self._keyed[name]) for name in splits},
@@ -53,14 +52,14 @@ class Audit:
     def classes(self) -> dict[str, int]:
         """Label -> documents of all splits, in the order of the classes; as in `counts`."""
         found = Counter(
-            _class_of(d) for documents in self.corpus.splits.values() for d in documents
+            self._class_of(d) for documents in self.corpus.splits.values() for d in documents
         )
         return {label: found[label] for label in self.corpus.labels or found}
 
     @property
     def n_contradictory(self) -> int:
         """Texts that stand with different labels; none where each has labels of its own."""
-        return len(self._torn) if self.corpus.labels else 0
+        return len(self._torn) if self.corpus.has_classes else 0
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
@@ -79,6 +78,9 @@ class Audit:
             name: [(text_key(d.text), d) for d in documents if d.text.strip()]
             for name, documents in self.corpus.splits.items()
         }
+
+    def _class_of(self, document: Document) -> str:
+        return str(document.label) if self.corpus.has_classes else "question"
 
     def _repeated(self, split: str) -> list[tuple[Document, Document]]:
         """(a document whose text came before, the first with it)."""
@@ -102,11 +104,11 @@ class Audit:
     def _repetitions(self) -> Iterator[str]:
         pairs = [pair for split in self._keyed for pair in self._repeated(split)]
         # The label of a question is one of its own candidates.
-        has_classes = bool(self.corpus.labels)
+        has_classes = self.corpus.has_classes
         same = [f"{a.id} as {b.id}" for a, b in pairs if a.label == b.label or not has_classes]
         if same:
             yield f"documents that repeat an earlier one: {len(same)} ({listed(same)})"
-        if self.corpus.labels and (torn := self._torn):
+        if has_classes and (torn := self._torn):
             yield f"texts with more than one label: {len(torn)} ({listed(torn)})"
 
     @cached_property
@@ -121,10 +123,6 @@ class Audit:
             for labels in examples.values()
             if len(labels) > 1
         ]
-
-
-def _class_of(document: Document) -> str:
-    return "question" if isinstance(document, Question) else str(document.label)
 
 
 def percentiles(n_tokens: NDArray[np.int64]) -> dict[str, int]:

@@ -45,11 +45,11 @@ class Corpus:
     Attributes:
         name: short name of the set and its split.
         splits: keys among `train`, `validation` and `test`.
-        labels: the classes; numbers by value, other labels by name, eras by time. None where each
-            document brings its own candidates and its label is one of them.
+        labels: the classes; numbers by value, other labels by name, eras by time.
         inputs: sha256 of each input, by name; a folder of texts counts as one input.
         notes: facts the reader of a result should know, one sentence each.
         warnings: what may be wrong with the data, one sentence each.
+        has_classes: False where each document brings its own candidates, of which its label is one.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Corpus:
     inputs: dict[str, str]
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    has_classes: bool = True
 
     @cached_property
     def contents(self) -> dict[str, str]:
@@ -114,13 +115,13 @@ def check(corpus: Corpus) -> None:
             f"{corpus.name}: no documents in split {', '.join(empty_splits or ['train'])}. "
             "Give more documents, or set the fraction of that split to 0"
         )
-    if corpus.labels:
+    if corpus.has_classes:
         _check_classes(corpus)
 
 
 def with_warnings(corpus: Corpus) -> Corpus:
     """The corpus with warnings on what can be seen of it without comparing the texts."""
-    of_classes = _of_classes(corpus) if corpus.labels else ()
+    of_classes = _of_classes(corpus) if corpus.has_classes else ()
     return replace(corpus, warnings=(*corpus.warnings, *_of_sizes(corpus.splits), *of_classes))
 
 
