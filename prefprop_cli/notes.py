@@ -1,13 +1,37 @@
-"""What work that takes long, or does more than was asked, has to say: to whoever listens.
+"""What data, results and work that takes long have to say: to whoever reads or listens.
 
 Those who do the work do not talk to people; `cli` listens, and a Python caller who does not hears
 nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from typing import Protocol
+from typing import Literal, Protocol
+
+Severity = Literal["info", "warning"]
+
+
+class Note(str):
+    """A sentence about data or results. A string, so that JSON and messages take it as it is."""
+
+    severity: Severity
+    """`warning`: something may be wrong, and `--quiet` does not hide it."""
+
+    def __new__(cls, text: str, severity: Severity = "info") -> "Note":
+        note = super().__new__(cls, text)
+        note.severity = severity
+        return note
+
+
+def warnings(texts: Iterable[str]) -> tuple[Note, ...]:
+    """Return sentences on what may be wrong as notes."""
+    return tuple(Note(text, "warning") for text in texts)
+
+
+def having(severity: Severity, notes: Iterable[Note]) -> tuple[Note, ...]:
+    """Return the notes of one severity."""
+    return tuple(note for note in notes if note.severity == severity)
 
 
 class Counter(Protocol):

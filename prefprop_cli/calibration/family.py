@@ -7,14 +7,12 @@ confidences and one sort of each class.
 from dataclasses import dataclass
 
 from prefprop_cli.calibration.binning import DEFAULT_BINS, PAPER_BINS, Bin, bins_of
-from prefprop_cli.calibration.classwise import ClasswiseErrors, class_errors
+from prefprop_cli.calibration.classwise import adaptive_error
 from prefprop_cli.calibration.debiased import debiased_squared, signed_root
 from prefprop_cli.calibration.ece import top_label_sums
 from prefprop_cli.calibration.equal_mass import (
-    SweepError,
     group_starts,
     ranked,
-    sweep_error,
 )
 from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.calibration.smooth import smooth_error
@@ -26,7 +24,7 @@ class CalibrationErrors:
 
     Attributes:
         n: documents.
-        n_bins: of all but `ece_paper`, which has 10, `sweep` and `smooth`.
+        n_bins: of all but `ece_paper`, which has 10, and `smooth`.
         accuracy: share of documents whose top label is right.
         confidence: mean probability of the top label.
         ece: of the top label, equal width.
@@ -34,13 +32,13 @@ class CalibrationErrors:
         ece_paper: the paper's definition.
         mce: largest error of a bin, equal width.
         rmsce: root of the mean squared error, equal width.
-        sweep: ECE and RMSCE in a number of groups that the data choose.
         debiased_squared: squared error less the part of chance, equal mass; may be negative.
         smooth: smECE.
         brier: score of all classes, in [0, 2].
         nll: in nats.
         bins: the reliability diagram.
-        classwise: errors by class; None where documents bring candidates of their own.
+        ace: mean error over classes, equal mass; None where documents bring candidates of their
+            own.
     """
 
     n: int
@@ -52,13 +50,12 @@ class CalibrationErrors:
     ece_paper: float
     mce: float
     rmsce: float
-    sweep: SweepError
     debiased_squared: float
     smooth: float
     brier: float
     nll: float
     bins: list[Bin]
-    classwise: ClasswiseErrors | None
+    ace: float | None
 
     @property
     def debiased(self) -> float:
@@ -93,11 +90,10 @@ def calibration_errors(
         ece_paper=top_label_sums(predictions, n_bins=PAPER_BINS, mode="paper").expected_error,
         mce=width.maximum_error,
         rmsce=width.root_mean_square_error,
-        sweep=sweep_error(documents),
         debiased_squared=debiased_squared(mass),
         smooth=smooth_error(predictions.confidence, predictions.right),
         brier=float(predictions.squared_errors.mean()),
         nll=float(predictions.log_losses.mean()),
         bins=bins_of(width),
-        classwise=class_errors(predictions, n_bins=n_bins) if classwise else None,
+        ace=adaptive_error(predictions, n_bins=n_bins) if classwise else None,
     )

@@ -3,25 +3,16 @@
 N documents, C classes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from functools import partial
 from math import inf, isfinite
-
-import numpy as np
-from numpy.typing import NDArray
 
 from prefprop_cli.calibration.binning import PAPER_BINS, WidthMode, width_gaps
 from prefprop_cli.calibration.brier import (
     BrierDecomposition,
     brier_decomposition,
     top_label_decomposition,
-)
-from prefprop_cli.calibration.conformal import (
-    SCORES,
-    ConformalReport,
-    conformal_report,
-    fit_conformal,
 )
 from prefprop_cli.calibration.ece import expected_null_error
 from prefprop_cli.calibration.error_interval import binned_error_interval
@@ -41,8 +32,6 @@ from prefprop_cli.calibration.small_samples import (
 from prefprop_cli.calibration.stored_logits import SavedLogits
 from prefprop_cli.stats.statistics import Interval
 
-ALPHA = 0.1
-"""Share of documents whose conformal set may miss the label."""
 COVERAGES = (0.5, 0.8, 0.9, 1.0)
 
 
@@ -77,7 +66,7 @@ class State:
     """Calibration of one set of probabilities.
 
     Attributes:
-        scores: by name; `sce`, `ace` and `tace` only where there are classes.
+        scores: by name; `ace` only where there are classes.
         null: of `ece`.
         null_paper: of `ece_paper`.
         bins: the reliability diagram.
@@ -86,7 +75,6 @@ class State:
         selections: what is kept at the coverages of `COVERAGES`.
         by_class: None where documents bring candidates.
         by_length: None where lengths are not known.
-        conformal: one record for each score, fitted on other documents; empty without such.
     """
 
     scores: dict[str, Score]
@@ -98,7 +86,6 @@ class State:
     selections: tuple[Selection, ...]
     by_class: tuple[ClassSlice, ...] | None
     by_length: tuple[Slice, ...] | None
-    conformal: tuple[ConformalReport, ...]
 
     def null_of(self, score: str) -> NullSummary:
         """What chance gives beside `ece` or `ece_paper`."""
@@ -108,15 +95,6 @@ class State:
         """What `ece` or `ece_paper` of n documents says, in a sentence without a full stop."""
         null, error = self.null_of(score), self.scores[score].value
         return told_error(error, n=n, mean=null.mean, p95=null.p95, p_value=null.p_value)
-
-
-@dataclass(frozen=True)
-class SetAside:
-    """Documents beside the reported ones: logits (N, C), the calibrated ones, labels (N,)."""
-
-    logits: NDArray[np.float32]
-    calibrated: Floats
-    labels: Ints
 
 
 @dataclass(frozen=True)
@@ -155,7 +133,7 @@ def calibration_report(
     reported: SavedLogits,
     *,
     calibrated: Floats,
-    set_aside: SetAside | None,
+    n_fit: int,
     class_names: Sequence[str],
     n_bins: int,
     n_resamples: int = 2000,
@@ -166,8 +144,7 @@ def calibration_report(
     Args:
         reported: logits of the split.
         calibrated: its logits (N, C) after calibration.
-        set_aside: the documents that the calibrator was fitted on, and the conformal thresholds
-            are; None where it was cross-fitted on the split itself, which leaves no thresholds.
+        n_fit: documents that the calibrator was fitted on.
         class_names: of the C classes; empty where documents bring candidates of their own.
         n_bins: of all binned errors but `ece_paper`, which has 10.
         n_resamples: bootstrap resamples behind each interval, and draws behind each null.
@@ -179,18 +156,14 @@ def calibration_report(
     settings = _Settings(tuple(class_names), reported.n_tokens, n_bins, n_resamples, seed)
     before = Predictions.from_logits(reported.logits, reported.labels)
     after = Predictions.from_logits(calibrated, reported.labels)
-    fit_before = fit_after = None
-    if set_aside:
-        fit_before = Predictions.from_logits(set_aside.logits, set_aside.labels)
-        fit_after = Predictions.from_logits(set_aside.calibrated, set_aside.labels)
     changed = before.probs.argmax(axis=1) != after.probs.argmax(axis=1)
     return CalibrationReport(
         n=len(reported.labels),
-        n_fit=len(fit_after.labels if fit_after else reported.labels),
+        n_fit=n_fit,
         n_bins=n_bins,
         changed=float(changed.mean()),
-        before=_state(before, fit_before, settings),
-        after=_state(after, fit_after, settings),
+        before=_state(before, settings),
+        after=_state(after, settings),
     )
 
 
@@ -207,7 +180,7 @@ class _Settings:
         return {"n_resamples": self.n_resamples, "seed": self.seed}
 
 
-def _state(predictions: Predictions, fit: Predictions | None, settings: _Settings) -> State:
+def _state(predictions: Predictions, settings: _Settings) -> State:
     names, n_bins = settings.class_names, settings.n_bins
     errors = calibration_errors(predictions, n_bins=n_bins, classwise=bool(names))
     selection = risk_coverage(predictions)
@@ -225,7 +198,6 @@ def _state(predictions: Predictions, fit: Predictions | None, settings: _Setting
         by_length=(
             None if lengths is None else tuple(length_slices(predictions, lengths, n_bins=n_bins))
         ),
-        conformal=tuple(_conformal(predictions, fit)) if fit else (),
     )
 
 
@@ -234,7 +206,6 @@ def _scores(
 ) -> dict[str, Score]:
     n = len(predictions.labels)
     binned = partial(_binned_interval, predictions, settings)
-    by_class = errors.classwise
     return {
         "accuracy": Score.of(
             errors.accuracy, share(int(predictions.right.sum()), n, of="documents")
@@ -243,16 +214,11 @@ def _scores(
         "ece": Score.of(errors.ece, binned(n_bins=settings.n_bins, mode="guo")),
         "ece_paper": Score.of(errors.ece_paper, binned(n_bins=PAPER_BINS, mode="paper")),
         "ece_mass": Score(errors.ece_mass),
-        "ece_sweep": Score(errors.sweep.ece),
         "ece_debiased": Score(errors.debiased),
         "smece": Score(errors.smooth),
         "mce": Score(errors.mce),
         "rmsce": Score(errors.rmsce),
-        **(
-            {name: Score(getattr(by_class, name)) for name in ("sce", "ace", "tace")}
-            if by_class
-            else {}
-        ),
+        **({} if errors.ace is None else {"ace": Score(errors.ace)}),
         "brier": Score.of(errors.brier, mean(predictions.squared_errors, bounds=(0.0, 2.0))),
         "nll": Score.of(errors.nll, mean(predictions.log_losses, bounds=(0.0, inf))),
         "aurc": Score(aurc),
@@ -271,11 +237,6 @@ def _null(
 ) -> NullSummary:
     null = expected_null_error(predictions.probs, n_bins=n_bins, mode=mode, **settings.draws)
     return NullSummary(null.mean, null.p95, null.p_value(observed))
-
-
-def _conformal(predictions: Predictions, fit: Predictions) -> Iterator[ConformalReport]:
-    for method in SCORES:
-        yield conformal_report(fit_conformal(fit, method=method, alpha=ALPHA), predictions)
 
 
 def _plain(value: object) -> object:

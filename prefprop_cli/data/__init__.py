@@ -15,6 +15,7 @@ from prefprop_cli.data.sets.hub_names import named
 from prefprop_cli.data.splits import split_off
 from prefprop_cli.data.table_rows import is_table
 from prefprop_cli.errors import DataError
+from prefprop_cli.notes import Note
 
 
 class Reader(Protocol):
@@ -66,5 +67,5 @@ def _limited(corpus: Corpus, limit: int, seed: int) -> Corpus:
         splits[name], _ = split_off(
             documents, share=share, seed=seed, together=False, stratified=corpus.has_classes
         )
-    note = f"at most {limit} documents of each split are used"
+    note = Note(f"at most {limit} documents of each split are used")
     return replace(corpus, splits=splits, notes=(*corpus.notes, note))

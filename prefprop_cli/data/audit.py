@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prefprop_cli.data.corpus import Corpus, Document, text_key
+from prefprop_cli.notes import Note, warnings
 from prefprop_cli.words import listed, quoted
 
 PERCENTILES = (5, 25, 50, 75, 95, 100)
@@ -62,14 +63,14 @@ class Audit:
         return len(self._torn) if self.corpus.has_classes else 0
 
     @cached_property
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[Note, ...]:
         """What may be wrong with the corpus: leaks, what its reader says, repeated texts."""
-        return (*self.leaks, *self.corpus.warnings, *self._repetitions())
+        return (*self.leaks, *self.corpus.warnings, *warnings(self._repetitions()))
 
     @cached_property
-    def leaks(self) -> tuple[str, ...]:
-        """Of two splits that share texts, one sentence each."""
-        return tuple(self._leaks())
+    def leaks(self) -> tuple[Note, ...]:
+        """Warnings of two splits that share texts, a sentence each."""
+        return warnings(self._leaks())
 
     @cached_property
     def _keyed(self) -> dict[str, list[tuple[str, Document]]]:

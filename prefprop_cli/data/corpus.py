@@ -10,6 +10,7 @@ from math import sqrt
 
 from prefprop_cli.data.labels import canonical, in_order, quantity
 from prefprop_cli.errors import DataError
+from prefprop_cli.notes import Note, having, warnings
 from prefprop_cli.words import listed, quoted
 
 SPLITS = ("train", "validation", "test")
@@ -47,8 +48,8 @@ class Corpus:
         splits: keys among `train`, `validation` and `test`.
         labels: the classes; numbers by value, other labels by name, eras by time.
         inputs: sha256 of each input, by name; a folder of texts counts as one input.
-        notes: facts the reader of a result should know, one sentence each.
-        warnings: what may be wrong with the data, one sentence each.
+        notes: what the reader of a result should know, a sentence each: facts, and warnings of
+            what may be wrong.
         has_classes: False where each document brings its own candidates, of which its label is one.
     """
 
@@ -56,9 +57,18 @@ class Corpus:
     splits: Splits
     labels: tuple[str, ...]
     inputs: dict[str, str]
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     has_classes: bool = True
+
+    @property
+    def facts(self) -> tuple[Note, ...]:
+        """The notes that warn of nothing."""
+        return having("info", self.notes)
+
+    @property
+    def warnings(self) -> tuple[Note, ...]:
+        """The notes on what may be wrong."""
+        return having("warning", self.notes)
 
     @cached_property
     def contents(self) -> dict[str, str]:
@@ -71,7 +81,7 @@ def labels_of(splits: Splits) -> tuple[str, ...]:
     return in_order(label for documents in splits.values() for label in _labels(documents))
 
 
-def with_one_spelling(splits: Splits) -> tuple[Splits, tuple[str, ...]]:
+def with_one_spelling(splits: Splits) -> tuple[Splits, tuple[Note, ...]]:
     """The splits with labels that mean the same made one class, and what is to be said of it.
 
     Where no two do, labels only lose the white space around them.
@@ -85,8 +95,8 @@ def with_one_spelling(splits: Splits) -> tuple[Splits, tuple[str, ...]]:
         name: [d if d.label is None else replace(d, label=spelled(d.label)) for d in documents]
         for name, documents in splits.items()
     }
-    told = f"labels that mean the same are read as one class: {listed(same)}"
-    return respelled, (told,) if same else ()
+    merged = Note(f"labels that mean the same are read as one class: {listed(same)}")
+    return respelled, (merged,) if same else ()
 
 
 def text_key(text: str) -> str:
@@ -122,7 +132,8 @@ def check(corpus: Corpus) -> None:
 def with_warnings(corpus: Corpus) -> Corpus:
     """The corpus with warnings on what can be seen of it without comparing the texts."""
     of_classes = _of_classes(corpus) if corpus.has_classes else ()
-    return replace(corpus, warnings=(*corpus.warnings, *_of_sizes(corpus.splits), *of_classes))
+    found = warnings([*_of_sizes(corpus.splits), *of_classes])
+    return replace(corpus, notes=(*corpus.notes, *found))
 
 
 def _labels(documents: Iterable[Document]) -> Iterable[str]:

@@ -8,7 +8,7 @@ MANIFEST.json         sha256 and size of each file
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from prefprop_cli.calibration.calibrators import (
 from prefprop_cli.config.schema import Config
 from prefprop_cli.errors import CorruptFileError
 from prefprop_cli.runs import read_verified, save_folder
+from prefprop_cli.tasks import TASKS, Task
 
 SCHEMA_VERSION = 3
 """2 had no `backbone_config`, and hashes of files where there are those of contents now; 1 had
@@ -41,6 +42,11 @@ class Adapter:
     backbone_config: Mapping[str, object] | None = None
     """What was read of its `config.json`; None in an adapter of schema 2 or earlier, whose hashes
     are of files."""
+
+    @property
+    def task(self) -> Task:
+        """What it was trained for."""
+        return TASKS[self.config.data.task]
 
 
 def read_adapter(folder: Path) -> Adapter:
@@ -86,9 +92,10 @@ def from_json(data: bytes, folder: Path) -> Adapter:
                 f"{SCHEMA_VERSION}). Update prefprop"
             )
         calibrator = calibrator_from(_calibrator_values(values, version=version))
-        _check_calibrator(calibrator, labels)
         config = Config(**values.pop("config"))
-        return Adapter(labels=labels, config=config, calibrator=calibrator, **values)
+        adapter = Adapter(labels=labels, config=config, calibrator=calibrator, **values)
+        _check_calibrator(adapter)
+        return adapter
     except (ValueError, KeyError, TypeError, AttributeError, CorruptFileError) as error:
         raise CorruptFileError(f"{folder}/adapter.json cannot be read: {error}") from error
 
@@ -100,7 +107,8 @@ def _calibrator_values(values: dict[str, Any], *, version: int) -> Mapping[str, 
     return (Identity() if temperature is None else Temperature(temperature)).as_dict()
 
 
-def _check_calibrator(calibrator: Calibrator, labels: Sequence[str]) -> None:
-    fits = calibrator.n_classes in (None, len(labels)) if labels else calibrator.for_candidates
-    if not fits:
+def _check_calibrator(adapter: Adapter) -> None:
+    calibrator = adapter.calibrator
+    of_classes = calibrator.n_classes in (None, len(adapter.labels))
+    if not (of_classes if adapter.task.has_classes else calibrator.for_candidates):
         raise CorruptFileError(f"its calibrator ({calibrator.name}) is not of its labels")

@@ -12,7 +12,7 @@ from prefprop_cli.calibration.calibrators import (
     fit_calibrator,
 )
 from prefprop_cli.calibration.predictions import Floats
-from prefprop_cli.calibration.report import CalibrationReport, SetAside, calibration_report
+from prefprop_cli.calibration.report import CalibrationReport, calibration_report
 from prefprop_cli.calibration.stored_logits import SavedLogits
 from prefprop_cli.errors import UsageError
 from prefprop_cli.experiment.adapter import Adapter, read_adapter, set_calibrator
@@ -103,9 +103,9 @@ def calibrate(
             "say --allow-same-split, which fits it anew for each fifth of the documents"
         )
     fitted = fit_calibrator(
-        method, fitted_on.logits, fitted_on.labels, candidates=not adapter.labels
+        method, fitted_on.logits, fitted_on.labels, candidates=not adapter.task.has_classes
     )
-    calibrator, notes, set_aside = fitted.calibrator, list(fitted.notes), None
+    calibrator, notes = fitted.calibrator, list(fitted.notes)
     if same:
         notes.append(f"{split}: each document is calibrated by what was fitted on four fifths")
         calibrated = cross_calibrated(type(calibrator), reported.logits, reported.labels)
@@ -116,13 +116,10 @@ def calibrate(
                 f"{FITTED_ON}, where the calibrator is fitted"
             )
         calibrated = calibrator.logits(reported.logits)
-        set_aside = SetAside(
-            fitted_on.logits, calibrator.logits(fitted_on.logits), fitted_on.labels
-        )
     report = calibration_report(
         reported,
         calibrated=calibrated,
-        set_aside=set_aside,
+        n_fit=len((reported if same else fitted_on).labels),
         class_names=adapter.labels,
         n_bins=n_bins or adapter.config.eval.bins,
         n_resamples=adapter.config.eval.resamples,

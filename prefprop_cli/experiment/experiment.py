@@ -18,12 +18,11 @@ from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.errors import DataError
 from prefprop_cli.experiment.model import Classifier
 from prefprop_cli.experiment.plan import Plan, load_classifier
-from prefprop_cli.experiment.task import task_of
 from prefprop_cli.experiment.trained import make_adapter, save_adapter
 from prefprop_cli.malloc import return_freed_memory
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.distributed import world
-from prefprop_cli.tasks.batch import Examples, losses
+from prefprop_cli.tasks.batch import PreparedSplit, losses
 from prefprop_cli.training.checkpoint import Checkpoints
 from prefprop_cli.training.events import (
     Evaluated,
@@ -96,7 +95,7 @@ class Experiment:
             world().on_main(lambda: self._keep(model, result))
         return result
 
-    def _evaluate(self, model: Classifier, validation: Examples) -> Evaluation | None:
+    def _evaluate(self, model: Classifier, validation: PreparedSplit) -> Evaluation | None:
         logits = predict_logits(
             model,
             validation,
@@ -108,17 +107,25 @@ class Experiment:
         if logits is None:
             return None
         found = with_documents(logits, self.prepared, "validation")
-        n_classes = len(self.prepared.labels) or None
         if world().is_main:
             save_logits(self.run.evaluation, step_name(self._step), found)
         metrics = classification_metrics(
-            logits, found.labels, n_classes=n_classes, n_bins=self.plan.config.eval.bins
+            logits,
+            found.labels,
+            metrics=self.plan.task.metrics(len(self.prepared.labels)),
+            n_bins=self.plan.config.eval.bins,
         )
         return Evaluation(
             metrics,
-            n_predicted=_counts(logits.argmax(axis=1), n_classes),
-            n_labelled=_counts(found.labels, n_classes),
+            n_predicted=self._counts(logits.argmax(axis=1)),
+            n_labelled=self._counts(found.labels),
         )
+
+    def _counts(self, classes: NDArray[np.int64]) -> tuple[int, ...]:
+        """Documents of each class; none where the task has none."""
+        if not self.plan.task.has_classes:
+            return ()
+        return tuple(np.bincount(classes, minlength=len(self.prepared.labels)).tolist())
 
     def _keep(self, model: Classifier, result: FitResult) -> None:
         """The adapter, and the validation logits of the tensors in it."""
@@ -150,7 +157,7 @@ class Experiment:
         self.emit(event)
 
 
-def examples_of(plan: Plan, prepared: Prepared, split: str, *, training: bool = False) -> Examples:
+def examples_of(plan: Plan, prepared: Prepared, split: str, *, training: bool = False) -> PreparedSplit:
     """A split of prepared documents as batches.
 
     Args:
@@ -166,14 +173,8 @@ def examples_of(plan: Plan, prepared: Prepared, split: str, *, training: bool = 
     if table is None or not len(table):
         there = ", ".join(prepared.splits)
         raise DataError(f'the data has no documents in a split "{split}"; it has {there}')
-    task = task_of(plan.config)
-    return Examples(
-        table,
-        lengths=list(table["n_computed"]),
-        collate=task.collate(plan.tokenizer, plan.max_tokens),
-        shuffle=task.shuffle if training else None,
-        seed=plan.config.train.seed,
-    )
+    lengths, form = list(table["n_computed"]), plan.form(prepared.labels)
+    return PreparedSplit(table, lengths, form, shuffled=training, seed=plan.config.train.seed)
 
 
 def with_documents(logits: NDArray[np.float32], prepared: Prepared, split: str) -> SavedLogits:
@@ -181,12 +182,6 @@ def with_documents(logits: NDArray[np.float32], prepared: Prepared, split: str) 
     table = prepared.splits[split]
     labels, n_tokens = (np.asarray(table[name], np.int64) for name in ("label", "n_tokens"))
     return SavedLogits(tuple(table["id"]), logits, labels, n_tokens)
-
-
-def _counts(classes: NDArray[np.int64], n_classes: int | None) -> tuple[int, ...]:
-    if n_classes is None:  # the first candidate of one question is no class with that of another
-        return ()
-    return tuple(np.bincount(classes, minlength=n_classes).tolist())
 
 
 def _step_row(event: Step) -> Mapping[str, object]:

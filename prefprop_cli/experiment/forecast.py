@@ -13,7 +13,7 @@ from prefprop_cli.core.encoder.layout import Tokens
 from prefprop_cli.core.modes import plain_modes
 from prefprop_cli.experiment.model import Classifier, create_classifier
 from prefprop_cli.experiment.plan import Plan
-from prefprop_cli.tasks.batch import Batch
+from prefprop_cli.tasks.batch import DocumentBatch
 from prefprop_cli.training.device import resolve_precision
 from prefprop_cli.training.forecast import Costs, measure
 
@@ -31,7 +31,7 @@ def costs_of(plan: Plan, *, n_labels: int, device: str = "cpu") -> Costs:
 
     Args:
         plan: what the run uses.
-        n_labels: classes; 0 where each document brings its own candidates.
+        n_labels: classes; 0 where the task has none.
         device: `cpu`, `cuda` or `cuda:N`.
     """
     with torch.random.fork_rng(devices=_generators(device)):
@@ -82,11 +82,11 @@ def _fill(model: nn.Module) -> None:
         parameter.copy_(noise.repeat(repeats)[: parameter.numel()].view_as(parameter))
 
 
-def _text(length: int) -> Batch:
+def _text(length: int) -> DocumentBatch:
     is_global = torch.arange(length) == 0
     # Ids that every vocabulary has.
     tokens = Tokens(torch.arange(length) % 8, Rows.of_lengths([length]), is_global)
-    return Batch(("made up",), tokens, ((0,),), (1,), torch.zeros(1, dtype=torch.int64))
+    return DocumentBatch(("made up",), tokens, ((0,),), (1,), torch.zeros(1, dtype=torch.int64))
 
 
 def _generators(device: str) -> list[torch.device]:

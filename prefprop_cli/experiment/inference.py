@@ -12,10 +12,8 @@ from prefprop_cli.calibration.stored_logits import SavedLogits, save_logits
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.labels import places
 from prefprop_cli.data.prepare import Prepared
-from prefprop_cli.data.questions import read_questions
 from prefprop_cli.data.seen import read_keys, seen
-from prefprop_cli.data.sets.files import labelled_documents
-from prefprop_cli.errors import DataError, UsageError
+from prefprop_cli.errors import DataError
 from prefprop_cli.experiment.evaluate import Evaluator, OwnDocuments
 from prefprop_cli.experiment.experiment import examples_of, with_documents
 from prefprop_cli.experiment.plan import prepare_data
@@ -23,7 +21,7 @@ from prefprop_cli.experiment.predictor import Run, load_run
 from prefprop_cli.experiment.record import check_data
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.distributed import world
-from prefprop_cli.tasks.batch import Batch, Examples
+from prefprop_cli.tasks.batch import DocumentBatch, PreparedSplit, collate
 from prefprop_cli.training.inference import predict_logits
 from prefprop_cli.words import listed, plural
 
@@ -83,7 +81,7 @@ def _check_new(asked: Evaluator, documents: Sequence[Document]) -> None:
 
 
 def _predict(
-    asked: Evaluator, loaded: Run, examples: "Examples | _Documents"
+    asked: Evaluator, loaded: Run, examples: "PreparedSplit | _Documents"
 ) -> NDArray[np.float32]:
     total = len(examples)
     logits = predict_logits(
@@ -107,22 +105,16 @@ class _Documents:
     def __len__(self) -> int:
         return len(self.documents)
 
-    def load(self, indices: Sequence[int]) -> Batch:
+    def load(self, indices: Sequence[int]) -> DocumentBatch:
         unlabelled = [replace(self.documents[index], label=None) for index in indices]
-        return self.loaded.collate(self.loaded.form.encode(unlabelled))
+        form = self.loaded.form
+        return collate(form, form.encode(unlabelled))
 
 
 def _read(own: OwnDocuments, loaded: Run) -> list[Document]:
-    table = loaded.plan.config.data
     named = {"text_column": own.text_column, "label_column": own.label_column}
     columns = {key: column for key, column in named.items() if column is not None}
-    if loaded.labels:
-        # Groups matter where splits are drawn.
-        table = table.model_copy(update={**columns, "group_column": None})
-        return labelled_documents(own.path, table)
-    if columns:
-        raise UsageError(f"{own.path}: the run reads questions, which have no columns to name")
-    return list(read_questions(own.path, errors=table.errors))
+    return loaded.task.read_labelled(own.path, loaded.plan.config.data, columns)
 
 
 def _label_indices(documents: Sequence[Document], loaded: Run) -> list[int]:

@@ -18,8 +18,8 @@ from prefprop_cli.core.encoder.config import EncoderConfig
 from prefprop_cli.core.encoder.encoder import Encoder
 from prefprop_cli.core.encoder.layout import Layout, Tokens
 from prefprop_cli.core.methods import Method
-from prefprop_cli.experiment.task import task_of
-from prefprop_cli.tasks.batch import Batch, Head, Pooling, pooled
+from prefprop_cli.tasks import TASKS
+from prefprop_cli.tasks.batch import DocumentBatch, Head, Pooling, pooled
 
 
 class Classifier(nn.Module):
@@ -52,7 +52,7 @@ class Classifier(nn.Module):
         self.chunks_per_pass = chunks_per_pass
         backbone.requires_grad_(method.trains_backbone)
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: DocumentBatch) -> Tensor:
         """Logits; (N, C), -inf for a candidate that a question does not have."""
         parts = list(batch.parts(max(self.chunks_per_pass, len(batch.n_rows))))
         if len(parts) == 1 or not torch.is_grad_enabled():
@@ -61,13 +61,13 @@ class Classifier(nn.Module):
             logits = [checkpoint(self._of_rows, *part, use_reentrant=False) for part in parts]
         return pooled(_stacked(logits), batch.n_rows, how=self.chunk_pooling)
 
-    def _of_rows(self, tokens: Tokens, places: Sequence[Sequence[int]]) -> Tensor:
+    def _of_rows(self, tokens: Tokens, positions: Sequence[Sequence[int]]) -> Tensor:
         """Logits of rows; (R, C)."""
         layout = Layout.of(tokens, n_placeholders=self.method.n_placeholders)
         if self.pool == "prefix":
             read = layout.one_per_row(0)
         else:
-            read = layout.read([[layout.n_placeholders + p for p in row] for row in places])
+            read = layout.read([[layout.n_placeholders + p for p in row] for row in positions])
         prefix = self.method(len(layout.rows))
         hidden = self.backbone.encode(tokens, layout, prefix, read=read, markers=self.head.markers)
         return self.head(hidden, read.rows)
@@ -146,10 +146,11 @@ def create_classifier(backbone: Encoder, config: Config, *, n_labels: int) -> Cl
     Args:
         backbone: its encoder.
         config: says the method, the task and how rows are pooled.
-        n_labels: classes; 0 where each document brings its own candidates.
+        n_labels: classes; 0 where the task has none.
     """
     # The head first: seeds mean the same weights as in earlier runs.
-    head = task_of(config).head(config, backbone.config.width, n_labels)
+    task, dropout = TASKS[config.data.task], config.model.dropout
+    head = task.head(backbone.config.width, n_labels, dropout=dropout)
     return Classifier(
         backbone,
         create_method(config.method, backbone.config),

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from prefprop_cli.calibration import small_samples
-from prefprop_cli.calibration.metrics import answers_of, chance_share, confusion_matrix
+from prefprop_cli.calibration.metrics import answers_of, chance_share
 from prefprop_cli.calibration.predictions import Ints, Predictions
 from prefprop_cli.calibration.small_samples import Stated
 from prefprop_cli.calibration.stored_logits import SavedLogits
@@ -23,6 +23,8 @@ from prefprop_cli.experiment.evaluate import Evaluator
 from prefprop_cli.experiment.plan import Plan
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.distributed import world
+from prefprop_cli.tasks import Task
+from prefprop_cli.tasks.classification.metrics import confusion_matrix
 
 DEAREST = 0.2
 """Of the time of the training: what an evaluation on test may take that nobody has asked for."""
@@ -55,12 +57,14 @@ class Outcome:
     Attributes:
         split: its name.
         saved: the logits.
-        labels: the classes; none where documents bring candidates of their own.
+        task: what it was trained for.
+        labels: the classes, if the task has any.
         baselines: accuracy by name.
     """
 
     split: str
     saved: SavedLogits
+    task: Task
     labels: tuple[str, ...]
     baselines: Mapping[str, float] = field(default_factory=dict)
 
@@ -81,9 +85,8 @@ class Outcome:
     @property
     def interval(self) -> Stated:
         """Of the accuracy, 95 %."""
-        n_classes = len(self.labels) or None
-        answers = answers_of(self.saved.logits, self.saved.labels, n_classes=n_classes)
-        return small_samples.shares(answers)["accuracy"]
+        answers = answers_of(self.saved.logits, self.saved.labels)
+        return small_samples.shares(answers, self.task.metrics(len(self.labels)))["accuracy"]
 
     @cached_property
     def confusions(self) -> Ints:
@@ -94,7 +97,7 @@ class Outcome:
     @cached_property
     def mistakes(self) -> list[Mistake]:
         """What is wrong, the surest first; none where there are no classes."""
-        if not self.labels:
+        if not self.task.has_classes:
             return []
         said = self.saved.logits.argmax(axis=1)
         wrong = np.flatnonzero(said != self.saved.labels)
@@ -120,7 +123,7 @@ class Outcome:
             "high": None if isinstance(ends, str) else ends.high,
             "baselines": dict(self.baselines),
             "labels": list(self.labels),
-            "confusions": self.confusions.tolist() if self.labels else None,
+            "confusions": self.confusions.tolist() if self.task.has_classes else None,
             "mistakes": [vars(each) for each in self.mistakes],
         }
 
@@ -152,7 +155,7 @@ def outcome_of(
     split = "test" if _is_cheap(plan, prepared, n_steps) else "validation"
     saved = Evaluator(folder, device=device, progress=progress).of_split(split)
     baselines = world().on_main(lambda: _baselines(plan, prepared, saved, split))
-    return Outcome(split, saved, prepared.labels, baselines)
+    return Outcome(split, saved, plan.task, prepared.labels, baselines)
 
 
 def _is_cheap(plan: Plan, prepared: Prepared, n_steps: int) -> bool:
@@ -166,7 +169,7 @@ def _is_cheap(plan: Plan, prepared: Prepared, n_steps: int) -> bool:
 
 
 def _baselines(plan: Plan, prepared: Prepared, saved: SavedLogits, split: str) -> dict[str, float]:
-    if not prepared.labels:
+    if not plan.task.has_classes:
         return {CHANCE: chance_share(saved.logits)}
     counts = Counter(prepared.splits["train"]["label"])
     most = max(sorted(counts), key=lambda label: counts[label])

@@ -12,7 +12,6 @@ from prefprop_cli.core.encoder.encoder import Encoder
 from prefprop_cli.core.encoder.to_long import long_config
 from prefprop_cli.core.modes import shapes_only
 from prefprop_cli.data import read_corpus
-from prefprop_cli.data.forms import Form, form_of
 from prefprop_cli.data.prepare import Prepared, prepare
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import ConfigError, DataError
@@ -26,6 +25,8 @@ from prefprop_cli.experiment.backbones import (
 from prefprop_cli.experiment.model import Classifier, create_classifier, create_method
 from prefprop_cli.hub import is_repository
 from prefprop_cli.runs.distributed import world
+from prefprop_cli.tasks import TASKS, Task
+from prefprop_cli.tasks.base import Form
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,11 @@ class Plan:
     """Its shape, after the conversion if there is one."""
     tokenizer: TextTokenizer
 
+    @property
+    def task(self) -> Task:
+        """What the documents are for."""
+        return TASKS[self.config.data.task]
+
     @cached_property
     def n_placeholders(self) -> int:
         with shapes_only():
@@ -51,8 +57,8 @@ class Plan:
         return self.config.data.max_length - self.n_placeholders
 
     def form(self, labels: tuple[str, ...]) -> Form:
-        """How documents become tokens; `labels` are none where each brings its own candidates."""
-        return form_of(
+        """How documents become tokens; `labels` are the classes, if the task has any."""
+        return self.task.form(
             self.config.data, labels=labels, tokenizer=self.tokenizer, max_tokens=self.max_tokens
         )
 
@@ -105,18 +111,12 @@ def prepare_data(
     """
 
     def work() -> Prepared:
-        return prepare(
-            read_corpus(plan.config.data),
-            tokenizer=plan.tokenizer,
-            data=plan.config.data,
-            max_tokens=plan.max_tokens,
-            cache=cache,
-            force=force,
-            stop=stop,
-        )
+        corpus = read_corpus(plan.config.data)
+        form = plan.form(corpus.labels)
+        return prepare(corpus, form=form, cache=cache, force=force, stop=stop)
 
     prepared = world().first_on_machine(work)
-    _check_metric(plan.config, n_labels=len(prepared.labels))
+    _check_metric(plan, n_classes=len(prepared.labels))
     return prepared
 
 
@@ -162,16 +162,16 @@ def _resolved(config: Config, folder: Path, encoder: EncoderConfig) -> Config:
     return config.model_copy(update={"model": model, "data": data})
 
 
-def _check_metric(config: Config, *, n_labels: int) -> None:
-    metric = config.train.metric
-    if not n_labels and metric.startswith("f1"):
+def _check_metric(plan: Plan, *, n_classes: int) -> None:
+    metric = plan.config.train.metric
+    if not plan.task.has_classes and metric.startswith("f1"):
         raise ConfigError(
             [f'train.metric = "{metric}" needs classes, and here are candidates. Use "accuracy"']
         )
-    if metric == "f1_binary" and n_labels != 2:
+    if metric == "f1_binary" and n_classes != 2:
         raise ConfigError(
             [
-                f'train.metric = "f1_binary" needs two classes, and the data have {n_labels}. '
+                f'train.metric = "f1_binary" needs two classes, and the data have {n_classes}. '
                 'Use "f1_macro"'
             ]
         )

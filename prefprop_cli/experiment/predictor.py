@@ -4,7 +4,7 @@ Axes: N documents, C classes.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
@@ -18,17 +18,16 @@ from prefprop_cli.calibration.calibrators import Calibrator, Identity
 from prefprop_cli.calibration.predictions import softmax
 from prefprop_cli.core.modes import plain_modes, tensors_on_cpu
 from prefprop_cli.data.corpus import Document
-from prefprop_cli.data.forms import Form
-from prefprop_cli.data.questions import Question
 from prefprop_cli.errors import UsageError
 from prefprop_cli.experiment.adapter import Adapter
 from prefprop_cli.experiment.model import Classifier
 from prefprop_cli.experiment.plan import Plan
-from prefprop_cli.experiment.task import task_of
 from prefprop_cli.experiment.trained import load_adapter
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.distributed import world
-from prefprop_cli.tasks.batch import Batch, Record
+from prefprop_cli.tasks import Task
+from prefprop_cli.tasks.base import Form, Record
+from prefprop_cli.tasks.batch import collate
 from prefprop_cli.training.inference import batch_logits, batch_size_on
 
 
@@ -60,8 +59,13 @@ class Run:
         self.adapter, self.plan, self.model, self.device = adapter, plan, model.to(device), device
 
     @property
+    def task(self) -> Task:
+        """What it was trained for."""
+        return self.plan.task
+
+    @property
     def labels(self) -> tuple[str, ...]:
-        """The classes, in the order of the logits; none where each document has candidates."""
+        """The classes, in the order of the logits; none where the task has none."""
         return self.adapter.labels
 
     @property
@@ -71,17 +75,12 @@ class Run:
 
     def names_of(self, document: Document) -> tuple[str, ...]:
         """What the logits of a document are of: the classes, or its own candidates."""
-        return document.candidates if isinstance(document, Question) else self.labels
+        return self.task.names_of(document, self.labels)
 
     @cached_property
     def form(self) -> Form:
         """How a document becomes tokens."""
         return self.plan.form(self.labels)
-
-    @cached_property
-    def collate(self) -> Callable[[Sequence[Record]], Batch]:
-        """How tokens become a batch."""
-        return task_of(self.plan.config).collate(self.plan.tokenizer, self.plan.max_tokens)
 
     def predict(
         self, documents: Iterable[str | Document], *, calibrated: bool = True
@@ -122,7 +121,7 @@ class Run:
             unlabelled = [replace(document, label=None) for document in named]
             records = self.form.encode(unlabelled)
             with tensors_on_cpu():
-                raw = batch_logits(self.model, self.collate(records), device=self.device)
+                raw = batch_logits(self.model, collate(self.form, records), device=self.device)
             rows = zip(calibrator.logits(raw), named, records, strict=True)
             yield from (self._prediction(*row) for row in rows)
 

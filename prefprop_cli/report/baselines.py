@@ -78,7 +78,7 @@ def _fitted(scored: ScoredSet, corpus: Corpus, n_classes: int) -> Floor:
         ),
         "most frequent class": lambda: majority_logits(names, n_classes=n_classes, n=len(texts)),
     }
-    found, notes = [], list(corpus.notes)
+    found, notes = [], list[str](corpus.facts)
     for name, fit in fits.items():
         try:
             found.append(_baseline(name, fit(), scored))

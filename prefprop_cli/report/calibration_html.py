@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from prefprop_cli.bench.paper import paper_figures
-from prefprop_cli.calibration.report import ALPHA, CalibrationReport
+from prefprop_cli.calibration.report import CalibrationReport
 from prefprop_cli.config.schema import Config
 from prefprop_cli.experiment.calibrate import FITTED_ON, Calibration
 from prefprop_cli.report.calibration_charts import (
@@ -15,7 +15,6 @@ from prefprop_cli.report.calibration_tables import (
     brier_table,
     choice_table,
     class_table,
-    conformal_table,
     length_table,
     score_table,
     selection_table,
@@ -128,23 +127,6 @@ def _selection(found: Calibration) -> Section:
     )
 
 
-def _sets(found: Calibration) -> Section | None:
-    if not found.report.after.conformal:
-        return None
-    return Section(
-        "Sets that hold the right class",
-        texts=[
-            f"Sets of classes made to hold the right one in {1 - ALPHA:.0%} of documents, by "
-            f"split conformal prediction with {found.report.n_fit} {FITTED_ON} documents."
-        ],
-        tables=[conformal_table(found.report.after)],
-        notes=[
-            "Expected: where the coverage lies in 95 of 100 draws of so many validation "
-            "documents. A calibrator or an epoch chosen on the same ones makes it approximate."
-        ],
-    )
-
-
 def _classes(found: Calibration) -> Section | None:
     rows = found.report.after.by_class
     return Section("Class by class", tables=[class_table(rows)], notes=[_TESTS]) if rows else None
@@ -169,5 +151,5 @@ def _course(found: Calibration) -> Section | None:
 
 _SECTIONS: tuple[Callable[[Calibration], Section | None], ...] = (
     *(_scores, _reliability, _calibrator, _selection),
-    *(_sets, _classes, _lengths, _course),
+    *(_classes, _lengths, _course),
 )

@@ -16,10 +16,6 @@ SCORES = {
     "ece": ("ECE", "bins of equal width, each held against its mean confidence (Guo et al. 2017)"),
     "ece_paper": ("ECE, the paper's", "10 bins, each held against its upper edge; it is never 0"),
     "ece_mass": ("ECE, equal mass", "groups of as many documents each"),
-    "ece_sweep": (
-        "ECE sweep",
-        "as many groups as keep their accuracies in order (Roelofs et al. 2022)",
-    ),
     "ece_debiased": (
         "ECE, debiased",
         "less the part of chance; below 0, less than chance gives (Kumar et al. 2019)",
@@ -27,9 +23,7 @@ SCORES = {
     "smece": ("smECE", "a kernel in place of bins (Błasiok & Nakkiran 2023)"),
     "mce": ("MCE", "the largest error of a bin"),
     "rmsce": ("RMSCE", "root of the mean squared error of the bins"),
-    "sce": ("SCE", "mean over classes, bins of equal width (Nixon et al. 2019)"),
-    "ace": ("ACE", "mean over classes, groups of equal size"),
-    "tace": ("TACE", "the same for probabilities above 0.01"),
+    "ace": ("ACE", "mean over classes, groups of equal size (Nixon et al. 2019)"),
     "brier": ("Brier score", "squared error of all probabilities, in [0, 2]"),
     "nll": ("NLL", "negative log-likelihood, in nats"),
     "aurc": ("AURC", "area under the risk-coverage curve"),
@@ -127,26 +121,6 @@ def selection_table(state: State) -> Grid:
                 between(each.interval, PERCENT),
             )
             for each in state.selections
-        ),
-    )
-
-
-def conformal_table(state: State) -> Grid:
-    """The sets of each conformal score."""
-    header = ("score", "threshold", "coverage, %", "95 %", "expected", "mean size", "empty, %")
-    return Grid(
-        header,
-        tuple(
-            (
-                each.method.upper(),
-                NOTHING if each.threshold is None else SHARE.show(each.threshold),
-                PERCENT.show(each.coverage),
-                between(each.interval, PERCENT),
-                between(each.range, PERCENT),
-                f"{each.mean_size:.2f}",
-                PERCENT.show(each.empty_share),
-            )
-            for each in state.conformal
         ),
     )
 

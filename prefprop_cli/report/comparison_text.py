@@ -60,7 +60,7 @@ def told_comparisons(
     yield from dict.fromkeys(map(_power, comparisons))
     header = (
         *(f"{first} beside", f"{metric} +", "95 %", "p", "detectable", "g", "95 %"),
-        *("p Welch", "Holm", "permuted", "ASO", "verdict"),
+        *("p Welch", "Holm", "permuted", "verdict"),
     )
     yield Grid(header, tuple(_comparison_row(each, unit) for each in comparisons))
     for why, without in groupby(comparisons, key=lambda each: each.why):
@@ -69,8 +69,7 @@ def told_comparisons(
             yield f"No interval and no p for {metric} of {first} beside {names}: {why}."
     tested = (
         f" g is Hedges'; Holm's p is Welch's, corrected for the number of comparisons ({family}), "
-        f"and the verdict on {first} goes by it, at 0.05. ASO bounds how far {first} is from being "
-        "the better one at every quantile: below 0.5 it is more often than not."
+        f"and the verdict on {first} goes by it, at 0.05."
     )
     yield (
         "The 95 % of the difference and their p are over seeds and documents, the same ones for "
@@ -182,6 +181,5 @@ def _comparison_row(each: Comparison, unit: Unit) -> tuple[str, ...]:
         p_value(each.welch.p_value if each.welch else None),
         p_value(each.p_holm),
         p_value(permutation.p_value if permutation else None),
-        f"{each.order.bound:.2f}" if each.order else NOTHING,
         each.verdict,
     )

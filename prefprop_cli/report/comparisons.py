@@ -12,7 +12,6 @@ from prefprop_cli.report.estimates import difference
 from prefprop_cli.report.groups import Line
 from prefprop_cli.report.methods import PROPAGATION
 from prefprop_cli.report.scores import ScoredLine, ScoredSet
-from prefprop_cli.stats.aso import AlmostStochasticOrder, almost_stochastic_order
 from prefprop_cli.stats.compare import (
     Effect,
     PermutationTest,
@@ -48,7 +47,6 @@ class Comparison:
         detectable: the same in the unit of the metric, at the standard deviation that was seen.
         welch, effect, permutation: over seeds; None with one seed, without any spread, or with
             too few documents.
-        order: how far the first is the better one at every quantile; None with one seed.
         p_holm: Welch's p-value, corrected for the number of comparisons; None without one.
     """
 
@@ -65,7 +63,6 @@ class Comparison:
     welch: WelchTest | None
     effect: Effect | None
     permutation: PermutationTest | None
-    order: AlmostStochasticOrder | None
     p_holm: float | None = None
 
     @property
@@ -167,7 +164,6 @@ def _comparison(first: ScoredLine, second: ScoredLine, metric: str) -> Compariso
     detectable_sd = minimum_detectable_effect(len(x), len(y))
     found = difference(first.seeds, second.seeds, metric)
     why = found if isinstance(found, str) else ""
-    sign = -1 if metric in LOWER_IS_BETTER else 1
     return Comparison(
         metric=metric,
         first=first.name,
@@ -182,7 +178,6 @@ def _comparison(first: ScoredLine, second: ScoredLine, metric: str) -> Compariso
         welch=None if why else welch_test(x, y),
         effect=None if why else hedges_g(x, y),
         permutation=None if why else permutation_test(x, y),
-        order=almost_stochastic_order(sign * np.array(x), sign * np.array(y)),
     )
 
 

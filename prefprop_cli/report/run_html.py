@@ -144,7 +144,7 @@ def _examine(run: RunFolder, split: str, corpus_of: CorpusOf, *, excerpts: bool)
         report=calibration_report(
             saved,
             calibrated=calibrated,
-            set_aside=None,
+            n_fit=len(saved.labels),
             class_names=adapter.labels,
             n_bins=adapter.config.eval.bins,
             n_resamples=adapter.config.eval.resamples,

@@ -183,19 +183,6 @@ def wilson_interval(successes: int, n: int, *, level: float = 0.95) -> Interval:
     return Interval(low, centre + reach if successes < n else 1.0, level)
 
 
-def exact_interval(successes: int, n: int, *, level: float = 0.95) -> Interval:
-    """Exact interval of a share: the chances under which the count lies in neither tail.
-
-    Source: Clopper & Pearson 1934.
-    """
-    low, high = (1 - level) / 2, (1 + level) / 2
-    return Interval(
-        float(special.betaincinv(successes, n - successes + 1, low)) if successes else 0.0,
-        float(special.betaincinv(successes + 1, n - successes, high)) if successes < n else 1.0,
-        level,
-    )
-
-
 def binomial_quantile(prob: float, n: int, chance: float) -> int:
     """The least count of n that a binomial variable does not exceed with this probability."""
     return int(np.searchsorted(special.bdtr(np.arange(n + 1), n, chance), prob))

@@ -12,6 +12,7 @@ from prefprop_cli.calibration.calibrators import METHODS, Identity
 from prefprop_cli.calibration.calibrators.vector import Vector
 from prefprop_cli.calibration.stored_logits import load_logits, save_logits
 from prefprop_cli.experiment.adapter import read_adapter, set_calibrator
+from prefprop_cli.runs.atomic import read_verified, save_folder
 from tests.cli.conftest import Output
 from tests.helpers import finished
 
@@ -31,7 +32,7 @@ def test_every_score_before_and_after(run: Path, output: Output) -> None:
     assert code == 0, err
     rows = {name: cells for name, *cells in (line.split("\t") for line in out.splitlines())}
     assert list(rows)[:2] == ["ece", "accuracy"]
-    assert {"ece_paper", "ece_debiased", "smece", "sce", "aurc"} < set(rows)
+    assert {"ece_paper", "ece_debiased", "smece", "ace", "aurc"} < set(rows)
     assert all(len(cells) == 4 for cells in rows.values())
     low, high = map(float, rows["ece"][1].split("-"))
     assert low <= float(rows["ece"][0]) <= high
@@ -62,7 +63,7 @@ def test_a_terminal_shows_the_verdict_and_bars_that_fit(
         f"chance alone {found['after']['null']['mean']:.3f}: "
         f"within chance now. NLL {nll[0]:.3f} → {nll[1]:.3f}"
     )
-    assert "all 16 scores: --all" in err
+    assert "all 13 scores: --all" in err
     assert "a perfectly calibrated model" not in err
     bars = [line for line in err.splitlines() if "┃" in line and "n " in line]
     assert len(bars) > 4
@@ -208,6 +209,29 @@ def test_where_nothing_is_found_for_what_was_stored_it_is_told(
     assert f"prefprop calibrate {run} --method vector" in err
 
 
+def test_a_run_calibrated_by_a_method_there_was_says_how_to_fit_another(
+    run: Path, output: Output
+) -> None:
+    files = read_verified(run / "adapter")
+    record = {"schema_version": 1, "name": "dirichlet", "matrix": [[1.0]], "offsets": [0.0]}
+    changed = {**json.loads(files["adapter.json"]), "calibrator": record}
+    save_folder(run / "adapter", {**files, "adapter.json": json.dumps(changed).encode()})
+    (run / "calibration").mkdir()
+    stored = {"split": "test", "before": {"scores": {"sce": {"value": 0.1}}, "conformal": []}}
+    (run / "calibration" / "test.json").write_text(json.dumps(stored))
+
+    code, out, err = output("report", run, "--html", "r.html")
+    assert (code, out) == (2, "")
+    assert "calibrated by dirichlet, which this version no longer has" in err
+    assert "prefprop calibrate RUN" in err
+    assert output("eval", run)[0] == output("show", run)[0] == 0
+    code, out, err = output("calibrate", run, "--json")
+    assert code == 0, err
+    assert json.loads(out)["replaced"] == record
+    assert "dirichlet (no longer supported) is replaced by temperature" in err
+    assert output("report", run, "--html", "r.html")[0] == 0
+
+
 def test_the_split_it_is_fitted_on_is_refused_or_cross_fitted(run: Path, output: Output) -> None:
     code, out, err = output("calibrate", run, "--split", "validation")
     assert (code, out) == (2, "")
@@ -217,7 +241,6 @@ def test_the_split_it_is_fitted_on_is_refused_or_cross_fitted(run: Path, output:
     assert code == 0
     assert "four fifths" in err
     crossed = json.loads(out)
-    assert crossed["after"]["conformal"] == []
     honest = json.loads(output("calibrate", run, "--method", "isotonic", "--json")[1])
     fitted = honest["calibration"]["nll_after"]
     assert crossed["after"]["scores"]["nll"]["value"] > fitted + 0.01

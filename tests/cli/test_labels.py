@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +152,5 @@ def test_faults_of_the_data_are_told_at_every_place(output: Output, backbone: Pa
     assert os.environ["PREFPROP_CACHE"] in json.loads(out)["folder"]
     _, out, _ = output("report", found["run"], "--table", "2")
     assert "Leak: documents of test that are in train, too: 1 of 2" in out
+    assert output("report", found["run"], "--html", "all.html", "-q")[0] == 0
+    assert escape(leak) in Path("all.html").read_text()

@@ -66,10 +66,6 @@ def test_how_long_documents_are_read(beyond: str, said: str) -> None:
     assert told(beyond=beyond, **more)[2] == expected
 
 
-def test_notes() -> None:
-    assert told(notes=["drawn with seed 1"])[3:] == ["  note: drawn with seed 1"]
-
-
 def test_bars_have_the_most_frequent_class_first() -> None:
     assert list(class_lines({"cars": 30, "space": 60}, width=80)) == [
         "  space  ██████████ 60    cars   █████      30"

@@ -1,6 +1,8 @@
 """Notes of those who work, for whoever listens."""
 
-from prefprop_cli.notes import note, progress
+from copy import copy
+
+from prefprop_cli.notes import Note, having, note, progress, warnings
 from tests.helpers.heard import hearing
 
 
@@ -10,6 +12,14 @@ def test_notes_and_progress_are_heard() -> None:
         with progress(total=3, label="file") as told:
             told(2)
     assert (heard.notes, heard.loops, heard.done) == (["first"], [("file", 3)], [2])
+
+
+def test_a_note_is_its_text_and_has_a_severity() -> None:
+    fact, doubt = Note("drawn from train"), *warnings(["leak: 1 of 2"])
+    assert [fact, doubt] == ["drawn from train", "leak: 1 of 2"]
+    assert (fact.severity, doubt.severity) == ("info", "warning")
+    assert having("warning", [fact, doubt]) == (doubt,)
+    assert copy(doubt).severity == "warning"
 
 
 def test_nobody_has_to_listen() -> None:

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from prefprop_cli.calibration.calibrators.base import SCHEMA_VERSION, Calibrator
-from prefprop_cli.calibration.calibrators.dirichlet import Dirichlet
-from prefprop_cli.calibration.calibrators.histogram import Histogram
 from prefprop_cli.calibration.calibrators.identity import Identity
 from prefprop_cli.calibration.calibrators.isotonic import Isotonic
 from prefprop_cli.calibration.calibrators.platt import Platt
+from prefprop_cli.calibration.calibrators.removed import REMOVED, Removed
 from prefprop_cli.calibration.calibrators.selection import (
     Trial,
     cross_calibrated,
@@ -31,8 +30,7 @@ AUTO = "auto"
 STAYS = "the logits stay as they are"
 
 METHODS: dict[str, type[Calibrator]] = {
-    method.name: method
-    for method in (Identity, Temperature, Platt, Vector, Dirichlet, Histogram, Isotonic)
+    method.name: method for method in (Identity, Temperature, Platt, Vector, Isotonic)
 }
 """Simplest first, which decides between methods that do equally well."""
 
@@ -114,6 +112,8 @@ def calibrator_from(values: Mapping[str, object]) -> Calibrator:
         CorruptFileError: it is of a later version or an unknown method, or a value is wrong.
     """
     name, version = values.get("name"), values.get("schema_version")
+    if name in REMOVED:
+        return Removed(values)
     if version != SCHEMA_VERSION or name not in METHODS:
         raise CorruptFileError(
             f"the calibrator is {name!r} of schema version {version!r}; this program knows "
@@ -140,6 +140,7 @@ __all__ = [
     "Calibrator",
     "Fitted",
     "Identity",
+    "Removed",
     "Temperature",
     "Trial",
     "calibrator_from",

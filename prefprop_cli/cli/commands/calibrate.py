@@ -37,8 +37,6 @@ def command(
             "temperature",
             "platt",
             "vector",
-            "dirichlet",
-            "histogram",
             "isotonic",
         ],
         typer.Option(

@@ -7,7 +7,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Literal
 
-from prefprop_cli.calibration.calibrators import Calibrator, Fitted, Trial
+from prefprop_cli.calibration.calibrators import METHODS, Calibrator, Fitted, Trial
 from prefprop_cli.calibration.report import CalibrationReport, Score
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.options import Machine
@@ -95,6 +95,8 @@ def _replacement(found: Calibration, before: Calibrator, method: str) -> str:
         "none": "as you asked",
         "auto": "auto found nothing that does better by more than one standard error",
     }.get(method, f"the {found.fitted.n} documents do not determine a {method}")
+    if before.name not in METHODS:
+        return f"{told}: {why}"
     back = f"prefprop calibrate {shlex.quote(str(found.folder.path))} --method {before.name}"
     return f"{told}: {why}. To have it back: {back}"
 

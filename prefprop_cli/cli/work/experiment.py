@@ -99,8 +99,11 @@ def tell_data(console: Console, prepared: Prepared, *, max_length: int) -> None:
     """Say how many documents there are, of what, how long, and what may be wrong with them."""
     for line in data_lines(prepared, max_length=max_length, width=console.width):
         console.info(line)
-    for warning in prepared.warnings:
-        console.warn(warning, label="warning: " if console.width is None else "  ! ")
+    for note in prepared.notes:
+        if note.severity == "warning":
+            console.warn(note, label="warning: " if console.width is None else "  ! ")
+        else:
+            console.info(f"  note: {note}")
 
 
 def tell_trained(console: Console, chosen: Chosen, prepared: Prepared) -> ParameterCounts:

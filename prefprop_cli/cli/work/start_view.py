@@ -14,7 +14,7 @@ MOST_CLASSES, LONGEST_NAME, BAR = 10, 20, 10
 
 
 def data_lines(prepared: Prepared, *, max_length: int, width: int | None) -> Iterator[str]:
-    """What the documents are; notes of their reader at the end.
+    """What the documents are.
 
     Args:
         prepared: the documents.
@@ -29,8 +29,6 @@ def data_lines(prepared: Prepared, *, max_length: int, width: int | None) -> Ite
     if prepared.labels:
         yield from class_lines(summary["overall"]["documents"], width=width)
     yield f"  {_lengths(summary, counts, max_length)}"
-    for note in summary["notes"]:
-        yield f"  note: {note}"
 
 
 def class_lines(documents: Mapping[str, int], *, width: int | None) -> Iterator[str]:

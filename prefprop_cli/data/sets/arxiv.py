@@ -13,6 +13,7 @@ from prefprop_cli.data.corpus import Corpus, Document
 from prefprop_cli.data.sets import files, hub
 from prefprop_cli.data.sets.common import default_split
 from prefprop_cli.data.sets.hub_names import HubSet
+from prefprop_cli.notes import Note
 
 MAX_CHARACTERS = 30_000
 HUB_SET = HubSet("ccdv/arxiv-classification", configuration="no_ref")
@@ -31,7 +32,7 @@ def read(table: DataTable) -> Corpus:
     corpus = hub.read_set(HUB_SET, table) if table.source is None else files.read(table)
     documents = [document for part in corpus.splits.values() for document in part]
     n_cut = sum(len(document.text) > MAX_CHARACTERS for document in documents)
-    note = f"{n_cut} of {len(documents)} papers cut at {MAX_CHARACTERS:,} characters"
+    note = Note(f"{n_cut} of {len(documents)} papers cut at {MAX_CHARACTERS:,} characters")
     splits = {name: [_cut(document) for document in part] for name, part in corpus.splits.items()}
     return replace(corpus, name="arxiv", splits=splits, notes=(*corpus.notes, note))
 

@@ -12,6 +12,7 @@ from prefprop_cli.data.labels import no_classes
 from prefprop_cli.data.splits import complete
 from prefprop_cli.data.table_rows import Fields, label_of, text_of
 from prefprop_cli.errors import DataError
+from prefprop_cli.notes import Note
 from prefprop_cli.words import quoted
 
 
@@ -95,7 +96,7 @@ def corpus_of(
     name: str,
     inputs: dict[str, str],
     labels: tuple[str, ...] = (),
-    notes: tuple[str, ...] = (),
+    notes: tuple[Note, ...] = (),
 ) -> Corpus:
     """A corpus whose missing splits are drawn from `train` by the fractions of the table.
 
@@ -114,7 +115,7 @@ def corpus_of(
     )
     drawn = [split for split in splits if split not in given]
     if drawn:
-        notes += (f"drawn from train with seed {table.split_seed}: {', '.join(drawn)}",)
+        notes += (Note(f"drawn from train with seed {table.split_seed}: {', '.join(drawn)}"),)
     return Corpus(name, splits, labels or labels_of(splits), inputs, notes)
 
 

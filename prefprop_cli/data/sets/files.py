@@ -28,7 +28,7 @@ from prefprop_cli.data.sets.common import (
 )
 from prefprop_cli.data.table_rows import SUFFIXES, each_row, is_missing, is_table, value_of
 from prefprop_cli.errors import DataError
-from prefprop_cli.notes import note
+from prefprop_cli.notes import Note, note
 from prefprop_cli.words import listed, plural, quoted
 
 WHAT = "a .jsonl, .csv, .tsv or .parquet file, or a folder"
@@ -64,7 +64,7 @@ def read(table: DataTable) -> Corpus:
             notes += found
     folders.check_all_tested(given, parts)
     inputs = {path.name: digest(path) for path in parts.values()}
-    return corpus_of(given, table, name=source.stem, inputs=inputs, notes=tuple(notes))
+    return corpus_of(given, table, name=source.stem, inputs=inputs, notes=tuple(map(Note, notes)))
 
 
 def find_columns(

@@ -19,6 +19,7 @@ from prefprop_cli.data.sets.hub_names import FORM, HubSet, named, parse
 from prefprop_cli.data.sets.hub_rows import NO_LABEL, Part, class_names, read_part
 from prefprop_cli.errors import DataError, PrefpropError, is_disk_full
 from prefprop_cli.hub import hub_errors
+from prefprop_cli.notes import Note
 from prefprop_cli.words import listed
 
 _PACKAGE = str(Path(prefprop_cli.__file__).parent)
@@ -82,7 +83,7 @@ def read_set(asked: HubSet, table: DataTable) -> Corpus:
         name=str(asked),
         inputs=inputs,
         labels=tuple(dict.fromkeys(names)),
-        notes=(*notes, *unused, *left_out, *_on_classes(names, given)),
+        notes=tuple(map(Note, (*notes, *unused, *left_out, *_on_classes(names, given)))),
     )
 
 

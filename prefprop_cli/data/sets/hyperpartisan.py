@@ -17,6 +17,7 @@ from prefprop_cli.data.json_text import parse_json
 from prefprop_cli.data.sets.common import digest, source_of
 from prefprop_cli.data.splits import complete, k_fold
 from prefprop_cli.errors import CorruptFileError, DataError
+from prefprop_cli.notes import Note
 from prefprop_cli.words import listed
 
 ARTICLE_FILE = "articles-training-byarticle-20181122.xml"
@@ -48,7 +49,7 @@ def read(table: DataTable) -> Corpus:
     used = [ARTICLE_FILE, LABEL_FILE, *([REFERENCE_FILE] if table.split == "reference" else [])]
     inputs = {name: digest(folder / name) for name in used}
     name = "dedup" if table.split == "default" else table.split
-    return Corpus(f"hyperpartisan-{name}", splits, LABELS, inputs, (note,))
+    return Corpus(f"hyperpartisan-{name}", splits, LABELS, inputs, (Note(note),))
 
 
 def read_articles(path: Path) -> Iterator[tuple[str, str]]:

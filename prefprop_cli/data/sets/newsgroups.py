@@ -17,7 +17,7 @@ from prefprop_cli.data.decoding import opened
 from prefprop_cli.data.sets.common import default_split, digest, files_below, source_of
 from prefprop_cli.data.splits import split_off
 from prefprop_cli.errors import DataError
-from prefprop_cli.notes import note, progress
+from prefprop_cli.notes import Note, note, progress
 from prefprop_cli.words import listed
 
 PARTS = {"20news-bydate-train": "train", "20news-bydate-test": "test"}
@@ -50,7 +50,7 @@ def read(table: DataTable) -> Corpus:
         inputs = {part: content_hash(documents) for part, documents in parts.items()}
     else:
         inputs = {source.name: digest(source)}
-    return Corpus("newsgroups", splits, labels_of(splits), inputs, notes)
+    return Corpus("newsgroups", splits, labels_of(splits), inputs, tuple(map(Note, notes)))
 
 
 def strip(post: str) -> str:

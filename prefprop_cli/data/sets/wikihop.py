@@ -16,6 +16,7 @@ from prefprop_cli.data.questions import Question, questions_in
 from prefprop_cli.data.sets.common import digest, source_of
 from prefprop_cli.data.splits import split_off
 from prefprop_cli.errors import DataError
+from prefprop_cli.notes import Note
 
 FILES = ("train.json", "dev.json")
 FOLDERS = ("", "wikihop/", "qangaroo_v1.1/wikihop/")
@@ -49,7 +50,7 @@ def read(table: DataTable) -> Corpus:
         labels=(),
         has_classes=False,
         inputs=_inputs(source, contents),
-        notes=tuple(notes),
+        notes=tuple(map(Note, notes)),
     )
 
 

@@ -8,9 +8,7 @@ import pytest
 from prefprop_cli.calibration import ece
 from prefprop_cli.calibration.binning import StreamingBins
 from prefprop_cli.calibration.calibrators import METHODS, fit_calibrator
-from prefprop_cli.calibration.classwise import classwise_errors
 from prefprop_cli.calibration.debiased import debiased_squared_error
-from prefprop_cli.calibration.equal_mass import sweep_calibration_error
 from prefprop_cli.calibration.metrics import classification_metrics, stated_intervals
 from prefprop_cli.calibration.predictions import Predictions, checked, checked_probs
 from prefprop_cli.calibration.smooth import smooth_calibration_error
@@ -23,7 +21,6 @@ BINNED = {
     "mce": ece.maximum_calibration_error,
     "rmsce": ece.root_mean_square_calibration_error,
     "bins": ece.reliability_bins,
-    "classwise": classwise_errors,
     "debiased": debiased_squared_error,
     "terms": ece.calibration_terms,
     "metrics": partial(classification_metrics, n_classes=2),
@@ -34,7 +31,6 @@ SCORES = {
     "terms": partial(ece.calibration_terms, n_bins=5),
     "brier": ece.brier_score,
     "nll": ece.negative_log_likelihood,
-    "sweep": sweep_calibration_error,
     "smooth": smooth_calibration_error,
     "from logits": Predictions.from_logits,
     "from probs": Predictions.from_probs,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prefprop_cli.calibration.classwise import classwise_errors
+from prefprop_cli.calibration.classwise import adaptive_error
 from prefprop_cli.calibration.debiased import debiased_squared_error, signed_root
 from prefprop_cli.calibration.ece import (
     brier_score,
@@ -16,7 +16,6 @@ from prefprop_cli.calibration.ece import (
     reliability_bins,
     root_mean_square_calibration_error,
 )
-from prefprop_cli.calibration.equal_mass import sweep_calibration_error
 from prefprop_cli.calibration.family import calibration_errors
 from prefprop_cli.calibration.predictions import Predictions, softmax
 from prefprop_cli.calibration.smooth import smooth_calibration_error
@@ -25,12 +24,9 @@ from tests.helpers.calibration import binary, predictions
 
 
 def figures(found):
-    """All figures of a split in a row, errors by class as their means."""
+    """All figures of a split in a row."""
     plain = [getattr(found, field.name) for field in fields(found) if field.type is float]
-    sweep = [found.sweep.n_bins, found.sweep.ece, found.sweep.rmsce]
-    return np.array(
-        [*plain, *sweep, found.classwise.sce, found.classwise.ace, found.classwise.tace]
-    )
+    return np.array([*plain, found.ace])
 
 
 def test_each_figure_is_that_of_its_own_function():
@@ -47,7 +43,6 @@ def test_each_figure_is_that_of_its_own_function():
     assert found.ece_paper == expected_calibration_error(*case, n_bins=10, mode="paper")
     assert found.mce == maximum_calibration_error(*case, n_bins=12)
     assert found.rmsce == root_mean_square_calibration_error(*case, n_bins=12)
-    assert found.sweep == sweep_calibration_error(*case)
     assert found.debiased_squared == debiased_squared_error(*case, n_bins=12)
     assert found.debiased == signed_root(found.debiased_squared)
     assert found.smooth == smooth_calibration_error(*case)
@@ -55,7 +50,7 @@ def test_each_figure_is_that_of_its_own_function():
     assert found.nll == negative_log_likelihood(logits, labels)
     for one, other in zip(found.bins, reliability_bins(*case, n_bins=12), strict=True):
         assert asdict(one) == pytest.approx(asdict(other), nan_ok=True)
-    assert np.array_equal(found.classwise.adaptive, classwise_errors(*case, n_bins=12).adaptive)
+    assert found.ace == adaptive_error(Predictions.from_logits(logits, labels), n_bins=12)
 
 
 @settings(max_examples=25, deadline=None)
@@ -68,13 +63,12 @@ def test_the_order_of_documents_does_not_matter(case, random):
         for each in (case, (probs[order], labels[order]))
     )
     assert figures(one) == pytest.approx(figures(other), abs=1e-9)
-    assert one.classwise.thresholded == pytest.approx(other.classwise.thresholded, abs=1e-12)
 
 
 @settings(max_examples=25, deadline=None)
 @given(predictions(distinct=True), st.randoms(use_true_random=False))
 def test_the_names_of_classes_do_not_matter(case, random):
-    """Class k becomes class name[k]; errors by class follow it."""
+    """Class k becomes class name[k]."""
     probs, labels = case
     name = np.array(random.sample(range(probs.shape[1]), probs.shape[1]))
     renamed = np.empty_like(probs)
@@ -84,9 +78,6 @@ def test_the_names_of_classes_do_not_matter(case, random):
         for each in (case, (renamed, name[labels]))
     )
     assert figures(one) == pytest.approx(figures(other), abs=1e-9)
-    for field in ("static", "adaptive", "thresholded"):
-        before, after = (getattr(each.classwise, field) for each in (one, other))
-        assert after[name] == pytest.approx(before, abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -108,25 +99,24 @@ def test_every_figure_is_defined(probs, labels):
     assert np.isfinite(values).all()
     assert found.mce >= found.rmsce - 1e-12
     assert found.rmsce >= found.ece - 1e-12
-    assert min(found.ece, found.ece_mass, found.smooth, found.sweep.ece, found.brier) >= 0
-    assert max(found.mce, found.ece_mass, found.smooth, found.sweep.ece) <= 1
+    assert min(found.ece, found.ece_mass, found.smooth, found.brier) >= 0
+    assert max(found.mce, found.ece_mass, found.smooth) <= 1
 
 
 @pytest.mark.parametrize(("label", "error"), [(0, 0.2), (1, 0.8)])
 def test_all_right_or_all_wrong_at_one_confidence_errs_by_its_gap(label, error):
     found = calibration_errors(Predictions.from_probs(binary(*[0.8] * 40), [label] * 40))
-    top = (found.ece, found.ece_mass, found.mce, found.rmsce, found.sweep.ece, found.smooth)
-    assert top == pytest.approx([error] * 6, abs=1e-9)
+    top = (found.ece, found.ece_mass, found.mce, found.rmsce, found.smooth)
+    assert top == pytest.approx([error] * 5, abs=1e-9)
     assert found.debiased == pytest.approx(error)
-    assert found.classwise.sce == pytest.approx(error)
-    assert found.sweep.n_bins == 40
+    assert found.ace == pytest.approx(error)
 
 
 def test_documents_with_candidates_have_all_but_errors_by_class():
     logits = [[2.0, 0.0, -np.inf], [1.0, -np.inf, -np.inf], [0.0, 1.0, 3.0]]
     candidates = Predictions.from_logits(logits, [0, 0, 1])
     found = calibration_errors(candidates, classwise=False)
-    assert found.classwise is None
+    assert found.ace is None
     top = (1 / (1 + np.exp(-2)), 1.0, 1 / (1 + np.exp(-2) + np.exp(-3)))
     assert found.confidence == pytest.approx(sum(top) / 3)
     assert found.ece > 0

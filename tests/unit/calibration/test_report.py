@@ -13,7 +13,7 @@ from prefprop_cli.calibration.ece import (
     reliability_bins,
     softmax,
 )
-from prefprop_cli.calibration.report import COVERAGES, SetAside, calibration_report
+from prefprop_cli.calibration.report import COVERAGES, calibration_report
 from prefprop_cli.calibration.stored_logits import SavedLogits
 from prefprop_cli.errors import DataError
 
@@ -36,7 +36,7 @@ def report_of(saved, *, calibrator=halved, names=NAMES, n_bins=12):
     return calibration_report(
         saved,
         calibrated=calibrator(saved.logits),
-        set_aside=SetAside(saved.logits, calibrator(saved.logits), saved.labels),
+        n_fit=len(saved.ids),
         class_names=names,
         n_bins=n_bins,
         n_resamples=100,
@@ -83,8 +83,6 @@ def test_it_is_taken_apart(report):
         assert state.by_length[-1].name == "all"
         assert [each.n for each in state.selections] == [60, 96, 108, 120]
         assert len(state.selections) == len(COVERAGES)
-        assert {each.method for each in state.conformal} == {"lac", "aps", "raps"}
-        assert all(0.5 < each.coverage <= 1 for each in state.conformal)
 
 
 def test_it_is_plain_json(report):
@@ -110,10 +108,8 @@ def test_candidates_have_no_classes():
     found = report_of(replace(saved, logits=logits, n_tokens=None), names=())
     assert found.after.by_class is None
     assert found.after.by_length is None
-    assert "sce" not in found.after.scores
+    assert "ace" not in found.after.scores
     assert found.after.brier.brier <= 1  # that of the top label
-    sizes = found.after.conformal[0].size_counts
-    assert sizes[0] + sizes[1] + sizes[2] > sum(sizes) / 2
 
 
 @pytest.mark.parametrize("label", [0, 1])
@@ -122,7 +118,6 @@ def test_one_document(label):
     found = report_of(saved, names=("a", "b"))
     expected = abs(1 - label - 1 / (1 + np.exp(-2)))
     assert found.before.scores["ece"].value == pytest.approx(expected)
-    assert found.before.conformal[0].threshold is None
 
 
 def test_logits_that_are_not_finite_are_refused():
@@ -130,16 +125,3 @@ def test_logits_that_are_not_finite_are_refused():
     saved.logits[0] = np.nan
     with pytest.raises(DataError, match="NaN"):
         report_of(saved)
-
-
-def test_without_other_documents_there_are_no_sets():
-    saved = split(30)
-    found = calibration_report(
-        saved,
-        calibrated=halved(saved.logits),
-        set_aside=None,
-        class_names=NAMES,
-        n_bins=5,
-        n_resamples=10,
-    )
-    assert (found.n_fit, found.before.conformal, found.after.conformal) == (30, (), ())

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 from prefprop_cli.data.audit import Audit
 from prefprop_cli.data.corpus import Corpus, Document
+from prefprop_cli.notes import Note
 
 
 def documents(name: str, *texts: str) -> list[Document]:
@@ -33,7 +34,7 @@ def test_counts_duplicates_and_what_is_shared() -> None:
 def test_leaks_repetitions_and_contradictions_are_warned_of_with_their_rows() -> None:
     repeated = documents("train", *["war"] * 9, "tax")
     found = audit(train=repeated, test=documents("test", "peace", "WAR", "rail"))
-    found = Audit(replace(found.corpus, warnings=("of the reader",)))
+    found = Audit(replace(found.corpus, notes=(Note("of the reader", "warning"),)))
     assert found.warnings == (
         "leak: documents of test that are in train, too: 1 of 3 (test:1); figures of test are not "
         "those of new documents",

@@ -13,6 +13,7 @@ from prefprop_cli.data.corpus import (
     with_warnings,
 )
 from prefprop_cli.errors import DataError
+from prefprop_cli.notes import Note
 
 
 def corpus(**splits: str) -> Corpus:
@@ -108,7 +109,7 @@ def test_labels_that_programs_write_for_none() -> None:
 
 def test_faults_are_told_with_their_number_and_rows() -> None:
     found = with_warnings(
-        replace(corpus(train="x.xyyzwvuXX", test="x.."), warnings=("of the reader",))
+        replace(corpus(train="x.xyyzwvuXX", test="x.."), notes=(Note("of the reader", "warning"),))
     )
     assert found.warnings == (
         "of the reader",

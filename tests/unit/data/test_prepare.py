@@ -15,6 +15,7 @@ from prefprop_cli.data.prepare import load_prepared, prepare
 from prefprop_cli.data.questions import read_questions
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import CorruptFileError, Interrupted, ResourceError
+from prefprop_cli.notes import Note
 from tests.helpers.heard import hearing
 
 WORDS = ("war", "tax", "law")
@@ -30,8 +31,7 @@ CORPUS = Corpus(
     {"train": documents("train", TEXTS), "test": documents("test", ["the law", "the  WAR"])},
     labels=("a", "b"),
     inputs={"mine.csv": "0123"},
-    notes=("a note",),
-    warnings=("a warning",),
+    notes=(Note("a note"), Note("a warning", "warning")),
 )
 FILES = DataTable()
 
@@ -202,8 +202,8 @@ def test_another_content_has_another_folder(
         CORPUS,
         replace(CORPUS, labels=("b", "a")),
         replace(CORPUS, inputs={}),
-        replace(CORPUS, notes=()),
-        replace(CORPUS, warnings=()),
+        replace(CORPUS, notes=CORPUS.facts),
+        replace(CORPUS, notes=CORPUS.warnings),
         replace(CORPUS, splits={"train": train}),
         replace(CORPUS, splits={"train": train[::-1], "test": CORPUS.splits["test"]}),
         replace(CORPUS, splits={"test": train, "train": CORPUS.splits["test"]}),

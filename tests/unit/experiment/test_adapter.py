@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load, save
 
 from prefprop_cli.calibration.calibrators import METHODS, Identity, Temperature
-from prefprop_cli.errors import CorruptFileError
+from prefprop_cli.errors import CorruptFileError, UsageError
 from prefprop_cli.experiment.adapter import Adapter, read_adapter, set_calibrator
 from prefprop_cli.experiment.trained import save_adapter
 from prefprop_cli.runs import save_folder
@@ -90,6 +90,20 @@ def test_a_calibrator_of_other_labels_is_refused(folder: Path, labels: list[str]
     rewrite(folder, labels=labels)
     with pytest.raises(CorruptFileError, match=r"calibrator \(vector\) is not of its labels"):
         read_adapter(folder)
+
+
+HISTOGRAM = {"edges": [[0.5], [0.4], [0.3]], "shares": [[0.2, 0.8]] * 3}
+DIRICHLET = {"matrix": [[1.0, 0.0], [0.0, 1.0]], "offsets": [0.0, 0.0]}
+
+
+@pytest.mark.parametrize(("name", "values"), [("histogram", HISTOGRAM), ("dirichlet", DIRICHLET)])
+def test_a_calibrator_of_a_method_there_was_is_kept_but_not_applied(folder, name, values) -> None:
+    record = {"schema_version": 1, "name": name, **values}
+    rewrite(folder, calibrator=record)
+    found = read_adapter(folder).calibrator
+    assert found.as_dict() == record
+    with pytest.raises(UsageError, match=rf"calibrated by {name}.*: prefprop calibrate RUN"):
+        found.logits([[0.0, 1.0, 2.0]])
 
 
 def test_a_temperature_is_of_any_labels(folder: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from prefprop_cli.calibration.stored_logits import load_logits, save_logits
 from prefprop_cli.data.corpus import Corpus, Document, content_hash
 from prefprop_cli.errors import DataError
+from prefprop_cli.notes import Note
 from prefprop_cli.report.baselines import floor_of
 from prefprop_cli.report.collect import collect
 from prefprop_cli.report.groups import group
@@ -25,8 +26,11 @@ def documents(split, n=60):
     ]
 
 
+NOTES = (Note("a note"), Note("second note"), Note("a warning", "warning"))
+
+
 def corpus(splits):
-    return Corpus("made", splits, LABELS, {}, ("a note", "second note"), ("a warning",))
+    return Corpus("made", splits, LABELS, {}, NOTES)
 
 
 def test_baselines_on_the_same_documents(scored):

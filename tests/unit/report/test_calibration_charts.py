@@ -16,7 +16,7 @@ def report(n):
     return calibration_report(
         finished.saved("test", logits, truth),
         calibrated=logits / 2,
-        set_aside=None,
+        n_fit=n,
         class_names=("a", "b"),
         n_bins=15,
         n_resamples=20,

@@ -18,7 +18,7 @@ def report(n=65, n_bins=15):
     return calibration_report(
         saved,
         calibrated=logits / 2.1,
-        set_aside=None,
+        n_fit=n,
         class_names=("a", "b"),
         n_bins=n_bins,
         n_resamples=20,

@@ -8,6 +8,7 @@ from prefprop_cli.data.corpus import Corpus, Document
 from prefprop_cli.errors import DataError, UsageError
 from prefprop_cli.experiment.adapter import read_adapter, set_calibrator
 from prefprop_cli.experiment.trained import save_adapter
+from prefprop_cli.notes import Note
 from prefprop_cli.report.run_html import run_page
 from prefprop_cli.runs import RunFolder
 from tests.helpers import finished
@@ -44,7 +45,7 @@ def corpus(table):
         ]
         for split in ("train", "test")
     }
-    return Corpus("made", splits, LABELS, {}, ("a <note>",), ("a <warning>",))
+    return Corpus("made", splits, LABELS, {}, (Note("a <note>"), Note("a <warning>", "warning")))
 
 
 def gone(table):

@@ -26,7 +26,7 @@ def test_class_folders_are_divided_and_long_papers_cut(tmp_path: Path) -> None:
     lengths = sorted(len(d.text) for part in corpus.splits.values() for d in part)
     assert lengths[-3] < 30_000
     assert lengths[-2:] == [30_000, 30_000]
-    assert corpus.notes[-1] == "2 of 40 papers cut at 30,000 characters"
+    assert corpus.facts[-1] == "2 of 40 papers cut at 30,000 characters"
 
 
 @pytest.mark.parametrize("form", ["script", "card"])
@@ -54,7 +54,7 @@ def test_without_source_the_hub_is_asked(sets_hub: Hub, form: str) -> None:
     assert corpus.labels == tuple(FIELDS)
     assert [len(part) for part in corpus.splits.values()] == [30, 2, 2]
     assert {len(d.text) for part in corpus.splits.values() for d in part} == {30_000}
-    assert corpus.notes[-1] == "34 of 34 papers cut at 30,000 characters"
+    assert corpus.facts[-1] == "34 of 34 papers cut at 30,000 characters"
 
 
 def test_without_the_hub_the_way_out_is_named(sets_hub: Hub) -> None:

@@ -52,7 +52,7 @@ def test_one_file_is_divided(tmp_path: Path, suffix: str) -> None:
     assert corpus.labels == ("x", "y")
     assert corpus.name == "mine"
     assert corpus.inputs == {path.name: hashlib.sha256(path.read_bytes()).hexdigest()}
-    assert corpus.notes == ("drawn from train with seed 10: validation, test",)
+    assert corpus.facts == ("drawn from train with seed 10: validation, test",)
 
 
 def test_the_split_follows_seed_and_fractions_not_the_place_of_the_file(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_file_for_each_split(tmp_path: Path) -> None:
     }  # fmt: skip
     assert [len(part) for part in corpus.splits.values()] == [6, 4, 2]
     assert set(corpus.inputs) == {"train.jsonl", "dev.csv", "test.parquet"}
-    assert corpus.notes == ()
+    assert corpus.facts == ()
 
 
 def test_a_missing_split_is_drawn_from_train(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_missing_split_is_drawn_from_train(tmp_path: Path) -> None:
     corpus = read_corpus(DataTable(source=str(tmp_path)))
     assert [len(part) for part in corpus.splits.values()] == [18, 2, 2]
     assert corpus.splits["test"][0].text == "text 20"
-    assert corpus.notes == ("drawn from train with seed 10: validation",)
+    assert corpus.facts == ("drawn from train with seed 10: validation",)
 
 
 def test_a_folder_for_each_class(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_a_limit_keeps_a_share_of_each_class(tmp_path: Path) -> None:
         "train": 6, "validation": 4, "test": 4,
     }  # fmt: skip
     assert Counter(d.label for d in corpus.splits["train"]) == {"x": 3, "y": 3}
-    assert corpus.notes[-1] == "at most 6 documents of each split are used"
+    assert corpus.facts[-1] == "at most 6 documents of each split are used"
     again = read_corpus(DataTable(source=str(path), limit=6))
     assert again == corpus
 
@@ -234,7 +234,7 @@ def test_a_separator_and_a_name_that_are_not_the_usual_ones_are_noted(tmp_path: 
     path.write_text("Text;Label\n" + "".join(f"a, b {k};{'xy'[k % 2]}\n" for k in range(40)))
     corpus = read_corpus(DataTable(source=str(path)))
     assert corpus.labels == ("x", "y")
-    assert corpus.notes == (
+    assert corpus.facts == (
         "mine.csv: looks semicolon-separated, and is read so",
         "mine.csv: column 'Text' is read as 'text'",
         "mine.csv: column 'Label' is read as 'label'",

@@ -40,7 +40,7 @@ def test_texts_without_a_class_are_left_out(tmp_path: Path, name: str) -> None:
     corpus = read(tmp_path)
     assert classes(corpus) == {"neg": 24, "pos": 24}
     assert corpus.labels == ("neg", "pos")
-    assert corpus.notes[:3] == (
+    assert corpus.facts[:3] == (
         "2 files in test/ are not <label>/*.txt and are left out: labeledBow.feat, urls_pos.txt",
         "20 texts in train/ are left out, for the name of their folder says that they have no "
         f"class: {name}. If it is a class, give the folder another name",
@@ -107,7 +107,7 @@ def test_other_files_are_told(tmp_path: Path) -> None:
     write(tmp_path, "c", n=7, suffix=".pdf")
     named = "c/0.pdf, c/1.pdf, c/2.pdf, c/3.pdf, c/4.pdf and 2 more"
     note = f"7 files in {tmp_path.name}/ are not <label>/*.txt and are left out: {named}"
-    assert read(tmp_path).notes[0] == note
+    assert read(tmp_path).facts[0] == note
 
 
 def test_endings_and_names_of_splits_in_capitals(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_endings_and_names_of_splits_in_capitals(tmp_path: Path) -> None:
     (tmp_path / "Test.CSV").write_text("text,label\nx,b\n")
     corpus = read(tmp_path)
     assert [len(part) for part in corpus.splits.values()] == [40, 1, 1]
-    assert corpus.notes == ()
+    assert corpus.facts == ()
 
 
 def test_a_linked_class_is_read(tmp_path: Path) -> None:

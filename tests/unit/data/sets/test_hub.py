@@ -46,7 +46,7 @@ def test_a_data_set_is_read_in_its_splits(sets_hub: Hub, capfd: pytest.CaptureFi
     last = corpus.splits["test"][-1]
     assert (last.id, last.text) == ("acme/reviews/test:3", "test 2")
     assert set(corpus.inputs) == {f"{NAME}/{part}" for part in corpus.splits}
-    assert corpus.notes == (
+    assert corpus.facts == (
         f"acme/reviews is read at commit {commit}",
         "splits that are not used: unsupervised",
     )
@@ -67,7 +67,7 @@ def test_a_split_whose_labels_are_secret_is_drawn(sets_hub: Hub, missing: int | 
     corpus = read()
     assert len(corpus.splits["train"]) + len(corpus.splits["test"]) == 18
     assert all(d.id.startswith("acme/reviews/train:") for d in corpus.splits["test"])
-    assert corpus.notes[1:] == (
+    assert corpus.facts[1:] == (
         "split test: no row has a label, so that it is not used",
         "drawn from train with seed 10: validation, test",
     )
@@ -80,7 +80,7 @@ def test_rows_without_a_label_are_left_out_and_counted(sets_hub: Hub) -> None:
         "no": 10, "yes": 10,
     }  # fmt: skip
     rows = ", ".join(f"acme/reviews/train:{i}" for i in (2, 4, 6, 8, 10))
-    assert f"20 rows have no label and are left out: {rows} and 15 more" in corpus.notes
+    assert f"20 rows have no label and are left out: {rows} and 15 more" in corpus.facts
 
 
 def test_a_training_split_without_labels(sets_hub: Hub) -> None:
@@ -104,7 +104,7 @@ def test_class_names_are_stripped_and_equal_ones_are_one_class(sets_hub: Hub) ->
     assert Counter(d.label for part in corpus.splits.values() for d in part) == {
         "yes": 20, "no": 10,
     }  # fmt: skip
-    assert "classes whose names differ in white space only are one: yes" in corpus.notes
+    assert "classes whose names differ in white space only are one: yes" in corpus.facts
     sets_hub.add_dataset(NAME, {TRAIN: parquet([0, 1] * 10, names=["no", ""])})
     with pytest.raises(DataError, match="reviews/train: name of class 1: 'label' is empty"):
         read()
@@ -114,7 +114,7 @@ def test_a_class_without_documents_keeps_its_place(sets_hub: Hub) -> None:
     sets_hub.add_dataset(NAME, {TRAIN: parquet([0, 2] * 10, names=["a", "b", "c"])})
     corpus = read()
     assert corpus.labels == ("a", "b", "c")
-    assert "classes that the data set names and no document has: b" in corpus.notes
+    assert "classes that the data set names and no document has: b" in corpus.facts
 
 
 def test_whole_numbers_are_labels_and_minus_one_may_be_one_of_them(sets_hub: Hub) -> None:
@@ -127,8 +127,8 @@ def test_whole_numbers_are_labels_and_minus_one_may_be_one_of_them(sets_hub: Hub
                                 TEST: parquet([-1] * 3, label=INTEGERS)})  # fmt: skip
     corpus = read()
     assert corpus.labels == ("0", "1")
-    assert "split test: no row has a label, so that it is not used" in corpus.notes
-    assert any(note.startswith("10 rows have no label") for note in corpus.notes)
+    assert "split test: no row has a label, so that it is not used" in corpus.facts
+    assert any(note.startswith("10 rows have no label") for note in corpus.facts)
 
 
 @pytest.mark.parametrize("missing", [None, float("nan")])
@@ -137,7 +137,7 @@ def test_whole_numbers_with_gaps_are_floats(sets_hub: Hub, missing: float | None
     sets_hub.add_dataset(NAME, {TRAIN: rows, TEST: parquet([0, 1], label=INTEGERS)})
     corpus = read()
     assert corpus.labels == ("0", "1")
-    assert any(note.startswith("10 rows have no label") for note in corpus.notes)
+    assert any(note.startswith("10 rows have no label") for note in corpus.facts)
 
 
 def test_several_labels_of_a_row_are_no_class(sets_hub: Hub) -> None:

@@ -63,7 +63,7 @@ def test_a_revision_is_read_at_its_commit(sets_hub: Hub, name: str) -> None:
     corpus = read(f"{name}@refs/pr/1")
     assert n_rows(corpus) == 60
     assert corpus.name == f"{name}@refs/pr/1"
-    assert f"{name} is read at commit {proposed}" in corpus.notes
+    assert f"{name} is read at commit {proposed}" in corpus.facts
     # Each has a place of its own in the cache.
     sets_hub.close()
     found = [n_rows(read(source)) for source in (name, f"{name}@{first}", f"{name}@refs/pr/1")]
@@ -139,11 +139,11 @@ def test_of_a_loading_script_the_conversion_is_read(scripted: Hub) -> None:
     assert [len(part) for part in corpus.splits.values()] == [27, 3, 3]
     assert corpus.labels == ("no", "yes")
     said = f"of {CONVERSION}; no loading script is run"
-    assert corpus.notes[0].endswith(said)
+    assert corpus.facts[0].endswith(said)
     corpus = read(f"{NAME}@{CONVERSION}:part")
     assert corpus.labels == ("x", "y", "z")
-    assert corpus.notes[0].endswith(said)
-    assert corpus.notes[1] == "split train: the hub has converted only its beginning"
+    assert corpus.facts[0].endswith(said)
+    assert corpus.facts[1] == "split train: the hub has converted only its beginning"
 
 
 def test_configurations_of_a_conversion_are_named(scripted: Hub) -> None:

@@ -93,7 +93,7 @@ def test_the_reference_split_tells_its_leak(folder: Path) -> None:
         "train": 40, "validation": 13, "test": 6,
     }  # fmt: skip
     # 0, 1, 2 and 58 (the text of 0) are in train, 47 is in validation.
-    assert corpus.notes == ("10 of 60 articles are in no split",)
+    assert corpus.facts == ("10 of 60 articles are in no split",)
     assert [told.split(" (")[0] for told in Audit(corpus).warnings[:3]] == [
         "leak: documents of validation that are in train, too: 5 of 13",
         "leak: documents of test that are in train, too: 4 of 6",
@@ -235,6 +235,6 @@ def test_the_leak_of_the_real_reference_split(shared: Path) -> None:
     assert Audit(corpus).counts["shared"] == {
         "validation in train": 0, "test in train": 51, "test in validation": 7,
     }  # fmt: skip
-    assert corpus.notes == ("58 of 645 articles are in no split",)
+    assert corpus.facts == ("58 of 645 articles are in no split",)
     told = Audit(corpus).warnings[0]
     assert told.startswith("leak: documents of test that are in train, too: 51 of 65")

@@ -129,7 +129,7 @@ def test_files_in_other_places_are_left_out_and_told(
     assert sum(map(len, corpus.splits.values())) == 30
     assert any(
         note.startswith("2 files are no <group>/<number> and are left out: 20news-bydate-")
-        for note in corpus.notes
+        for note in corpus.facts
     )
 
 

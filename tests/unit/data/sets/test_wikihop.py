@@ -85,7 +85,7 @@ def test_dev_is_halved_by_seed_and_train_stays(tmp_path: Path) -> None:
     assert abs(len(validation) - len(test)) == 1
     assert read(source, split="halves") == corpus
     assert ids(read(source, split_seed=11), "test") != test
-    assert corpus.notes == (
+    assert corpus.facts == (
         "the development questions are halved for validation and test, seed 10",
     )
 
@@ -94,7 +94,7 @@ def test_the_split_of_the_released_code_is_flagged(tmp_path: Path) -> None:
     corpus = read(folder(tmp_path, "", content()), split="dev")
     assert corpus.name == "wikihop-dev"
     assert ids(corpus, "validation") == ids(corpus, "test") == [f"WH_dev_{i}" for i in range(9)]
-    assert "validation and test are the same questions" in corpus.notes[0]
+    assert "validation and test are the same questions" in corpus.facts[0]
     leak = "leak: documents of test that are in validation, too: 9 of 9 (WH_dev_0, WH_dev_1, "
     assert Audit(corpus).warnings[0].startswith(leak)
     with pytest.raises(DataError, match="wikihop has default, halves, dev"):
@@ -110,7 +110,7 @@ def test_a_limit_takes_some_by_seed(tmp_path: Path) -> None:
 def test_repeated_candidates_are_counted(tmp_path: Path) -> None:
     repeated = content(candidates=["italy", "land 2", "land  2", "italy"])
     corpus = read(folder(tmp_path, "", repeated))
-    assert corpus.notes[1:] == ("2 candidates read like an earlier one and are left out",)
+    assert corpus.facts[1:] == ("2 candidates read like an earlier one and are left out",)
 
 
 def test_wrong_records_are_named(tmp_path: Path) -> None:
