@@ -14,7 +14,6 @@ from prefprop_cli.calibration import small_samples
 from prefprop_cli.calibration.ece import (
     DEFAULT_BINS,
     CalibrationTerms,
-    Floats,
     Ints,
     calibration_scores,
     calibration_terms,
@@ -81,7 +80,7 @@ def stated_intervals(
         DataError: as `classification_metrics`.
     """
     scores, terms = scores_and_terms(logits, labels, metrics=metrics, n_bins=n_bins)
-    answers = answers_of(logits, labels)
+    answers = answers_of(logits, labels, metrics=metrics)
     macro = [name for name in scores(*terms) if name.endswith("_macro")]
     stated: dict[str, Stated] = {name: bootstrap_obstacle(name, [answers]) for name in macro}
     bounds = {name: (0.0, 1.0) for name, why in stated.items() if not why}
@@ -96,7 +95,7 @@ def stated_intervals(
     _, index, gap, paper_index, paper_gap, squared_error, log_loss = terms
     too_few = too_few_for_bins(len(gap))
     return {
-        **small_samples.shares(answers, metrics, level=level),
+        **small_samples.shares(answers, level=level),
         **stated,
         **resampled,
         "ece": too_few or binned(index, gap),
@@ -107,9 +106,9 @@ def stated_intervals(
     }
 
 
-def answers_of(logits: ArrayLike, labels: ArrayLike) -> Answers:
+def answers_of(logits: ArrayLike, labels: ArrayLike, *, metrics: Metrics) -> Answers:
     """What a model predicts, beside the labels."""
-    return Answers(np.asarray(labels, np.int64), np.asarray(logits).argmax(axis=1))
+    return Answers(np.asarray(labels, np.int64), np.asarray(logits).argmax(axis=1), metrics)
 
 
 def better(metric_name: str, new: float, best: float | None) -> bool:
@@ -158,4 +157,7 @@ def scores_and_terms(
     def scores(outcomes: Ints, *terms: *CalibrationTerms) -> dict[str, float]:
         return {**metrics.scores(outcomes), **calibration_scores(*terms, n_bins=n_bins)}
 
-    return scores, (metrics.outcomes(values, names), *calibration_terms(values, names, n_bins=n_bins))
+    return scores, (
+        metrics.outcomes(values, names),
+        *calibration_terms(values, names, n_bins=n_bins),
+    )

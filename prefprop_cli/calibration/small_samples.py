@@ -45,10 +45,12 @@ class Answers:
     Attributes:
         labels: (N,).
         predicted: (N,).
+        metrics: of their task.
     """
 
     labels: Ints
     predicted: Ints
+    metrics: Metrics
 
 
 def given(stated: Stated) -> Interval | None:
@@ -61,11 +63,11 @@ def share(successes: int, trials: int, *, of: str, level: float = 0.95) -> State
     return _too_few(trials, of, LEAST_TRIALS) or wilson_interval(successes, trials, level=level)
 
 
-def shares(answers: Answers, metrics: Metrics, *, level: float = 0.95) -> dict[str, Stated]:
+def shares(answers: Answers, *, level: float = 0.95) -> dict[str, Stated]:
     """Of the metrics of a task that are a share of documents, or rise with one."""
+    found = answers.metrics.shares(answers.labels, answers.predicted)
     stated = {
-        name: share(hits, trials, of=of, level=level)
-        for name, (hits, trials, of) in metrics.shares(answers.labels, answers.predicted).items()
+        name: share(hits, trials, of=of, level=level) for name, (hits, trials, of) in found.items()
     }
     if both := given(stated.get("f1_binary", "")):
         low, high = (2 * end / (1 + end) for end in (both.low, both.high))

@@ -218,9 +218,7 @@ def _arrow(batches: Iterator[pa.RecordBatch], form: Form) -> tuple[pa.Buffer, Co
     return sink.getvalue(), {name: table[name].to_numpy() for name in table.column_names}
 
 
-def _summary(
-    corpus: Corpus, counts: dict[str, Counts], form: Form
-) -> dict[str, object]:
+def _summary(corpus: Corpus, counts: dict[str, Counts], form: Form) -> dict[str, object]:
     audit = Audit(corpus)
     return {
         "source": corpus.name,

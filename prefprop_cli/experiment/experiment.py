@@ -157,7 +157,9 @@ class Experiment:
         self.emit(event)
 
 
-def examples_of(plan: Plan, prepared: Prepared, split: str, *, training: bool = False) -> PreparedSplit:
+def examples_of(
+    plan: Plan, prepared: Prepared, split: str, *, training: bool = False
+) -> PreparedSplit:
     """A split of prepared documents as batches.
 
     Args:

@@ -85,8 +85,9 @@ class Outcome:
     @property
     def interval(self) -> Stated:
         """Of the accuracy, 95 %."""
-        answers = answers_of(self.saved.logits, self.saved.labels)
-        return small_samples.shares(answers, self.task.metrics(len(self.labels)))["accuracy"]
+        metrics = self.task.metrics(len(self.labels))
+        answers = answers_of(self.saved.logits, self.saved.labels, metrics=metrics)
+        return small_samples.shares(answers)["accuracy"]
 
     @cached_property
     def confusions(self) -> Ints:

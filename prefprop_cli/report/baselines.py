@@ -51,19 +51,20 @@ def floor_of(scored: ScoredSet, *, corpus_of: CorpusOf) -> Floor:
         corpus_of: reads the texts; what it raises becomes a note.
     """
     run = scored.data.lines[0].runs[0]
-    if scored.n_classes is None:
+    if not scored.task.has_classes:
         chance = Baseline(
             "a candidate by lot", {"accuracy": chance_share(scored.lines[0].logits[0])}, {}
         )
         return Floor((chance,), warnings=run.data_warnings)
     try:
         corpus = corpus_of(run.config.data)
-        return replace(_fitted(scored, corpus, scored.n_classes), warnings=Audit(corpus).warnings)
+        return replace(_fitted(scored, corpus), warnings=Audit(corpus).warnings)
     except PrefpropError as error:
         return Floor(notes=(f"without baselines: {error}",), warnings=run.data_warnings)
 
 
-def _fitted(scored: ScoredSet, corpus: Corpus, n_classes: int) -> Floor:
+def _fitted(scored: ScoredSet, corpus: Corpus) -> Floor:
+    n_classes = scored.lines[0].logits[0].shape[1]
     train, documents = corpus.splits["train"], corpus.splits.get(scored.split, [])
     numbers = {label: number for number, label in enumerate(corpus.labels)}
     names = np.array([numbers[str(document.label)] for document in train])

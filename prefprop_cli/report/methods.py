@@ -6,9 +6,6 @@ from prefprop_cli.bench.paper import paper_figures
 from prefprop_cli.config.schema import Config
 
 PROPAGATION = "prefix-propagation"
-CANDIDATE_SETS = ("wikihop",)
-"""Sets whose documents bring candidates of their own in place of classes."""
-
 _ORDER = ("head-only", "RoBERTa", "prefix-tuning", PROPAGATION, "combined", "fine-tuning")
 
 

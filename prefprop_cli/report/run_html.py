@@ -7,7 +7,6 @@ from functools import cached_property
 import numpy as np
 
 from prefprop_cli.calibration.calibrators import Identity
-from prefprop_cli.calibration.metrics import confusion_matrix, rates_by_class
 from prefprop_cli.calibration.predictions import Ints, Predictions
 from prefprop_cli.calibration.report import CalibrationReport, calibration_report
 from prefprop_cli.calibration.stored_logits import SavedLogits, load_logits
@@ -35,6 +34,7 @@ from prefprop_cli.report.learning_curves import LearningCurves
 from prefprop_cli.report.page import NOTHING, PERCENT, SHARE, Grid, between
 from prefprop_cli.report.scores import CALIBRATION, ScoredSet, score
 from prefprop_cli.runs import RunFolder
+from prefprop_cli.tasks.classification.metrics import confusion_matrix, rates_by_class
 from prefprop_cli.words import plural, shortened
 
 WORST = 10
@@ -155,7 +155,7 @@ def _examine(run: RunFolder, split: str, corpus_of: CorpusOf, *, excerpts: bool)
 
 def _lead(found: _Examined) -> Iterator[str]:
     line = found.scored.lines[0]
-    classes = f", {len(found.adapter.labels)} classes" if found.adapter.labels else ""
+    classes = f", {len(found.adapter.labels)} classes" if found.adapter.task.has_classes else ""
     n = plural(len(found.saved.ids), "document")
     yield f"{line.name} on {line.backbone}; {n} of {found.scored.split}{classes}."
 
@@ -251,7 +251,7 @@ def _curves(found: _Examined) -> Section | None:
 
 def _confusions(found: _Examined) -> Section | None:
     labels = found.adapter.labels
-    if not labels:
+    if not found.adapter.task.has_classes:
         return None
     title, counts = "Confusion matrix", found.confusions
     if len(labels) <= MOST_CLASSES:
@@ -264,7 +264,7 @@ def _confusions(found: _Examined) -> Section | None:
 
 
 def _classes(found: _Examined) -> Section | None:
-    if not found.adapter.labels:
+    if not found.adapter.task.has_classes:
         return None
     counts = found.confusions
     rates = np.stack(rates_by_class(counts), axis=1)

@@ -20,9 +20,11 @@ from prefprop_cli.experiment.adapter import read_adapter
 from prefprop_cli.report.collect import FinishedRun
 from prefprop_cli.report.estimates import Estimate, Seed, estimates_of
 from prefprop_cli.report.groups import DataSet, Line
-from prefprop_cli.report.methods import CANDIDATE_SETS, backbone_name, has_papers_backbone
+from prefprop_cli.report.methods import backbone_name, has_papers_backbone
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.stats.statistics import resample_documents
+from prefprop_cli.tasks import TASKS, Task
+from prefprop_cli.tasks.base import Metrics
 
 CALIBRATION = ("ece", "ece_paper", "nll")
 Calibrated = Callable[[FinishedRun, NDArray[np.float32]], NDArray[np.floating]]
@@ -80,7 +82,7 @@ class ScoredSet:
         positive: the class that precision, recall and F1 are of; None where it is not one.
         ids: the documents, N.
         labels: theirs, (N,).
-        n_classes: C; None where documents bring candidates of their own.
+        n_classes: C; None where the task has none.
         settings: bins and resamples.
         lines: as in `data`.
     """
@@ -94,6 +96,15 @@ class ScoredSet:
     n_classes: int | None
     settings: EvalTable
     lines: tuple[ScoredLine, ...]
+
+    @property
+    def task(self) -> Task:
+        """What its runs were trained for."""
+        return TASKS[self.data.lines[0].runs[0].config.data.task]
+
+    @property
+    def metrics(self) -> Metrics:
+        return self.task.metrics(self.n_classes or 0)
 
     @property
     def metric(self) -> str:
@@ -129,6 +140,7 @@ def score(
         DataError: runs were evaluated on different documents, or predictions cannot be scored.
     """
     first = load_logits(data.lines[0].runs[0].folder.evaluation, split)
+    task = TASKS[data.lines[0].runs[0].config.data.task]
     scored = ScoredSet(
         data=data,
         split=split,
@@ -136,7 +148,7 @@ def score(
         positive=_positive(data.lines[0].runs[0].folder),
         ids=first.ids,
         labels=first.labels,
-        n_classes=None if data.set in CANDIDATE_SETS else first.logits.shape[1],
+        n_classes=first.logits.shape[1] if task.has_classes else None,
         settings=settings or data.lines[0].runs[0].config.eval,
         lines=(),
     )
@@ -147,7 +159,7 @@ def score(
 def seed_of(logits: NDArray[np.generic], scored: ScoredSet) -> Seed:
     """The metrics of table 2 and the calibration scores of one model on the set's documents."""
     statistics, terms = scores_and_terms(
-        logits, scored.labels, n_classes=scored.n_classes, n_bins=scored.settings.bins
+        logits, scored.labels, metrics=scored.metrics, n_bins=scored.settings.bins
     )
     names = (*scored.shown, *CALIBRATION)
     figures = resample_documents(
@@ -155,7 +167,7 @@ def seed_of(logits: NDArray[np.generic], scored: ScoredSet) -> Seed:
     )
     _, index, gap, paper_index, paper_gap, *_ = terms
     gaps = {"ece": (index, gap), "ece_paper": (paper_index, paper_gap)}
-    return Seed(figures, gaps, answers_of(logits, scored.labels, n_classes=scored.n_classes))
+    return Seed(figures, gaps, answers_of(logits, scored.labels, metrics=scored.metrics))
 
 
 def _positive(folder: RunFolder) -> str | None:

@@ -7,6 +7,8 @@ from prefprop_cli.tasks.base import Task
 from prefprop_cli.tasks.classification import Classification
 from prefprop_cli.tasks.wikihop import WikiHop
 
+__all__ = ["TASKS", "Task", "task_that_recognises"]
+
 TASKS: dict[str, Task] = {
     "classification": Classification(),
     "wikihop": WikiHop(),

@@ -16,8 +16,8 @@ from prefprop_cli.data.table_rows import JSON_LINES, SUFFIXES
 from prefprop_cli.errors import Interrupted, PrefpropError
 from prefprop_cli.experiment.outcome import TFIDF, Outcome, outcome_of
 from prefprop_cli.experiment.plan import Plan
-from prefprop_cli.experiment.task import has_candidates
 from prefprop_cli.runs import RunFolder, losses_of
+from prefprop_cli.tasks import TASKS
 from prefprop_cli.training.events import FitResult
 from prefprop_cli.words import plural
 
@@ -64,7 +64,7 @@ def evaluated(
 def tell_end(console: Console, outcome: Outcome, prepared: Prepared, folder: RunFolder) -> None:
     """Say how good a run is."""
     console.info(_figures(outcome, prepared), style="bold")
-    left = _matrix(outcome, console.width or COLUMNS) if outcome.labels else []
+    left = _matrix(outcome, console.width or COLUMNS) if outcome.task.has_classes else []
     right = [*_loss(folder), *_mistakes(outcome)]
     for line in beside(left, right, width=console.width):
         console.info(line)
@@ -79,7 +79,7 @@ def next_line(console: Console, folder: RunFolder, config: Config) -> None:
     named = f" --run{run}" if run else ""
     suffix = Path(config.data.source or "").suffix.lower()
     new = f"new{suffix if suffix in SUFFIXES else '.txt'}"
-    if has_candidates(config):
+    if not TASKS[config.data.task].has_classes:
         new = "questions.jsonl"
     console.info(f"next:  prefprop calibrate{run}")
     console.info(f"       prefprop predict {new}{named} --out labelled.csv")
@@ -154,7 +154,7 @@ def _loss(folder: RunFolder) -> Iterator[str]:
 
 def _mistakes(outcome: Outcome) -> Iterator[str]:
     found = outcome.mistakes
-    if not outcome.labels:
+    if not outcome.task.has_classes:
         return
     if not found:
         yield "no mistake"

@@ -12,9 +12,7 @@ from prefprop_cli.calibration.calibrators import Identity
 from prefprop_cli.calibration.metrics import (
     chance_share,
     classification_metrics,
-    confusion_matrix,
     majority_share,
-    rates_by_class,
     stated_intervals,
 )
 from prefprop_cli.calibration.small_samples import Stated, share
@@ -31,6 +29,7 @@ from prefprop_cli.experiment.evaluate import OwnDocuments
 from prefprop_cli.report.methods import paper_figures_of
 from prefprop_cli.report.page import Page
 from prefprop_cli.runs import RunFolder
+from prefprop_cli.tasks.classification.metrics import confusion_matrix, rates_by_class
 from prefprop_cli.words import plural
 
 BASELINES = {
@@ -89,7 +88,7 @@ class Evaluation:
     @property
     def baseline(self) -> tuple[str, float]:
         """Of `BASELINES`, and its accuracy."""
-        if self.adapter.labels:
+        if self.adapter.task.has_classes:
             return "majority", majority_share(self.saved.labels)
         return "chance", chance_share(self.saved.logits)
 
@@ -102,7 +101,7 @@ class Evaluation:
     def classes(self) -> list[ClassScores]:
         """In the order of the logits; none where documents bring candidates."""
         names = self.adapter.labels
-        if not names:
+        if not self.adapter.task.has_classes:
             return []
         matrix = confusion_matrix(self.saved.logits, self.saved.labels, n_classes=len(names))
         rates = np.stack(rates_by_class(matrix), axis=1)
@@ -150,19 +149,19 @@ def evaluate(
     saved = logits_of(console, folder, documents, machine=machine, warn=warnings.append)
     for warning in warnings:
         console.warn(warning)
-    table, n_classes = adapter.config.eval, len(adapter.labels) or None
+    table, metrics = adapter.config.eval, adapter.task.metrics(len(adapter.labels))
     return Evaluation(
         folder=folder,
         split=documents if isinstance(documents, str) else "own data",
         adapter=adapter,
         saved=saved,
         metrics=classification_metrics(
-            saved.logits, saved.labels, n_classes=n_classes, n_bins=table.bins
+            saved.logits, saved.labels, metrics=metrics, n_bins=table.bins
         ),
         intervals=stated_intervals(
             saved.logits,
             saved.labels,
-            n_classes=n_classes,
+            metrics=metrics,
             n_bins=table.bins,
             n_resamples=table.resamples,
         ),

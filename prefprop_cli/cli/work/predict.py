@@ -150,7 +150,7 @@ def watch(console: Console, run: Run, reader: Reader, folder: Path, asked: Asked
     arrivals = Arrivals(folder, suffixes=reader.suffixes)
     answers_of = partial(_answers, run=run, calibrated=not asked.uncalibrated)
     write = partial(_print, console, top_k=asked.top_k)
-    tally = Tally()
+    tally = Tally(run.task)
     with StopRequest() as stop:
         with few_notes(console), Repeated(console.warn) as warn:
             for path in arrivals.until(lambda: stop.requested):
@@ -167,7 +167,7 @@ def watch(console: Console, run: Run, reader: Reader, folder: Path, asked: Asked
 def _predict(
     console: Console, run: Run, inputs: Inputs, asked: Asked, *, write: Write, total: int | None
 ) -> Tally:
-    here, tally, records = world(), Tally(), inputs.records()
+    here, tally, records = world(), Tally(run.task), inputs.records()
     work = partial(_answers, run=run, calibrated=not asked.uncalibrated)
     with (
         closing(records),
@@ -247,6 +247,6 @@ def _print(console: Console, record: TextRecord, answer: Answer, *, top_k: int) 
 
 
 def _answers_of(run: Run) -> str:
-    if not run.labels:
+    if not run.task.has_classes:
         return "which chooses among the candidates of questions"
     return f"{len(run.labels)} classes: {listed(run.labels, shown=SHOWN_CLASSES)}"

@@ -3,7 +3,6 @@ from math import ceil
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-
 from prefprop_cli.data.question_rows import (
     END_ENT,
     END_QUESTION,
@@ -13,6 +12,7 @@ from prefprop_cli.data.question_rows import (
     QuestionRows,
     question_rows,
 )
+
 from prefprop_cli.errors import DataError
 
 CLS, SEP = 1, 2

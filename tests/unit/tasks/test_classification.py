@@ -1,8 +1,8 @@
 import torch
+from prefprop_cli.tasks.head import ClassificationHead
 
 from prefprop_cli.core.attention import Rows
 from prefprop_cli.tasks.classification import collate
-from prefprop_cli.tasks.head import ClassificationHead
 
 
 def test_collate_makes_the_first_token_of_each_row_global_and_reads_it() -> None:

@@ -3,9 +3,9 @@ from math import inf
 import numpy as np
 import pytest
 import torch
+from prefprop_cli.data.question_rows import ENT
 
 from prefprop_cli.core.attention import Rows
-from prefprop_cli.data.question_rows import ENT
 from prefprop_cli.tasks.batch import Batch, losses
 from prefprop_cli.tasks.wikihop import CandidateHead, collate, shuffled
 from prefprop_cli.training.guards import check_gradients

@@ -1,9 +1,9 @@
 import pytest
+from prefprop_cli.data.forms import form_of
+from prefprop_cli.data.forms.base import Columns
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.corpus import Document
-from prefprop_cli.data.forms import form_of
-from prefprop_cli.data.forms.base import Columns
 from prefprop_cli.data.tokenizer import TextTokenizer
 
 LONG = "the a state of union war peace tax law"

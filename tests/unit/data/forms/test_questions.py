@@ -2,12 +2,12 @@ import io
 import json
 
 import pytest
-
-from prefprop_cli.config.schema import DataTable
-from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.forms import form_of
 from prefprop_cli.data.forms.base import Columns
 from prefprop_cli.data.question_rows import question_rows
+
+from prefprop_cli.config.schema import DataTable
+from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.questions import Question, read_questions
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import DataError

@@ -5,14 +5,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from prefprop_cli.data.forms import form_of
+from prefprop_cli.data.question_rows import ENT, question_rows
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data import read_corpus
 from prefprop_cli.data.audit import Audit
 from prefprop_cli.data.corpus import Corpus
-from prefprop_cli.data.forms import form_of
 from prefprop_cli.data.prepare import prepare
-from prefprop_cli.data.question_rows import ENT, question_rows
 from prefprop_cli.data.questions import Question
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import CorruptFileError, DataError
