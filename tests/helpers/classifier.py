@@ -4,8 +4,8 @@ from prefprop_cli.config.schema import Config
 from prefprop_cli.core.encoder.config import EncoderConfig
 from prefprop_cli.core.encoder.encoder import Encoder
 from prefprop_cli.experiment.model import Classifier, create_classifier
-from prefprop_cli.tasks import classification
-from prefprop_cli.tasks.batch import Batch
+from prefprop_cli.tasks.batch import DocumentBatch, collate
+from prefprop_cli.tasks.classification import ClassificationForm
 
 TINY = EncoderConfig(
     model_type="longformer",
@@ -22,6 +22,9 @@ TINY = EncoderConfig(
     windows=(4, 4),
 )
 
+FORM = ClassificationForm(None, 0, ())
+"""Makes rows of prepared documents; it takes a tokenizer to prepare them."""
+
 
 def classifier(
     config: EncoderConfig,
@@ -37,11 +40,12 @@ def classifier(
     return create_classifier(encoder, asked, n_labels=n_labels)
 
 
-def batch(*documents: list[list[int]], labels: list[int]) -> Batch:
+def batch(*documents: list[list[int]], labels: list[int]) -> DocumentBatch:
     """A batch of documents, each a list of rows."""
-    return classification.collate(
+    return collate(
+        FORM,
         [
             {"id": chr(ord("a") + number), "rows": rows, "label": label}
             for number, (rows, label) in enumerate(zip(documents, labels, strict=True))
-        ]
+        ],
     )

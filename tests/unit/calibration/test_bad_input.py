@@ -13,6 +13,7 @@ from prefprop_cli.calibration.metrics import classification_metrics, stated_inte
 from prefprop_cli.calibration.predictions import Predictions, checked, checked_probs
 from prefprop_cli.calibration.smooth import smooth_calibration_error
 from prefprop_cli.errors import DataError, PrefpropError, UsageError
+from prefprop_cli.tasks.classification.metrics import ClassMetrics
 
 BINNED = {
     "ece": ece.expected_calibration_error,
@@ -23,8 +24,8 @@ BINNED = {
     "bins": ece.reliability_bins,
     "debiased": debiased_squared_error,
     "terms": ece.calibration_terms,
-    "metrics": partial(classification_metrics, n_classes=2),
-    "stated": partial(stated_intervals, n_classes=2, n_resamples=10),
+    "metrics": partial(classification_metrics, metrics=ClassMetrics(2)),
+    "stated": partial(stated_intervals, metrics=ClassMetrics(2), n_resamples=10),
 }
 SCORES = {
     **BINNED,

@@ -4,7 +4,7 @@ from torch import nn
 
 from prefprop_cli.core.attention.native import why_not
 from prefprop_cli.experiment.model import Classifier, count_parameters
-from prefprop_cli.tasks.batch import Batch, losses
+from prefprop_cli.tasks.batch import DocumentBatch, losses
 from prefprop_cli.training.guards import check_gradients
 from tests.helpers.classifier import TINY, classifier
 from tests.helpers.classifier import batch as batch_of
@@ -46,7 +46,7 @@ def test_fine_tuning_trains_every_weight() -> None:
     assert counted.method_percent == 100
 
 
-def batch() -> Batch:
+def batch() -> DocumentBatch:
     return batch_of([[2, 5, 6, 7, 8, 9, 3]], [[2, 9, 3]], labels=[0, 1])
 
 
@@ -109,7 +109,7 @@ def test_an_adapter_has_one_name_for_each_trained_tensor() -> None:
 LONG = batch_of([[2, 5, 6, 7, 3], [2, 8, 9, 3], [2, 4, 11, 3]], [[2, 9, 3]], labels=[0, 1])
 
 
-def gradients(model: Classifier, of: Batch) -> dict[str, torch.Tensor]:
+def gradients(model: Classifier, of: DocumentBatch) -> dict[str, torch.Tensor]:
     torch.manual_seed(3)
     model.zero_grad()
     losses(model(of), of).sum().backward()

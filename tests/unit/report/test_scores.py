@@ -10,6 +10,7 @@ from prefprop_cli.report.collect import collect
 from prefprop_cli.report.groups import group
 from prefprop_cli.report.scores import score
 from prefprop_cli.stats.compare import summary
+from prefprop_cli.tasks.classification.metrics import ClassMetrics
 from tests.helpers import finished
 
 
@@ -24,7 +25,7 @@ def test_every_metric_of_every_seed(runs, scored):
     assert len(line.seeds) == 4
     for seed in range(4):
         saved = load_logits(runs / f"prefix-propagation-{seed}" / "eval", "test")
-        wanted = classification_metrics(saved.logits, saved.labels, n_classes=2)
+        wanted = classification_metrics(saved.logits, saved.labels, metrics=ClassMetrics(2))
         for name in ("precision_binary", "recall_binary", "f1_binary", "ece", "ece_paper", "nll"):
             assert line.values(name)[seed] == wanted[name]
     assert line.paper["f1_binary"] == 0.818
