@@ -29,7 +29,7 @@ from prefprop_cli.calibration.debiased import debiased_squared, signed_root
 from prefprop_cli.calibration.equal_mass import group_starts, ranked
 from prefprop_cli.calibration.error_difference import error_difference
 from prefprop_cli.calibration.error_interval import binned_error_interval
-from prefprop_cli.stats.statistics import Interval, mean_interval, wilson_interval
+from prefprop_cli.stats.intervals import Interval, mean_interval, wilson_interval
 
 OUT = Path(__file__).with_suffix(".json")
 SIZES = (65, 645, 5000)

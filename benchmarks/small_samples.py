@@ -2,7 +2,7 @@
 
     python benchmarks/small_samples.py [--worlds 1000]
 
-The sizes of `prefprop_cli/calibration/small_samples.py` come from here. Some minutes on one core.
+The sizes of `prefprop_cli/stats/small_samples.py` come from here. Some minutes on one core.
 """
 
 import argparse
@@ -19,19 +19,19 @@ from runs import machine
 from scipy import stats
 
 from prefprop_cli.calibration.error_interval import binned_error_interval
-from prefprop_cli.calibration.nested import nested_differences
-from prefprop_cli.calibration.small_samples import (
+from prefprop_cli.stats.intervals import (
+    mean_interval,
+    percentile_interval,
+    resample_documents,
+)
+from prefprop_cli.stats.nested import nested_differences
+from prefprop_cli.stats.small_samples import (
     Answers,
     Interval,
     bootstrap_obstacle,
     shares,
 )
-from prefprop_cli.stats.statistics import (
-    mean_interval,
-    percentile_interval,
-    resample_documents,
-)
-from prefprop_cli.tasks.classification.metrics import ClassMetrics
+from prefprop_cli.tasks.metrics import ClassMetrics
 
 OUT = Path(__file__).with_suffix(".json")
 SELDOM = 0.05  # of worlds; what is given in fewer says little of when it is given

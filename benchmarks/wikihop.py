@@ -84,7 +84,7 @@ def epochs(run: Path) -> list[dict[str, float]]:
 
 def answered(run: Path, split: str) -> dict[str, object]:
     """Accuracy and loss of the best epoch on a split, beside chance."""
-    from prefprop_cli.calibration.stored_logits import load_logits
+    from prefprop_cli.experiment.stored_logits import load_logits
 
     found = json.loads(prefprop("eval", str(run), "--split", split, "--json"))
     n_candidates = np.isfinite(load_logits(run / "eval", split).logits).sum(axis=1)

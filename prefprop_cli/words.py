@@ -24,3 +24,8 @@ def plural(count: int, noun: str) -> str:
 def quoted(text: str, *, length: int = 40) -> str:
     """Return what a file holds, a name or a cell, as a message shows it: in quotes, cut."""
     return repr(shortened(text, length=length))
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or its kind where it says nothing."""
+    return str(error).strip().split("\n")[0] or type(error).__name__

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import quantile_test
 
-from prefprop_cli.stats.statistics import Interval
+from prefprop_cli.stats.intervals import Interval
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from typing import Literal, Self, get_args
 
 import numpy as np
 
-from prefprop_cli.calibration.predictions import Floats, Ints, Predictions
+from prefprop_cli.arrays import Floats, Ints
+from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.errors import DataError, UsageError
 
 WidthMode = Literal["guo", "paper"]

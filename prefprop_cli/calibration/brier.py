@@ -25,8 +25,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from prefprop_cli.arrays import Floats
 from prefprop_cli.calibration.binning import width_claims
-from prefprop_cli.calibration.predictions import Floats, Predictions
+from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.errors import DataError
 
 

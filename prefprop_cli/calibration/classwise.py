@@ -7,8 +7,9 @@ every document, so the candidates of a question have no such error.
 
 import numpy as np
 
+from prefprop_cli.arrays import Floats
 from prefprop_cli.calibration.equal_mass import group_starts, ranked
-from prefprop_cli.calibration.predictions import Floats, Predictions
+from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.errors import DataError
 
 

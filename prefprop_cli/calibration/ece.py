@@ -11,6 +11,7 @@ and the paper's differs only in its bins and in its gap. That form is what the b
 import numpy as np
 from numpy.typing import ArrayLike
 
+from prefprop_cli.arrays import Floats, Ints
 from prefprop_cli.calibration.binning import (
     DEFAULT_BINS,
     PAPER_BINS,
@@ -27,15 +28,13 @@ from prefprop_cli.calibration.binning import (
 )
 from prefprop_cli.calibration.equal_mass import group_starts, ranked
 from prefprop_cli.calibration.null import Null, expected_null_error
-from prefprop_cli.calibration.predictions import Floats, Ints, Predictions, checked, softmax
+from prefprop_cli.calibration.predictions import Predictions, checked, softmax
 
 __all__ = [
     "DEFAULT_BINS",
     "PAPER_BINS",
     "Bin",
     "CalibrationTerms",
-    "Floats",
-    "Ints",
     "Mode",
     "Null",
     "brier_score",

@@ -11,8 +11,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from prefprop_cli.arrays import Floats, Ints
 from prefprop_cli.calibration.binning import BinSums, checked_bins
-from prefprop_cli.calibration.predictions import Floats, Ints
 
 _ONE = np.uint64(1)
 

@@ -16,12 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from prefprop_cli.arrays import Floats, Ints
 from prefprop_cli.calibration.error_interval import binned_error_interval, corrected_error
-from prefprop_cli.calibration.nested import Difference
-from prefprop_cli.stats.statistics import Interval
+from prefprop_cli.stats.intervals import Interval
+from prefprop_cli.stats.nested import Difference
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Gaps = tuple[Ints, Floats]
 """`index` and `gap` of `binned_error_interval`, of one seed."""
 

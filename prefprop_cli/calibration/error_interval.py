@@ -22,10 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from prefprop_cli.stats.statistics import Interval
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from prefprop_cli.arrays import Floats, Ints
+from prefprop_cli.stats.intervals import Interval
 
 # Shares of 1 - level. With its gaps the test of smaller errors seldom rejects as often as it may;
 # these shares, chosen on the worlds of benchmarks/coverage.py, cover 96 of 100 of them on average.

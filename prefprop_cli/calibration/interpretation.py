@@ -2,7 +2,7 @@
 
 from math import floor
 
-from prefprop_cli.calibration.small_samples import LEAST_MEAN
+from prefprop_cli.stats.small_samples import LEAST_MEAN
 
 ALPHA = 0.05
 SAYS_NOTHING = 0.2

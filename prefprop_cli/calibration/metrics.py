@@ -7,30 +7,26 @@ from collections.abc import Callable
 from functools import partial
 from math import inf
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from prefprop_cli.calibration import small_samples
+from prefprop_cli.arrays import Ints
 from prefprop_cli.calibration.ece import (
     DEFAULT_BINS,
     CalibrationTerms,
-    Ints,
     calibration_scores,
     calibration_terms,
     checked,
 )
 from prefprop_cli.calibration.error_interval import binned_error_interval
-from prefprop_cli.calibration.small_samples import (
-    Answers,
+from prefprop_cli.stats import small_samples
+from prefprop_cli.stats.intervals import bootstrap_intervals
+from prefprop_cli.stats.small_samples import (
     Stated,
+    answers_of,
     bootstrap_obstacle,
     too_few_for_bins,
 )
-from prefprop_cli.errors import DataError
-from prefprop_cli.stats.statistics import bootstrap_intervals
-from prefprop_cli.tasks.base import Metrics
-
-LOWER_IS_BETTER = frozenset({"nll", "brier", "ece", "ece_paper", "mce"})
+from prefprop_cli.tasks.metrics import Metrics
 
 Scores = Callable[..., dict[str, float]]
 Terms = tuple[Ints, *CalibrationTerms]
@@ -104,35 +100,6 @@ def stated_intervals(
         "brier": small_samples.mean(squared_error, bounds=(0.0, 2.0), level=level),
         "nll": small_samples.mean(log_loss, bounds=(0.0, inf), level=level),
     }
-
-
-def answers_of(logits: ArrayLike, labels: ArrayLike, *, metrics: Metrics) -> Answers:
-    """What a model predicts, beside the labels."""
-    return Answers(np.asarray(labels, np.int64), np.asarray(logits).argmax(axis=1), metrics)
-
-
-def better(metric_name: str, new: float, best: float | None) -> bool:
-    """Whether `new` beats `best`: lower for losses and errors, else higher; None loses always."""
-    if best is None:
-        return True
-    return new < best if metric_name in LOWER_IS_BETTER else new > best
-
-
-def majority_share(labels: ArrayLike) -> float:
-    """Share of the most frequent label: the accuracy of always answering it.
-
-    Raises:
-        DataError: no labels.
-    """
-    counts = np.unique(np.asarray(labels), return_counts=True)[1]
-    if not len(counts):
-        raise DataError("no labels: the split is empty. Choose another split")
-    return float(counts.max() / counts.sum())
-
-
-def chance_share(logits: ArrayLike) -> float:
-    """Accuracy of a guess among the candidates of each document, those without a logit of -inf."""
-    return float((1 / np.isfinite(np.asarray(logits)).sum(axis=1)).mean())
 
 
 def scores_and_terms(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from prefprop_cli.arrays import Floats, Ints
 from prefprop_cli.calibration.binning import (
     DEFAULT_BINS,
     Mode,
@@ -12,7 +13,7 @@ from prefprop_cli.calibration.binning import (
     width_claims,
 )
 from prefprop_cli.calibration.equal_mass import group_starts
-from prefprop_cli.calibration.predictions import Floats, Ints, checked_probs
+from prefprop_cli.calibration.predictions import checked_probs
 
 _ROUNDING = 1e-12
 

@@ -12,10 +12,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from prefprop_cli.arrays import Floats, Ints
 from prefprop_cli.errors import DataError
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 _SUM_TOLERANCE = 1e-2  # bfloat16 probabilities sum to 1 within 4e-3; logits hardly ever do
 _BLOCK = 4096  # rows at a time: what they need stays in the cache of a core

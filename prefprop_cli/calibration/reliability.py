@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from prefprop_cli.calibration.binning import Bin
-from prefprop_cli.stats.statistics import Interval, binomial_quantile, wilson_interval
+from prefprop_cli.stats.intervals import Interval, binomial_quantile, wilson_interval
 
 LEAST_OF_BIN = 10
 """Documents of a bin whose gap says something; of fewer, the interval spans half of the axis."""

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, is_dataclass
 from functools import partial
 from math import inf, isfinite
 
+from prefprop_cli.arrays import Ints
 from prefprop_cli.calibration.binning import PAPER_BINS, WidthMode, width_gaps
 from prefprop_cli.calibration.brier import (
     BrierDecomposition,
@@ -18,19 +19,18 @@ from prefprop_cli.calibration.ece import expected_null_error
 from prefprop_cli.calibration.error_interval import binned_error_interval
 from prefprop_cli.calibration.family import CalibrationErrors, calibration_errors
 from prefprop_cli.calibration.interpretation import told_error, told_verdict
-from prefprop_cli.calibration.predictions import Floats, Ints, Predictions
+from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.calibration.reliability import ReliabilityBin, reliability_bin
 from prefprop_cli.calibration.selective import CurvePoint, Selection, risk_coverage
 from prefprop_cli.calibration.slices import ClassSlice, Slice, class_slices, length_slices
-from prefprop_cli.calibration.small_samples import (
+from prefprop_cli.stats.intervals import Interval
+from prefprop_cli.stats.small_samples import (
     Stated,
     given,
     mean,
     share,
     too_few_for_bins,
 )
-from prefprop_cli.calibration.stored_logits import SavedLogits
-from prefprop_cli.stats.statistics import Interval
 
 COVERAGES = (0.5, 0.8, 0.9, 1.0)
 
@@ -130,35 +130,30 @@ class CalibrationReport:
 
 
 def calibration_report(
-    reported: SavedLogits,
+    before: Predictions,
+    after: Predictions,
     *,
-    calibrated: Floats,
     n_fit: int,
     class_names: Sequence[str],
+    lengths: Ints | None,
     n_bins: int,
     n_resamples: int = 2000,
-    seed: int = 0,
 ) -> CalibrationReport:
     """Calibration of a split before and after calibration.
 
     Args:
-        reported: logits of the split.
-        calibrated: its logits (N, C) after calibration.
+        before: of N documents.
+        after: of the same documents, calibrated.
         n_fit: documents that the calibrator was fitted on.
         class_names: of the C classes; empty where documents bring candidates of their own.
+        lengths: (N,), of the documents in tokens, if they are known.
         n_bins: of all binned errors but `ece_paper`, which has 10.
         n_resamples: bootstrap resamples behind each interval, and draws behind each null.
-        seed: of both.
-
-    Raises:
-        DataError: no rows, shapes that do not fit, a NaN or infinity, or a label outside [0, C).
     """
-    settings = _Settings(tuple(class_names), reported.n_tokens, n_bins, n_resamples, seed)
-    before = Predictions.from_logits(reported.logits, reported.labels)
-    after = Predictions.from_logits(calibrated, reported.labels)
+    settings = _Settings(tuple(class_names), lengths, n_bins, n_resamples)
     changed = before.probs.argmax(axis=1) != after.probs.argmax(axis=1)
     return CalibrationReport(
-        n=len(reported.labels),
+        n=len(before.labels),
         n_fit=n_fit,
         n_bins=n_bins,
         changed=float(changed.mean()),
@@ -170,14 +165,9 @@ def calibration_report(
 @dataclass(frozen=True)
 class _Settings:
     class_names: tuple[str, ...]
-    n_tokens: Ints | None
+    lengths: Ints | None
     n_bins: int
     n_resamples: int
-    seed: int
-
-    @property
-    def draws(self) -> dict[str, int]:
-        return {"n_resamples": self.n_resamples, "seed": self.seed}
 
 
 def _state(predictions: Predictions, settings: _Settings) -> State:
@@ -185,7 +175,7 @@ def _state(predictions: Predictions, settings: _Settings) -> State:
     errors = calibration_errors(predictions, n_bins=n_bins, classwise=bool(names))
     selection = risk_coverage(predictions)
     decompose = brier_decomposition if names else top_label_decomposition
-    lengths = settings.n_tokens
+    lengths = settings.lengths
     return State(
         scores=_scores(errors, selection.aurc, predictions, settings),
         null=_null(predictions, errors.ece, settings, n_bins=n_bins, mode="guo"),
@@ -229,13 +219,17 @@ def _binned_interval(
     predictions: Predictions, settings: _Settings, *, n_bins: int, mode: WidthMode
 ) -> Stated:
     index, gap = width_gaps(predictions, n_bins=n_bins, mode=mode)
-    return too_few_for_bins(len(gap)) or binned_error_interval(index, gap, **settings.draws)
+    return too_few_for_bins(len(gap)) or binned_error_interval(
+        index, gap, n_resamples=settings.n_resamples
+    )
 
 
 def _null(
     predictions: Predictions, observed: float, settings: _Settings, *, n_bins: int, mode: WidthMode
 ) -> NullSummary:
-    null = expected_null_error(predictions.probs, n_bins=n_bins, mode=mode, **settings.draws)
+    null = expected_null_error(
+        predictions.probs, n_bins=n_bins, mode=mode, n_resamples=settings.n_resamples
+    )
     return NullSummary(null.mean, null.p95, null.p_value(observed))
 
 

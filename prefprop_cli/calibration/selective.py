@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prefprop_cli.calibration.predictions import Floats, Ints, Predictions
-from prefprop_cli.calibration.small_samples import given, share
+from prefprop_cli.arrays import Floats, Ints
+from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.errors import UsageError
-from prefprop_cli.stats.statistics import Interval
+from prefprop_cli.stats.intervals import Interval
+from prefprop_cli.stats.small_samples import given, share
 
 MAX_POINTS = 200
 """Points of a curve that is drawn or written."""

@@ -1,7 +1,7 @@
 """Calibration of parts of a split: class by class, and by length of document.
 
 A slice of few documents has a large ECE whatever the model; read it beside the mean of its null.
-Rows are as many tests: correct their p-values with `compare.holm` before calling one of them
+Rows are as many tests: correct their p-values with `seeds.holm` before calling one of them
 miscalibrated.
 
 Axes: N documents, C classes.
@@ -13,16 +13,15 @@ from functools import partial
 from math import nan
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from prefprop_cli.arrays import Flags, Ints
 from prefprop_cli.calibration.binning import DEFAULT_BINS, width_sums
 from prefprop_cli.calibration.null import expected_null_error
-from prefprop_cli.calibration.predictions import Ints, Predictions
-from prefprop_cli.calibration.small_samples import given, share
+from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.errors import DataError
-from prefprop_cli.stats.statistics import Interval
-
-Chosen = NDArray[np.bool_]
+from prefprop_cli.stats.intervals import Interval
+from prefprop_cli.stats.small_samples import given, share
 
 NULL_RESAMPLES = 200
 """Draws behind each null; p-values are multiples of 1/201."""
@@ -162,7 +161,7 @@ def length_slices(
 def _slice(
     predictions: Predictions,
     name: str,
-    chosen: Chosen,
+    chosen: Flags,
     *,
     n_bins: int,
     n_resamples: int,
@@ -181,7 +180,7 @@ def _slice(
     return Slice(name, n, share, accuracy, interval, mean, mean - accuracy, ece, null.mean, p_value)
 
 
-def _rate(predictions: Predictions, chosen: Chosen) -> tuple[int, float, float, Interval | None]:
+def _rate(predictions: Predictions, chosen: Flags) -> tuple[int, float, float, Interval | None]:
     """Documents chosen, their share of all, the share of them that is right, its interval."""
     n, n_right = int(chosen.sum()), int(predictions.right[chosen].sum())
     if not n:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import fft, optimize
 
-from prefprop_cli.calibration.predictions import Floats, Ints, Predictions
+from prefprop_cli.arrays import Floats, Ints
+from prefprop_cli.calibration.predictions import Predictions
 
 _CELLS = 1 << 16
 _WIDEST = 2.0  # the error is at most 1, so the bandwidth it equals is below this

@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from prefprop_cli import tables
 from prefprop_cli.cli import completion
 from prefprop_cli.errors import UsageError
 
@@ -103,7 +104,7 @@ OwnLabelColumn = Annotated[
     ),
 ]
 Errors = Annotated[
-    Literal["strict", "replace"] | None,
+    tables.Errors | None,
     typer.Option(
         rich_help_panel=DATA, help="What to do with bytes that are no text (data.errors)."
     ),

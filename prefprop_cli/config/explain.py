@@ -52,8 +52,8 @@ def expected(path: KeyPath) -> str:
     schema = _value_schema(path)
     if "enum" in schema:
         return "expected one of " + ", ".join(map(str, schema["enum"]))
-    is_filled = schema.keys() & {"minItems", "minProperties"}
-    noun = _NOUNS[str(schema["type"])] + (" that is not empty" if is_filled else "")
+    noun = _NOUNS.get(str(schema.get("type")), "what JSON can hold")
+    noun += " that is not empty" if schema.keys() & {"minItems", "minProperties"} else ""
     return f"expected {noun}" + _bounds(path[:2][-1], schema)
 
 

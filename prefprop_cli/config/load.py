@@ -76,13 +76,18 @@ def dump_config(config: Config) -> str:
 def _merged(layers: Sequence[Layer]) -> dict[str, object]:
     merged: dict[str, object] = {}
     for layer in layers:
-        for key, value in layer.values.items():
-            below = merged.get(key)
-            if isinstance(below, Mapping) and isinstance(value, Mapping):
-                merged[key] = {**below, **value}
-            else:
-                merged[key] = value
+        merged = _laid_over(merged, layer.values)
     return merged
+
+
+def _laid_over(below: Mapping[str, object], values: Mapping[str, object]) -> dict[str, object]:
+    result = dict(below)
+    for key, value in values.items():
+        under = result.get(key)
+        if isinstance(under, Mapping) and isinstance(value, Mapping):
+            value = _laid_over(under, value)
+        result[key] = value
+    return result
 
 
 def _layer_problems(layer: Layer) -> list[str]:

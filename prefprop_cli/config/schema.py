@@ -4,11 +4,24 @@ The key in the file, the field here and the name on the command line (`-s table.
 are the same word. Values are checked here, relations between tables in `Config`.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+from pydantic_core import CoreSchema, core_schema
 
-from prefprop_cli.config.data_sets import DATA_SETS
+from prefprop_cli import tables
+
+
+class OneOf:
+    """One of some names, which need not be known before the program runs."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = list(names)
+
+    def __get_pydantic_core_schema__(self, _: object, handler: object) -> CoreSchema:
+        return core_schema.literal_schema(self._names)
+
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 PositiveInt = Annotated[int, Field(gt=0)]
@@ -30,8 +43,8 @@ class ModelTable(Table):
     """Turn a BERT or RoBERTa backbone into a Longformer of this many positions."""
     window: PositiveInt = 512
     """Attention window of that conversion, both sides together, in tokens; even."""
-    attention: str = "auto"
-    """Attention backend: `auto` or a name that `prefprop doctor` lists."""
+    attention: Annotated[str, OneOf(["auto", *tables.BACKENDS])] = "auto"
+    """Attention backend; `prefprop doctor` says which of them this machine has."""
     dropout: Fraction = 0.1
     """Dropout on hidden states while training."""
     attention_dropout: Fraction = 0.0
@@ -52,9 +65,7 @@ class ModelTable(Table):
 class DataTable(Table):
     """Which documents, how they are split and how many tokens of each are read."""
 
-    set: Literal["files", "hub", "sotu", "newsgroups", "hyperpartisan", "arxiv", "wikihop"] = (
-        "files"
-    )
+    set: Annotated[str, OneOf(tables.SETS)] = "files"
     """Reader: own files, a hub data set, or one of the known sets."""
     source: str | None = None
     """File, folder or hub name the set is read from; `--source` overrides it."""
@@ -65,11 +76,11 @@ class DataTable(Table):
     """Which fold is held out where the split is a k-fold."""
     max_length: Annotated[int, Field(ge=8)] = 4096
     """Positions per row, special tokens and placeholders included."""
-    beyond: Literal["truncate", "head+tail", "chunk"] = "truncate"
+    beyond: tables.Truncation = "truncate"
     """What is read of a longer document: its beginning, beginning and end, or all, in chunks."""
     max_chunks: PositiveInt | None = None
     """Most chunks that are read of a document."""
-    chunk_pooling: Literal["mean", "max", "sum"] = "mean"
+    chunk_pooling: tables.Pooling = "mean"
     """How the logits of the chunks of a document become one; for wikihop, too."""
     text_column: str = "text"
     """Column of the texts."""
@@ -83,13 +94,13 @@ class DataTable(Table):
     """Seed of every split that is drawn; apart from `train.seed` so that seeds share a split."""
     limit: PositiveInt | None = None
     """Keep at most this many documents per split (stratified), for trials."""
-    errors: Literal["strict", "replace"] = "strict"
+    errors: tables.Errors = "strict"
     """What to do with bytes that are not UTF-8: refuse the file, or replace them."""
 
     @property
     def task(self) -> str:
-        """What the documents are for: a key of `tasks.TASKS`."""
-        return DATA_SETS[self.set].task
+        """What the documents are for: a key of `tables.TASKS`."""
+        return tables.TASK_OF_SET.get(self.set, "classification")
 
     @model_validator(mode="after")
     def _chunks_are_asked_for(self) -> "DataTable":
@@ -109,9 +120,7 @@ class DataTable(Table):
 class MethodTable(Table):
     """What is trained beside the head."""
 
-    name: Literal["prefix-propagation", "prefix-tuning", "combined", "fine-tuning", "head-only"] = (
-        "prefix-propagation"
-    )
+    name: Annotated[str, OneOf(tables.METHODS)] = "prefix-propagation"
     """What is learnt: prefixes in the hidden states, as keys and values, or both; or all, or the
     head alone."""
     prefix_length: PositiveInt = 8
@@ -121,11 +130,11 @@ class MethodTable(Table):
     dropout: Fraction = 0.1
     """Dropout on the prefix parameters, a fresh mask per example and layer."""
     init_std: Annotated[float, Field(gt=0)] = 0.02
-    placeholder: Literal["embedded", "zero"] = "embedded"
+    placeholder: tables.Placeholder = "embedded"
     """What placeholder positions hold before the first prefix is added."""
     pool: Literal["cls", "prefix"] = "cls"
     """Which position the head reads: `[CLS]`, or the first placeholder."""
-    kernel: Literal["none", "exp", "rbf", "poly", "linear"] = "none"
+    kernel: Annotated[str, OneOf(["none", *tables.KERNELS])] = "none"
     """Kernel decomposition (paper eq. 7-9); `none` keeps the joint softmax."""
     alpha: float = 0.005
     """Weight of the prefix term of the kernel decomposition."""
@@ -135,6 +144,17 @@ class MethodTable(Table):
     """Initial value of the rbf kernel, trained; default: the fourth root of the head width."""
     degree: PositiveInt = 2
     """Of the polynomial kernel; even degrees keep the weights positive."""
+    extra: dict[str, JsonValue] | None = None
+    """What only a method of another package takes."""
+
+    @model_validator(mode="after")
+    def _extra_is_for_added_methods(self) -> "MethodTable":
+        if self.extra and self.name not in tables.METHODS.added:
+            raise ValueError(
+                f'extra = {self.extra} is for methods of other packages, and name = "{self.name}" '
+                "takes none of it. Leave it out"
+            )
+        return self
 
 
 class TrainTable(Table):
@@ -238,7 +258,8 @@ class Config(Table):
     @model_validator(mode="after")
     def _tables_agree(self) -> "Config":
         has_placeholders = self.method.name in ("prefix-propagation", "combined")
-        if self.method.pool == "prefix" and not has_placeholders:
+        may_have_placeholders = has_placeholders or self.method.name in tables.METHODS.added
+        if self.method.pool == "prefix" and not may_have_placeholders:
             raise ValueError(
                 f'method.pool = "prefix" needs placeholders, and method.name = '
                 f'"{self.method.name}" has none. Use pool = "cls"'

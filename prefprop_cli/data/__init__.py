@@ -3,19 +3,18 @@
 import shlex
 from dataclasses import replace
 from fractions import Fraction
-from importlib import import_module
-from typing import Protocol, cast
+from typing import Protocol
 
-from prefprop_cli.config.data_sets import DATA_SETS
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.corpus import Corpus, Splits, check, with_warnings
 from prefprop_cli.data.sets import files
 from prefprop_cli.data.sets.common import source_of
-from prefprop_cli.data.sets.hub_names import named
+from prefprop_cli.data.sets.hub import named
 from prefprop_cli.data.splits import split_off
 from prefprop_cli.data.table_rows import is_table
 from prefprop_cli.errors import DataError
 from prefprop_cli.notes import Note
+from prefprop_cli.tables import SETS
 
 
 class Reader(Protocol):
@@ -23,6 +22,10 @@ class Reader(Protocol):
 
     def read(self, table: DataTable) -> Corpus:
         """The set, in splits, as the table asks."""
+
+
+NEED_SOURCE = ("files", "hyperpartisan", "wikihop")
+"""Sets that are at hand nowhere but where `data.source` says."""
 
 
 def check_source(table: DataTable) -> None:
@@ -33,8 +36,8 @@ def check_source(table: DataTable) -> None:
     """
     if table.set == "hub":
         named(table)
-    elif DATA_SETS[table.set].needs_source or table.source is not None:
-        what = getattr(import_module(DATA_SETS[table.set].reader), "WHAT", files.WHAT)
+    elif table.set in NEED_SOURCE or table.source is not None:
+        what = getattr(SETS[table.set], "WHAT", files.WHAT)
         source = source_of(table, what=what)
         if table.set != "files" and source.is_file() and is_table(source):
             raise DataError(
@@ -51,8 +54,7 @@ def read_corpus(table: DataTable) -> Corpus:
         DataError: they are missing, or cannot be used as they are.
         CorruptFileError: a file is damaged or unsafe to open.
     """
-    reader = cast(Reader, import_module(DATA_SETS[table.set].reader))
-    corpus = reader.read(table)
+    corpus = SETS[table.set].read(table)
     check(corpus)
     if table.limit is not None:
         corpus = _limited(corpus, table.limit, table.split_seed)

@@ -15,7 +15,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
 
-from prefprop_cli.data.decoding import Errors, Say, unsaid
+from prefprop_cli.data.decoding import Say, unsaid
 from prefprop_cli.data.labels import in_order, is_fraction, is_number, no_classes
 from prefprop_cli.data.names import flag, is_cell, matching, missing_column
 from prefprop_cli.data.table_rows import (
@@ -29,6 +29,7 @@ from prefprop_cli.data.table_rows import (
 )
 from prefprop_cli.errors import DataError
 from prefprop_cli.notes import note
+from prefprop_cli.tables import Errors
 from prefprop_cli.words import listed, plural, quoted
 
 SAMPLE_ROWS, SAMPLE_CHARACTERS = 1000, 2**24

@@ -7,12 +7,12 @@ from functools import partial
 from io import BufferedReader
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, Literal, TypeVar
+from typing import BinaryIO, TypeVar
 
 from prefprop_cli.errors import DataError
+from prefprop_cli.tables import Errors
 
 T = TypeVar("T")
-Errors = Literal["strict", "replace"]
 REPLACE_HINT = (
     "Save the file as UTF-8 (iconv -f WINDOWS-1252 -t UTF-8, if it comes from Windows), or have "
     "U+FFFD in its place: --errors replace in train and predict, -s data.errors=replace elsewhere"

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.columns import Columns
-from prefprop_cli.data.sets import files
-from prefprop_cli.data.sets.hub_names import is_set_name
+from prefprop_cli.data.sets import files, hub
 from prefprop_cli.data.table_rows import SUFFIXES
 from prefprop_cli.errors import DataError
 
@@ -58,7 +57,7 @@ def set_of(source: str) -> str:
     if os.path.exists(Path(source).expanduser()):
         return "files"
     looks_local = source.startswith((".", "/", "~")) or _suffix(source) in SUFFIXES
-    if "/" in source and not looks_local and is_set_name(source):
+    if "/" in source and not looks_local and hub.is_set_name(source):
         return "hub"
     raise DataError(f"{source}: no such file or folder. {_advice(source)}")
 
@@ -68,8 +67,6 @@ def _columns(table: DataTable, kind: str, source: str) -> Columns:
     if kind == "files":
         path = Path(source).expanduser()
         return files.find_columns(path, text=text, label=label, errors=table.errors)
-    from prefprop_cli.data.sets import hub  # a second of `datasets` that files do not need
-
     return hub.find_columns(source, text=text, label=label)
 
 

@@ -19,19 +19,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from prefprop_cli.data.corpus import Document
-from prefprop_cli.data.decoding import (
-    Errors,
-    attempt,
-    clean,
-    each_line,
-    opened,
-    read_text,
-    sound,
-)
+from prefprop_cli.data.decoding import attempt, clean, each_line, opened, read_text, sound
 from prefprop_cli.data.json_text import each_json_line, is_json_lines, json_values
 from prefprop_cli.data.table_rows import JSON_LINES, JSON_SUFFIXES, Fields, is_table
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import DataError
+from prefprop_cli.tables import Errors
 
 _RECORD_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{")
 _FIELDS = re.compile(rb'"(?:candidates|supports)"\s*:\s*\[')

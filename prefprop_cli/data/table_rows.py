@@ -11,21 +11,13 @@ from math import isfinite, isnan
 from pathlib import Path
 from typing import NamedTuple
 
-from prefprop_cli.data.decoding import (
-    Errors,
-    Say,
-    clean,
-    each_line,
-    opened,
-    read_text,
-    sound,
-    unsaid,
-)
+from prefprop_cli.data.decoding import Say, clean, each_line, opened, read_text, sound, unsaid
 from prefprop_cli.data.json_text import each_json_line, is_json_lines, json_values
 from prefprop_cli.data.names import matching, missing_column
 from prefprop_cli.data.separators import NAMES, separator_of
 from prefprop_cli.errors import CorruptFileError, DataError
 from prefprop_cli.notes import note
+from prefprop_cli.tables import Errors
 from prefprop_cli.words import quoted
 
 JSON_LINES = (".jsonl", ".ndjson")

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
 
-Truncation = Literal["truncate", "head+tail", "chunk"]
+from prefprop_cli.tables import Truncation
+
 Ids = Sequence[int]
 
 

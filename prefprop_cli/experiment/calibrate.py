@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from prefprop_cli.arrays import Floats
 from prefprop_cli.calibration.calibrators import (
     Calibrator,
     Fitted,
@@ -11,11 +12,11 @@ from prefprop_cli.calibration.calibrators import (
     cross_calibrated,
     fit_calibrator,
 )
-from prefprop_cli.calibration.predictions import Floats
+from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.calibration.report import CalibrationReport, calibration_report
-from prefprop_cli.calibration.stored_logits import SavedLogits
 from prefprop_cli.errors import UsageError
 from prefprop_cli.experiment.adapter import Adapter, read_adapter, set_calibrator
+from prefprop_cli.experiment.stored_logits import SavedLogits
 from prefprop_cli.runs import RunFolder, write_atomically
 
 FITTED_ON = "validation"
@@ -83,7 +84,7 @@ def calibrate(
         folder: of the run.
         logits_of: gives the stored logits of a split.
         split: to report on.
-        method: `auto`, or a key of `recalibration.METHODS`.
+        method: `auto`, or a key of `calibrators.METHODS`.
         n_bins: of the errors; None for what the run says.
         allow_same_split: whether the split may be the one of the fit.
 
@@ -117,10 +118,11 @@ def calibrate(
             )
         calibrated = calibrator.logits(reported.logits)
     report = calibration_report(
-        reported,
-        calibrated=calibrated,
+        Predictions.from_logits(reported.logits, reported.labels),
+        Predictions.from_logits(calibrated, reported.labels),
         n_fit=len((reported if same else fitted_on).labels),
         class_names=adapter.labels,
+        lengths=reported.n_tokens,
         n_bins=n_bins or adapter.config.eval.bins,
         n_resamples=adapter.config.eval.resamples,
     )

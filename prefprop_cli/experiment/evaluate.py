@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from prefprop_cli.calibration.stored_logits import SavedLogits, is_stored, load_logits
 from prefprop_cli.core.encoder.files import file_sha256
+from prefprop_cli.experiment.stored_logits import SavedLogits, is_stored, load_logits
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.distributed import world
 

@@ -7,17 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prefprop_cli.calibration.metrics import classification_metrics
-from prefprop_cli.calibration.stored_logits import (
+from prefprop_cli.data.prepare import Prepared
+from prefprop_cli.errors import DataError
+from prefprop_cli.experiment.model import Classifier
+from prefprop_cli.experiment.plan import Plan, load_classifier
+from prefprop_cli.experiment.stored_logits import (
     SavedLogits,
     is_stored,
     load_logits,
     save_logits,
     step_name,
 )
-from prefprop_cli.data.prepare import Prepared
-from prefprop_cli.errors import DataError
-from prefprop_cli.experiment.model import Classifier
-from prefprop_cli.experiment.plan import Plan, load_classifier
 from prefprop_cli.experiment.trained import make_adapter, save_adapter
 from prefprop_cli.malloc import return_freed_memory
 from prefprop_cli.runs import RunFolder

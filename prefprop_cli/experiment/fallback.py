@@ -5,8 +5,8 @@ from pathlib import Path
 
 from prefprop_cli.errors import DataError
 from prefprop_cli.experiment.backbones import MINILM, has_minilm
+from prefprop_cli.experiment.hub_backbone import kept_folder
 from prefprop_cli.hub import is_repository, split_name, why_unreachable
-from prefprop_cli.hub.download import kept_folder
 
 SETTINGS: Mapping[str, Mapping[str, object]] = {
     "model": {"backbone": MINILM, "window": 256, "dropout": 0.0},

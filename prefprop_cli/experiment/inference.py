@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prefprop_cli.cache import default_cache
-from prefprop_cli.calibration.stored_logits import SavedLogits, save_logits
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.labels import places
 from prefprop_cli.data.prepare import Prepared
@@ -19,6 +18,7 @@ from prefprop_cli.experiment.experiment import examples_of, with_documents
 from prefprop_cli.experiment.plan import prepare_data
 from prefprop_cli.experiment.predictor import Run, load_run
 from prefprop_cli.experiment.record import check_data
+from prefprop_cli.experiment.stored_logits import SavedLogits, save_logits
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.distributed import world
 from prefprop_cli.tasks.batch import DocumentBatch, PreparedSplit, collate

@@ -18,8 +18,8 @@ from prefprop_cli.core.encoder.config import EncoderConfig
 from prefprop_cli.core.encoder.encoder import Encoder
 from prefprop_cli.core.encoder.layout import Layout, Tokens
 from prefprop_cli.core.methods import Method
-from prefprop_cli.tasks import TASKS
-from prefprop_cli.tasks.batch import DocumentBatch, Head, Pooling, pooled
+from prefprop_cli.tables import TASKS, Pooling
+from prefprop_cli.tasks.batch import DocumentBatch, Head, pooled
 
 
 class Classifier(nn.Module):
@@ -137,6 +137,7 @@ def count_parameters(model: Classifier) -> ParameterCounts:
 def create_method(table: MethodTable, config: EncoderConfig) -> Method:
     """The method a `[method]` table asks for."""
     options = {name: getattr(table, name) for name in methods.Options.__dataclass_fields__}
+    options["extra"] = table.extra or {}
     return methods.create(table.name, config, methods.Options(**options))
 
 

@@ -10,21 +10,21 @@ from functools import cached_property
 
 import numpy as np
 
-from prefprop_cli.calibration import small_samples
-from prefprop_cli.calibration.metrics import answers_of, chance_share
-from prefprop_cli.calibration.predictions import Ints, Predictions
-from prefprop_cli.calibration.small_samples import Stated
-from prefprop_cli.calibration.stored_logits import SavedLogits
+from prefprop_cli.arrays import Ints
+from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.data import read_corpus
 from prefprop_cli.data.corpus import Corpus
 from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.errors import PrefpropError
 from prefprop_cli.experiment.evaluate import Evaluator
 from prefprop_cli.experiment.plan import Plan
+from prefprop_cli.experiment.stored_logits import SavedLogits
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.distributed import world
-from prefprop_cli.tasks import Task
-from prefprop_cli.tasks.classification.metrics import confusion_matrix
+from prefprop_cli.stats import small_samples
+from prefprop_cli.stats.small_samples import Stated, answers_of
+from prefprop_cli.tasks.base import Task
+from prefprop_cli.tasks.metrics import chance_share, confusion_matrix
 
 DEAREST = 0.2
 """Of the time of the training: what an evaluation on test may take that nobody has asked for."""

@@ -25,8 +25,8 @@ from prefprop_cli.experiment.backbones import (
 from prefprop_cli.experiment.model import Classifier, create_classifier, create_method
 from prefprop_cli.hub import is_repository
 from prefprop_cli.runs.distributed import world
-from prefprop_cli.tasks import TASKS, Task
-from prefprop_cli.tasks.base import Form
+from prefprop_cli.tables import TASKS
+from prefprop_cli.tasks.base import Form, Task
 
 
 @dataclass(frozen=True)

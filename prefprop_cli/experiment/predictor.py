@@ -25,8 +25,7 @@ from prefprop_cli.experiment.plan import Plan
 from prefprop_cli.experiment.trained import load_adapter
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.distributed import world
-from prefprop_cli.tasks import Task
-from prefprop_cli.tasks.base import Form, Record
+from prefprop_cli.tasks.base import Form, Record, Task
 from prefprop_cli.tasks.batch import collate
 from prefprop_cli.training.inference import batch_logits, batch_size_on
 

@@ -5,52 +5,72 @@ classes of errors, few of them with a message for people, and differ from versio
 they are told apart by name, so that none of the libraries has to be imported, or installed.
 """
 
+import errno
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from prefprop_cli.errors import DataError, PrefpropError, ResourceError, is_disk_full
+from prefprop_cli.words import first_line
+
+_UNUSABLE = {errno.EROFS, errno.EACCES, errno.ENOTDIR}
+"""What is said of a cache folder that is not full."""
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 _CUT = {
-    "RemoteProtocolError",
-    "ReadError",
-    "WriteError",
-    "ChunkedEncodingError",
-    "ProtocolError",
-    "IncompleteRead",
-    "ClientPayloadError",
-    "ConnectionResetError",
-    "ConnectionAbortedError",
+    *("RemoteProtocolError", "ReadError", "WriteError", "ChunkedEncodingError", "ProtocolError"),
+    *("IncompleteRead", "ClientPayloadError", "ConnectionResetError", "ConnectionAbortedError"),
     "BrokenPipeError",
 }
 _UNREACHABLE = {
-    "ConnectError",
-    "ConnectionError",
-    "TransportError",
-    "NetworkError",
-    "HTTPError",
-    "ClientError",
-    "RequestException",
-    "TooManyRedirects",
-    "gaierror",
+    *("ConnectError", "ConnectionError", "TransportError", "NetworkError", "HTTPError"),
+    *("ClientError", "RequestException", "TooManyRedirects", "gaierror"),
 }
 _LOGIN = "log in with a token that may read it: `hf auth login`"
 
 
 @dataclass(frozen=True)
 class Cause:
-    """Why the hub did not give something.
-
-    Attributes:
-        sentence: in words, without a full stop.
-        is_answer: whether the hub itself said so; otherwise it failed, or was not reached.
-    """
+    """Why the hub did not give something."""
 
     sentence: str
+    """In words, without a full stop."""
     is_answer: bool = False
+    """Whether the hub itself said so; otherwise it failed, or was not reached."""
+
+
+@contextmanager
+def hub_errors(what: str, *, advice: str = "") -> Iterator[None]:
+    """Turn a failure of the hub, or on the way to it, into one sentence.
+
+    An error that has nothing to do with the hub goes through as it is.
+
+    Args:
+        what: was asked for; the sentence begins with it.
+        advice: what to do where the hub did not answer; left out where it did.
+
+    Raises:
+        DataError: the hub did not give it.
+        ResourceError: the cache has no room for it, or cannot be used.
+    """
+    try:
+        yield
+    except PrefpropError:
+        raise
+    except Exception as error:
+        if cause := hub_cause(error):
+            rest = f" {advice}" if advice and not cause.is_answer else ""
+            raise DataError(f"{what}: {cause.sentence}.{rest}") from error
+        if isinstance(error, OSError) and (is_disk_full(error) or error.errno in _UNUSABLE):
+            where = f": {error.filename}" if error.filename else ""
+            raise ResourceError(
+                f"{what}: {error.strerror}{where}. HF_HOME names another folder for the hub's cache"
+            ) from error
+        raise
 
 
 def hub_cause(error: BaseException) -> Cause | None:
@@ -60,11 +80,10 @@ def hub_cause(error: BaseException) -> Cause | None:
     like count only if none has.
     """
     chain = list(_chain(error))
-    for kinds in (_CAUSES, (_unreachable,), (_not_in_cache,)):
+    for kind in (_own_cause, _unreachable, _not_in_cache):
         for link in chain:
-            for kind in kinds:
-                if cause := kind(link):
-                    return cause
+            if cause := kind(link):
+                return cause
     return None
 
 
@@ -76,48 +95,44 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
-def _offline(error: BaseException) -> Cause | None:
-    if not _is(error, "OfflineModeIsEnabled"):
-        return None
-    return Cause("it is not in the local cache, and the network is switched off (offline mode)")
+def _own_cause(error: BaseException) -> Cause | None:
+    """What one error says for itself."""
+    if "OfflineModeIsEnabled" in _names(error):
+        return Cause("it is not in the local cache, and the network is switched off (offline mode)")
+    return _answered(error) or _on_the_way(error) or _asked_wrongly(error) or _cut(error)
 
 
-def _status(error: BaseException) -> Cause | None:
+def _answered(error: BaseException) -> Cause | None:
     """An answer of the hub, or of a machine that stands before it."""
     response: Any = getattr(error, "response", None)
     status = getattr(response, "status_code", None)
     if not isinstance(status, int):
         return None
-    said = _said(error, response)
-    code = response.headers.get("X-Error-Code", "")
+    told = getattr(error, "server_message", None) or response.headers.get("X-Error-Message") or ""
+    said = " ".join(str(told).split()).rstrip(".")[:300]
+    and_said = f": {said}" if said else ""
     if status == 429:
-        return Cause(f"the hub has had too many requests (429){_later(response)}{_colon(said)}")
+        return Cause(f"the hub has had too many requests (429){_later(response)}{and_said}")
     if status >= 500:
-        return Cause(f"the hub failed ({status}{_colon(said)}); try again later")
+        return Cause(f"the hub failed ({status}{and_said}); try again later")
     if status == 407:
         return Cause(f"the proxy{_proxy()} wants a name and password (407)")
-    return Cause(_refusal(status, code, said, response), is_answer=True)
+    return Cause(_refusal(status, said, and_said, response), is_answer=True)
 
 
-def _refusal(status: int, code: str, said: str, response: Any) -> str:
-    where = urlsplit(str(response.url))
+def _refusal(status: int, said: str, and_said: str, response: Any) -> str:
+    where, code = urlsplit(str(response.url)), response.headers.get("X-Error-Code", "")
     if code == "RevisionNotFound":
-        return f"the repository has no such revision{_colon(said)}"
+        return f"the repository has no such revision{and_said}"
     if code == "EntryNotFound":
         return f"the repository has no such file: {unquote(where.path.partition('/resolve/')[2])}"
     if code == "GatedRepo" or "gated" in said.lower() or "restricted" in said.lower():
-        return f"it is gated{_colon(said)}. Ask for access on its page, then {_LOGIN}"
+        return f"it is gated{and_said}. Ask for access on its page, then {_LOGIN}"
     if code == "RepoNotFound" or status == 404:
         return f"{where.netloc} has no such repository ({status}), or it is private: then {_LOGIN}"
     if status in (401, 403):
-        return f"{where.netloc} refuses access ({status}{_colon(said)}). If it is yours, {_LOGIN}"
-    return f"{where.netloc} answers {status}{_colon(said)}"
-
-
-def _said(error: BaseException, response: Any) -> str:
-    """The hub's own words, in one line."""
-    told = getattr(error, "server_message", None) or response.headers.get("X-Error-Message") or ""
-    return " ".join(str(told).split()).rstrip(".")[:300]
+        return f"{where.netloc} refuses access ({status}{and_said}). If it is yours, {_LOGIN}"
+    return f"{where.netloc} answers {status}{and_said}"
 
 
 def _later(response: Any) -> str:
@@ -127,101 +142,69 @@ def _later(response: Any) -> str:
     return f"; try again in {after} s" if after.isdigit() else "; try again later"
 
 
-def _timeout(error: BaseException) -> Cause | None:
-    # A refused connection of urllib3 is a timeout by descent.
-    timed_out = any("Timeout" in name for name in _names(error)) and not _is(
-        error, "NewConnectionError"
-    )
-    return Cause("the hub did not answer in time") if timed_out else None
-
-
-def _wrong_proxy(error: BaseException) -> Cause | None:
-    text = str(error).strip().rstrip(".")
+def _on_the_way(error: BaseException) -> Cause | None:
+    names, text, line = _names(error), str(error), _line(error)
     if isinstance(error, ImportError) and "socks" in text.lower():
+        text = text.strip().rstrip(".")
         return Cause(f"the proxy{_proxy()} speaks SOCKS, for which a package is missing: {text}")
-    if _is(error, "ProxyError") or "scheme for proxy" in text:
-        return Cause(f"the proxy{_proxy()} does not work: {_first_line(error)}")
-    return None
-
-
-def _certificate(error: BaseException) -> Cause | None:
-    text = str(error)
-    if not (_is(error, "SSLError") or "CERTIFICATE_VERIFY_FAILED" in text or "[SSL:" in text):
-        return None
-    return Cause(
-        f"the connection to the hub is not secure: {_first_line(error)}. A proxy or login page on "
-        "the way looks like this; SSL_CERT_FILE names certificates to trust"
-    )
-
-
-def _stranger(error: BaseException) -> Cause | None:
-    """An answer of somebody else: a login page, a proxy; the clients look for a field in vain."""
+    if "ProxyError" in names or "scheme for proxy" in text:
+        return Cause(f"the proxy{_proxy()} does not work: {line}")
+    if "SSLError" in names or "CERTIFICATE_VERIFY_FAILED" in text or "[SSL:" in text:
+        return Cause(
+            f"the connection to the hub is not secure: {line}. A proxy or login page on the way "
+            "looks like this; SSL_CERT_FILE names certificates to trust"
+        )
+    # A refused connection of urllib3 is a timeout by descent.
+    if any("Timeout" in name for name in names) and "NewConnectionError" not in names:
+        return Cause("the hub did not answer in time")
+    # Of an answer of somebody else the clients read fields that it has not got.
     is_odd = isinstance(error, KeyError | TypeError | AttributeError | AssertionError)
-    if not (
-        _is(error, "FileMetadataError")
-        or _is(error, "DecodingError")
+    if (
+        names & {"FileMetadataError", "DecodingError"}
         or isinstance(error, json.JSONDecodeError)
         or (is_odd and _raised_in(error).startswith("huggingface_hub"))
     ):
-        return None
-    return Cause("what answers is no hub: a login page or proxy on the way, or a wrong HF_ENDPOINT")
+        return Cause(
+            "what answers is no hub: a login page or proxy on the way, or a wrong HF_ENDPOINT"
+        )
+    return None
 
 
-def _odd_token(error: BaseException) -> Cause | None:
-    """Something else that was saved as a token; the clients put it into a request as it is."""
-    if not (isinstance(error, UnicodeEncodeError) and _raised_in(error).startswith("http")):
-        return None
-    return Cause(
-        f"the token of HF_TOKEN, or of the file that `hf auth login` writes, has the character "
-        f"{error.object[error.start]!a}, which no token has",
-        is_answer=True,
-    )
-
-
-def _not_a_name(error: BaseException) -> Cause | None:
-    if not (_is(error, "HFValidationError") or _is(error, "HfUriError")):
-        return None
-    return Cause(f"this is no name on the hub: {_first_line(error).rstrip('.')}", is_answer=True)
+def _asked_wrongly(error: BaseException) -> Cause | None:
+    # The clients put a token into a request as it is.
+    if isinstance(error, UnicodeEncodeError) and _raised_in(error).startswith("http"):
+        return Cause(
+            f"the token of HF_TOKEN, or of the file that `hf auth login` writes, has the character "
+            f"{error.object[error.start]!a}, which no token has",
+            is_answer=True,
+        )
+    if _names(error) & {"HFValidationError", "HfUriError"}:
+        return Cause(f"this is no name on the hub: {_line(error)}", is_answer=True)
+    return None
 
 
 def _cut(error: BaseException) -> Cause | None:
     is_half = isinstance(error, OSError) and "Consistency check failed" in str(error)
-    if not (_names(error) & _CUT or is_half):
-        return None
-    return Cause(f"the connection to the hub was cut: {_first_line(error)}")
+    if _names(error) & _CUT or is_half:
+        return Cause(f"the connection to the hub was cut: {_line(error)}")
+    return None
 
 
 def _unreachable(error: BaseException) -> Cause | None:
-    if _is(error, "LocalEntryNotFoundError") or not _names(error) & _UNREACHABLE:
+    names = _names(error)
+    if "LocalEntryNotFoundError" in names or not names & _UNREACHABLE:
         return None
-    return Cause(f"the hub cannot be reached: {_first_line(error)}")
+    return Cause(f"the hub cannot be reached: {_line(error)}")
 
 
 def _not_in_cache(error: BaseException) -> Cause | None:
-    if not (_is(error, "LocalEntryNotFoundError") or _is(error, "IncompleteSnapshotError")):
+    if not _names(error) & {"LocalEntryNotFoundError", "IncompleteSnapshotError"}:
         return None
     return Cause("the hub did not give it, and it is not in the local cache")
 
 
-_CAUSES: tuple[Callable[[BaseException], Cause | None], ...] = (
-    _offline,
-    _status,
-    _wrong_proxy,
-    _certificate,
-    _timeout,
-    _stranger,
-    _odd_token,
-    _not_a_name,
-    _cut,
-)
-
-
 def _names(error: BaseException) -> set[str]:
     return {kind.__name__ for kind in type(error).__mro__}
-
-
-def _is(error: BaseException, name: str) -> bool:
-    return name in _names(error)
 
 
 def _raised_in(error: BaseException) -> str:
@@ -239,9 +222,5 @@ def _proxy() -> str:
     return "".join(f" {name}={re.sub(r'//[^@/]*@', '//', url)}" for name, url in named[:1])
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().split("\n")[0] or type(error).__name__).rstrip(".")[:300]
-
-
-def _colon(said: str) -> str:
-    return f": {said}" if said else ""
+def _line(error: BaseException) -> str:
+    return first_line(error).rstrip(".")[:300]

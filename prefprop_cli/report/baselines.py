@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from prefprop_cli.calibration.ece import Floats
-from prefprop_cli.calibration.metrics import chance_share
+from prefprop_cli.arrays import Floats
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.audit import Audit
 from prefprop_cli.data.corpus import Corpus
@@ -14,7 +13,8 @@ from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.experiment.baselines import majority_logits, tfidf_logits
 from prefprop_cli.report.estimates import estimates_of
 from prefprop_cli.report.scores import ScoredSet, seed_of
-from prefprop_cli.stats.statistics import Interval
+from prefprop_cli.stats.intervals import Interval
+from prefprop_cli.tasks.metrics import chance_share
 
 CorpusOf = Callable[[DataTable], Corpus]
 

@@ -7,12 +7,12 @@ from math import isnan, nan
 
 import numpy as np
 
-from prefprop_cli.calibration.metrics import LOWER_IS_BETTER
 from prefprop_cli.report.estimates import difference
 from prefprop_cli.report.groups import Line
 from prefprop_cli.report.methods import PROPAGATION
 from prefprop_cli.report.scores import ScoredLine, ScoredSet
-from prefprop_cli.stats.compare import (
+from prefprop_cli.stats.intervals import Interval
+from prefprop_cli.stats.seeds import (
     Effect,
     PermutationTest,
     WelchTest,
@@ -23,7 +23,7 @@ from prefprop_cli.stats.compare import (
     pooled_sd,
     welch_test,
 )
-from prefprop_cli.stats.statistics import Interval
+from prefprop_cli.tasks.metrics import LOWER_IS_BETTER
 
 ALPHA = 0.05
 First = Callable[[Sequence[ScoredLine]], ScoredLine | None]

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from math import inf
 
 from prefprop_cli.calibration.error_difference import Gaps, error_difference
-from prefprop_cli.calibration.nested import Difference, nested_differences
-from prefprop_cli.calibration.small_samples import (
+from prefprop_cli.stats.intervals import Interval, Resampled
+from prefprop_cli.stats.nested import Difference, nested_differences
+from prefprop_cli.stats.seeds import Summary, summary
+from prefprop_cli.stats.small_samples import (
     Answers,
     bootstrap_obstacle,
     difference_obstacle,
     given,
     shares,
 )
-from prefprop_cli.stats.compare import Summary, summary
-from prefprop_cli.stats.statistics import Interval, Resampled
 
 UNBOUNDED = ("nll",)
 

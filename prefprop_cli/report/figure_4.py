@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from prefprop_cli.arrays import Floats
 from prefprop_cli.calibration.metrics import classification_metrics
-from prefprop_cli.calibration.stored_logits import load_logits, logits_path, step_name
 from prefprop_cli.errors import DataError
+from prefprop_cli.experiment.stored_logits import load_logits, logits_path, step_name
 from prefprop_cli.report.collect import FinishedRun
 from prefprop_cli.report.drawing import (
     GRID,
@@ -23,7 +23,7 @@ from prefprop_cli.report.drawing import (
 )
 from prefprop_cli.report.groups import DataSet, Line
 from prefprop_cli.report.page import SHARE, Block, Grid, Heading, Page
-from prefprop_cli.tasks import TASKS
+from prefprop_cli.tables import TASKS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,8 +34,6 @@ METRICS = ("ece", "ece_paper", "accuracy")
 _DRAWN = {"ece": "ECE", "accuracy": "accuracy"}
 _SPAN = 0.2
 """What the axis of the accuracy covers at least."""
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

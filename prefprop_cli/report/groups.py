@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import TypeVar
 
-from prefprop_cli.calibration.metrics import better
-from prefprop_cli.calibration.stored_logits import load_logits
 from prefprop_cli.config.schema import MethodTable
+from prefprop_cli.experiment.stored_logits import load_logits
 from prefprop_cli.report.collect import FinishedRun
 from prefprop_cli.report.methods import PROPAGATION, backbone_name, method_order
+from prefprop_cli.tasks.metrics import better
 
 SEARCHED = ("train.lr", "method.alpha")
 """What the paper searches on validation (appendix B); of lines that differ in nothing else, the

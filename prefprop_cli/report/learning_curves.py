@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from statistics import fmean
 
-from prefprop_cli.calibration.metrics import LOWER_IS_BETTER
 from prefprop_cli.report.charts import Axis, Chart, Mark, Picture, Point, whiskers
 from prefprop_cli.report.comparison_text import SHORT
 from prefprop_cli.report.drawing import at_least
 from prefprop_cli.report.page import NOTHING, SHARE, Grid
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.atomic import Record
+from prefprop_cli.tasks.metrics import LOWER_IS_BETTER
 
 _MOST_POINTS = 200
 """Of the line of the training loss; where there are more steps, each is the mean of several."""

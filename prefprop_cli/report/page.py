@@ -6,7 +6,7 @@ from itertools import compress
 from math import isnan
 
 from prefprop_cli.report.estimates import Estimate
-from prefprop_cli.stats.statistics import Interval
+from prefprop_cli.stats.intervals import Interval
 
 NOTHING = "-"
 

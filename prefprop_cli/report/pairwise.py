@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from prefprop_cli.calibration.metrics import LOWER_IS_BETTER
 from prefprop_cli.errors import DataError, UsageError
 from prefprop_cli.report.collect import FinishedRun
 from prefprop_cli.report.comparison_text import (
@@ -25,6 +24,7 @@ from prefprop_cli.report.page import (
     spread,
 )
 from prefprop_cli.report.scores import ScoredLine, ScoredSet
+from prefprop_cli.tasks.metrics import LOWER_IS_BETTER
 
 
 def rivals(runs: Sequence[FinishedRun]) -> tuple[DataSet, list[str]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prefprop_cli.calibration.predictions import Floats
+from prefprop_cli.arrays import Floats
 from prefprop_cli.calibration.reliability import LEAST_OF_BIN, ReliabilityBin
 from prefprop_cli.calibration.report import CalibrationReport, State
 from prefprop_cli.report.drawing import GRID, INK, QUIET, drawing, legend_below

@@ -6,16 +6,17 @@ from functools import cached_property
 
 import numpy as np
 
+from prefprop_cli.arrays import Ints
 from prefprop_cli.calibration.calibrators import Identity
-from prefprop_cli.calibration.predictions import Ints, Predictions
+from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.calibration.report import CalibrationReport, calibration_report
-from prefprop_cli.calibration.stored_logits import SavedLogits, load_logits
 from prefprop_cli.config.load import dump_config
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data import read_corpus
 from prefprop_cli.data.corpus import Corpus
 from prefprop_cli.errors import UsageError
 from prefprop_cli.experiment.adapter import Adapter, read_adapter
+from prefprop_cli.experiment.stored_logits import SavedLogits, load_logits
 from prefprop_cli.report.baselines import CorpusOf, Floor, floor_of
 from prefprop_cli.report.calibration_charts import reliability_picture
 from prefprop_cli.report.calibration_tables import length_table
@@ -34,7 +35,7 @@ from prefprop_cli.report.learning_curves import LearningCurves
 from prefprop_cli.report.page import NOTHING, PERCENT, SHARE, Grid, between
 from prefprop_cli.report.scores import CALIBRATION, ScoredSet, score
 from prefprop_cli.runs import RunFolder
-from prefprop_cli.tasks.classification.metrics import confusion_matrix, rates_by_class
+from prefprop_cli.tasks.metrics import confusion_matrix, rates_by_class
 from prefprop_cli.words import plural, shortened
 
 WORST = 10
@@ -132,7 +133,7 @@ def _examine(run: RunFolder, split: str, corpus_of: CorpusOf, *, excerpts: bool)
         return corpus
 
     floor = floor_of(scored, corpus_of=reading)
-    calibrated = adapter.calibrator.logits(saved.logits)
+    after = Predictions.from_logits(adapter.calibrator.logits(saved.logits), saved.labels)
     return _Examined(
         run=run,
         adapter=adapter,
@@ -142,14 +143,15 @@ def _examine(run: RunFolder, split: str, corpus_of: CorpusOf, *, excerpts: bool)
         # Without baselines the texts are others than those of the run.
         texts=(texts if floor.baselines else {}) if excerpts else None,
         report=calibration_report(
-            saved,
-            calibrated=calibrated,
+            Predictions.from_logits(saved.logits, saved.labels),
+            after,
             n_fit=len(saved.labels),
             class_names=adapter.labels,
+            lengths=saved.n_tokens,
             n_bins=adapter.config.eval.bins,
             n_resamples=adapter.config.eval.resamples,
         ),
-        predictions=Predictions.from_logits(calibrated, saved.labels),
+        predictions=after,
     )
 
 

@@ -11,20 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prefprop_cli.bench.paper import paper_columns, paper_figures
-from prefprop_cli.calibration.metrics import answers_of, scores_and_terms
-from prefprop_cli.calibration.stored_logits import SavedLogits, load_logits
+from prefprop_cli.calibration.metrics import scores_and_terms
 from prefprop_cli.config.schema import Config, EvalTable
 from prefprop_cli.data.labels import positive_class
 from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.experiment.adapter import read_adapter
+from prefprop_cli.experiment.stored_logits import SavedLogits, load_logits
 from prefprop_cli.report.collect import FinishedRun
 from prefprop_cli.report.estimates import Estimate, Seed, estimates_of
 from prefprop_cli.report.groups import DataSet, Line
 from prefprop_cli.report.methods import backbone_name, has_papers_backbone
 from prefprop_cli.runs import RunFolder
-from prefprop_cli.stats.statistics import resample_documents
-from prefprop_cli.tasks import TASKS, Task
-from prefprop_cli.tasks.base import Metrics
+from prefprop_cli.stats.intervals import resample_documents
+from prefprop_cli.stats.small_samples import answers_of
+from prefprop_cli.tables import TASKS
+from prefprop_cli.tasks.base import Task
+from prefprop_cli.tasks.metrics import Metrics
 
 CALIBRATION = ("ece", "ece_paper", "nll")
 Calibrated = Callable[[FinishedRun, NDArray[np.float32]], NDArray[np.floating]]

@@ -5,13 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prefprop_cli.calibration.ece import (
-    PAPER_BINS,
-    Mode,
-    Null,
-    expected_null_error,
-    softmax,
-)
+from prefprop_cli.calibration.ece import PAPER_BINS, Mode, Null, expected_null_error, softmax
 from prefprop_cli.report.baselines import Baseline, Floor
 from prefprop_cli.report.comparison_text import (
     introduction,

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from prefprop_cli.calibration.metrics import LOWER_IS_BETTER, better
 from prefprop_cli.config.sweep import Values
 from prefprop_cli.sweep.plan import SEED, Stage
+from prefprop_cli.tasks.metrics import LOWER_IS_BETTER, better
 
 State = Literal["waiting", "running", "finished", "pruned", "failed"]
 

@@ -17,12 +17,12 @@ from optuna.pruners import BasePruner, MedianPruner, NopPruner
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from prefprop_cli.calibration.metrics import LOWER_IS_BETTER
 from prefprop_cli.errors import DataError
 from prefprop_cli.experiment.record import changes
 from prefprop_cli.runs.atomic import Record
 from prefprop_cli.sweep.leaderboard import Standing, State, Trial
 from prefprop_cli.sweep.plan import SEED, Point, Stage
+from prefprop_cli.tasks.metrics import LOWER_IS_BETTER
 
 CREATOR_S = 10.0
 """A process that plans a study and adds nothing for so long is dead."""

@@ -1,19 +1,11 @@
 """Tasks: what documents become, what is put on the encoder, and what its logits mean.
 
-All else of a run is the same for all tasks, and asks the task where it matters.
+All else of a run is the same for all tasks, and asks the task where it matters. `tables.TASKS` has
+a line for each.
 """
 
+from prefprop_cli.tables import TASKS
 from prefprop_cli.tasks.base import Task
-from prefprop_cli.tasks.classification import Classification
-from prefprop_cli.tasks.wikihop import WikiHop
-
-__all__ = ["TASKS", "Task", "task_that_recognises"]
-
-TASKS: dict[str, Task] = {
-    "classification": Classification(),
-    "wikihop": WikiHop(),
-}
-"""By the name under which `config/data_sets.py` says it of a data set."""
 
 
 def task_that_recognises(head: bytes) -> Task:

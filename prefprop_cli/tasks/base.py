@@ -9,15 +9,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from prefprop_cli.data.corpus import Document
-from prefprop_cli.data.decoding import Errors
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.data.tokenizer import TextTokenizer
+from prefprop_cli.tables import Errors
+from prefprop_cli.tasks.metrics import Metrics
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from prefprop_cli.config.schema import DataTable
     from prefprop_cli.tasks.batch import Head
 
-Ints = NDArray[np.int64]
 Record = dict[str, Any]
 """One prepared document, column by column."""
 
@@ -75,23 +74,6 @@ class Form(ABC):
     def shuffled(self, record: Record, random: np.random.RandomState) -> Record:
         """The document with what has no order in it put into another one."""
         return record
-
-
-class Metrics(Protocol):
-    """What right and wrong answers add up to; errors of calibration are the same for all tasks."""
-
-    def outcomes(self, logits: NDArray[np.floating], labels: Ints) -> Ints:
-        """(N,), of each document all that the scores depend on, in one number.
-
-        Raises:
-            DataError: the logits (N, C) are not of this task.
-        """
-
-    def scores(self, outcomes: Ints) -> dict[str, float]:
-        """The scores of these documents, in [0, 1]."""
-
-    def shares(self, labels: Ints, predicted: Ints) -> dict[str, tuple[int, int, str]]:
-        """Scores that are a share: (documents that have it, of how many, what these are called)."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ Axes: N documents, R rows, T packed tokens, C classes or candidates, W hidden si
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -18,9 +18,8 @@ from torch.nn import functional
 
 from prefprop_cli.core.attention import Rows
 from prefprop_cli.core.encoder.layout import Tokens, send
+from prefprop_cli.tables import Pooling
 from prefprop_cli.tasks.base import Form, Record, Row
-
-Pooling = Literal["mean", "max", "sum"]
 
 
 class Head(nn.Module, ABC):

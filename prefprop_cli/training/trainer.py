@@ -16,10 +16,10 @@ from typing import Generic
 import torch
 from torch import Tensor, nn
 
-from prefprop_cli.calibration.metrics import better
 from prefprop_cli.config.schema import TrainTable
 from prefprop_cli.errors import DataError, UsageError
 from prefprop_cli.runs.distributed import world
+from prefprop_cli.tasks.metrics import better
 from prefprop_cli.training import guards
 from prefprop_cli.training.accumulation import Accumulator, BatchT, Examples, StopRequested
 from prefprop_cli.training.checkpoint import Checkpoints, set_rng_state

@@ -3,7 +3,7 @@ from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import DataError
 from prefprop_cli.experiment.predictor import Prediction
-from prefprop_cli.tasks import TASKS
+from prefprop_cli.tables import TASKS
 
 
 def answer(label: str, **probs: float) -> Prediction:

@@ -10,8 +10,8 @@ from rich.cells import cell_len
 
 from prefprop_cli.calibration.calibrators import METHODS, Identity
 from prefprop_cli.calibration.calibrators.vector import Vector
-from prefprop_cli.calibration.stored_logits import load_logits, save_logits
 from prefprop_cli.experiment.adapter import read_adapter, set_calibrator
+from prefprop_cli.experiment.stored_logits import load_logits, save_logits
 from prefprop_cli.runs.atomic import read_verified, save_folder
 from tests.cli.conftest import Output
 from tests.helpers import finished

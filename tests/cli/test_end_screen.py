@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from prefprop_cli.calibration.stored_logits import SavedLogits
 from prefprop_cli.cli.work import end
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.experiment.outcome import Outcome
-from prefprop_cli.tasks import TASKS
+from prefprop_cli.experiment.stored_logits import SavedLogits
+from prefprop_cli.tables import TASKS
 
 LABELS = ("cars", "space")
 

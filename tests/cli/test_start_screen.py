@@ -7,7 +7,7 @@ from rich.cells import cell_len
 
 from prefprop_cli.cli.work.start_view import class_lines, data_lines, percent
 from prefprop_cli.data.prepare import Prepared
-from prefprop_cli.tasks import TASKS
+from prefprop_cli.tables import TASKS
 
 
 def told(

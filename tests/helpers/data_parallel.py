@@ -16,7 +16,7 @@ from prefprop_cli.calibration.metrics import classification_metrics
 from prefprop_cli.config.schema import TrainTable
 from prefprop_cli.runs.distributed import world
 from prefprop_cli.tasks.batch import PreparedSplit, losses
-from prefprop_cli.tasks.classification.metrics import ClassMetrics
+from prefprop_cli.tasks.metrics import ClassMetrics
 from prefprop_cli.training.checkpoint import Checkpoints
 from prefprop_cli.training.events import Evaluation, Event, Step
 from prefprop_cli.training.inference import predict_logits

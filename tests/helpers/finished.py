@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prefprop_cli.calibration.metrics import classification_metrics
-from prefprop_cli.calibration.stored_logits import SavedLogits, save_logits
 from prefprop_cli.config.load import dump_config
 from prefprop_cli.config.schema import Config
 from prefprop_cli.experiment.adapter import Adapter
+from prefprop_cli.experiment.stored_logits import SavedLogits, save_logits
 from prefprop_cli.experiment.trained import save_adapter
 from prefprop_cli.runs import RunFolder
-from prefprop_cli.tasks.classification.metrics import ClassMetrics
+from prefprop_cli.tasks.metrics import ClassMetrics
 
 N_DOCUMENTS = 60
 Logits = NDArray[np.float32]

@@ -1,4 +1,5 @@
-"""Recalibration: one file for each method, one line in the table, fitted on validation alone.
+"""Recalibration: one file for each method, one line in `tables.CALIBRATORS`, fitted on validation
+alone.
 
 `fit_calibrator` fits one by name, or chooses; `calibrator_from` reads a stored one.
 """
@@ -9,10 +10,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from prefprop_cli.arrays import Ints
 from prefprop_cli.calibration.calibrators.base import SCHEMA_VERSION, Calibrator
 from prefprop_cli.calibration.calibrators.identity import Identity
-from prefprop_cli.calibration.calibrators.isotonic import Isotonic
-from prefprop_cli.calibration.calibrators.platt import Platt
 from prefprop_cli.calibration.calibrators.removed import REMOVED, Removed
 from prefprop_cli.calibration.calibrators.selection import (
     Trial,
@@ -21,18 +21,13 @@ from prefprop_cli.calibration.calibrators.selection import (
     settled,
 )
 from prefprop_cli.calibration.calibrators.temperature import Temperature
-from prefprop_cli.calibration.calibrators.vector import Vector
 from prefprop_cli.calibration.ece import negative_log_likelihood
-from prefprop_cli.calibration.predictions import Ints, checked
+from prefprop_cli.calibration.predictions import checked
 from prefprop_cli.errors import CorruptFileError, UsageError
+from prefprop_cli.tables import CALIBRATORS as METHODS
 
 AUTO = "auto"
 STAYS = "the logits stay as they are"
-
-METHODS: dict[str, type[Calibrator]] = {
-    method.name: method for method in (Identity, Temperature, Platt, Vector, Isotonic)
-}
-"""Simplest first, which decides between methods that do equally well."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from prefprop_cli.calibration.predictions import Floats, Ints, checked, softmax
+from prefprop_cli.arrays import Floats, Ints
+from prefprop_cli.calibration.predictions import checked, softmax
 from prefprop_cli.errors import CorruptFileError, DataError, UsageError
 
 SCHEMA_VERSION = 1

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from prefprop_cli.calibration.predictions import Floats, softmax
+from prefprop_cli.arrays import Floats
+from prefprop_cli.calibration.predictions import softmax
 from prefprop_cli.errors import PrefpropError
 
 TOLERANCE = 1e-6

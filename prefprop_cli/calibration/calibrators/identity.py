@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from prefprop_cli.arrays import Floats, Ints
 from prefprop_cli.calibration.calibrators.base import Calibrator
-from prefprop_cli.calibration.predictions import Floats, Ints
 
 
 @dataclass(frozen=True)

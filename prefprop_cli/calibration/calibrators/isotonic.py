@@ -5,6 +5,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from prefprop_cli.arrays import Floats, Ints
 from prefprop_cli.calibration.calibrators.base import Calibrator
 from prefprop_cli.calibration.calibrators.one_vs_rest import (
     Share,
@@ -15,7 +16,6 @@ from prefprop_cli.calibration.calibrators.one_vs_rest import (
     problems,
     rises,
 )
-from prefprop_cli.calibration.predictions import Floats, Ints
 from prefprop_cli.errors import CorruptFileError
 
 _DIGITS = 14

@@ -12,10 +12,10 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from prefprop_cli.calibration.predictions import Floats, Ints, softmax
+from prefprop_cli.arrays import Flags, Floats, Ints
+from prefprop_cli.calibration.predictions import softmax
 from prefprop_cli.errors import CorruptFileError
 
-Flags = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 

@@ -5,17 +5,16 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from prefprop_cli.arrays import Flags, Floats, Ints
 from prefprop_cli.calibration.calibrators.base import Calibrator, span
 from prefprop_cli.calibration.calibrators.convex import minimise_cross_entropy
 from prefprop_cli.calibration.calibrators.one_vs_rest import (
-    Flags,
     check_curves,
     claimed_odds,
     joined_odds,
     n_classes_of,
     problems,
 )
-from prefprop_cli.calibration.predictions import Floats, Ints
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from prefprop_cli.arrays import Floats, Ints
 from prefprop_cli.calibration.calibrators.base import Calibrator
-from prefprop_cli.calibration.predictions import Floats, Ints
 from prefprop_cli.errors import UsageError
 
 REMOVED = ("dirichlet", "histogram")

@@ -7,9 +7,10 @@ from math import sqrt
 import numpy as np
 from numpy.typing import ArrayLike
 
+from prefprop_cli.arrays import Floats, Ints
 from prefprop_cli.calibration.calibrators.base import Calibrator
 from prefprop_cli.calibration.calibrators.identity import Identity
-from prefprop_cli.calibration.predictions import Floats, Ints, Predictions, checked
+from prefprop_cli.calibration.predictions import Predictions, checked
 from prefprop_cli.errors import DataError, PrefpropError
 
 N_FOLDS = 5

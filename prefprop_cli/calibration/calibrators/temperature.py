@@ -8,9 +8,10 @@ from typing import Annotated, ClassVar, Self
 import numpy as np
 from pydantic import Field
 
+from prefprop_cli.arrays import Floats, Ints
 from prefprop_cli.calibration.calibrators.base import Calibrator
 from prefprop_cli.calibration.ece import negative_log_likelihood
-from prefprop_cli.calibration.predictions import Floats, Ints, softmax
+from prefprop_cli.calibration.predictions import softmax
 
 LOG_BOUND = 10.0
 """Temperatures are sought in [exp(-10), exp(10)] times the unit of the logits."""

@@ -5,9 +5,9 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from prefprop_cli.arrays import Floats, Ints
 from prefprop_cli.calibration.calibrators.base import Calibrator, span
 from prefprop_cli.calibration.calibrators.convex import minimise_cross_entropy
-from prefprop_cli.calibration.predictions import Floats, Ints
 from prefprop_cli.errors import CorruptFileError
 
 

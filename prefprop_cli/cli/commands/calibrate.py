@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,6 +12,12 @@ from prefprop_cli.cli.chosen import finished_run
 from prefprop_cli.cli.console import Console
 from prefprop_cli.errors import UsageError
 from prefprop_cli.runs.distributed import world
+from prefprop_cli.tables import CALIBRATORS
+
+if TYPE_CHECKING:
+    MethodName = str
+else:
+    MethodName = Literal["auto", *CALIBRATORS]
 
 
 def command(
@@ -31,14 +37,7 @@ def command(
         int | None, typer.Option(min=1, metavar="N", help="Bins of the errors (eval.bins).")
     ] = None,
     method: Annotated[
-        Literal[
-            "auto",
-            "none",
-            "temperature",
-            "platt",
-            "vector",
-            "isotonic",
-        ],
+        MethodName,
         typer.Option(
             help="How to calibrate; auto: the simplest that none beats in cross-validation."
         ),

@@ -5,7 +5,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -13,6 +13,7 @@ from prefprop_cli.cli import options as o
 from prefprop_cli.cli.console import Console
 from prefprop_cli.errors import DataError, UsageError
 from prefprop_cli.runs.distributed import world
+from prefprop_cli.tables import Errors
 
 OUTPUT = "Output"
 _RUN_FILES = ("manifest.json", "config.toml")
@@ -70,7 +71,7 @@ def command(
     ] = False,
     text_column: o.TextColumn = None,
     errors: Annotated[
-        Literal["strict", "replace"],
+        Errors,
         typer.Option(
             rich_help_panel=o.DATA, help="What to do with bytes that are no UTF-8 or UTF-16."
         ),

@@ -10,7 +10,7 @@ from prefprop_cli.data.labelled import Columns, free_names
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import PrefpropError
 from prefprop_cli.experiment.predictor import Prediction, Run
-from prefprop_cli.tasks import Task
+from prefprop_cli.tasks.base import Task
 from prefprop_cli.words import listed, plural
 
 SHOWN_CLASSES = 5

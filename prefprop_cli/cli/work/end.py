@@ -17,7 +17,7 @@ from prefprop_cli.errors import Interrupted, PrefpropError
 from prefprop_cli.experiment.outcome import TFIDF, Outcome, outcome_of
 from prefprop_cli.experiment.plan import Plan
 from prefprop_cli.runs import RunFolder, losses_of
-from prefprop_cli.tasks import TASKS
+from prefprop_cli.tables import TASKS
 from prefprop_cli.training.events import FitResult
 from prefprop_cli.words import plural
 

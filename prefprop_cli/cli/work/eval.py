@@ -9,14 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from prefprop_cli.calibration.calibrators import Identity
-from prefprop_cli.calibration.metrics import (
-    chance_share,
-    classification_metrics,
-    majority_share,
-    stated_intervals,
-)
-from prefprop_cli.calibration.small_samples import Stated, share
-from prefprop_cli.calibration.stored_logits import SavedLogits
+from prefprop_cli.calibration.metrics import classification_metrics, stated_intervals
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.options import Machine
 from prefprop_cli.cli.work.comparison import compare_runs
@@ -26,10 +19,17 @@ from prefprop_cli.data.labels import positive_class
 from prefprop_cli.errors import GateError, UsageError
 from prefprop_cli.experiment.adapter import Adapter, read_adapter
 from prefprop_cli.experiment.evaluate import OwnDocuments
+from prefprop_cli.experiment.stored_logits import SavedLogits
 from prefprop_cli.report.methods import paper_figures_of
 from prefprop_cli.report.page import Page
 from prefprop_cli.runs import RunFolder
-from prefprop_cli.tasks.classification.metrics import confusion_matrix, rates_by_class
+from prefprop_cli.stats.small_samples import Stated, share
+from prefprop_cli.tasks.metrics import (
+    chance_share,
+    confusion_matrix,
+    majority_share,
+    rates_by_class,
+)
 from prefprop_cli.words import plural
 
 BASELINES = {

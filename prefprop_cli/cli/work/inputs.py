@@ -11,7 +11,7 @@ from functools import cache, cached_property
 from io import BufferedReader
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, BinaryIO, Literal, cast
+from typing import IO, BinaryIO, cast
 
 from prefprop_cli.config.load import load_config
 from prefprop_cli.data.corpus import Document
@@ -26,11 +26,11 @@ from prefprop_cli.experiment.predictor import Run
 from prefprop_cli.notes import heard_by
 from prefprop_cli.runs import Choice, RunFolder, choose_run
 from prefprop_cli.runs.distributed import world
-from prefprop_cli.tasks import TASKS, Task, task_that_recognises
-from prefprop_cli.tasks.base import FileReader
+from prefprop_cli.tables import TASKS, Errors
+from prefprop_cli.tasks import task_that_recognises
+from prefprop_cli.tasks.base import FileReader, Task
 from prefprop_cli.words import listed
 
-Errors = Literal["strict", "replace"]
 HEAD_BYTES = 2**16
 """So much of a file shows whether it holds questions."""
 COUNTED_BYTES = 2**28

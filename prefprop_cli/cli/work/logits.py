@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
-from prefprop_cli.calibration.stored_logits import SavedLogits, is_stored, logits_path
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.options import Machine
 from prefprop_cli.data.corpus import SPLITS
 from prefprop_cli.errors import UsageError
 from prefprop_cli.experiment.evaluate import Evaluator, OwnDocuments
+from prefprop_cli.experiment.stored_logits import SavedLogits, is_stored, logits_path
 from prefprop_cli.runs import RunFolder
 
 

@@ -4,10 +4,10 @@ import os
 import shlex
 from pathlib import Path
 
-from prefprop_cli.calibration.stored_logits import load_logits, logits_path
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.text import age
 from prefprop_cli.errors import PrefpropError, UsageError
+from prefprop_cli.experiment.stored_logits import load_logits, logits_path
 from prefprop_cli.runs import Listing, Summary, list_runs
 from prefprop_cli.words import listed
 

@@ -13,16 +13,16 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from prefprop_cli.calibration.metrics import classification_metrics
-from prefprop_cli.calibration.small_samples import Stated, share
-from prefprop_cli.calibration.stored_logits import is_step_name, load_logits
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.text import age, curve, duration, size
-from prefprop_cli.config.data_sets import DATA_SETS
 from prefprop_cli.errors import CorruptFileError, PrefpropError, UsageError
+from prefprop_cli.experiment.stored_logits import is_step_name, load_logits
 from prefprop_cli.runs import RunFolder, Summary, list_runs, losses_of, summarize
 from prefprop_cli.runs.atomic import Record
 from prefprop_cli.runs.state import again
-from prefprop_cli.tasks import TASKS, Task
+from prefprop_cli.stats.small_samples import Stated, share
+from prefprop_cli.tables import TASK_OF_SET, TASKS
+from prefprop_cli.tasks.base import Task
 from prefprop_cli.words import listed
 
 SHOWN = ("f1_macro", "nll", "ece")
@@ -57,8 +57,8 @@ class Story:
     @property
     def task(self) -> Task:
         """What it is trained for."""
-        known = DATA_SETS.get(str(self.run.table("data").get("set")), DATA_SETS["files"])
-        return TASKS[known.task]
+        data_set = str(self.run.table("data").get("set"))
+        return TASKS[TASK_OF_SET.get(data_set, "classification")]
 
     @cached_property
     def labels(self) -> list[str]:

@@ -1,51 +1,10 @@
 """Attention backends: pure functions of tensors that know neither prefixes nor models.
 
-`BACKENDS` is the table; `choose` picks one for a device and says why another cannot be had.
+`tables.BACKENDS` is the table; `choose` picks one for a device and says why another cannot be had.
 """
 
-from prefprop_cli.core.attention import flex, native, reference, sdpa
 from prefprop_cli.core.attention.spec import Attend, Backend, Band, Rows, VisibleKeys
-
-BACKENDS: dict[str, Backend] = {
-    backend.name: backend
-    for backend in (
-        Backend(
-            name="flex",
-            summary="all rows in one compiled FlexAttention kernel, memory linear in length",
-            attend=flex.attend,
-            devices=("cuda",),
-            dropout=False,
-            backward=True,
-            forward_on=("cpu",),
-            why_not=flex.why_not,
-        ),
-        Backend(
-            name="native",
-            summary="a C kernel compiled on this machine, everything in cache; float32",
-            attend=native.attend,
-            devices=("cpu",),
-            dropout=False,
-            backward=True,
-            why_not=native.why_not,
-        ),
-        Backend(
-            name="sdpa",
-            summary="blocks of queries on scaled_dot_product_attention, memory linear in length",
-            attend=sdpa.attend,
-            devices=("cpu", "cuda", "mps"),
-            dropout=True,
-            backward=True,
-        ),
-        Backend(
-            name="reference",
-            summary="dense float32 softmax, the definition; memory quadratic in length",
-            attend=reference.attend,
-            devices=("cpu", "cuda", "mps"),
-            dropout=True,
-            backward=True,
-        ),
-    )
-}
+from prefprop_cli.tables import BACKENDS
 
 
 def choose(

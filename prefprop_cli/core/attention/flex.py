@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.attention.flex_attention import BlockMask, flex_attention
 
-from prefprop_cli.core.attention.spec import Band, Rows, VisibleKeys
+from prefprop_cli.core.attention.spec import Backend, Band, Rows, VisibleKeys
 
 TILE = 128  # queries, and keys, of a tile
 _MIN_HEAD_WIDTH = 16  # of the kernel's matrix products
@@ -245,3 +245,15 @@ def _run(query: Tensor, key: Tensor, value: Tensor, mask: BlockMask, scale: floa
 @cache
 def _compiled() -> Callable[..., Tensor]:
     return torch.compile(flex_attention, dynamic=False, fullgraph=True)
+
+
+BACKEND = Backend(
+    name="flex",
+    summary="all rows in one compiled FlexAttention kernel, memory linear in length",
+    attend=attend,
+    devices=("cuda",),
+    dropout=False,
+    backward=True,
+    forward_on=("cpu",),
+    why_not=why_not,
+)

@@ -18,7 +18,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from prefprop_cli.core import native
 from prefprop_cli.core.attention import reference, sdpa
-from prefprop_cli.core.attention.spec import Band, Rows, VisibleKeys
+from prefprop_cli.core.attention.spec import Backend, Band, Rows, VisibleKeys
 from prefprop_cli.core.modes import plain_modes
 
 
@@ -151,3 +151,14 @@ def _is_right() -> bool:
             output = backend(query, key, value, Band(rows, rows, 16), visible=visible)
             results.append((output, *torch.autograd.grad(output.square().sum(), tokens)))
     return all(torch.allclose(x, y, rtol=1e-4, atol=1e-4) for x, y in zip(*results, strict=True))
+
+
+BACKEND = Backend(
+    name="native",
+    summary="a C kernel compiled on this machine, everything in cache; float32",
+    attend=attend,
+    devices=("cpu",),
+    dropout=False,
+    backward=True,
+    why_not=why_not,
+)

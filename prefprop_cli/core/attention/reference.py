@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from prefprop_cli.core.attention.spec import Band, VisibleKeys
+from prefprop_cli.core.attention.spec import Backend, Band, VisibleKeys
 
 
 def attend(
@@ -58,3 +58,13 @@ def _softmax_attention(
     scores = scores.masked_fill(~seen, torch.finfo(scores.dtype).min)
     weights = functional.dropout(scores.softmax(dim=-1), dropout)
     return torch.einsum("hqk,khd->qhd", weights, value.float()).to(value.dtype)
+
+
+BACKEND = Backend(
+    name="reference",
+    summary="dense float32 softmax, the definition; memory quadratic in length",
+    attend=attend,
+    devices=("cpu", "cuda", "mps"),
+    dropout=True,
+    backward=True,
+)

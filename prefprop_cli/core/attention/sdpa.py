@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from prefprop_cli.core.attention.spec import Band, VisibleKeys
+from prefprop_cli.core.attention.spec import Backend, Band, VisibleKeys
 
 _MIN_BLOCK = 64  # below this many queries the call costs more than the attention
 
@@ -158,3 +158,13 @@ def _additive(mask: Tensor, dtype: torch.dtype) -> Tensor:
     """0 where seen, the lowest number elsewhere (not -inf, see `reference`); (N or 1, 1, c, K)."""
     bias = torch.zeros(mask.shape, dtype=dtype, device=mask.device)
     return bias.masked_fill_(~mask, torch.finfo(dtype).min).unsqueeze(1)
+
+
+BACKEND = Backend(
+    name="sdpa",
+    summary="blocks of queries on scaled_dot_product_attention, memory linear in length",
+    attend=attend,
+    devices=("cpu", "cuda", "mps"),
+    dropout=True,
+    backward=True,
+)

@@ -7,11 +7,11 @@ Axes: B rows, P placeholders, V prefix keys, W hidden width, H heads, D head wid
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 from torch import Tensor
 
 from prefprop_cli.core.attention import VisibleKeys
+from prefprop_cli.tables import Placeholder
 
 
 @dataclass(frozen=True)
@@ -56,4 +56,4 @@ class Prefix:
 
     layers: tuple[LayerPrefix, ...]
     n_placeholders: int = 0
-    placeholder: Literal["embedded", "zero"] = "embedded"
+    placeholder: Placeholder = "embedded"

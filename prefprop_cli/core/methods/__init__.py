@@ -1,7 +1,4 @@
-"""Methods: one file each, one line in the table.
-
-`create` makes one by name and wraps it in the kernel decomposition where the options ask for it.
-"""
+"""Methods: one file each, one line in `tables.METHODS`."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,43 +6,12 @@ from functools import partial
 from prefprop_cli.core.attention.kernels import KERNELS, Kernel
 from prefprop_cli.core.encoder.config import EncoderConfig
 from prefprop_cli.core.methods.base import Method, Options
-from prefprop_cli.core.methods.combined import Combined
 from prefprop_cli.core.methods.decomposed import KernelDecomposition
-from prefprop_cli.core.methods.fine_tuning import FineTuning
-from prefprop_cli.core.methods.head_only import HeadOnly
-from prefprop_cli.core.methods.prefix_propagation import PrefixPropagation
-from prefprop_cli.core.methods.prefix_tuning import PrefixTuning
-
-
-def _propagation(config: EncoderConfig, options: Options) -> PrefixPropagation:
-    return PrefixPropagation(
-        config,
-        prefix_length=options.prefix_length,
-        dropout=options.dropout,
-        init_std=options.init_std,
-        placeholder=options.placeholder,
-    )
-
-
-def _tuning(config: EncoderConfig, options: Options, *, length: int) -> PrefixTuning:
-    return PrefixTuning(
-        config, prefix_length=length, dropout=options.dropout, init_std=options.init_std
-    )
-
-
-METHODS: dict[str, Callable[[EncoderConfig, Options], Method]] = {
-    "prefix-propagation": _propagation,
-    "prefix-tuning": lambda config, o: _tuning(config, o, length=o.prefix_length),
-    "combined": lambda config, o: Combined(
-        _propagation(config, o), _tuning(config, o, length=o.tuning_length)
-    ),
-    "fine-tuning": lambda config, o: FineTuning(),
-    "head-only": lambda config, o: HeadOnly(),
-}
+from prefprop_cli.tables import METHODS
 
 
 def create(name: str, config: EncoderConfig, options: Options) -> Method:
-    """The method of that name for an encoder of that shape.
+    """Make the method of that name for an encoder of that shape.
 
     Args:
         name: a key of `METHODS`.

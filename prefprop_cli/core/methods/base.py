@@ -1,14 +1,23 @@
-"""What a method is: what is trained beside the head, as one record per layer of the encoder."""
+"""What a method is: what is trained beside the head, as one record per layer of the encoder.
+
+`tables.METHODS` names, for each, what makes one of an `EncoderConfig`, the shape of the encoder,
+and `Options`: its class. A package adds one of its own, without a fork, by an entry point:
+
+    [project.entry-points."prefprop.methods"]
+    my-method = "my_package:MyMethod"
+
+`method.name = "my-method"` then trains it, and `[method.extra]` holds what only it takes.
+"""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from prefprop_cli.core.encoder.prefix import Prefix
+from prefprop_cli.tables import Placeholder
 
 
 @dataclass(frozen=True)
@@ -19,13 +28,15 @@ class Options:
     tuning_length: int = 8
     dropout: float = 0.1
     init_std: float = 0.02
-    placeholder: Literal["embedded", "zero"] = "embedded"
+    placeholder: Placeholder = "embedded"
     kernel: str = "none"
     alpha: float = 0.005
     alpha_trainable: bool = False
     alpha_per_head: bool = False
     lengthscale: float | None = None
     degree: int = 2
+    extra: Mapping[str, object] = field(default_factory=dict)
+    """What only a method of another package takes."""
 
 
 class Method(nn.Module, ABC):

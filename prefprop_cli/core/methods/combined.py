@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from prefprop_cli.core.encoder.config import EncoderConfig
 from prefprop_cli.core.encoder.prefix import Prefix
-from prefprop_cli.core.methods.base import Method
+from prefprop_cli.core.methods.base import Method, Options
 from prefprop_cli.core.methods.prefix_propagation import PrefixPropagation
 from prefprop_cli.core.methods.prefix_tuning import PrefixTuning
 
@@ -11,10 +12,11 @@ from prefprop_cli.core.methods.prefix_tuning import PrefixTuning
 class Combined(Method):
     """Placeholders of one method and extra keys of the other in the same layers."""
 
-    def __init__(self, propagation: PrefixPropagation, tuning: PrefixTuning) -> None:
+    def __init__(self, config: EncoderConfig, options: Options) -> None:
         super().__init__()
-        self.propagation, self.tuning = propagation, tuning
-        self.n_placeholders = propagation.n_placeholders
+        self.propagation = PrefixPropagation(config, options)
+        self.tuning = PrefixTuning(config, replace(options, prefix_length=options.tuning_length))
+        self.n_placeholders = self.propagation.n_placeholders
 
     def forward(self, n_rows: int) -> Prefix:
         propagated, tuned = self.propagation(n_rows), self.tuning(n_rows)

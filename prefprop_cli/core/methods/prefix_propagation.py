@@ -9,13 +9,11 @@ Source: the paper, eq. 1. Trained numbers: L · P · W, half of prefix-tuning's.
 Axes: L layers, P prefix length, B rows, W hidden width.
 """
 
-from typing import Literal
-
 from torch import nn
 
 from prefprop_cli.core.encoder.config import EncoderConfig
 from prefprop_cli.core.encoder.prefix import LayerPrefix, Prefix
-from prefprop_cli.core.methods.base import Method, normal_parameters, per_row
+from prefprop_cli.core.methods.base import Method, Options, normal_parameters, per_row
 
 
 class PrefixPropagation(Method):
@@ -23,26 +21,17 @@ class PrefixPropagation(Method):
 
     Args:
         config: shape of the encoder.
-        prefix_length: P.
-        dropout: on the matrices, a fresh mask per row and layer.
-        init_std: standard deviation of their initial values.
-        placeholder: what the placeholders hold before the first layer, see `Prefix`.
+        options: `prefix_length` P; `dropout` on the matrices, a fresh mask per row and layer;
+            `init_std` of their initial values; `placeholder`, see `Prefix`.
     """
 
-    def __init__(
-        self,
-        config: EncoderConfig,
-        *,
-        prefix_length: int,
-        dropout: float,
-        init_std: float,
-        placeholder: Literal["embedded", "zero"],
-    ) -> None:
+    def __init__(self, config: EncoderConfig, options: Options) -> None:
         super().__init__()
-        self.n_placeholders = prefix_length
-        self.placeholder: Literal["embedded", "zero"] = placeholder
-        self.prefix = normal_parameters(config.n_layers, prefix_length, config.width, std=init_std)
-        self.dropout = nn.Dropout(dropout)
+        self.n_placeholders = options.prefix_length
+        self.placeholder = options.placeholder
+        shape = (options.prefix_length, config.width)
+        self.prefix = normal_parameters(config.n_layers, *shape, std=options.init_std)
+        self.dropout = nn.Dropout(options.dropout)
 
     def forward(self, n_rows: int) -> Prefix:
         added = per_row(self.prefix, n_rows=n_rows, dropout=self.dropout)

@@ -13,7 +13,7 @@ from torch import nn
 from prefprop_cli.core.attention import VisibleKeys
 from prefprop_cli.core.encoder.config import EncoderConfig
 from prefprop_cli.core.encoder.prefix import LayerPrefix, Prefix
-from prefprop_cli.core.methods.base import Method, normal_parameters, per_row
+from prefprop_cli.core.methods.base import Method, Options, normal_parameters, per_row
 
 
 class PrefixTuning(Method):
@@ -21,19 +21,16 @@ class PrefixTuning(Method):
 
     Args:
         config: shape of the encoder.
-        prefix_length: P.
-        dropout: on the keys and values, a fresh mask per row and layer.
-        init_std: standard deviation of their initial values.
+        options: `prefix_length` P; `dropout` on the keys and values, a fresh mask per row and
+            layer; `init_std` of their initial values.
     """
 
-    def __init__(
-        self, config: EncoderConfig, *, prefix_length: int, dropout: float, init_std: float
-    ) -> None:
+    def __init__(self, config: EncoderConfig, options: Options) -> None:
         super().__init__()
-        shape = (prefix_length, config.n_heads, config.head_width)
-        self.key = normal_parameters(config.n_layers, *shape, std=init_std)
-        self.value = normal_parameters(config.n_layers, *shape, std=init_std)
-        self.dropout = nn.Dropout(dropout)
+        shape = (options.prefix_length, config.n_heads, config.head_width)
+        self.key = normal_parameters(config.n_layers, *shape, std=options.init_std)
+        self.value = normal_parameters(config.n_layers, *shape, std=options.init_std)
+        self.dropout = nn.Dropout(options.dropout)
 
     def forward(self, n_rows: int) -> Prefix:
         keys = per_row(self.key, n_rows=n_rows, dropout=self.dropout)

@@ -15,7 +15,7 @@ from pathlib import Path
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.columns import Columns, columns_of, with_columns
 from prefprop_cli.data.corpus import Corpus, Document
-from prefprop_cli.data.decoding import Errors, Say, sound
+from prefprop_cli.data.decoding import Say, sound
 from prefprop_cli.data.kinds import TEXT_SUFFIXES, what_is
 from prefprop_cli.data.names import flag
 from prefprop_cli.data.sets import folders
@@ -29,6 +29,7 @@ from prefprop_cli.data.sets.common import (
 from prefprop_cli.data.table_rows import SUFFIXES, each_row, is_missing, is_table, value_of
 from prefprop_cli.errors import DataError
 from prefprop_cli.notes import Note, note
+from prefprop_cli.tables import Errors
 from prefprop_cli.words import listed, plural, quoted
 
 WHAT = "a .jsonl, .csv, .tsv or .parquet file, or a folder"

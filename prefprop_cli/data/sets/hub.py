@@ -1,33 +1,79 @@
 """A data set of the Hugging Face hub, by name; no code that a data set brings is run."""
 
-import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import datasets
-
-import prefprop_cli
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.columns import SAMPLE_ROWS, Columns, choose_columns
-from prefprop_cli.data.corpus import Corpus, Splits, content_hash
+from prefprop_cli.data.corpus import Corpus, Document, Splits, content_hash
 from prefprop_cli.data.names import matching
-from prefprop_cli.data.sets.common import corpus_of, default_split
-from prefprop_cli.data.sets.files import SPLIT_NAMES, WHAT
-from prefprop_cli.data.sets.hub_files import load
-from prefprop_cli.data.sets.hub_names import FORM, HubSet, named, parse
-from prefprop_cli.data.sets.hub_rows import NO_LABEL, Part, class_names, read_part
-from prefprop_cli.errors import DataError, PrefpropError, is_disk_full
-from prefprop_cli.hub import hub_errors
+from prefprop_cli.data.sets.common import corpus_of, default_split, document_of
+from prefprop_cli.data.sets.files import SPLIT_NAMES
+from prefprop_cli.data.table_rows import label_of
+from prefprop_cli.errors import DataError
+from prefprop_cli.hub import is_repository, split_name
 from prefprop_cli.notes import Note
 from prefprop_cli.words import listed
 
-_PACKAGE = str(Path(prefprop_cli.__file__).parent)
-_PLAIN = (datasets.Value, datasets.ClassLabel)
-_LOCAL_FILES = (
-    f"Without network give the documents as local files ({WHAT}): prefprop train FILE, or in a "
-    'preset data.set = "files", data.source = "FILE"'
-)
+if TYPE_CHECKING:
+    import datasets
+
+FORM = "owner/name, owner/name:configuration or owner/name@revision:configuration"
+NO_LABEL = -1
+"""What hub data sets put where a label is not given, as null says, too."""
+
+
+@dataclass(frozen=True)
+class HubSet:
+    """What `data.source` asks for."""
+
+    name: str
+    """Of the repository, or an existing folder of the same form."""
+    revision: str | None = None
+    """A branch, a commit or a reference such as `refs/pr/1`; None for `main`."""
+    configuration: str | None = None
+    """None where there is one only, or a default."""
+
+    def __str__(self) -> str:
+        revision = f"@{self.revision}" if self.revision else ""
+        return self.name + revision + (f":{self.configuration}" if self.configuration else "")
+
+
+def parse(source: str) -> HubSet:
+    """`owner/name@revision:configuration` in its parts.
+
+    Raises:
+        DataError: it is neither of that form nor a folder.
+    """
+    asked, colon, configuration = source.partition(":")
+    name, revision = split_name(asked)
+    is_known = is_repository(name) or (name and Path(name).expanduser().is_dir())
+    if not is_known or revision == "" or (colon and not configuration):
+        raise DataError(f"data.source = {source}: no name of a data set on the hub. Give {FORM}")
+    return HubSet(name, revision, configuration or None)
+
+
+def named(table: DataTable) -> HubSet:
+    """The data set that `data.source` names.
+
+    Raises:
+        DataError: it names none.
+    """
+    if table.source is None:
+        raise DataError(f'data.set = "hub" needs data.source (or --source): {FORM}')
+    return parse(table.source)
+
+
+def is_set_name(source: str) -> bool:
+    """Whether this may be the name of a data set on the hub."""
+    try:
+        parse(source)
+    except DataError:
+        return False
+    return True
 
 
 def read(table: DataTable) -> Corpus:
@@ -43,18 +89,16 @@ def read(table: DataTable) -> Corpus:
 def find_columns(source: str, *, text: str | None = None, label: str | None = None) -> Columns:
     """The columns of a hub data set, as `choose_columns`; one whose classes it names is the label.
 
-    Args:
-        source: as `data.source`.
-        text: the column that the user names, if any.
-        label: the same.
-
     Raises:
         DataError: the set cannot be had, or no column can be meant.
     """
+    import datasets
+
     asked = parse(source)
-    parts, _ = _load(asked)
-    rows = parts[_known(parts, asked)[0]["train"]]
-    kinds = {name: kind for name, kind in rows.features.items() if isinstance(kind, _PLAIN)}
+    parts, _, _ = _load(asked)
+    rows = parts["train"]
+    plain = (datasets.Value, datasets.ClassLabel)
+    kinds = {name: kind for name, kind in rows.features.items() if isinstance(kind, plain)}
     rows = rows.select_columns(list(kinds))  # others may be pictures, and slow to decode
     sample = rows.select(range(min(SAMPLE_ROWS, len(rows)))).to_list()
     classes = [name for name, kind in kinds.items() if isinstance(kind, datasets.ClassLabel)]
@@ -67,105 +111,105 @@ def read_set(asked: HubSet, table: DataTable) -> Corpus:
     Raises:
         DataError: as `read`.
     """
-    parts, notes = _load(asked)
-    known, unused = _known(parts, asked)
-    table = _with_its_names(table, parts[known["train"]].column_names)
-    rows = {
-        split: read_part(parts[part], f"{asked.name}/{part}", table)
-        for split, part in known.items()
-    }
-    given, left_out = _labelled(rows)
-    inputs = {f"{asked.name}/{known[split]}": content_hash(given[split]) for split in given}
-    names = class_names(parts[known["train"]], asked.name, table)
+    parts, called, notes = _load(asked)
+    train = parts["train"]
+    # Columns are called as the data set calls them, which may differ in case.
+    names = {option: getattr(table, option) for option in ("text_column", "label_column")}
+    names = {option: matching(name, train.column_names) or name for option, name in names.items()}
+    table = table.model_copy(update=names)
+    sources = {split: f"{asked.name}/{part}" for split, part in called.items()}
+    read = {split: _documents(rows, sources[split], table) for split, rows in parts.items()}
+    trained = {document.label for document in read["train"][0]}
+    given: Splits = {}
+    for split, (documents, unlabelled) in read.items():
+        labels = {document.label for document in documents}
+        if not labels or (labels == {str(NO_LABEL)} and not labels & trained):
+            notes.append(f"split {split}: no row has a label, so that it is not used")
+            continue
+        given[split] = documents
+        if unlabelled:
+            shown = listed(unlabelled, shown=5)
+            notes.append(f"{len(unlabelled)} rows have no label and are left out: {shown}")
+    if "train" not in given:
+        raise DataError("split train: no row has a label, and none can be learnt")
+    classes = _class_names(train, asked.name, table.label_column)
     return corpus_of(
         given,
         table,
         name=str(asked),
-        inputs=inputs,
-        labels=tuple(dict.fromkeys(names)),
-        notes=tuple(map(Note, (*notes, *unused, *left_out, *_on_classes(names, given)))),
+        inputs={sources[split]: content_hash(documents) for split, documents in given.items()},
+        labels=tuple(dict.fromkeys(classes)),
+        notes=tuple(map(Note, (*notes, *_on_classes(classes, given)))),
     )
 
 
-def _with_its_names(table: DataTable, names: Sequence[str]) -> DataTable:
-    """The table with columns called as the data set calls them, which may differ in case."""
-    asked = {option: getattr(table, option) for option in ("text_column", "label_column")}
-    return table.model_copy(
-        update={option: matching(column, names) or column for option, column in asked.items()}
-    )
+def _load(asked: HubSet) -> tuple[dict[str, "datasets.Dataset"], dict[str, str], list[str]]:
+    """The rows of each split, what the data set calls it, and notes."""
+    from prefprop_cli.data.sets import hub_files  # a second of `datasets`
 
-
-def _load(asked: HubSet) -> tuple[datasets.DatasetDict, list[str]]:
-    what = f"data.source = {asked}: not to be had from the Hugging Face hub or its local cache"
-    with _library_errors(what), hub_errors(what, advice=_LOCAL_FILES):
-        return load(asked)
-
-
-def _known(parts: datasets.DatasetDict, asked: HubSet) -> tuple[dict[str, str], list[str]]:
-    """Split -> what the data set calls it, and a note on those that are not used."""
-    known: dict[str, str] = {}
+    parts, notes = hub_files.load(asked)
+    called: dict[str, str] = {}
     for part in parts:
         if split := SPLIT_NAMES.get(part):
-            if split in known:
-                raise DataError(f"{asked}: {known[split]} and {part} are both {split}")
-            known[split] = part
-    if "train" not in known:
+            if split in called:
+                raise DataError(f"{asked}: {called[split]} and {part} are both {split}")
+            called[split] = part
+    if "train" not in called:
         raise DataError(f"{asked}: no split called train; found {', '.join(parts)}")
-    unused = sorted({*parts} - {*known.values()})
-    return known, [f"splits that are not used: {', '.join(unused)}"] if unused else []
+    if unused := sorted({*parts} - {*called.values()}):
+        notes.append(f"splits that are not used: {', '.join(unused)}")
+    return {split: parts[part] for split, part in called.items()}, called, notes
 
 
-def _labelled(rows: dict[str, Part]) -> tuple[Splits, list[str]]:
-    """The splits that have labels, and notes on rows and splits that have none."""
-    given: Splits = {}
-    notes = []
-    trained = {document.label for document in rows["train"].documents}
-    for split, part in rows.items():
-        labels = {document.label for document in part.documents}
-        if not labels or (labels == {str(NO_LABEL)} and not labels & trained):
-            notes.append(f"split {split}: no row has a label, so that it is not used")
+def _documents(
+    rows: "datasets.Dataset", source: str, table: DataTable
+) -> tuple[list[Document], list[str]]:
+    """The documents of a split, each called `source:number`, and rows without a label."""
+    names = _class_names(rows, source, table.label_column)
+    columns = [table.text_column, table.label_column, *filter(None, [table.group_column])]
+    if {*columns} <= {*rows.column_names}:
+        rows = rows.select_columns(columns)  # others may be pictures, and slow to decode
+    documents, unlabelled = [], []
+    for number, row in enumerate(rows, start=1):
+        where, label = f"{source}:{number}", row.get(table.label_column, "")
+        # Whole numbers become floats where a table has gaps, and the gaps NaN.
+        is_gap = label is None or (isinstance(label, float) and isnan(label))
+        if is_gap or (names and label == NO_LABEL):
+            unlabelled.append(where)
             continue
-        given[split] = part.documents
-        if part.unlabelled:
-            named = listed(part.unlabelled, shown=5)
-            notes.append(f"{len(part.unlabelled)} rows have no label and are left out: {named}")
-    if "train" not in given:
-        raise DataError("split train: no row has a label, and none can be learnt")
-    return given, notes
+        if names:
+            if not isinstance(label, int) or not 0 <= label < len(names):
+                raise DataError(
+                    f"{where}: label {label}, and the data set names {len(names)} classes, 0 to "
+                    f"{len(names) - 1}; {NO_LABEL} or null stand for no label"
+                )
+            row |= {table.label_column: names[label]}
+        documents.append(document_of(row, table, id=where, where=where))
+    return documents, unlabelled
+
+
+def _class_names(rows: "datasets.Dataset", source: str, column: str) -> tuple[str, ...]:
+    """The name of each class by its number, where the data set states them; one may stand twice."""
+    import datasets
+
+    feature = rows.features.get(column)
+    if isinstance(feature, datasets.ClassLabel):
+        return tuple(
+            label_of({column: name}, column, where=f"{source}: name of class {number}")
+            for number, name in enumerate(feature.names)
+        )
+    if feature is not None and not isinstance(feature, datasets.Value):
+        raise DataError(
+            f"{source}: {column!r} is {feature}, and a document has one class here, not several. "
+            "Name another column with data.label_column"
+        )
+    return ()
 
 
 def _on_classes(names: tuple[str, ...], given: Splits) -> Iterator[str]:
     """Notes on the classes that the data set names."""
-    same = sorted({name for name in names if names.count(name) > 1})
-    if same:
+    if same := sorted({name for name in names if names.count(name) > 1}):
         yield f"classes whose names differ in white space only are one: {', '.join(same)}"
     used = {document.label for documents in given.values() for document in documents}
-    unused = [name for name in dict.fromkeys(names) if name not in used]
-    if unused:
+    if unused := [name for name in dict.fromkeys(names) if name not in used]:
         yield f"classes that the data set names and no document has: {', '.join(unused)}"
-
-
-@contextmanager
-def _library_errors(what: str) -> Iterator[None]:
-    """Turn what the libraries say of a data set into one error."""
-    try:
-        yield
-    except (PrefpropError, MemoryError):
-        raise
-    except Exception as error:  # they read what strangers wrote, and raise whatever comes of it
-        first: BaseException = error
-        while first.__cause__ is not None:
-            first = first.__cause__
-        if is_disk_full(first):
-            raise first from error
-        if traceback.extract_tb(first.__traceback__)[-1].filename.startswith(_PACKAGE):
-            raise
-        said = ": ".join(dict.fromkeys(_in_one_line(each) for each in (error, first)))
-        hint = f". Give {FORM}" if "config" in said.lower() else ""
-        raise DataError(f"{what}: {said}{hint}") from error
-
-
-def _in_one_line(error: BaseException) -> str:
-    # What follows is an example in Python.
-    told, _, _ = str(error).partition("\nExample of usage")
-    return " ".join(told.split()).rstrip(".")[:500] or type(error).__name__

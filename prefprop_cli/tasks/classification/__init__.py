@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from prefprop_cli.data.corpus import Document
-from prefprop_cli.data.decoding import Errors
 from prefprop_cli.data.kinds import TEXT_SUFFIXES
 from prefprop_cli.data.table_rows import is_table
 from prefprop_cli.data.texts import each_text
 from prefprop_cli.data.tokenizer import TextTokenizer
-from prefprop_cli.data.truncation import Ids, Truncation, pieces
+from prefprop_cli.data.truncation import Ids, pieces
+from prefprop_cli.tables import Errors, Truncation
 from prefprop_cli.tasks.base import FileReader, Form, Record, Row, Task
-from prefprop_cli.tasks.classification.metrics import ClassMetrics
+from prefprop_cli.tasks.metrics import ClassMetrics
 
 if TYPE_CHECKING:
     from prefprop_cli.config.schema import DataTable
@@ -116,3 +116,6 @@ class Classification(Task):
         return labelled_documents(
             source, table.model_copy(update={**columns, "group_column": None})
         )
+
+
+TASK = Classification()

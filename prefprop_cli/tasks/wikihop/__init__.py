@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from prefprop_cli.arrays import Ints
 from prefprop_cli.data.corpus import Document
-from prefprop_cli.data.decoding import Errors
 from prefprop_cli.data.questions import each_question, looks_like_questions, read_questions
 from prefprop_cli.data.table_rows import JSON_SUFFIXES
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import UsageError
-from prefprop_cli.tasks.base import FileReader, Ints, Task
+from prefprop_cli.tables import Errors
+from prefprop_cli.tasks.base import FileReader, Task
 from prefprop_cli.tasks.wikihop.form import QuestionForm, as_question
 
 if TYPE_CHECKING:
@@ -86,3 +87,6 @@ class WikiHop(Task):
         if columns:
             raise UsageError(f"{source}: the run reads questions, which have no columns to name")
         return list(read_questions(source, errors=table.errors))
+
+
+TASK = WikiHop()

@@ -6,7 +6,7 @@ import pytest
 from prefprop_cli.bench.paper import ROBERTA, paper_columns, paper_figures
 from prefprop_cli.calibration.metrics import classification_metrics
 from prefprop_cli.config.schema import DataTable, MethodTable
-from prefprop_cli.tasks.classification.metrics import ClassMetrics
+from prefprop_cli.tasks.metrics import ClassMetrics
 
 SETS = ("newsgroups", "hyperpartisan", "arxiv", "wikihop")
 METHODS = (ROBERTA, "prefix-tuning", "prefix-propagation", "fine-tuning")

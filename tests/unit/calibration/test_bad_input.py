@@ -13,7 +13,7 @@ from prefprop_cli.calibration.metrics import classification_metrics, stated_inte
 from prefprop_cli.calibration.predictions import Predictions, checked, checked_probs
 from prefprop_cli.calibration.smooth import smooth_calibration_error
 from prefprop_cli.errors import DataError, PrefpropError, UsageError
-from prefprop_cli.tasks.classification.metrics import ClassMetrics
+from prefprop_cli.tasks.metrics import ClassMetrics
 
 BINNED = {
     "ece": ece.expected_calibration_error,

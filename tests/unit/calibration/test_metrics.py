@@ -7,15 +7,10 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 from prefprop_cli.calibration.ece import expected_calibration_error, softmax
-from prefprop_cli.calibration.metrics import (
-    better,
-    classification_metrics,
-    majority_share,
-    stated_intervals,
-)
+from prefprop_cli.calibration.metrics import classification_metrics, stated_intervals
 from prefprop_cli.errors import DataError
-from prefprop_cli.stats.statistics import Interval
-from prefprop_cli.tasks.classification.metrics import ClassMetrics
+from prefprop_cli.stats.intervals import Interval
+from prefprop_cli.tasks.metrics import ClassMetrics
 
 LABELS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=30)
 
@@ -124,17 +119,3 @@ def test_intervals_of_a_large_split_take_seconds():
     start = time.process_time()
     stated_intervals(logits, labels, metrics=ClassMetrics(20))
     assert time.process_time() - start < 5.0
-
-
-def test_better_knows_which_way_each_metric_runs():
-    assert better("nll", 0.5, None)
-    assert better("nll", 0.5, 0.6)
-    assert not better("nll", 0.6, 0.5)
-    assert better("f1_macro", 0.6, 0.5)
-    assert not better("f1_macro", 0.5, 0.5)
-
-
-def test_majority_share():
-    assert majority_share([3, 1, 3, 3]) == 0.75
-    with pytest.raises(DataError, match="no labels"):
-        majority_share([])

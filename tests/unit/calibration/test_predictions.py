@@ -4,12 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from prefprop_cli.calibration.predictions import (
-    Predictions,
-    checked,
-    checked_probs,
-    softmax,
-)
+from prefprop_cli.calibration.predictions import Predictions, checked, checked_probs, softmax
 from prefprop_cli.errors import DataError
 from tests.helpers.calibration import predictions, tied_predictions, top_label
 

@@ -3,7 +3,7 @@ import pytest
 
 from prefprop_cli.calibration.binning import Bin
 from prefprop_cli.calibration.reliability import reliability_bin
-from prefprop_cli.stats.statistics import wilson_interval
+from prefprop_cli.stats.intervals import wilson_interval
 
 
 def test_a_bin_keeps_its_figures_and_gets_the_interval_of_its_accuracy():

@@ -13,9 +13,10 @@ from prefprop_cli.calibration.ece import (
     reliability_bins,
     softmax,
 )
+from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.calibration.report import COVERAGES, calibration_report
-from prefprop_cli.calibration.stored_logits import SavedLogits
 from prefprop_cli.errors import DataError
+from prefprop_cli.experiment.stored_logits import SavedLogits
 
 NAMES = ("peace", "tax", "war")
 
@@ -34,10 +35,11 @@ def halved(logits):
 
 def report_of(saved, *, calibrator=halved, names=NAMES, n_bins=12):
     return calibration_report(
-        saved,
-        calibrated=calibrator(saved.logits),
+        Predictions.from_logits(saved.logits, saved.labels),
+        Predictions.from_logits(calibrator(saved.logits), saved.labels),
         n_fit=len(saved.ids),
         class_names=names,
+        lengths=saved.n_tokens,
         n_bins=n_bins,
         n_resamples=100,
     )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.calibration.selective import MAX_POINTS, risk_coverage
 from prefprop_cli.errors import UsageError
-from prefprop_cli.stats.statistics import wilson_interval
+from prefprop_cli.stats.intervals import wilson_interval
 from tests.helpers.predicted import predicted, reordered
 
 AURC = "AURC (mean risk over coverage 1/n..1, stable sort)"

@@ -14,7 +14,7 @@ from prefprop_cli.calibration.null import expected_null_error
 from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.calibration.slices import class_slices, length_slices
 from prefprop_cli.errors import DataError
-from prefprop_cli.stats.statistics import wilson_interval
+from prefprop_cli.stats.intervals import wilson_interval
 from tests.helpers.predicted import predicted, reordered
 
 

@@ -73,7 +73,8 @@ def test_the_error_lies_between_those_of_one_bin_and_of_none(case):
     gaps = [c - p for p, c in pairs]
     found = smooth_calibration_error(*case)
     assert abs(sum(gaps)) / len(gaps) <= found + 1e-9
-    assert found <= sum(map(abs, gaps)) / len(gaps) + 1e-9
+    # Errors below the width of a cell, 1.5e-5, are known to a part of it.
+    assert found <= sum(map(abs, gaps)) / len(gaps) + 1e-6
 
 
 def as_relplot_evaluates(confidence, gap, bandwidth, *, repaired):

@@ -17,7 +17,7 @@ from prefprop_cli.data.questions import read_questions
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import CorruptFileError, Interrupted, ResourceError
 from prefprop_cli.notes import Note
-from prefprop_cli.tasks import TASKS
+from prefprop_cli.tables import TASKS
 from tests.helpers.heard import hearing
 
 WORDS = ("war", "tax", "law")
@@ -318,16 +318,13 @@ def test_the_package_prepares_silently_and_without_torch(
     )
     script = """
 import sys
-from importlib import import_module
 from pathlib import Path
 from prefprop_cli.config.schema import DataTable
-from prefprop_cli.config.data_sets import DATA_SETS
 from prefprop_cli.data import read_corpus
 from prefprop_cli.data.prepare import prepare
 from prefprop_cli.data.tokenizer import TextTokenizer
-from prefprop_cli.tasks import TASKS
-for known in DATA_SETS.values():
-    import_module(known.reader)
+readers = list(SETS.values())
+from prefprop_cli.tables import TASKS
 import prefprop_cli.data.texts
 root = Path(sys.argv[1])
 corpus = read_corpus(DataTable(source=str(root / "data.csv"), split_seed=1))

@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from prefprop_cli.calibration.stored_logits import load_logits, save_logits
 from prefprop_cli.data.corpus import Corpus, Document, content_hash
 from prefprop_cli.errors import DataError
+from prefprop_cli.experiment.stored_logits import load_logits, save_logits
 from prefprop_cli.notes import Note
 from prefprop_cli.report.baselines import floor_of
 from prefprop_cli.report.collect import collect

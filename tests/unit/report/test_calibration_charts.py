@@ -2,6 +2,7 @@
 
 import pytest
 
+from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.calibration.report import calibration_report
 from prefprop_cli.report.calibration_charts import (
     reliability_picture,
@@ -14,10 +15,11 @@ def report(n):
     truth = finished.labels(n)
     logits = finished.logits(1.3, seed=0, n=n)
     return calibration_report(
-        finished.saved("test", logits, truth),
-        calibrated=logits / 2,
+        Predictions.from_logits(logits, truth),
+        Predictions.from_logits(logits / 2, truth),
         n_fit=n,
         class_names=("a", "b"),
+        lengths=finished.saved("test", logits, truth).n_tokens,
         n_bins=15,
         n_resamples=20,
     )

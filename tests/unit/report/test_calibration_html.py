@@ -4,10 +4,11 @@ from dataclasses import replace
 import pytest
 
 from prefprop_cli.calibration.calibrators import fit_calibrator
+from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.calibration.report import calibration_report
-from prefprop_cli.calibration.stored_logits import load_logits
 from prefprop_cli.experiment.adapter import Adapter
 from prefprop_cli.experiment.calibrate import Calibration
+from prefprop_cli.experiment.stored_logits import load_logits
 from prefprop_cli.report.calibration_html import calibration_html
 from prefprop_cli.runs import RunFolder
 from tests.helpers import finished
@@ -23,10 +24,11 @@ def calibrated(folder, *, names=NAMES, method="auto"):
     fitted = fit_calibrator(method, fitted_on.logits, fitted_on.labels)
     calibrator = fitted.calibrator
     report = calibration_report(
-        reported,
-        calibrated=calibrator.logits(reported.logits),
+        Predictions.from_logits(reported.logits, reported.labels),
+        Predictions.from_logits(calibrator.logits(reported.logits), reported.labels),
         n_fit=len(fitted_on.ids),
         class_names=names,
+        lengths=reported.n_tokens,
         n_bins=10,
         n_resamples=50,
     )

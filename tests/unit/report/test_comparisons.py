@@ -7,7 +7,7 @@ from prefprop_cli.report.collect import collect
 from prefprop_cli.report.comparisons import compare, compare_order, reference
 from prefprop_cli.report.groups import group
 from prefprop_cli.report.scores import score
-from prefprop_cli.stats.compare import (
+from prefprop_cli.stats.seeds import (
     hedges_g,
     holm,
     minimum_detectable_effect,

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from prefprop_cli.calibration.metrics import classification_metrics
-from prefprop_cli.calibration.stored_logits import load_logits
 from prefprop_cli.errors import DataError
+from prefprop_cli.experiment.stored_logits import load_logits
 from prefprop_cli.report.collect import collect
 from prefprop_cli.report.figure_2 import draw_2, figure_2
 from prefprop_cli.report.figure_3 import draw_3, figure_3
 from prefprop_cli.report.figure_4 import courses_of, draw_4, figure_4
 from prefprop_cli.report.groups import group
 from prefprop_cli.report.scores import score
-from prefprop_cli.tasks.classification.metrics import ClassMetrics
+from prefprop_cli.tasks.metrics import ClassMetrics
 from tests.helpers import finished
 from tests.helpers.pictures import drawn_texts
 

@@ -14,8 +14,8 @@ from prefprop_cli.report.page import (
     p_value,
     spread,
 )
-from prefprop_cli.stats.compare import Summary
-from prefprop_cli.stats.statistics import Interval
+from prefprop_cli.stats.intervals import Interval
+from prefprop_cli.stats.seeds import Summary
 
 PAGE = Page(
     "figure-2",

@@ -4,8 +4,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.calibration.report import calibration_report
-from prefprop_cli.calibration.stored_logits import SavedLogits
 from prefprop_cli.errors import UsageError
 from prefprop_cli.report.plots import reliability_figure
 from tests.helpers.pictures import drawn_texts
@@ -14,12 +14,13 @@ from tests.helpers.pictures import drawn_texts
 def report(n=65, n_bins=15):
     rng = np.random.default_rng(0)
     logits = (3 * rng.normal(size=(n, 2))).astype(np.float32)
-    saved = SavedLogits(tuple(map(str, range(n))), logits, rng.integers(0, 2, n))
+    labels = rng.integers(0, 2, n)
     return calibration_report(
-        saved,
-        calibrated=logits / 2.1,
+        Predictions.from_logits(logits, labels),
+        Predictions.from_logits(logits / 2.1, labels),
         n_fit=n,
         class_names=("a", "b"),
+        lengths=None,
         n_bins=n_bins,
         n_resamples=20,
     )

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from prefprop_cli.calibration.metrics import classification_metrics
-from prefprop_cli.calibration.stored_logits import load_logits, save_logits
 from prefprop_cli.errors import DataError, UsageError
+from prefprop_cli.experiment.stored_logits import load_logits, save_logits
 from prefprop_cli.report.collect import collect
 from prefprop_cli.report.groups import group
 from prefprop_cli.report.scores import score
-from prefprop_cli.stats.compare import summary
-from prefprop_cli.tasks.classification.metrics import ClassMetrics
+from prefprop_cli.stats.seeds import summary
+from prefprop_cli.tasks.metrics import ClassMetrics
 from tests.helpers import finished
 
 

@@ -16,7 +16,7 @@ from prefprop_cli.report.scores import score
 from prefprop_cli.report.table_2 import table_2
 from prefprop_cli.report.table_3 import table_3
 from prefprop_cli.report.table_7 import table_7
-from prefprop_cli.stats.statistics import Interval
+from prefprop_cli.stats.intervals import Interval
 from tests.helpers import finished
 
 FIGURES = {"precision_binary": 0.7, "recall_binary": 0.6, "f1_binary": 0.65}

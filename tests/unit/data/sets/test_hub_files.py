@@ -15,10 +15,10 @@ from prefprop_cli.config.schema import Config, DataTable, ModelTable
 from prefprop_cli.data import read_corpus
 from prefprop_cli.data.corpus import Corpus
 from prefprop_cli.data.sets import hub_files
-from prefprop_cli.data.sets.hub_library import cache_of, quiet
-from prefprop_cli.data.sets.hub_names import HubSet, parse
+from prefprop_cli.data.sets.hub import HubSet, parse
 from prefprop_cli.errors import DataError
 from prefprop_cli.experiment.plan import make_plan
+from prefprop_cli.hub.client import quiet
 from tests.helpers import project
 from tests.helpers.heard import hearing
 from tests.helpers.hub import Hub
@@ -222,7 +222,8 @@ def test_a_download_that_was_cut_is_not_taken_for_whole(scripted: Hub) -> None:
 
 def test_what_a_killed_process_left_is_made_again(sets_hub: Hub) -> None:
     commit = sets_hub.add_dataset(NAME, {TRAIN: parquet([0, 1] * 10)})
-    left = cache_of(commit) / "-" / "acme___reviews" / "default" / "0.0.0" / f"{commit}.incomplete"
+    kept = Path(datasets.config.HF_DATASETS_CACHE) / "prefprop" / commit
+    left = kept / "-" / "acme___reviews" / "default" / "0.0.0" / f"{commit}.incomplete"
     left.mkdir(parents=True)
     (left / "reviews-train.arrow").write_bytes(b"half of it")
     before = read()
@@ -247,7 +248,7 @@ def test_no_library_draws_bars_of_its_own() -> None:
     for library in libraries:
         library.enable_progress_bars()
     try:
-        with quiet():
+        with quiet(datasets.utils):
             assert all(library.are_progress_bars_disabled() for library in libraries)
         assert not any(library.are_progress_bars_disabled() for library in libraries)
     finally:
@@ -271,7 +272,7 @@ def test_offline(sets_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_another_program_has_read_is_used(sets_hub: Hub) -> None:
     commit = sets_hub.add_dataset(NAME, {TRAIN: parquet([0, 1] * 10), TEST: parquet([0, 1])})
-    with quiet():
+    with quiet(datasets.utils):
         datasets.load_dataset(NAME, revision=commit)
     huggingface_hub.snapshot_download(NAME, repo_type="dataset")
     sets_hub.close()
@@ -334,7 +335,7 @@ def test_a_fault_of_our_own_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> No
         raise TypeError("a slip")
 
     # Raised here, and passed on by the reader as if it were of its own package.
-    monkeypatch.setattr("prefprop_cli.data.sets.hub._PACKAGE", str(Path(__file__).parent))
+    monkeypatch.setattr("prefprop_cli.data.sets.hub_files._PACKAGE", str(Path(__file__).parent))
     monkeypatch.setattr(hub_files, "info_of", wrong)
     with pytest.raises(TypeError, match="a slip"):
         read()

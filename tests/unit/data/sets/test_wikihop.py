@@ -14,7 +14,7 @@ from prefprop_cli.data.prepare import prepare
 from prefprop_cli.data.questions import Question
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import CorruptFileError, DataError
-from prefprop_cli.tasks import TASKS
+from prefprop_cli.tables import TASKS
 from prefprop_cli.tasks.wikihop.rows import ENT
 
 Record = dict[str, object]

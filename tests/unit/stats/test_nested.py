@@ -3,9 +3,9 @@ import pytest
 from scipy import stats
 
 from prefprop_cli.calibration.metrics import scores_and_terms
-from prefprop_cli.calibration.nested import nested_differences, nested_intervals
-from prefprop_cli.stats.statistics import Resampled, bootstrap_interval, resample_documents
-from prefprop_cli.tasks.classification.metrics import ClassMetrics
+from prefprop_cli.stats.intervals import Resampled, bootstrap_interval, resample_documents
+from prefprop_cli.stats.nested import nested_differences, nested_intervals
+from prefprop_cli.tasks.metrics import ClassMetrics
 
 FREE = {"mean": (-np.inf, np.inf)}
 

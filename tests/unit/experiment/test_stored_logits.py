@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from prefprop_cli.calibration.stored_logits import (
+from prefprop_cli.errors import CorruptFileError, UsageError
+from prefprop_cli.experiment.stored_logits import (
     SavedLogits,
     is_stored,
     load_logits,
     save_logits,
     step_name,
 )
-from prefprop_cli.errors import CorruptFileError, UsageError
 
 IDS = ("speech/1829-Jackson", "ünïcode\n", "42")
 LOGITS = np.array([[1.5, -2.0], [0.25, 0.5], [3.0, 1.0]], np.float32)

@@ -1,14 +1,13 @@
 """A backbone of the hub in the local cache of huggingface_hub: what it needs and nothing else.
 
-What a commit needs is written down (a `Listing`) before the first file is fetched, and what a
-branch stands for after the last. So an interrupted download is never taken for a whole one, and a
-whole one needs the hub only to ask whether the branch has moved; a commit hash, not even that.
+What a commit needs is written down before the first file is fetched, and what a branch stands for
+after the last. So an interrupted download is never taken for a whole one, and a whole one needs the
+hub only to ask whether the branch has moved; a commit hash, not even that.
 """
 
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -24,8 +23,16 @@ from prefprop_cli.core.encoder.weights import (
     shard_names,
 )
 from prefprop_cli.errors import CorruptFileError, DataError, ResourceError
-from prefprop_cli.hub import hub_cause, hub_errors, is_commit, last_commit, split_name
-from prefprop_cli.hub.fetch import fetch, is_cached, is_offline, snapshot
+from prefprop_cli.hub import (
+    hub_cause,
+    hub_errors,
+    is_commit,
+    is_offline,
+    last_commit,
+    snapshot,
+    split_name,
+)
+from prefprop_cli.hub.client import TIMEOUT_S, fetch, remember
 from prefprop_cli.notes import note
 from prefprop_cli.runs.atomic import make_folder, write_atomically
 from prefprop_cli.words import listed
@@ -35,23 +42,16 @@ if TYPE_CHECKING:
 
 CONFIG = "config.json"
 _TEXT_FILES = ("tokenizer.json", "vocab.json", "merges.txt", "vocab.txt")
-_TEXT_SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+_READ = (
+    *(CONFIG, *_TEXT_FILES),
+    *("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+)
 _SAFE = {SAFETENSORS, SAFETENSORS + INDEX}
 _BOT, _BOT_TITLE = "SFconvertbot", "Adding `safetensors` variant of this model"
-_TIMEOUT_S = 10
-
-
-@dataclass(frozen=True)
-class Listing:
-    """What a commit of a repository needs.
-
-    Attributes:
-        commit: where the files are taken from: the commit itself, or the hub's conversion of it.
-        files: their names.
-    """
-
-    commit: str
-    files: tuple[str, ...]
+_ADVICE = (
+    "Without network, say where it is: -s 'model.backbone=\"FOLDER\"', a folder with config.json "
+    "and model.safetensors; or take a small one: -s model.backbone=minilm"
+)
 
 
 def from_hub(name: str) -> Path:
@@ -81,18 +81,15 @@ def from_hub(name: str) -> Path:
         return folder
 
 
-_ADVICE = (
-    "Without network, say where it is: -s 'model.backbone=\"FOLDER\"', a folder with config.json "
-    "and model.safetensors; or take a small one: -s model.backbone=minilm"
-)
-
-
 def kept_folder(repository: str, revision: str) -> Path | None:
     """The folder of a branch or commit if the cache has all of it."""
-    known = _read(repository, revision) or {}
-    for commit in (last_commit(repository, revision, "models"), str(known.get("commit")), revision):
-        if commit and is_commit(commit) and (folder := _whole(repository, commit)):
-            return folder
+    known = str(_read(repository, revision).get("commit"))
+    for commit in (last_commit(repository, revision, "models"), known, revision):
+        if commit and is_commit(commit):
+            is_listed = bool(_read(repository, commit))
+            whole = _listed(repository, commit) if is_listed else _unlisted(repository, commit)
+            if whole:
+                return whole
     return None
 
 
@@ -100,54 +97,52 @@ def _from_network(repository: str, revision: str) -> Path:
     from huggingface_hub import HfApi
 
     api = HfApi()
-    info = api.model_info(repository, revision=revision, files_metadata=True, timeout=_TIMEOUT_S)
+    info = api.model_info(repository, revision=revision, files_metadata=True, timeout=TIMEOUT_S)
     commit = str(info.sha)
     if not is_commit(commit):
         raise DataError(f"{repository}: what answers is no hub; it gives no commit")
-    folder = _listed(repository, commit)
-    if folder is None:
-        folder = _download(api, repository, info, revision)
+    folder = _listed(repository, commit) or _download(api, repository, info, revision)
     if revision != commit:
         _write(repository, revision, {"commit": commit})
     return folder
 
 
 def _download(api: Any, repository: str, info: "ModelInfo", revision: str) -> Path:
-    listing, sizes = _needs(api, repository, info, revision)
+    source, sizes = _needs(api, repository, info, revision)
     # The smallest file tells whether the largest is worth its time.
-    folder = fetch(repository, listing.commit, {CONFIG: 0})
+    folder = fetch(repository, source, {CONFIG: 0})
     from_hugging_face(read_json(folder / CONFIG))
-    _write(repository, str(info.sha), {"commit": listing.commit, "files": [*listing.files]})
-    files = {name: sizes.get(name) for name in listing.files}
-    is_branch = listing.commit == info.sha and not is_commit(revision)
-    return fetch(repository, listing.commit, files, branch=revision if is_branch else None)
+    _write(repository, str(info.sha), {"commit": source, "files": [*sizes]})
+    folder = fetch(repository, source, sizes)
+    if source == info.sha and not is_commit(revision):
+        remember(repository, revision)
+    return folder
 
 
 def _needs(
     api: Any, repository: str, info: "ModelInfo", revision: str
-) -> tuple[Listing, dict[str, int | None]]:
-    """What a commit needs, and the sizes of the files among which that is."""
-    names = {sibling.rfilename: sibling.size for sibling in info.siblings or []}
-    if CONFIG not in names:
+) -> tuple[str, dict[str, int | None]]:
+    """Where the files are taken from, a commit or the hub's conversion of it, and their sizes."""
+    sizes = {sibling.rfilename: sibling.size for sibling in info.siblings or []}
+    if CONFIG not in sizes:
         raise DataError(f"{repository} has no {CONFIG}; a backbone needs one")
-    is_converted = bool(_SAFE & names.keys()) or revision != "main"
-    if not is_converted and (conversion := _conversion(api, repository, info)):
-        return _needs(api, repository, conversion, "")
-    weights = _weights(repository, str(info.sha), names)
-    texts = [name for name in (*_TEXT_FILES, *_TEXT_SETTINGS) if name in names]
-    return Listing(str(info.sha), (CONFIG, *texts, *weights)), names
+    is_safe = bool(_SAFE & sizes.keys())
+    if not is_safe and revision == "main" and (found := _conversion(api, repository, info)):
+        return _needs(api, repository, found, "")
+    weights = _weights(repository, str(info.sha), sizes)
+    needed = [*(name for name in _READ if name in sizes), *weights]
+    return str(info.sha), {name: sizes.get(name) for name in needed}
 
 
-def _weights(repository: str, commit: str, names: Mapping[str, int | None]) -> list[str]:
+def _weights(repository: str, commit: str, sizes: Mapping[str, int | None]) -> list[str]:
     for name in (SAFETENSORS, PICKLE):
-        if name in names:
+        if name in sizes:
             return [name]
-        if name + INDEX in names:
-            index = name + INDEX
-            folder = fetch(repository, commit, {index: names[index]})
+        if (index := name + INDEX) in sizes:
+            folder = fetch(repository, commit, {index: sizes[index]})
             return [index, *shard_names(folder / index)]
-    weights = sorted(n for n in names if n.endswith((".h5", ".msgpack", ".onnx", ".gguf")))
-    found = f"; {listed(weights)} cannot be read" if weights else ""
+    others = sorted(n for n in sizes if n.endswith((".h5", ".msgpack", ".onnx", ".gguf")))
+    found = f"; {listed(others)} cannot be read" if others else ""
     raise DataError(f"{repository} has no model.safetensors, and no pytorch_model.bin{found}")
 
 
@@ -158,12 +153,8 @@ def _conversion(api: Any, repository: str, info: "ModelInfo") -> "ModelInfo | No
     """
     try:
         for number in _pull_requests(api, repository):
-            found = api.model_info(
-                repository,
-                revision=f"refs/pr/{number}",
-                files_metadata=True,
-                timeout=_TIMEOUT_S,
-            )
+            asked = {"revision": f"refs/pr/{number}", "files_metadata": True, "timeout": TIMEOUT_S}
+            found: ModelInfo = api.model_info(repository, **asked)
             is_safe = bool(_SAFE & {sibling.rfilename for sibling in found.siblings or []})
             if is_safe and is_commit(found.sha) and _contents(info) == _contents(found):
                 return found
@@ -184,7 +175,7 @@ def _pull_requests(api: Any, repository: str) -> list[int]:
         f"{api.endpoint}/api/models/{repository}/discussions",
         params={"author": _BOT, "type": "pull_request", "status": "open"},
         headers=client.build_hf_headers(),
-        timeout=_TIMEOUT_S,
+        timeout=TIMEOUT_S,
     )
     client.hf_raise_for_status(answer)
     return [
@@ -198,44 +189,36 @@ def _pull_requests(api: Any, repository: str) -> list[int]:
 
 def _contents(info: "ModelInfo") -> dict[str, str | None]:
     """The hashes of all that is read from a repository, but for safetensors files."""
-    read = {CONFIG, *_TEXT_FILES, *_TEXT_SETTINGS}
     return {
         sibling.rfilename: sibling.blob_id
         for sibling in info.siblings or []
-        if sibling.rfilename in read or sibling.rfilename.startswith("pytorch_model")
+        if sibling.rfilename in _READ or sibling.rfilename.startswith("pytorch_model")
     }
-
-
-def _whole(repository: str, commit: str) -> Path | None:
-    if _read(repository, commit):
-        return _listed(repository, commit)
-    # Another program fetched it, and left no listing.
-    folder = snapshot(repository, commit)
-    return folder if folder and _looks_whole(folder) else None
 
 
 def _listed(repository: str, commit: str) -> Path | None:
     """The folder of a commit if its listing and all the files of it are there."""
     entry = _read(repository, commit)
-    if entry is None or not is_commit(str(entry.get("commit"))):
+    names, folder = entry.get("files"), snapshot(repository, str(entry.get("commit")), "models")
+    if folder is None or not isinstance(names, list):
         return None
-    names, source = entry.get("files"), str(entry["commit"])
-    if not isinstance(names, list) or not all(
-        isinstance(name, str) and is_cached(repository, source, name) for name in names
-    ):
-        return None
-    return snapshot(repository, source)
+    return folder if all(isinstance(n, str) and (folder / n).is_file() for n in names) else None
 
 
-def _looks_whole(folder: Path) -> bool:
-    if not (folder / CONFIG).is_file():
-        return False
+def _unlisted(repository: str, commit: str) -> Path | None:
+    """The folder of a commit that another program fetched, if it looks whole."""
+    folder = snapshot(repository, commit, "models")
+    if folder is None:
+        return None
+    has = {name for name in (CONFIG, *_TEXT_FILES) if (folder / name).is_file()}
+    is_text = bool({"tokenizer.json", "vocab.txt"} & has) or {"vocab.json", "merges.txt"} <= has
+    if not is_text or CONFIG not in has:
+        return None
     try:
         published_files(folder)
     except (DataError, CorruptFileError):
-        return False
-    has = {name for name in _TEXT_FILES if (folder / name).is_file()}
-    return bool({"tokenizer.json", "vocab.txt"} & has) or {"vocab.json", "merges.txt"} <= has
+        return None
+    return folder
 
 
 def _write(repository: str, revision: str, entry: dict[str, object]) -> None:
@@ -247,12 +230,12 @@ def _write(repository: str, revision: str, entry: dict[str, object]) -> None:
             write_atomically(path, json.dumps(entry, indent=1).encode())
 
 
-def _read(repository: str, revision: str) -> dict[str, object] | None:
+def _read(repository: str, revision: str) -> dict[str, object]:
     try:
         entry = json.loads(_path(repository, revision).read_bytes())
     except (OSError, ValueError):
-        return None
-    return entry if isinstance(entry, dict) else None
+        return {}
+    return entry if isinstance(entry, dict) else {}
 
 
 def _path(repository: str, revision: str) -> Path:

@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from prefprop_cli.errors import CorruptFileError, DataError
+from prefprop_cli.experiment import hub_backbone
 from prefprop_cli.experiment.backbones import find_backbone, load_backbone, weights_sha256
-from prefprop_cli.hub import download
-from prefprop_cli.hub.fetch import bar_class
+from prefprop_cli.hub.client import bar_class
 from tests.helpers import tiny
 from tests.helpers.forms import FORMS, PICKLE, SAFE, in_form
 from tests.helpers.heard import hearing
@@ -224,7 +224,7 @@ def test_what_is_cached_needs_no_hub(
     elif fault == "offline":
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     elif fault == "slow":
-        monkeypatch.setattr(download, "_TIMEOUT_S", 0.05)
+        monkeypatch.setattr(hub_backbone, "TIMEOUT_S", 0.05)
         hub.fail(delay=5)
     else:
         hub.fail(**({"cut": 10} if fault == "cut" else FAULTS[fault][0]))
@@ -354,7 +354,7 @@ def test_a_hub_cannot_name_a_folder(hub: Hub, monkeypatch: pytest.MonkeyPatch) -
 def test_a_download_is_announced_and_counted(
     hub: Hub, folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("prefprop_cli.hub.fetch._MB", 1000)
+    monkeypatch.setattr("prefprop_cli.hub.client._MB", 1000)
     hub.add_model(NAME, folder)
     with hearing() as heard:
         find_backbone(NAME)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from prefprop_cli.calibration.predictions import Ints
+from prefprop_cli.arrays import Ints
 from prefprop_cli.errors import CorruptFileError, UsageError
 from prefprop_cli.runs import write_atomically
 

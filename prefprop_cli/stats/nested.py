@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prefprop_cli.calibration.ece import Floats
-from prefprop_cli.stats.statistics import Interval, Resampled, percentile_interval
+from prefprop_cli.arrays import Floats
+from prefprop_cli.stats.intervals import Interval, Resampled, percentile_interval
 
 _ROUNDING = 1e-12
 

@@ -2,7 +2,7 @@
 
 A *sample* here is one figure per seed of one method, such as its F1, shape (n,). The seeds of two
 methods are independent samples: a seed that both happen to use pairs nothing. What two methods
-share is their documents; `evaluation.nested` resamples those.
+share is their documents; `stats.nested` resamples those.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from prefprop_cli.stats.statistics import Interval
+from prefprop_cli.stats.intervals import Interval
 
 Alternative = Literal["two-sided", "greater"]
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from prefprop_cli.stats.compare import (
+from prefprop_cli.stats.seeds import (
     MAX_ARRANGEMENTS,
     hedges_g,
     holm,

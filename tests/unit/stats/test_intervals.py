@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from prefprop_cli.stats.statistics import (
+from prefprop_cli.stats.intervals import (
     binomial_quantile,
     bootstrap_interval,
     bootstrap_intervals,

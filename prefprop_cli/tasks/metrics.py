@@ -1,19 +1,62 @@
-"""Accuracy, precision, recall and F1, from the confusion matrix.
+"""What right and wrong answers add up to, and what is better.
 
-The bootstrap needs thousands of them; the numbers are those of scikit-learn with `zero_division=0`.
+Precision, recall and F1 come from the confusion matrix, because the bootstrap needs thousands
+of them; the numbers are those of scikit-learn with `zero_division=0`.
 
 Axes: N documents, C classes.
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from prefprop_cli.arrays import Floats, Ints
 from prefprop_cli.errors import DataError
-from prefprop_cli.tasks.base import Ints
 
-Floats = NDArray[np.float64]
+LOWER_IS_BETTER = frozenset({"nll", "brier", "ece", "ece_paper", "mce"})
+
+
+class Metrics(Protocol):
+    """What right and wrong answers add up to; errors of calibration are the same for all tasks."""
+
+    def outcomes(self, logits: NDArray[np.floating], labels: Ints) -> Ints:
+        """(N,), of each document all that the scores depend on, in one number.
+
+        Raises:
+            DataError: the logits (N, C) are not of this task.
+        """
+
+    def scores(self, outcomes: Ints) -> dict[str, float]:
+        """The scores of these documents, in [0, 1]."""
+
+    def shares(self, labels: Ints, predicted: Ints) -> dict[str, tuple[int, int, str]]:
+        """Scores that are a share: (documents that have it, of how many, what these are called)."""
+
+
+def better(metric_name: str, new: float, best: float | None) -> bool:
+    """Whether `new` beats `best`: lower for losses and errors, else higher; None loses always."""
+    if best is None:
+        return True
+    return new < best if metric_name in LOWER_IS_BETTER else new > best
+
+
+def majority_share(labels: ArrayLike) -> float:
+    """Share of the most frequent label: the accuracy of always answering it.
+
+    Raises:
+        DataError: no labels.
+    """
+    counts = np.unique(np.asarray(labels), return_counts=True)[1]
+    if not len(counts):
+        raise DataError("no labels: the split is empty. Choose another split")
+    return float(counts.max() / counts.sum())
+
+
+def chance_share(logits: ArrayLike) -> float:
+    """Accuracy of a guess among the candidates of each document, those without a logit of -inf."""
+    return float((1 / np.isfinite(np.asarray(logits)).sum(axis=1)).mean())
 
 
 @dataclass(frozen=True)
@@ -76,9 +119,9 @@ class ClassMetrics:
         }
 
 
-def confusion_matrix(logits: NDArray[np.floating], labels: Ints, *, n_classes: int) -> Ints:
+def confusion_matrix(logits: ArrayLike, labels: ArrayLike, *, n_classes: int) -> Ints:
     """Documents of each class (rows) that are said to be of each class (columns); (C, C)."""
-    cells = ClassMetrics(n_classes).outcomes(logits, labels)
+    cells = ClassMetrics(n_classes).outcomes(np.asarray(logits), np.asarray(labels, np.int64))
     return np.bincount(cells, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 

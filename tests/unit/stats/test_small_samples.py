@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefprop_cli.calibration.metrics import classification_metrics, stated_intervals
-from prefprop_cli.calibration.small_samples import (
+from prefprop_cli.stats.intervals import Interval, mean_interval, wilson_interval
+from prefprop_cli.stats.small_samples import (
     LEAST_DISCORDANT,
     Answers,
     bootstrap_obstacle,
@@ -13,8 +14,7 @@ from prefprop_cli.calibration.small_samples import (
     share,
     shares,
 )
-from prefprop_cli.stats.statistics import Interval, mean_interval, wilson_interval
-from prefprop_cli.tasks.classification.metrics import ClassMetrics
+from prefprop_cli.tasks.metrics import ClassMetrics
 from prefprop_cli.tasks.wikihop import CandidateMetrics
 
 TWO = ClassMetrics(2)

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
-from prefprop_cli.calibration.predictions import Floats, Ints
-from prefprop_cli.stats.statistics import Interval, mean_interval, wilson_interval
-from prefprop_cli.tasks.base import Metrics
+from prefprop_cli.arrays import Flags, Floats, Ints
+from prefprop_cli.stats.intervals import Interval, mean_interval, wilson_interval
+from prefprop_cli.tasks.metrics import Metrics
 
 LEAST_TRIALS = 2
 """Documents behind a share or a binned error; of one nothing can be said."""
@@ -33,7 +33,6 @@ BINNED = ("ece", "ece_paper")
 _SHARES = ("accuracy", "f1_micro")
 _LEAST = {**dict.fromkeys(MEANS, LEAST_MEAN), **dict.fromkeys(BINNED, LEAST_TRIALS)}
 
-Flags = NDArray[np.bool_]
 Stated = Interval | str
 """An interval, or why there is none."""
 
@@ -51,6 +50,12 @@ class Answers:
     labels: Ints
     predicted: Ints
     metrics: Metrics
+
+
+def answers_of(logits: ArrayLike, labels: ArrayLike, *, metrics: Metrics) -> Answers:
+    """What a model predicts, beside the labels."""
+    predicted = np.asarray(logits).argmax(axis=1)
+    return Answers(np.asarray(labels, np.int64), predicted, metrics)
 
 
 def given(stated: Stated) -> Interval | None:

@@ -1,0 +1,209 @@
+"""The hub as it is asked: whether it can be, and its files, fetched into the shared cache."""
+
+import inspect
+import logging
+import socket
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from prefprop_cli.hub.causes import hub_cause
+from prefprop_cli.hub.repositories import Kind, snapshot
+from prefprop_cli.notes import note, progress
+from prefprop_cli.words import plural
+
+TIMEOUT_S = 10
+"""So long the hub may take to say what a repository holds."""
+_PORTS = {"http": 80, "https": 443}
+_MB = 1_000_000
+
+
+def is_offline() -> bool:
+    """Whether the user has switched the network off."""
+    from huggingface_hub import constants
+
+    return bool(constants.HF_HUB_OFFLINE)
+
+
+def why_unreachable(*, timeout_s: float = 1.0) -> str | None:
+    """Why the hub cannot be asked now, in a few words; None if it can.
+
+    A connection to it, or to the proxy on the way, is opened and closed, which takes `timeout_s` at
+    most, the resolution of names included. That it answers as a hub does is not looked at.
+    """
+    from huggingface_hub import constants
+
+    if is_offline():
+        return "switched off (offline mode)"
+    endpoint = urlsplit(constants.ENDPOINT)
+    through = _proxy_of(endpoint) or endpoint
+    outcome: list[str | None] = []
+    # Names are resolved without a time limit of their own.
+    attempt = threading.Thread(
+        target=lambda: outcome.append(_failure(through, timeout_s)), daemon=True
+    )
+    attempt.start()
+    attempt.join(timeout_s)
+    return outcome[0] if outcome else "not reachable: no answer"
+
+
+def _proxy_of(endpoint: SplitResult) -> SplitResult | None:
+    from urllib.request import getproxies, proxy_bypass  # 40 ms that nobody else needs
+
+    proxies = getproxies()
+    proxy = proxies.get(endpoint.scheme) or proxies.get("all")
+    if not proxy or proxy_bypass(endpoint.hostname or ""):
+        return None
+    return urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+
+
+def _failure(server: SplitResult, timeout_s: float) -> str | None:
+    try:
+        port = server.port or _PORTS.get(server.scheme, 443)
+        socket.create_connection((server.hostname or "", port), timeout_s).close()
+    except (OSError, ValueError) as error:
+        return f"not reachable: {getattr(error, 'strerror', None) or error}"
+    return None
+
+
+def fetch(
+    repository: str,
+    commit: str,
+    sizes: Mapping[str, int | None],
+    *,
+    kind: Kind = "models",
+    offline: bool = False,
+) -> Path:
+    """Fetch files of a commit, as far as the cache lacks them, and tell how far it is.
+
+    Args:
+        repository: its name on the hub.
+        commit: its whole hash.
+        sizes: of the files, in bytes, by name, None where it is not known; those of no size are
+            not worth a word.
+        kind: of the repository.
+        offline: whether no file is to be asked for.
+
+    Returns:
+        The folder that holds them.
+    """
+    folder = snapshot(repository, commit, kind)
+    missing = {n: size for n, size in sizes.items() if not (folder and (folder / n).is_file())}
+    total = sum(size or 0 for size in missing.values())
+    is_told = any(size != 0 for size in missing.values())
+    counted: AbstractContextManager[Callable[[int], None]] = nullcontext(lambda done: None)
+    if is_told:
+        size = f", {total / _MB:,.1f} MB" if total else ""
+        note(f"downloading {repository}: {plural(len(missing), 'file')}{size}")
+        counted = (
+            progress(total=total // _MB, label="downloaded MB")
+            if total
+            else progress(total=len(missing), label="files")
+        )
+    with quiet(), counted as on_progress:
+        n_bytes = 0
+
+        def count(n: float) -> None:
+            nonlocal n_bytes
+            n_bytes += int(n)
+            if total:
+                on_progress(n_bytes // _MB)
+
+        for n_files, name in enumerate(missing, start=1):
+            fetch_one(repository, name, commit, kind=kind, offline=offline, on_bytes=count)
+            if not total:
+                on_progress(n_files)
+    folder = snapshot(repository, commit, kind)
+    assert folder is not None  # its config.json is among the files, or was
+    return folder
+
+
+def fetch_one(
+    repository: str,
+    name: str,
+    revision: str,
+    *,
+    kind: Kind = "models",
+    offline: bool = False,
+    on_bytes: Callable[[float], None] | None = None,
+) -> None:
+    """Ask for one file of a revision, as other programs do; the clients' errors come as they are.
+
+    Args:
+        repository: its name on the hub.
+        name: of the file.
+        revision: a commit, or a branch, whose commit the cache then remembers.
+        kind: of the repository.
+        offline: whether to look into the cache only.
+        on_bytes: is told of bytes that have come, or of less than none where some come again.
+    """
+    from huggingface_hub import hf_hub_download
+
+    asked: dict[str, Any] = {"revision": revision, "local_files_only": offline}
+    # Older versions take no bar of ours.
+    if on_bytes and "tqdm_class" in inspect.signature(hf_hub_download).parameters:
+        asked["tqdm_class"] = bar_class(on_bytes)
+    hf_hub_download(repository, name, repo_type=kind.removesuffix("s"), **asked)
+
+
+def remember(repository: str, branch: str) -> None:
+    """Let other programs find the commit under its branch, too, without a network."""
+    try:
+        with quiet():
+            fetch_one(repository, "config.json", branch)
+    except Exception as error:
+        if hub_cause(error) is None:
+            raise
+
+
+def bar_class(on_bytes: Callable[[float], None]) -> type:
+    """Return what huggingface_hub takes for a class of bars; they count and draw nothing."""
+    return type("Bar", (_Bar,), {"_on_bytes": staticmethod(on_bytes)})
+
+
+class _Bar:
+    """One file. Attributes and methods are those of tqdm that huggingface_hub uses."""
+
+    _on_bytes: Callable[[float], None]
+
+    def __init__(self, *_: object, initial: float = 0, **__: object) -> None:
+        self.total, self.n = None, 0.0
+        self.update(initial)
+
+    def update(self, n: float | None = 1) -> None:
+        self.n += n or 0
+        self._on_bytes(n or 0)
+
+    def update_transfer(self, n: float | None = 1) -> None:
+        """The same bytes as they come over the network, which may be packed."""
+
+    def __enter__(self) -> "_Bar":
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        # close, refresh, set_postfix_str, ...: for the eye.
+        return lambda *_, **__: None
+
+
+@contextmanager
+def quiet(*others: Any) -> Iterator[None]:
+    """No lines, bars and warnings on stderr: of huggingface_hub, and of the `utils` of others."""
+    from huggingface_hub import utils
+
+    with ExitStack() as restored:
+        for library in (utils, *others):
+            restored.callback(library.logging.set_verbosity, library.logging.get_verbosity())
+            library.logging.set_verbosity(logging.CRITICAL)
+        # Where a variable has the last word on bars, the libraries warn.
+        restored.enter_context(warnings.catch_warnings(action="ignore"))
+        for library in (utils, *others):
+            if not library.are_progress_bars_disabled():
+                restored.callback(library.enable_progress_bars)
+                library.disable_progress_bars()
+        yield

@@ -1,0 +1,148 @@
+"""The names that a configuration or a command line can say: typed here, and nowhere else.
+
+A table leads from a name to what it means, `module:object`, which is imported when it is asked
+for. The names alone cost nothing: the choices of TOML, of `--help` and of TAB are these.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from prefprop_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from prefprop_cli.calibration.calibrators.base import Calibrator
+    from prefprop_cli.core.attention.kernels import Kernel
+    from prefprop_cli.core.attention.spec import Backend
+    from prefprop_cli.core.encoder.config import EncoderConfig
+    from prefprop_cli.core.methods.base import Method, Options
+    from prefprop_cli.data import Reader
+    from prefprop_cli.tasks.base import Task
+
+T = TypeVar("T")
+
+Errors = Literal["strict", "replace"]
+"""What is done with bytes that are no text."""
+Placeholder = Literal["embedded", "zero"]
+"""What the positions of a prefix hold before it is added."""
+Pooling = Literal["mean", "max", "sum"]
+"""How the logits of several chunks become those of a document."""
+Truncation = Literal["truncate", "head+tail", "chunk"]
+"""What is read of a document that is too long."""
+
+
+class Table(Mapping[str, T]):
+    """Objects by name, each imported when it is asked for.
+
+    Args:
+        places: `module:object` by name, or a module.
+        group: of entry points, by which other packages add names of their own.
+    """
+
+    def __init__(self, places: Mapping[str, str], *, group: str = "") -> None:
+        self._built_in, self._group = places, group
+
+    @cached_property
+    def added(self) -> Mapping[str, str]:
+        """What other packages add; looked up at the first use of the table.
+
+        Raises:
+            UsageError: one of them has a name that is taken.
+        """
+        from importlib.metadata import entry_points
+
+        found: dict[str, str] = {}
+        for entry in entry_points(group=self._group) if self._group else ():
+            if entry.name in found.keys() | self._built_in.keys():
+                raise UsageError(
+                    f"{entry.value}, of the package {entry.dist and entry.dist.name}, is called "
+                    f"{entry.name} in {self._group}, and that name is taken. Rename it there"
+                )
+            found[entry.name] = entry.value
+        return found
+
+    def __getitem__(self, name: str) -> T:
+        module, _, attribute = {**self._built_in, **self.added}[name].partition(":")
+        try:
+            found: Any = import_module(module)
+            return getattr(found, attribute) if attribute else found
+        except (ImportError, AttributeError) as error:
+            if name in self._built_in:
+                raise
+            raise UsageError(
+                f"{name}: {self.added[name]}, which {self._group} names, cannot be loaded: {error}"
+            ) from error
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._built_in or name in self.added
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._built_in
+        yield from self.added
+
+    def __len__(self) -> int:
+        return len(self._built_in) + len(self.added)
+
+
+METHODS: "Table[Callable[[EncoderConfig, Options], Method]]" = Table(
+    {
+        "prefix-propagation": "prefprop_cli.core.methods.prefix_propagation:PrefixPropagation",
+        "prefix-tuning": "prefprop_cli.core.methods.prefix_tuning:PrefixTuning",
+        "combined": "prefprop_cli.core.methods.combined:Combined",
+        "fine-tuning": "prefprop_cli.core.methods.fine_tuning:FineTuning",
+        "head-only": "prefprop_cli.core.methods.head_only:HeadOnly",
+    },
+    group="prefprop.methods",
+)
+"""What is trained beside the head; `core.methods.base` says what such an object takes."""
+
+KERNELS: "Table[Callable[..., Kernel]]" = Table(
+    {
+        "exp": "prefprop_cli.core.attention.kernels.exp:Exp",
+        "rbf": "prefprop_cli.core.attention.kernels.rbf:Rbf",
+        "poly": "prefprop_cli.core.attention.kernels.poly:Poly",
+        "linear": "prefprop_cli.core.attention.kernels.linear:Linear",
+    }
+)
+"""Of the kernel decomposition."""
+
+BACKENDS: "Table[Backend]" = Table(
+    {
+        "flex": "prefprop_cli.core.attention.flex:BACKEND",
+        "native": "prefprop_cli.core.attention.native:BACKEND",
+        "sdpa": "prefprop_cli.core.attention.sdpa:BACKEND",
+        "reference": "prefprop_cli.core.attention.reference:BACKEND",
+    }
+)
+"""Of attention, in the order in which `auto` looks for one."""
+
+SETS: "Table[Reader]" = Table(
+    {
+        name: f"prefprop_cli.data.sets.{name}"
+        for name in ("files", "hub", "sotu", "newsgroups", "hyperpartisan", "arxiv", "wikihop")
+    }
+)
+"""Readers of data sets."""
+
+TASKS: "Table[Task]" = Table(
+    {
+        "classification": "prefprop_cli.tasks.classification:TASK",
+        "wikihop": "prefprop_cli.tasks.wikihop:TASK",
+    }
+)
+"""What documents are for."""
+
+TASK_OF_SET = {"wikihop": "wikihop"}
+"""Of data sets whose documents are for another task than classification."""
+
+CALIBRATORS: "Table[type[Calibrator]]" = Table(
+    {
+        "none": "prefprop_cli.calibration.calibrators.identity:Identity",
+        "temperature": "prefprop_cli.calibration.calibrators.temperature:Temperature",
+        "platt": "prefprop_cli.calibration.calibrators.platt:Platt",
+        "vector": "prefprop_cli.calibration.calibrators.vector:Vector",
+        "isotonic": "prefprop_cli.calibration.calibrators.isotonic:Isotonic",
+    }
+)
+"""Simplest first, which decides between those that do equally well."""

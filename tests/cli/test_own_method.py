@@ -1,0 +1,70 @@
+"""A method of another package, trained by its name."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from tests.helpers import project
+
+ROOT = Path(__file__).parents[2]
+MODULE = """
+import torch
+from prefprop_cli.core.encoder.prefix import LayerPrefix, Prefix
+from prefprop_cli.core.methods.base import Method
+
+class Shift(Method):
+    n_placeholders = 1
+
+    def __init__(self, config, options):
+        super().__init__()
+        start = float(options.extra.get("start", 0))
+        self.shift = torch.nn.Parameter(torch.full((config.width,), start))
+        self.n_layers = config.n_layers
+
+    def forward(self, n_rows):
+        layer = LayerPrefix(added=self.shift.expand(n_rows, 1, -1))
+        return Prefix((layer,) * self.n_layers, n_placeholders=1)
+"""
+
+
+@pytest.fixture
+def packages(tmp_path: Path) -> str:
+    """Where Python looks, with a package that adds `shift`."""
+    information = tmp_path / "packages" / "shift-1.0.dist-info"
+    information.mkdir(parents=True)
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: shift\nVersion: 1.0\n")
+    entry = "[prefprop.methods]\nshift = shift:Shift\n"
+    (information / "entry_points.txt").write_text(entry)
+    (tmp_path / "packages" / "shift.py").write_text(MODULE)
+    return f"{ROOT}:{tmp_path / 'packages'}"
+
+
+def test_it_is_trained_by_its_name(
+    cli: Callable[..., CompletedProcess[str]], packages: str, tmp_path: Path
+) -> None:
+    project.write_config(
+        tmp_path / "tiny.toml",
+        backbone=project.write_backbone(tmp_path / "backbone"),
+        documents=project.write_documents(tmp_path / "documents.jsonl", range(24)),
+        max_steps=1,
+    )
+    settings = ("-s", "method.name=shift", "-s", "method.extra.start=1")
+    done = cli("train", "-p", "tiny.toml", *settings, PYTHONPATH=packages)
+    assert done.returncode == 0, done.stderr
+    run = tmp_path / done.stdout.strip()
+    assert json.loads((run / "manifest.json").read_text())["config"]["method"]["extra"] == {
+        "start": 1
+    }
+    found = cli("eval", PYTHONPATH=packages)
+    assert found.returncode == 0, found.stderr
+
+
+def test_without_the_package_there_is_no_such_method(
+    cli: Callable[..., CompletedProcess[str]],
+) -> None:
+    done = cli("train", "-p", "demo", "-s", "method.name=shift", "--dry-run")
+    assert done.returncode == 2
+    assert "method.name: expected one of prefix-propagation, " in done.stderr
