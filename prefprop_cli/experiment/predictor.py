@@ -60,7 +60,7 @@ class Run:
     @property
     def task(self) -> Task:
         """What it was trained for."""
-        return self.plan.task
+        return self.adapter.task
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -87,7 +87,9 @@ def write(
         metrics = classification_metrics(found, truth, metrics=ClassMetrics(n_classes))
         run.append_metrics({"step": 5 * epoch - 1, "epoch": epoch, "loss": 1.0})
         run.append_metrics({"step": 5 * epoch, "epoch": epoch, "validation": metrics})
-    best = classification_metrics(logits(quality, seed=seed, **size), truth, n_classes=n_classes)
+    best = classification_metrics(
+        logits(quality, seed=seed, **size), truth, metrics=ClassMetrics(n_classes)
+    )
     run.update_manifest(
         status=status,
         exit_reason=status,

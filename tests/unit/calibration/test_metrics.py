@@ -81,7 +81,7 @@ def test_one_class_all_right_or_all_wrong(n, label, accuracy):
     found = classification_metrics(logits, labels, metrics=ClassMetrics(2))
     assert found["accuracy"] == found["f1_binary"] == accuracy
     assert np.isfinite(list(found.values())).all()
-    intervals = given_intervals(logits, labels, n_classes=2, n_resamples=20)
+    intervals = given_intervals(logits, labels, metrics=ClassMetrics(2), n_resamples=20)
     assert bool(intervals) == (n > 1)  # of one document nothing can be said
     for name in {"accuracy", "f1_micro", "f1_binary"} & set(intervals):
         interval = intervals[name]
@@ -107,7 +107,7 @@ def test_every_metric_has_an_interval_around_it():
     rng = np.random.default_rng(0)
     logits, labels = 2 * rng.normal(size=(65, 2)), rng.integers(0, 2, 65)
     metrics = classification_metrics(logits, labels, metrics=ClassMetrics(2))
-    intervals = given_intervals(logits, labels, n_classes=2, n_resamples=200)
+    intervals = given_intervals(logits, labels, metrics=ClassMetrics(2), n_resamples=200)
     assert set(intervals) == set(metrics) - {"mce"}
     for name, interval in intervals.items():
         assert interval.low < metrics[name] < interval.high

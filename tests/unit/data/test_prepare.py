@@ -323,8 +323,8 @@ from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data import read_corpus
 from prefprop_cli.data.prepare import prepare
 from prefprop_cli.data.tokenizer import TextTokenizer
-readers = list(SETS.values())
-from prefprop_cli.tables import TASKS
+from prefprop_cli.tables import SETS, TASKS
+readers, tasks = list(SETS.values()), list(TASKS.values())
 import prefprop_cli.data.texts
 root = Path(sys.argv[1])
 corpus = read_corpus(DataTable(source=str(root / "data.csv"), split_seed=1))
