@@ -108,8 +108,7 @@ def step(source: Path, *, chunks_per_pass: int) -> dict[str, object]:
 
     from prefprop_cli.cache import default_cache
     from prefprop_cli.config.load import load_config
-    from prefprop_cli.experiment.experiment import examples_of
-    from prefprop_cli.experiment.plan import load_classifier, make_plan, prepare_data
+    from prefprop_cli.experiment.plan import examples_of, load_classifier, make_plan, prepare_data
     from prefprop_cli.tasks.batch import losses
 
     chosen = [*SETTINGS, LONG, f"data.source={json.dumps(str(source))}"]

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from prefprop_cli.training.order import effective_batches
+from prefprop_cli.training.schedule import effective_batches
 
 Distribution = Literal["newsgroups", "hyperpartisan"]
 

@@ -13,6 +13,8 @@ from prefprop_cli.errors import DataError
 from prefprop_cli.tables import Errors
 
 T = TypeVar("T")
+Say = Callable[[str], None]
+"""Hears what a reader has found out about a file, one sentence each."""
 REPLACE_HINT = (
     "Save the file as UTF-8 (iconv -f WINDOWS-1252 -t UTF-8, if it comes from Windows), or have "
     "U+FFFD in its place: --errors replace in train and predict, -s data.errors=replace elsewhere"
@@ -27,12 +29,25 @@ _MARKS = {  # UTF-32 first, whose mark begins with that of UTF-16
 }
 _NAMES = {"utf-16-le": "UTF-16", "utf-16-be": "UTF-16 (big-endian)"}
 _LEAST_ZEROS = 4
-Say = Callable[[str], None]
-"""Hears what a reader has found out about a file, one sentence each."""
 
 
 def unsaid(text: str) -> None:
     """Hear it and say nothing."""
+
+
+def attempt(work: Callable[[], T]) -> T | DataError:
+    """What a piece of work gives, or the error in its place."""
+    try:
+        return work()
+    except DataError as error:
+        return error
+
+
+def sound(found: T | DataError) -> T:
+    """What was found; an error in its place is raised."""
+    if isinstance(found, DataError):
+        raise found
+    return found
 
 
 @contextmanager
@@ -56,12 +71,11 @@ def opened(path: Path) -> Iterator[BufferedReader]:
 def read_text(stream: BinaryIO, *, name: str, errors: Errors, say: Say = unsaid) -> str:
     """All of a stream as one text; raises as `decode`."""
     data = stream.read()
-    encoding = _utf16(data[:HEAD_BYTES])
+    encoding = _utf16(data, say)
     if encoding is None:
         text = decode(data, where=name, errors=errors)
     else:
-        say(f"read as {_NAMES[encoding]}, by its first bytes")
-        text = "".join(map(sound, _decoded([data], encoding, where=name, errors=errors)))
+        text = "".join(map(sound, _from_utf16([data], encoding, where=name, errors=errors)))
     return text.removeprefix("\ufeff").replace("\r\n", "\n")
 
 
@@ -73,13 +87,12 @@ def each_line(
     A line that cannot be decoded is the error, and the others follow.
     """
     first = stream.readline()
-    encoding = _utf16(first[:HEAD_BYTES])
+    encoding = _utf16(first, say)
     chunks = chain([first] if first else [], stream)
     if encoding is None:
         lines = _utf8_lines(chunks, name=name, errors=errors)
     else:
-        say(f"read as {_NAMES[encoding]}, by its first bytes")
-        lines = _utf16_lines(_decoded(chunks, encoding, where=name, errors=errors))
+        lines = _joined_lines(_from_utf16(chunks, encoding, where=name, errors=errors))
     for number, line in enumerate(lines, start=1):
         if isinstance(line, str):
             line = line.removeprefix("\ufeff" if number == 1 else "").rstrip("\r\n")
@@ -94,7 +107,7 @@ def _utf8_lines(lines: Iterable[bytes], *, name: str, errors: Errors) -> Iterato
         offset += len(data)
 
 
-def _utf16_lines(texts: Iterable[str | DataError]) -> Iterator[str | DataError]:
+def _joined_lines(texts: Iterable[str | DataError]) -> Iterator[str | DataError]:
     """Lines of texts that are cut anywhere."""
     begun = ""
     for text in texts:
@@ -107,7 +120,7 @@ def _utf16_lines(texts: Iterable[str | DataError]) -> Iterator[str | DataError]:
         yield begun
 
 
-def _decoded(
+def _from_utf16(
     chunks: Iterable[bytes], encoding: str, *, where: str, errors: Errors
 ) -> Iterator[str | DataError]:
     """Texts of bytes that are cut anywhere; behind a defect nothing follows."""
@@ -127,50 +140,36 @@ def _decoded(
         yield text.replace("\0", "\ufffd") if errors == "replace" else text
 
 
-def _utf16(head: bytes) -> str | None:
+def _utf16(start: bytes, say: Say) -> str | None:
     """The kind of UTF-16 that a file begins in, by its mark or the NUL in every Latin character."""
-    for mark, encoding in _MARKS.items():
-        if head.startswith(mark):
-            return encoding if encoding in _NAMES else None
+    head = start[:HEAD_BYTES]
+    encoding = next((e for mark, e in _MARKS.items() if head.startswith(mark)), None)
     even, odd = head[::2], head[1::2]
-    for zeros, others, encoding in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
+    for zeros, others, name in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
         n_zeros = zeros.count(0)
         # A NUL among the others would make it UTF-32 or no text at all.
         if n_zeros >= _LEAST_ZEROS and 2 * n_zeros > len(zeros) and others.count(0) * 20 < n_zeros:
-            return encoding
-    return None
-
-
-def attempt(work: Callable[[], T]) -> T | DataError:
-    """What a piece of work gives, or the error in its place."""
-    try:
-        return work()
-    except DataError as error:
-        return error
-
-
-def sound(found: T | DataError) -> T:
-    """What was found; an error in its place is raised."""
-    if isinstance(found, DataError):
-        raise found
-    return found
+            encoding = encoding or name
+    if encoding not in _NAMES:
+        return None
+    say(f"read as {_NAMES[encoding]}, by its first bytes")
+    return encoding
 
 
 def decode(data: bytes, *, where: str, errors: Errors, offset: int = 0) -> str:
-    """Bytes as text.
-
-    Args:
-        data: UTF-8.
-        where: file and line for the message.
-        errors: `strict` refuses bytes that are not UTF-8 text, `replace` puts U+FFFD for them.
-        offset: of the first byte in its file.
+    """UTF-8 as text; `where` and `offset`, of the first byte in its file, are for the message.
 
     Raises:
         DataError: invalid UTF-8 or a NUL byte, with its offset in the file; or the byte order mark
             of another encoding, of which `replace` would leave nothing.
     """
-    if offset == 0:
-        _check_mark(data, where)
+    for mark, encoding in _MARKS.items() if offset == 0 else ():
+        if data.startswith(mark):
+            name = encoding[:6].upper()
+            raise DataError(
+                f"{where}: {name}, by its first bytes, and only UTF-8 and UTF-16 are read. Save "
+                f"the file as UTF-8 (iconv -f {name} -t UTF-8)"
+            )
     if errors == "replace":
         return data.decode(errors="replace").replace("\0", "\ufffd")
     bad = data.find(b"\0")
@@ -184,16 +183,6 @@ def decode(data: bytes, *, where: str, errors: Errors, offset: int = 0) -> str:
             f"{REPLACE_HINT}"
         )
     return text
-
-
-def _check_mark(data: bytes, where: str) -> None:
-    for mark, encoding in _MARKS.items():
-        if data.startswith(mark):
-            name = encoding[:6].upper()
-            raise DataError(
-                f"{where}: {name}, by its first bytes, and only UTF-8 and UTF-16 are read. Save "
-                f"the file as UTF-8 (iconv -f {name} -t UTF-8)"
-            )
 
 
 def clean(text: str, *, where: str, errors: Errors) -> str:

@@ -7,17 +7,15 @@ from functools import partial
 from prefprop_cli.data.decoding import attempt
 from prefprop_cli.errors import DataError
 
+Numbered = Iterator[tuple[int, object | DataError]]
+"""Values with the number of their line, or of the item in a list, from 1; or errors in place."""
+
 
 def parse_json(text: str, *, name: str, line: int = 1) -> object:
-    """The value that a JSON text holds; a key may stand once in an object.
-
-    Args:
-        text: one JSON value.
-        name: of its file, for the message.
-        line: where in the file the text starts.
+    """The value that a JSON text holds, which begins on that line of its file.
 
     Raises:
-        DataError: it is no JSON, with line and column.
+        DataError: it is no JSON, with line and column, or an object has a key twice.
     """
     try:
         return json.loads(text, object_pairs_hook=_unique)
@@ -30,15 +28,8 @@ def parse_json(text: str, *, name: str, line: int = 1) -> object:
         raise DataError(f"{name}:{line}:1: {error}") from None
 
 
-def each_json_line(
-    lines: Iterable[tuple[int, str | DataError]], *, name: str
-) -> Iterator[tuple[int, object | DataError]]:
-    """(number, value) of each line that is not blank; of one that is no JSON, the error.
-
-    Args:
-        lines: each with its number.
-        name: of their file, for the message.
-    """
+def each_json_line(lines: Iterable[tuple[int, str | DataError]], *, name: str) -> Numbered:
+    """The value of each numbered line that is not blank; of one that is no JSON, the error."""
     for number, line in lines:
         if isinstance(line, DataError):
             yield number, line
@@ -46,8 +37,8 @@ def each_json_line(
             yield number, attempt(partial(parse_json, line, name=name, line=number))
 
 
-def json_values(text: str, *, name: str) -> Iterator[tuple[int, object | DataError]]:
-    """(number from 1, value) of the items of a list, of one other value, or of JSON lines.
+def json_values(text: str, *, name: str) -> Numbered:
+    """The items of a list, one other value, or JSON lines.
 
     Raises:
         DataError: it is neither JSON nor JSON lines.

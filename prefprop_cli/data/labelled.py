@@ -9,7 +9,7 @@ import fcntl
 import json
 import os
 from base64 import b64encode
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, time
 from math import isfinite
@@ -19,11 +19,9 @@ from typing import Any, BinaryIO, Protocol, Self
 from prefprop_cli.errors import PrefpropError, UsageError
 from prefprop_cli.runs.atomic import disk_errors
 
-Fields = Mapping[str, object]
 ENDINGS = (".csv", ".jsonl", ".parquet")
-GROUP_ROWS, GROUP_BYTES = 4096, 2**24
-"""So much is kept in memory before it goes to a .parquet file as one row group."""
 SEEN_ROWS = 256
+"""Of so many rows at a time the types of columns are found out."""
 
 
 def part_of(path: Path) -> Path:
@@ -42,7 +40,7 @@ def free_names(wanted: Iterable[str], *, taken: Collection[str]) -> dict[str, st
     return names
 
 
-class Columns:
+class SeenColumns:
     """The columns of rows that are seen one by one, in the order in which they come.
 
     Args:
@@ -53,36 +51,35 @@ class Columns:
         self.names: dict[str, None] = {}
         self.with_types = with_types
         self._types: dict[str, Any] = {}
-        self._rows: list[Fields] = []
+        self._rows: list[Mapping[str, object]] = []
 
-    def see(self, fields: Fields) -> None:
+    def see(self, fields: Mapping[str, object]) -> None:
         """Take a row into account."""
         self.names.update(dict.fromkeys(fields))
         if self.with_types:
             # Long texts need not be kept to know that they are texts.
             self._rows.append({k: "" if isinstance(v, str) else v for k, v in fields.items()})
             if len(self._rows) == SEEN_ROWS:
-                self._settle()
+                self.types()
 
     def see_typed(self, types: Mapping[str, Any]) -> None:
         """Take rows into account whose columns have Arrow types of their own."""
         self.names.update(dict.fromkeys(types))
-        for name, type_ in types.items():
-            self._add_type(name, type_)
+        for name, found in types.items():
+            if name in self._types:
+                from prefprop_cli.data.parquet_copy import common_type
+
+                found = common_type(self._types[name], found)
+            self._types[name] = found
 
     def types(self) -> dict[str, Any]:
         """The Arrow type of each column: text where its values have nothing else in common."""
-        self._settle()
+        rows, self._rows = self._rows, []
+        if rows:
+            from prefprop_cli.data.parquet_copy import type_of
+
+            self.see_typed({name: type_of([row.get(name) for row in rows]) for name in self.names})
         return self._types
-
-    def _settle(self) -> None:
-        for name in self.names if self._rows else ():
-            self._add_type(name, _arrow_type([row.get(name) for row in self._rows]))
-        self._rows = []
-
-    def _add_type(self, name: str, found: Any) -> None:
-        known = self._types.get(name)
-        self._types[name] = found if known is None else _common_type(known, found)
 
 
 class LabelledCopy:
@@ -111,7 +108,7 @@ class LabelledCopy:
     ) -> None:
         self.path, self.part = path, part_of(path)
         self._names = (*columns, *added)
-        self._types, self._force = dict(types or {}), force
+        self._types, self._force = types or {}, force
         self._is_wanted = True
         # Rows that are whole and their bytes: set at once, since a signal may come in between.
         self._whole = (0, 0)
@@ -125,11 +122,10 @@ class LabelledCopy:
     def __enter__(self) -> Self:
         with disk_errors(self.part):
             self._file = self._opened()
-            form = _FORMS[self.path.suffix]
-            self._rows: _Rows = form(self._file, self._names, self._types)
+            self._rows = self._writer()
         return self
 
-    def write(self, fields: Fields) -> None:
+    def write(self, fields: Mapping[str, object]) -> None:
         """Write one row; columns that were not announced are left out and noted in `left_out`.
 
         Raises:
@@ -181,6 +177,15 @@ class LabelledCopy:
                 ) from None
             self.part.unlink()
 
+    def _writer(self) -> "_Rows":
+        if self.path.suffix == ".csv":
+            return _Csv(self._file, self._names)
+        if self.path.suffix == ".jsonl":
+            return _JsonLines(self._file)
+        from prefprop_cli.data.parquet_copy import ParquetRows
+
+        return ParquetRows(self._file, self._names, self._types)
+
     def _end(self) -> None:
         with self._file:
             self._rows.close()
@@ -219,74 +224,35 @@ class LabelledCopy:
 class _Rows(Protocol):
     """Rows on their way to a file."""
 
-    def write(self, row: Fields) -> None: ...
+    def write(self, row: Mapping[str, object]) -> None: ...
     def close(self) -> None: ...
 
 
 class _Csv:
-    def __init__(self, file: BinaryIO, names: Sequence[str], _: Mapping[str, Any]) -> None:
+    def __init__(self, file: BinaryIO, names: Sequence[str]) -> None:
         self._file = file
         # To end a line so has both characters quoted inside of a field; only \n is written.
         self._writer = csv.writer(self, lineterminator="\r\n")
         self._writer.writerow(names)
 
-    def write(self, row: Fields | str) -> None:
+    def write(self, row: Mapping[str, object] | str) -> None:
         """Write a row, or the line that the writer makes of it."""
         if isinstance(row, str):
-            self._file.write(_encoded(row.removesuffix("\r\n") + "\n"))
+            self._file.write(encoded(row.removesuffix("\r\n") + "\n"))
         else:
             self._writer.writerow([*map(as_text, row.values())])
 
-    def close(self) -> None:
-        pass
+    def close(self) -> None: ...
 
 
 class _JsonLines:
-    def __init__(self, file: BinaryIO, names: Sequence[str], _: Mapping[str, Any]) -> None:
+    def __init__(self, file: BinaryIO) -> None:
         self._file = file
 
-    def write(self, row: Fields) -> None:
-        self._file.write(_encoded(_json(row) + "\n"))
+    def write(self, row: Mapping[str, object]) -> None:
+        self._file.write(encoded(_json(row) + "\n"))
 
-    def close(self) -> None:
-        pass
-
-
-class _Parquet:
-    def __init__(self, file: BinaryIO, names: Sequence[str], types: Mapping[str, Any]) -> None:
-        import pyarrow as pa
-        from pyarrow import parquet
-
-        self._types = {name: _known_type(types.get(name)) for name in names}
-        self._schema = pa.schema(list(self._types.items()))
-        self._writer = parquet.ParquetWriter(file, self._schema)
-        self._rows: list[Fields] = []
-        self._n_bytes = 0
-
-    def write(self, row: Fields) -> None:
-        self._rows.append(row)
-        self._n_bytes += sum(map(_size, row.values()))
-        if len(self._rows) == GROUP_ROWS or self._n_bytes > GROUP_BYTES:
-            self._write_group()
-
-    def close(self) -> None:
-        self._write_group()
-        self._writer.close()
-
-    def _write_group(self) -> None:
-        import pyarrow as pa
-
-        if self._rows:
-            columns = [_array([r[name] for r in self._rows], t) for name, t in self._types.items()]
-            self._writer.write_table(pa.Table.from_arrays(columns, schema=self._schema))
-        self._rows, self._n_bytes = [], 0
-
-
-_FORMS: dict[str, Callable[[BinaryIO, Sequence[str], Mapping[str, Any]], _Rows]] = {
-    ".csv": _Csv,
-    ".jsonl": _JsonLines,
-    ".parquet": _Parquet,
-}
+    def close(self) -> None: ...
 
 
 def as_text(value: object) -> str:
@@ -302,13 +268,9 @@ def as_text(value: object) -> str:
     return value.isoformat() if isinstance(value, date | time) else str(value)
 
 
-def _size(value: object) -> int:
-    """About how many bytes a value takes."""
-    if isinstance(value, str | bytes):
-        return len(value)
-    if isinstance(value, Mapping):
-        return _size([*value.values()])
-    return sum(map(_size, value)) if isinstance(value, list) else 8
+def encoded(text: str) -> bytes:
+    r"""A text as UTF-8; `\udXXX` for half of a surrogate pair, or a byte that is no text."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _json(value: object) -> str:
@@ -325,78 +287,3 @@ def _finite(value: object) -> object:
     if isinstance(value, Mapping):
         return {key: _finite(item) for key, item in value.items()}
     return [_finite(item) for item in value] if isinstance(value, list) else value
-
-
-def _encoded(text: str) -> bytes:
-    # Half of a surrogate pair, and a byte of a file name that is no text, become \udXXX.
-    return text.encode("utf-8", "backslashreplace")
-
-
-def _arrow_type(values: Sequence[object]) -> Any:
-    import pyarrow as pa
-
-    try:
-        return pa.array(values).type
-    except (pa.ArrowException, OverflowError):
-        return pa.string()
-
-
-def _common_type(one: Any, other: Any) -> Any:
-    import pyarrow as pa
-
-    schemas = [pa.schema([("it", each)]) for each in (one, other)]
-    try:
-        return pa.unify_schemas(schemas, promote_options="permissive").field("it").type
-    except pa.ArrowException:
-        return pa.string()
-
-
-def parquet_types(path: Path) -> dict[str, Any]:
-    """The Arrow types of the columns of a .parquet file, as far as its values can be written so.
-
-    Raises:
-        OSError, pyarrow.ArrowException: it cannot be read.
-    """
-    from pyarrow import parquet
-
-    with parquet.ParquetFile(path) as file:
-        rows = next(file.iter_batches(batch_size=SEEN_ROWS), None)
-        fields = list(file.schema_arrow)
-    if rows is None:
-        return {field.name: field.type for field in fields}
-    return {
-        field.name: _writable(rows.column(field.name).to_pylist(), field.type) for field in fields
-    }
-
-
-def _writable(values: Sequence[object], type_: Any) -> Any:
-    import pyarrow as pa
-
-    try:
-        pa.array(values, type_)
-    except (pa.ArrowException, OverflowError):
-        return _arrow_type(values)
-    return type_
-
-
-def _known_type(type_: Any) -> Any:
-    """A type by its name or as it is; text where there were no values to know it by."""
-    import pyarrow as pa
-
-    if isinstance(type_, str):
-        return pa.type_for_alias(type_)
-    return pa.string() if type_ is None or pa.types.is_null(type_) else type_
-
-
-def _array(values: Sequence[object], type_: Any) -> Any:
-    """A column as Arrow has it; null for a value that is not of the type."""
-    import pyarrow as pa
-
-    if pa.types.is_string(type_) or pa.types.is_large_string(type_):
-        return pa.array([v if v is None else _encoded(as_text(v)).decode() for v in values], type_)
-    try:
-        return pa.array(values, type_)
-    except (pa.ArrowException, OverflowError):
-        if len(values) == 1:
-            return pa.nulls(1, type_)
-        return pa.concat_arrays([_array([value], type_) for value in values])

@@ -19,7 +19,7 @@ from prefprop_cli.data.seen import keys_of
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import CorruptFileError
 from prefprop_cli.notes import Note, progress, warnings
-from prefprop_cli.runs import save_folder, verify_folder
+from prefprop_cli.runs import read_verified, save_folder
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -139,7 +139,7 @@ def load_prepared(folder: Path) -> Prepared:
     """
     from datasets import Dataset  # 0.8 s that predicting does not need
 
-    verify_folder(folder)
+    read_verified(folder)
     summary = json.loads((folder / SUMMARY).read_bytes())
     files = {name: folder / f"{name}.arrow" for name in SPLITS}
     splits = {name: Dataset.from_file(str(path)) for name, path in files.items() if path.exists()}

@@ -18,10 +18,11 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from prefprop_cli.data.cells import Fields
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.decoding import attempt, clean, each_line, opened, read_text, sound
 from prefprop_cli.data.json_text import each_json_line, is_json_lines, json_values
-from prefprop_cli.data.table_rows import JSON_LINES, JSON_SUFFIXES, Fields, is_table
+from prefprop_cli.data.table_rows import JSON_LINES, JSON_SUFFIXES, is_table
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import DataError
 from prefprop_cli.tables import Errors

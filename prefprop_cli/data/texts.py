@@ -7,14 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from prefprop_cli.data.cells import matching, text_of
 from prefprop_cli.data.columns import TEXT_NAMES, text_column_in, with_columns
 from prefprop_cli.data.corpus import Document
+from prefprop_cli.data.csv_rows import SEPARATORS
 from prefprop_cli.data.decoding import attempt, each_line, opened, read_text, sound
 from prefprop_cli.data.json_text import holds_json_rows
 from prefprop_cli.data.kinds import refuse_other_kinds
-from prefprop_cli.data.names import matching
-from prefprop_cli.data.separators import SEPARATORS
-from prefprop_cli.data.table_rows import Row, each_row, is_table, json_rows, text_of
+from prefprop_cli.data.table_rows import Row, each_row, is_table, json_rows
 from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.tables import Errors
 from prefprop_cli.words import quoted

@@ -1,17 +1,17 @@
-"""What an adapter folder says beside its tensors, which `build/trained.py` loads.
+"""The folder of what was trained, and all it takes to predict with it, without the data.
 
-The folder holds what was trained and all it takes to predict with it, without the data.
-
+```
 adapter.json          labels, tables of the configuration, hashes, calibrator
 trained.safetensors   prefix and head (and, after fine-tuning, the backbone)
 MANIFEST.json         sha256 and size of each file
+```
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prefprop_cli.calibration.calibrators import (
     Calibrator,
@@ -20,10 +20,17 @@ from prefprop_cli.calibration.calibrators import (
     calibrator_from,
 )
 from prefprop_cli.config.schema import Config
-from prefprop_cli.errors import CorruptFileError
+from prefprop_cli.errors import CorruptFileError, DataError
 from prefprop_cli.runs import read_verified, save_folder
 from prefprop_cli.tables import TASKS
 from prefprop_cli.tasks.base import Task
+
+# What is said of an adapter is read without torch.
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from prefprop_cli.experiment.model import Classifier
+    from prefprop_cli.experiment.plan import Plan
 
 SCHEMA_VERSION = 3
 """2 had no `backbone_config`, and hashes of files where there are those of contents now; 1 had
@@ -50,13 +57,34 @@ class Adapter:
         return TASKS[self.config.data.task]
 
 
+def make_adapter(plan: "Plan", *, labels: tuple[str, ...]) -> Adapter:
+    """Return the description of what a plan trains."""
+    from prefprop_cli.experiment.record import backbone_record
+
+    return Adapter(labels=labels, config=plan.config, **backbone_record(plan))
+
+
+def save_adapter(folder: Path, adapter: Adapter, trained: Mapping[str, "Tensor"]) -> None:
+    """Write an adapter folder in the place of an earlier one, all or nothing.
+
+    Args:
+        folder: replaced if it is there.
+        adapter: what it says.
+        trained: the trained tensors by name.
+    """
+    from safetensors.torch import save
+
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trained.items()}
+    save_folder(folder, {"adapter.json": _to_json(adapter), "trained.safetensors": save(tensors)})
+
+
 def read_adapter(folder: Path) -> Adapter:
-    """What an adapter folder says.
+    """Return what an adapter folder says.
 
     Raises:
         CorruptFileError: a file is missing, damaged or of a later version.
     """
-    return from_json(read_verified(folder)["adapter.json"], folder)
+    return _from_json(read_verified(folder)["adapter.json"], folder)
 
 
 def set_calibrator(folder: Path, calibrator: Calibrator) -> None:
@@ -66,12 +94,49 @@ def set_calibrator(folder: Path, calibrator: Calibrator) -> None:
         CorruptFileError: a file is missing, damaged or of a later version.
     """
     files = read_verified(folder)
-    adapter = from_json(files["adapter.json"], folder)
-    changed = to_json(replace(adapter, calibrator=calibrator))
+    adapter = _from_json(files["adapter.json"], folder)
+    changed = _to_json(replace(adapter, calibrator=calibrator))
     save_folder(folder, {**files, "adapter.json": changed})
 
 
-def to_json(adapter: Adapter) -> bytes:
+def load_adapter(
+    folder: Path, *, backbone: str | None = None
+) -> "tuple[Adapter, Plan, Classifier]":
+    """Load the trained model of an adapter folder.
+
+    Args:
+        folder: an adapter folder.
+        backbone: where its backbone is now, if not where it was.
+
+    Returns:
+        What the folder says, the plan it was trained by, and the model in evaluation mode.
+
+    Raises:
+        CorruptFileError: a file is missing, damaged or of a later version.
+        DataError: the backbone is missing, or is another one than the adapter was trained on.
+    """
+    from safetensors.torch import load
+
+    from prefprop_cli.experiment.plan import load_classifier, make_plan, with_backbone
+    from prefprop_cli.experiment.record import check_backbone
+    from prefprop_cli.training.state import load_parameters
+
+    files = read_verified(folder)
+    adapter = _from_json(files["adapter.json"], folder)
+    try:
+        plan = make_plan(with_backbone(adapter.config, backbone))
+    except DataError as error:
+        if backbone:
+            raise
+        advice = "If it is elsewhere now, say where with --backbone"
+        raise DataError(f"{error}. {advice}") from error
+    check_backbone(vars(adapter), plan, of=folder, advice="Give the original with --backbone")
+    model = load_classifier(plan, n_labels=len(adapter.labels))
+    load_parameters(load(files["trained.safetensors"]), model.trainable, source=str(folder))
+    return adapter, plan, model.eval()
+
+
+def _to_json(adapter: Adapter) -> bytes:
     values = {
         **{each.name: getattr(adapter, each.name) for each in fields(adapter)},
         "config": adapter.config.model_dump(exclude_none=True),
@@ -83,7 +148,7 @@ def to_json(adapter: Adapter) -> bytes:
     return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def from_json(data: bytes, folder: Path) -> Adapter:
+def _from_json(data: bytes, folder: Path) -> Adapter:
     try:
         values = json.loads(data)
         version, labels = values.pop("schema_version"), tuple(values.pop("labels"))

@@ -14,14 +14,13 @@ from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.data.seen import read_keys, seen
 from prefprop_cli.errors import DataError
 from prefprop_cli.experiment.evaluate import Evaluator, OwnDocuments
-from prefprop_cli.experiment.experiment import examples_of, with_documents
-from prefprop_cli.experiment.plan import prepare_data
+from prefprop_cli.experiment.plan import examples_of, prepare_data, with_documents
 from prefprop_cli.experiment.predictor import Run, load_run
 from prefprop_cli.experiment.record import check_data
 from prefprop_cli.experiment.stored_logits import SavedLogits, save_logits
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.distributed import world
-from prefprop_cli.tasks.batch import DocumentBatch, PreparedSplit, collate
+from prefprop_cli.tasks.batch import Batch, Examples, collate
 from prefprop_cli.training.inference import predict_logits
 from prefprop_cli.words import listed, plural
 
@@ -81,15 +80,14 @@ def _check_new(asked: Evaluator, documents: Sequence[Document]) -> None:
 
 
 def _predict(
-    asked: Evaluator, loaded: Run, examples: "PreparedSplit | _Documents"
+    asked: Evaluator, loaded: Run, examples: "Examples | _Documents"
 ) -> NDArray[np.float32]:
-    total = len(examples)
     logits = predict_logits(
         loaded.model,
         examples,
         batch_size=asked.batch_size or loaded.plan.config.eval.batch_size,
         device=loaded.device,
-        progress=lambda done: asked.progress(done, total),
+        on_progress=asked.progress,
     )
     assert logits is not None  # nobody asks it to stop
     return logits
@@ -105,7 +103,7 @@ class _Documents:
     def __len__(self) -> int:
         return len(self.documents)
 
-    def load(self, indices: Sequence[int]) -> DocumentBatch:
+    def load(self, indices: Sequence[int]) -> Batch:
         unlabelled = [replace(self.documents[index], label=None) for index in indices]
         form = self.loaded.form
         return collate(form, form.encode(unlabelled))

@@ -1,24 +1,72 @@
-"""A run from its folder to its end: what `train` and `sweep` share."""
+"""A training run from its folder to its adapter, without a word to anybody."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from prefprop_cli.cache import default_cache
+from prefprop_cli.calibration.metrics import classification_metrics
 from prefprop_cli.config.load import dump_config
+from prefprop_cli.config.schema import Config
 from prefprop_cli.data.prepare import KEYS, Prepared
 from prefprop_cli.errors import UsageError
-from prefprop_cli.experiment.experiment import Experiment
-from prefprop_cli.experiment.plan import Plan
-from prefprop_cli.experiment.record import (
-    check_backbone,
-    check_config,
-    check_data,
-    record_of,
+from prefprop_cli.experiment.adapter import make_adapter, save_adapter
+from prefprop_cli.experiment.plan import (
+    Plan,
+    examples_of,
+    load_classifier,
+    make_plan,
+    prepare_data,
+    with_documents,
 )
+from prefprop_cli.experiment.predictor import resolve_device
+from prefprop_cli.experiment.record import check_backbone, check_config, check_data, record_of
+from prefprop_cli.experiment.stored_logits import (
+    SavedLogits,
+    is_stored,
+    load_logits,
+    save_logits,
+    step_name,
+)
+from prefprop_cli.malloc import return_freed_memory
 from prefprop_cli.runs import RunFolder, is_begun, write_atomically
 from prefprop_cli.runs.distributed import world
 from prefprop_cli.runs.provenance import run_manifest
-from prefprop_cli.training.events import Event, FitResult
+from prefprop_cli.training import events
+from prefprop_cli.training.checkpoint import CheckpointManager
+from prefprop_cli.training.events import Evaluation, Event, FitResult, Hooks
+from prefprop_cli.training.forecast import weight
+from prefprop_cli.training.inference import predict_logits
+from prefprop_cli.training.rng import seed_everything
+from prefprop_cli.training.trainer import Trainer
+
+_SILENT = Hooks()
+
+
+def train(
+    config: Config, *, out: Path | None = None, device: str = "auto", hooks: Hooks = _SILENT
+) -> RunFolder:
+    """Train what a configuration asks for, from its documents to an adapter, in a new run folder.
+
+    Args:
+        config: as `load_config(...)` gives it.
+        out: the folder; None for a new one in `./runs`.
+        device: `auto`, or a device as PyTorch names it.
+        hooks: what the caller hears, and how it stops the run.
+
+    Raises:
+        PrefpropError: it cannot be trained.
+    """
+    device = resolve_device(device)
+    plan = make_plan(config)
+    prepared = prepare_data(plan, cache=default_cache())
+    folder = create_run(plan, prepared, out=out, sources=[], argv=[])
+    with folder.lock():
+        train_run(plan, prepared, folder, device=device, hooks=hooks)
+    return folder
 
 
 def create_run(
@@ -98,49 +146,39 @@ def train_run(
     folder: RunFolder,
     *,
     device: str,
-    emit: Callable[[Event], None],
-    progress: Callable[[int, int], None],
-    stop: Callable[[], bool],
-    resume: bool,
+    hooks: Hooks = _SILENT,
+    resume: bool = False,
 ) -> FitResult:
-    """Train and keep the manifest; the caller holds the lock of the folder.
+    """Train, or go on training, and keep the manifest; the caller holds the lock of the folder.
+
+    A run that was not interrupted leaves its adapter, and the validation logits of the tensors in
+    it.
 
     Args:
         plan: what the run uses.
         prepared: its documents.
         folder: where it is kept; described.
         device: `cpu`, `cuda` or `cuda:N`.
-        emit: receives each event of the training.
-        progress: told how many documents of how many of an evaluation are done.
-        stop: whether to stop; the state is then saved.
+        hooks: what the caller hears, and how it stops the run; the state is then saved.
         resume: go on from the newest checkpoint.
 
-    Returns:
-        How it ended.
-
     Raises:
-        PrefpropError: as `fit`; the manifest says so.
+        PrefpropError: as `Trainer.fit`; the manifest says so.
     """
-    _note(folder, status="running", device=device, exit_reason=None)
+    is_main = world().is_main
+    if is_main:
+        folder.update_manifest(status="running", device=device, exit_reason=None)
     with _noting_failure(folder):
-        result = Experiment(
-            plan=plan,
-            prepared=prepared,
-            run=folder,
-            device=device,
-            emit=emit,
-            stop=stop,
-            progress=progress,
-        ).train(resume=resume)
-        spent = folder.manifest.get("seconds") or 0.0
-        _note_sealed(
-            folder,
-            status="interrupted" if result.status == "interrupted" else "finished",
-            exit_reason=result.status,
-            seconds=round(spent + result.seconds, 3),
-            best_step=result.best_step,
-            validation=dict(result.metrics),
-        )
+        result = _train(plan, prepared, folder, device=device, hooks=hooks, resume=resume)
+        if is_main:
+            spent = folder.manifest.get("seconds") or 0.0
+            folder.seal_metrics(
+                status="interrupted" if result.status == "interrupted" else "finished",
+                exit_reason=result.status,
+                seconds=round(spent + result.seconds, 3),
+                best_step=result.best_step,
+                validation=dict(result.metrics),
+            )
     return result
 
 
@@ -149,17 +187,100 @@ def _noting_failure(folder: RunFolder) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        _note(folder, status="failed", exit_reason=f"{type(error).__name__}: {error}")
+        if world().is_main:
+            reason = f"{type(error).__name__}: {error}"
+            folder.update_manifest(status="failed", exit_reason=reason)
         raise
 
 
-def _note(folder: RunFolder, **changes: object) -> None:
-    """Change the manifest, of several processes in the first alone."""
-    if world().is_main:
-        folder.update_manifest(**changes)
+def _train(
+    plan: Plan, prepared: Prepared, folder: RunFolder, *, device: str, hooks: Hooks, resume: bool
+) -> FitResult:
+    config = plan.config
+    if config.model.gradient_checkpointing:
+        return_freed_memory()
+    seed_everything(config.train.seed)
+    model = load_classifier(plan, n_labels=len(prepared.labels))
+    validation = examples_of(plan, prepared, "validation")
+
+    def on_event(event: Event) -> None:
+        _record(folder, event)
+        hooks.on_event(event)
+
+    def evaluate() -> Evaluation | None:
+        logits = predict_logits(
+            model,
+            validation,
+            batch_size=config.eval.batch_size,
+            device=device,
+            should_stop=hooks.should_stop,
+            on_progress=hooks.on_progress,
+        )
+        if logits is None:
+            return None
+        found = with_documents(logits, prepared, "validation")
+        if world().is_main:
+            save_logits(folder.evaluation, step_name(trainer.progress.step), found)
+        return _evaluation(found, plan, n_classes=len(prepared.labels))
+
+    trainer = Trainer(
+        model,
+        examples_of(plan, prepared, "train", training=True),
+        config.train,
+        CheckpointManager(folder.checkpoints, keep=config.train.keep),
+        device=device,
+        hooks=replace(hooks, on_event=on_event),
+    )
+    result = trainer.fit(evaluate, resume=resume, evaluation_tokens=weight(validation.lengths))
+
+    def keep() -> None:
+        adapter = make_adapter(plan, labels=prepared.labels)
+        save_adapter(folder.adapter, adapter, model.trainable)
+        best = None if result.best_step is None else step_name(result.best_step)
+        # Else `eval` computes them: an earlier version of the program evaluated that step.
+        if best and is_stored(folder.evaluation, best):
+            save_logits(folder.evaluation, "validation", load_logits(folder.evaluation, best))
+
+    if result.status != "interrupted":
+        world().on_main(keep)
+    return result
 
 
-def _note_sealed(folder: RunFolder, **changes: object) -> None:
-    """The same at the end of a run, with what its metrics are by then."""
-    if world().is_main:
-        folder.seal_metrics(**changes)
+def _evaluation(found: SavedLogits, plan: Plan, *, n_classes: int) -> Evaluation:
+    metrics = classification_metrics(
+        found.logits,
+        found.labels,
+        metrics=plan.task.metrics(n_classes),
+        n_bins=plan.config.eval.bins,
+    )
+    if not plan.task.has_classes:
+        return Evaluation(metrics, (), ())
+    n_predicted, n_labelled = (
+        tuple(np.bincount(classes, minlength=n_classes).tolist())
+        for classes in (found.logits.argmax(axis=1), found.labels)
+    )
+    return Evaluation(metrics, n_predicted, n_labelled)
+
+
+def _record(folder: RunFolder, event: Event) -> None:
+    """Keep the metrics of a run, and how long it is to be."""
+    match event:
+        case events.Started(step=step, n_steps=n_steps):
+            folder.drop_metrics_after(step)
+            folder.update_manifest(n_steps=n_steps)
+        case events.Saved():
+            folder.seal_metrics()
+        case events.Step():
+            folder.append_metrics(
+                {
+                    "step": event.step,
+                    "epoch": event.epoch,
+                    "loss": event.loss,
+                    "lr": event.lr,
+                    "grad_norm": event.grad_norm,
+                    "tokens_per_s": round(event.tokens_per_s, 1),
+                    "ids": list(event.ids),
+                }
+            )
+        case events.Evaluated(epoch=epoch, step=step, metrics=metrics):
+            folder.append_metrics({"step": step, "epoch": epoch, "validation": dict(metrics)})

@@ -19,10 +19,11 @@ from prefprop_cli.core.encoder.encoder import Encoder
 from prefprop_cli.core.encoder.layout import Layout, Tokens
 from prefprop_cli.core.methods import Method
 from prefprop_cli.tables import TASKS, Pooling
-from prefprop_cli.tasks.batch import DocumentBatch, Head, pooled
+from prefprop_cli.tasks.batch import Batch, Head, losses, pooled
+from prefprop_cli.training.state import Trainable
 
 
-class Classifier(nn.Module):
+class Classifier(Trainable):
     """Documents to logits.
 
     Args:
@@ -52,14 +53,16 @@ class Classifier(nn.Module):
         self.chunks_per_pass = chunks_per_pass
         backbone.requires_grad_(method.trains_backbone)
 
-    def forward(self, batch: DocumentBatch) -> Tensor:
-        """Logits; (N, C), -inf for a candidate that a question does not have."""
+    def forward(self, batch: Batch) -> Tensor:
+        """Return logits (N, C), -inf for a candidate that a question does not have."""
         parts = list(batch.parts(max(self.chunks_per_pass, len(batch.n_rows))))
         if len(parts) == 1 or not torch.is_grad_enabled():
             logits = [self._of_rows(*part) for part in parts]
         else:
             logits = [checkpoint(self._of_rows, *part, use_reentrant=False) for part in parts]
-        return pooled(_stacked(logits), batch.n_rows, how=self.chunk_pooling)
+        n_logits = max(part.shape[1] for part in logits)
+        padded = [functional.pad(p, (0, n_logits - p.shape[1]), value=-inf) for p in logits]
+        return pooled(torch.cat(padded), batch.n_rows, how=self.chunk_pooling)
 
     def _of_rows(self, tokens: Tokens, positions: Sequence[Sequence[int]]) -> Tensor:
         """Logits of rows; (R, C)."""
@@ -72,8 +75,12 @@ class Classifier(nn.Module):
         hidden = self.backbone.encode(tokens, layout, prefix, read=read, markers=self.head.markers)
         return self.head(hidden, read.rows)
 
+    def losses(self, batch: Batch) -> Tensor:
+        """Return the cross-entropy of each document; (N,)."""
+        return losses(self(batch), batch)
+
     @property
-    def trained(self) -> dict[str, nn.Parameter]:
+    def trainable(self) -> dict[str, nn.Parameter]:
         """The parameters that train, by the names an adapter keeps them under."""
         parts = {"method": self.method, "head": self.head}
         if self.method.trains_backbone:
@@ -86,8 +93,8 @@ class Classifier(nn.Module):
         }
 
     @property
-    def unread(self) -> frozenset[str]:
-        """Trained tensors no gradient can reach.
+    def unreached(self) -> frozenset[str]:
+        """Trainable parameters no gradient can reach.
 
         The head reads a global position, so the local projections of the last layer are never
         used; and a bias that all keys of a softmax share cancels out.
@@ -102,13 +109,13 @@ class Classifier(nn.Module):
 
 @dataclass(frozen=True)
 class ParameterCounts:
-    """How many numbers train, part by part."""
+    """How many parameters train, part by part."""
 
     method: int
     head: int
     backbone: int
     of_backbone: int
-    """All numbers of the backbone, trained or not: what the paper's percentages refer to."""
+    """All of the backbone, trained or not: what the paper's percentages refer to."""
 
     @property
     def total(self) -> int:
@@ -128,21 +135,21 @@ class ParameterCounts:
 def count_parameters(model: Classifier) -> ParameterCounts:
     """Count what trains; works on meta tensors, so no weights are needed."""
     counts = {"method": 0, "head": 0, "backbone": 0}
-    for name, parameter in model.trained.items():
+    for name, parameter in model.trainable.items():
         counts[name.split(".")[0]] += parameter.numel()
     of_backbone = sum(parameter.numel() for parameter in model.backbone.parameters())
     return ParameterCounts(**counts, of_backbone=of_backbone)
 
 
 def create_method(table: MethodTable, config: EncoderConfig) -> Method:
-    """The method a `[method]` table asks for."""
+    """Return the method a `[method]` table asks for."""
     options = {name: getattr(table, name) for name in methods.Options.__dataclass_fields__}
     options["extra"] = table.extra or {}
     return methods.create(table.name, config, methods.Options(**options))
 
 
 def create_classifier(backbone: Encoder, config: Config, *, n_labels: int) -> Classifier:
-    """A classifier with a fresh method and head around a backbone.
+    """Return a classifier with a fresh method and head around a backbone.
 
     Args:
         backbone: its encoder.
@@ -160,9 +167,3 @@ def create_classifier(backbone: Encoder, config: Config, *, n_labels: int) -> Cl
         chunk_pooling=config.data.chunk_pooling,
         chunks_per_pass=config.train.chunks_per_pass,
     )
-
-
-def _stacked(parts: Sequence[Tensor]) -> Tensor:
-    """Parts (R_i, C_i) one after another, as wide as the widest."""
-    width = max(part.shape[1] for part in parts)
-    return torch.cat([functional.pad(p, (0, width - p.shape[1]), value=-inf) for p in parts])

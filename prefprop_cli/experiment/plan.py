@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from prefprop_cli.config.schema import Config
 from prefprop_cli.core.attention import choose
 from prefprop_cli.core.encoder.config import EncoderConfig
@@ -23,10 +26,12 @@ from prefprop_cli.experiment.backbones import (
     load_backbone,
 )
 from prefprop_cli.experiment.model import Classifier, create_classifier, create_method
+from prefprop_cli.experiment.stored_logits import SavedLogits
 from prefprop_cli.hub import is_repository
 from prefprop_cli.runs.distributed import world
 from prefprop_cli.tables import TASKS
 from prefprop_cli.tasks.base import Form, Task
+from prefprop_cli.tasks.batch import Examples
 
 
 @dataclass(frozen=True)
@@ -84,14 +89,22 @@ def make_plan(config: Config) -> Plan:
                 f"{encoder.max_length} positions. Use data.max_length = {encoder.max_length}"
             ]
         )
-    _check_attention(config)
+    try:
+        choose(config.model.attention, dropout=config.model.attention_dropout > 0)
+    except ValueError as error:
+        raise ConfigError([f"model.{error}"]) from error
     tokenizer = TextTokenizer.load(folder)
-    _check_vocabulary(tokenizer, encoder, folder)
+    if tokenizer.highest_id >= encoder.vocab_size:
+        raise DataError(
+            f"{folder}: the tokenizer's highest id is {tokenizer.highest_id}, the backbone has "
+            f"{encoder.vocab_size} rows of words. Was a word added to one and not to the other? "
+            "`model.resize_token_embeddings(len(tokenizer))` of transformers adds the rows"
+        )
     return Plan(config, folder, encoder, tokenizer)
 
 
 def with_backbone(config: Config, backbone: str | None) -> Config:
-    """The configuration with its backbone at another place; None leaves it where it is."""
+    """Return the configuration with its backbone elsewhere; None leaves it where it is."""
     if backbone is None:
         return config
     model = config.model.model_copy(update={"backbone": backbone})
@@ -120,8 +133,35 @@ def prepare_data(
     return prepared
 
 
+def examples_of(plan: Plan, prepared: Prepared, split: str, *, training: bool = False) -> Examples:
+    """Return a split of prepared documents as batches.
+
+    Args:
+        plan: says the task.
+        prepared: the documents as tokens.
+        split: its name.
+        training: put what has no order inside a document into another order in each epoch.
+
+    Raises:
+        DataError: there is no such split, or it is empty.
+    """
+    table = prepared.splits.get(split)
+    if table is None or not len(table):
+        there = ", ".join(prepared.splits)
+        raise DataError(f'the data has no documents in a split "{split}"; it has {there}')
+    lengths, form = list(table["n_computed"]), plan.form(prepared.labels)
+    return Examples(table, lengths, form, shuffled=training, seed=plan.config.train.seed)
+
+
+def with_documents(logits: NDArray[np.float32], prepared: Prepared, split: str) -> SavedLogits:
+    """Return the logits (N, C) of a split with what is known of its documents."""
+    table = prepared.splits[split]
+    labels, n_tokens = (np.asarray(table[name], np.int64) for name in ("label", "n_tokens"))
+    return SavedLogits(tuple(table["id"]), logits, labels, n_tokens)
+
+
 def load_encoder(plan: Plan) -> Encoder:
-    """The backbone of a plan, with its weights."""
+    """Return the backbone of a plan, with its weights."""
     table = plan.config.model
     return load_backbone(
         plan.backbone,
@@ -135,12 +175,12 @@ def load_encoder(plan: Plan) -> Encoder:
 
 
 def load_classifier(plan: Plan, *, n_labels: int) -> Classifier:
-    """A fresh classifier on the backbone of a plan; draws its initial values from torch's RNG."""
+    """Return a fresh classifier on the backbone of a plan, initialised from torch's generator."""
     return create_classifier(load_encoder(plan), plan.config, n_labels=n_labels)
 
 
 def empty_classifier(plan: Plan, *, n_labels: int) -> Classifier:
-    """The same without weights, on the meta device: for counting."""
+    """Return the same without weights, on the meta device: for counting."""
     with shapes_only():
         return create_classifier(Encoder(plan.encoder), plan.config, n_labels=n_labels)
 
@@ -175,19 +215,3 @@ def _check_metric(plan: Plan, *, n_classes: int) -> None:
                 'Use "f1_macro"'
             ]
         )
-
-
-def _check_vocabulary(tokenizer: TextTokenizer, encoder: EncoderConfig, folder: Path) -> None:
-    if tokenizer.highest_id >= encoder.vocab_size:
-        raise DataError(
-            f"{folder}: the tokenizer's highest id is {tokenizer.highest_id}, the backbone has "
-            f"{encoder.vocab_size} rows of words. Was a word added to one and not to the other? "
-            "`model.resize_token_embeddings(len(tokenizer))` of transformers adds the rows"
-        )
-
-
-def _check_attention(config: Config) -> None:
-    try:
-        choose(config.model.attention, dropout=config.model.attention_dropout > 0)
-    except ValueError as error:
-        raise ConfigError([f"model.{error}"]) from error

@@ -19,10 +19,9 @@ from prefprop_cli.calibration.predictions import softmax
 from prefprop_cli.core.modes import plain_modes, tensors_on_cpu
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.errors import UsageError
-from prefprop_cli.experiment.adapter import Adapter
+from prefprop_cli.experiment.adapter import Adapter, load_adapter
 from prefprop_cli.experiment.model import Classifier
 from prefprop_cli.experiment.plan import Plan
-from prefprop_cli.experiment.trained import load_adapter
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.distributed import world
 from prefprop_cli.tasks.base import Form, Record, Task

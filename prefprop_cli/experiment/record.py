@@ -34,12 +34,12 @@ from prefprop_cli.words import listed
 
 
 def record_of(plan: Plan, prepared: Prepared) -> Record:
-    """What a manifest says of the inputs of a run."""
+    """Return what a manifest says of the inputs of a run."""
     return {**config_record(plan.config), **data_record(prepared), **backbone_record(plan)}
 
 
 def config_record(config: Config) -> Record:
-    """The part on the configuration."""
+    """Return the part on the configuration."""
     return {
         "config": config.model_dump(exclude_none=True),
         "config_sha256": hashlib.sha256(dump_config(config).encode()).hexdigest(),
@@ -47,7 +47,7 @@ def config_record(config: Config) -> Record:
 
 
 def data_record(prepared: Prepared) -> Record:
-    """The part on the documents."""
+    """Return the part on the documents."""
     return {
         "data_sha256": prepared.summary["inputs"],
         "documents_sha256": prepared.summary["contents"],
@@ -56,7 +56,7 @@ def data_record(prepared: Prepared) -> Record:
 
 
 def backbone_record(plan: Plan) -> Record:
-    """The part on the backbone."""
+    """Return the part on the backbone."""
     return {
         "backbone_sha256": weights_sha256(plan.backbone),
         "tokenizer_sha256": plan.tokenizer.fingerprint,
@@ -64,41 +64,38 @@ def backbone_record(plan: Plan) -> Record:
     }
 
 
-def check_config(record: Record, config: Config, *, of: Path, advice: str) -> None:
-    """See that a configuration is the one of a record.
+# In the checks a record is a manifest (of the backbone, also what an adapter says), `of` the folder
+# it lies in, and `advice` how to go on where something differs.
 
-    Args:
-        record: a manifest.
-        config: of now.
-        of: the run folder.
-        advice: how to go on where something differs.
+
+def check_config(record: Record, config: Config, *, of: Path, advice: str) -> None:
+    """Check that a configuration is the one of a record.
 
     Raises:
         UsageError: it is another one; names what differs.
     """
-    was, now = record, config_record(config)
-    if was.get("config_sha256") in (None, now["config_sha256"]):
+    now = config_record(config)
+    if record.get("config_sha256") in (None, now["config_sha256"]):
         return
-    found = differences(was["config"], now["config"]) if "config" in was else []
+    found = differences(record["config"], now["config"]) if "config" in record else []
     raise UsageError(
         f"{of} is of another configuration: {'; '.join(found) or 'its sha256 differs'}. {advice}"
     )
 
 
 def check_backbone(record: Mapping[str, object], plan: Plan, *, of: Path, advice: str) -> None:
-    """See that the backbone is the one of a record.
-
-    Args:
-        record: a manifest, or what an adapter says.
-        plan: has the backbone of now.
-        of: the folder of the record.
-        advice: how to go on where something differs.
+    """Check that the backbone of a plan is the one of a record.
 
     Raises:
         DataError: it is another one; names what differs.
     """
-    is_by_content = record.get("backbone_config") is not None
-    now = backbone_record(plan) if is_by_content else _record_of_files(plan)
+    if record.get("backbone_config") is not None:
+        now = backbone_record(plan)
+    else:
+        now = {
+            "backbone_sha256": weight_files_sha256(plan.backbone),
+            "tokenizer_sha256": plan.tokenizer.files_sha256,
+        }
     if found := list(_backbone_changes(record, now)):
         raise DataError(
             f"{of} was trained on another backbone than {plan.backbone}: {'; '.join(found)}. "
@@ -107,15 +104,9 @@ def check_backbone(record: Mapping[str, object], plan: Plan, *, of: Path, advice
 
 
 def check_data(record: Mapping[str, object], prepared: Prepared, *, of: Path, advice: str) -> None:
-    """See that the documents are those of a record, each in the split that it was in.
+    """Check that the documents are those of a record, each in the split that it was in.
 
     Files may be laid out otherwise, as long as they hold the same documents.
-
-    Args:
-        record: a manifest.
-        prepared: the documents of now.
-        of: the run folder.
-        advice: how to go on where something differs.
 
     Raises:
         DataError: they are others; names what differs.
@@ -125,15 +116,8 @@ def check_data(record: Mapping[str, object], prepared: Prepared, *, of: Path, ad
 
 
 def changes(was: Mapping[str, object], now: Record) -> list[str]:
-    """What differs between the data and backbones of two records of this version."""
+    """Return what differs between the data and backbones of two records of this version."""
     return [*_data_changes(was, now), *_backbone_changes(was, now)]
-
-
-def _record_of_files(plan: Plan) -> Record:
-    return {
-        "backbone_sha256": weight_files_sha256(plan.backbone),
-        "tokenizer_sha256": plan.tokenizer.files_sha256,
-    }
 
 
 def _backbone_changes(was: Mapping[str, object], now: Record) -> Iterator[str]:

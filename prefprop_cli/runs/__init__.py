@@ -4,7 +4,6 @@ from prefprop_cli.runs.atomic import (
     Record,
     read_verified,
     save_folder,
-    verify_folder,
     write_atomically,
 )
 from prefprop_cli.runs.config import check_config, differences
@@ -34,6 +33,5 @@ __all__ = [
     "save_folder",
     "summarize",
     "unfinished",
-    "verify_folder",
     "write_atomically",
 ]

@@ -27,11 +27,7 @@ _LEFTOVER = re.compile(r"\.(tmp|old)-(.+)-(\d+)", re.DOTALL)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file as a whole or not at all.
-
-    Raises:
-        ResourceError: the disk is full, or the folder cannot be written to.
-    """
+    """Write a file as a whole or not at all; a ResourceError says why it cannot be."""
     temporary = _beside(path, "tmp")
     with disk_errors(path, len(data)):
         try:
@@ -53,9 +49,6 @@ def save_folder(target: Path, files: Mapping[str, bytes]) -> None:
     Args:
         target: the folder; its parents are made.
         files: contents by plain file name.
-
-    Raises:
-        ResourceError: the disk is full, or the folder cannot be written to.
     """
     temporary = _beside(target, "tmp")
     with disk_errors(target, sum(map(len, files.values()))):
@@ -63,9 +56,12 @@ def save_folder(target: Path, files: Mapping[str, bytes]) -> None:
         remove_leftovers(target.parent)
         try:
             temporary.mkdir()
-            for name, data in files.items():
+            entries = {
+                name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+                for name, data in files.items()
+            }
+            for name, data in (*files.items(), (MANIFEST, seal({"files": entries}))):
                 _write_synced(temporary / name, data)
-            _write_synced(temporary / MANIFEST, _manifest(files))
             _sync(temporary)
             _put_in_place(temporary, target)
         except BaseException:
@@ -91,25 +87,16 @@ def read_verified(folder: Path) -> dict[str, bytes]:
     while True:
         before = _identity(folder)
         try:
-            return _read_once(_present(folder))
+            return _read_once(folder if folder.exists() else _moved_aside(folder))
         except CorruptFileError:
             if _identity(folder) == before:  # else: replaced by a live writer while we read
                 raise
 
 
-def verify_folder(folder: Path) -> None:
-    """Check every file of a folder that `save_folder` wrote.
-
-    Raises:
-        CorruptFileError: a file is missing, cannot be read or was changed; it is named.
-    """
-    read_verified(folder)
-
-
 def seal(record: Mapping[str, object]) -> bytes:
     """Return the record as JSON that ends with the SHA-256 of itself, under `seal`."""
-    digest = hashlib.sha256(_json(record)).hexdigest()
-    return _json({**record, "seal": digest})
+    digest = hashlib.sha256((json.dumps(record, indent=2) + "\n").encode()).hexdigest()
+    return (json.dumps({**record, "seal": digest}, indent=2) + "\n").encode()
 
 
 def read_sealed(path: Path) -> Record:
@@ -188,18 +175,10 @@ def _put_in_place(temporary: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _manifest(files: Mapping[str, bytes]) -> bytes:
-    entries = {
-        name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        for name, data in files.items()
-    }
-    return seal({"files": entries})
-
-
 def _read_once(folder: Path) -> dict[str, bytes]:
     try:
-        entries = read_sealed(folder / MANIFEST)["files"]
-        expected = {name: (entry["size"], entry["sha256"]) for name, entry in entries.items()}
+        entries = read_sealed(folder / MANIFEST)["files"].items()
+        expected = {name: (entry["size"], entry["sha256"]) for name, entry in entries}
     except (KeyError, TypeError, AttributeError):
         raise CorruptFileError(f"{folder / MANIFEST} is damaged: it lists no files") from None
     files = {}
@@ -223,13 +202,12 @@ def _read(path: Path) -> bytes:
         raise CorruptFileError(f"{path} cannot be read: {reason}") from None
 
 
-def _present(folder: Path) -> Path:
-    """Return the folder, or the older one that was moved aside when its writer died."""
-    if not folder.exists() and folder.parent.is_dir():
-        for other in folder.parent.iterdir():
-            found = _LEFTOVER.fullmatch(other.name)
-            if found and found.group(1, 2) == ("old", folder.name):
-                return other
+def _moved_aside(folder: Path) -> Path:
+    """Return what a writer that died has moved aside to put a new folder in its place."""
+    for other in folder.parent.iterdir() if folder.parent.is_dir() else ():
+        found = _LEFTOVER.fullmatch(other.name)
+        if found and found.group(1, 2) == ("old", folder.name):
+            return other
     return folder
 
 
@@ -268,7 +246,3 @@ def _is_other_live_process(pid: int) -> bool:
     except (ProcessLookupError, OverflowError):
         return False
     return pid != os.getpid()
-
-
-def _json(record: Mapping[str, object]) -> bytes:
-    return (json.dumps(record, indent=2) + "\n").encode()

@@ -28,37 +28,29 @@ def check_config(file: Path, manifest: Record) -> None:
     digest, was = hashlib.sha256(data).hexdigest(), manifest.get("config_sha256", "")
     if not was or digest == was:
         return
-    found = "; ".join(_changes(data, manifest.get("config")))
-    if found:
+    try:
+        now = tomllib.loads(data.decode())
+    except (ValueError, RecursionError) as error:
+        changes = [f"it is no TOML now ({error})"]
+    else:  # an earlier version of the program kept the hash alone
+        known = manifest.get("config")
+        changes = ["its sha256 is another one"] if known is None else differences(known, now)
+    if changes:
         raise UsageError(
-            f"{file} is not the configuration that the run was started with: {found}. Undo the "
-            f"change; or begin a new run with it: prefprop train -p {shlex.quote(str(file))}"
+            f"{file} is not the configuration that the run was started with: {'; '.join(changes)}. "
+            "Undo the change; or begin a new run with it: "
+            f"prefprop train -p {shlex.quote(str(file))}"
         )
 
 
 def differences(was: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
-    """Return what has another value now, as `key NEW, was OLD`.
-
-    Args:
-        was: values by key; those of a table under `table.key`.
-        now: the same.
-    """
+    """Return what has another value now, as `key NEW, was OLD`; of tables, as `table.key`."""
     old, new = dict(_flat(was)), dict(_flat(now))
     return [
         f"{key} {_shown(new.get(key))}, was {_shown(old.get(key))}"
         for key in dict.fromkeys((*old, *new))
         if old.get(key) != new.get(key)
     ]
-
-
-def _changes(data: bytes, was: Record | None) -> list[str]:
-    try:
-        now = tomllib.loads(data.decode())
-    except (ValueError, RecursionError) as error:
-        return [f"it is no TOML now ({error})"]
-    if was is None:  # an earlier version of the program kept the hash alone
-        return ["its sha256 is another one"]
-    return differences(was, now)
 
 
 def _flat(values: Mapping[str, object], table: str = "") -> Iterator[tuple[str, object]]:

@@ -38,17 +38,14 @@ _NOTHING = object()
 
 @dataclass(frozen=True)
 class World:
-    """All processes of a command, seen from one of them.
-
-    Args:
-        rank: which of them this is, from 0.
-        size: how many they are.
-        local_rank: which of those on this machine this is, from 0.
-    """
+    """All processes of a command, seen from one of them."""
 
     rank: int = 0
+    """Which of them this is, from 0."""
     size: int = 1
+    """How many they are."""
     local_rank: int = 0
+    """Which of those on this machine this is, from 0."""
 
     @property
     def is_main(self) -> bool:
@@ -56,14 +53,11 @@ class World:
         return self.rank == 0
 
     def share(self, items: Sequence[T]) -> Sequence[T]:
-        """The items that are this rank's: every n-th, so that sorted work is dealt out evenly."""
+        """Return the items of this rank: every n-th, so that sorted work is dealt out evenly."""
         return items[self.rank :: self.size]
 
     def on_all(self, work: Callable[[], T]) -> list[T]:
-        """Do a piece of work on every rank.
-
-        Returns:
-            What each rank made of it, by rank.
+        """Do a piece of work on every rank, and return what each made of it, by rank.
 
         Raises:
             Exception: the error of the lowest rank that failed, on every rank.
@@ -71,7 +65,11 @@ class World:
         if self.size == 1:
             return [work()]
         own = _attempt(work)
-        outcomes = _gathered(own, size=self.size)
+        self.connect()
+        from torch import distributed
+
+        outcomes: list[_Outcome[T]] = [own] * self.size
+        distributed.all_gather_object(outcomes, own)
         # Not its copy: it has the traceback.
         outcomes[self.rank] = own
         return [outcome.result() for outcome in outcomes]
@@ -87,22 +85,23 @@ class World:
         return own[0]
 
     def on_main(self, work: Callable[[], T]) -> T:
-        """Do a piece of work on rank 0 alone, and return its result on every rank.
-
-        Raises:
-            Exception: what rank 0 raised, on every rank.
-        """
+        """Do a piece of work on rank 0 alone, and return its result, or raise its error, on all."""
         if self.size == 1:
             return work()
         own = _attempt(work) if self.is_main else None
-        outcome = _broadcast(own)
-        return (own or outcome).result()
+        self.connect()
+        from torch import distributed
+
+        box = [own]
+        distributed.broadcast_object_list(box, src=0)
+        outcome = own or box[0]
+        assert outcome is not None  # rank 0 sent one
+        return outcome.result()
 
     def first_on_machine(self, work: Callable[[], T]) -> T:
         """Do a piece of work on one rank of each machine, then on the others, which find its files.
 
-        Raises:
-            Exception: what one of the first raised, on every rank; or what this rank raised.
+        What one of the first raises is raised on every rank.
         """
         done: list[T] = []
         self.on_all(lambda: done.append(work()) if self.local_rank == 0 else None)
@@ -120,9 +119,6 @@ class World:
 
         Yields:
             The results of the next `size` items of each rank.
-
-        Raises:
-            Exception: what reading raised on rank 0 or the work on any, on every rank.
         """
         iterator = iter(items if self.is_main else ())
         while chunk := self.on_main(lambda: list(islice(iterator, size * self.size))):
@@ -131,18 +127,26 @@ class World:
     def add_up(self, tensor: "Tensor") -> None:
         """Replace a tensor by its sum over the ranks, the same bits on each; it stays in place."""
         if self.size > 1:
-            _start_group()
+            self.connect()
             from torch import distributed
 
             distributed.all_reduce(tensor)
 
     def connect(self) -> None:
-        """Let the ranks find each other, if there are several; other functions do so, too."""
-        if self.size > 1:
-            _start_group()
+        """Let the ranks find each other, if there are several; the other functions do so, too."""
+        if self.size == 1:
+            return
+        import torch
+        from torch import distributed
+
+        if not distributed.is_initialized():  # accelerate takes over a group that is there
+            # Objects go by way of the CPU, so that they wait for no GPU and take no room on it.
+            backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+            distributed.init_process_group(backend, timeout=LONGEST_WAIT)
+            atexit.register(distributed.destroy_process_group)
 
     def own_device(self, name: str) -> str:
-        """Where this rank computes: with several ranks, `cuda` is a GPU for each.
+        """Say where this rank computes: with several ranks, `cuda` is a GPU for each.
 
         Raises:
             UsageError: one GPU is named for several ranks, or the machine has too few of them.
@@ -165,14 +169,14 @@ class World:
         return f"cuda:{self.local_rank}"
 
     def tells(self, error: BaseException) -> bool:
-        """Whether this rank is to tell of an error: rank 0 tells those that all ranks raise."""
+        """Tell whether this rank reports an error: rank 0 reports those that all ranks raise."""
         return self.is_main or not any(
             getattr(cause, _RAISED_ON_ALL, False) for cause in (error, error.__cause__)
         )
 
 
 def world() -> World:
-    """The processes that `torchrun` or `accelerate launch` started; one process without them."""
+    """Return the processes that `torchrun` or `accelerate launch` started; without them, one."""
     # A WORLD_SIZE without a LOCAL_RANK was set by a cluster for what it starts, not by a launcher.
     if "LOCAL_RANK" not in os.environ:
         return World()
@@ -184,7 +188,7 @@ def world() -> World:
 
 
 def merged(shares: Sequence[Sequence[T]]) -> list[T]:
-    """Items in the order they had before each rank got its share."""
+    """Put items back in the order they had before each rank got its share."""
     rounds = zip_longest(*shares, fillvalue=_NOTHING)
     return [item for dealt in rounds for item in dealt if item is not _NOTHING]  # type: ignore[misc]
 
@@ -207,50 +211,10 @@ def _attempt(work: Callable[[], T]) -> _Outcome[T]:
     try:
         return _Outcome(value=work())
     except Exception as error:
-        return _Outcome(error=error if _travels(error) else _plain(error))
-
-
-def _travels(error: Exception) -> bool:
-    """Whether an error arrives as what it is; one that takes odd arguments does not."""
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        return False
-    return True
-
-
-def _plain(error: Exception) -> PrefpropError:
-    plain = PrefpropError(f"{type(error).__name__}: {error}")
-    plain.__cause__ = error
-    return plain
-
-
-def _gathered(own: _Outcome[T], *, size: int) -> list[_Outcome[T]]:
-    _start_group()
-    from torch import distributed
-
-    outcomes: list[_Outcome[T]] = [own] * size
-    distributed.all_gather_object(outcomes, own)
-    return outcomes
-
-
-def _broadcast(outcome: _Outcome[T] | None) -> _Outcome[T]:
-    _start_group()
-    from torch import distributed
-
-    box = [outcome]
-    distributed.broadcast_object_list(box, src=0)
-    assert box[0] is not None  # rank 0 sent one
-    return box[0]
-
-
-def _start_group() -> None:
-    """Connect the ranks; accelerate takes over a group that is there."""
-    import torch
-    from torch import distributed
-
-    if not distributed.is_initialized():
-        # Objects always go by way of the CPU, so that they wait for no GPU and take no room on it.
-        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        distributed.init_process_group(backend, timeout=LONGEST_WAIT)
-        atexit.register(distributed.destroy_process_group)
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception:  # one that takes odd arguments does not arrive as what it is
+            plain = PrefpropError(f"{type(error).__name__}: {error}")
+            plain.__cause__ = error
+            return _Outcome(error=plain)
+        return _Outcome(error=error)

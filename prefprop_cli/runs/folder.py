@@ -21,7 +21,6 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from prefprop_cli.errors import CorruptFileError, ResourceError, UsageError
 from prefprop_cli.runs.atomic import (
@@ -39,8 +38,6 @@ from prefprop_cli.runs.place import check_free
 from prefprop_cli.runs.provenance import SCHEMA_VERSION, now
 from prefprop_cli.runs.state import unfinished
 
-Status = Literal["running", "finished", "interrupted", "failed"]
-
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -50,11 +47,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, parent: Path, name: str) -> "RunFolder":
-        """Make a new folder `parent/name-<date>-<time>`; a second one in a second gets a suffix.
-
-        Raises:
-            ResourceError: the folder cannot be made.
-        """
+        """Make a new folder `parent/name-<date>-<time>`; a second one in a second gets a suffix."""
         plain = re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII).strip(".-")[:80] or "run"
         stem = f"{plain}-{time.strftime('%Y%m%d-%H%M%S')}"
         make_folder(parent)
@@ -103,11 +96,7 @@ class RunFolder:
         return run
 
     def begin(self) -> "RunFolder":
-        """Write the first manifest, unless there is one, into a folder that is there.
-
-        Raises:
-            ResourceError: it cannot be written.
-        """
+        """Write the first manifest, unless there is one, into a folder that is there."""
         if not (self.path / "manifest.json").exists():
             record = {"schema_version": SCHEMA_VERSION, "status": "running", "started": now()}
             self._write_manifest(record)
@@ -115,11 +104,7 @@ class RunFolder:
 
     @property
     def manifest(self) -> Record:
-        """The manifest as it is on the disk now.
-
-        Raises:
-            CorruptFileError: it is damaged.
-        """
+        """The manifest as it is on the disk now; a CorruptFileError if it is damaged."""
         return read_sealed(self.path / "manifest.json")
 
     @property
@@ -128,12 +113,7 @@ class RunFolder:
 
     @property
     def checked_config(self) -> Path:
-        """The configuration, which is the one that the run was started with.
-
-        Raises:
-            UsageError: it was changed; names what.
-            CorruptFileError: it, or the manifest, cannot be read.
-        """
+        """The configuration, which is the one that the run was started with, see `check_config`."""
         check_config(self.config, self.manifest)
         return self.config
 
@@ -182,18 +162,11 @@ class RunFolder:
         return self.path / "metrics.jsonl"
 
     def update_manifest(self, **changes: object) -> None:
-        """Set keys of the manifest; the others stay.
-
-        Raises:
-            ResourceError: it cannot be written.
-        """
+        """Set keys of the manifest; the others stay."""
         self._write_manifest({**self.manifest, **changes})
 
     def append_metrics(self, row: Mapping[str, object]) -> None:
-        """Append a row; a NaN or infinity, for which JSON has no word, becomes null.
-
-        After a crash, `drop_metrics_after` comes first: it removes the torn end.
-        """
+        """Append a row; after a crash, `drop_metrics_after` comes first: it removes a torn end."""
         MetricsFile(self.metrics_file).append(row)
 
     def metrics(self) -> list[Record]:
@@ -206,7 +179,8 @@ class RunFolder:
             manifest = self.manifest
             ended = manifest.get("status") in ("finished", "interrupted")
             try:
-                return MetricsFile(self.metrics_file).rows(manifest.get("metrics"), ended=ended)
+                rows = MetricsFile(self.metrics_file).rows(manifest.get("metrics"), ended=ended)
+                return [row for _, row in rows]
             except CorruptFileError:
                 if self.manifest == manifest:  # else: changed by a live writer while we read
                     raise
@@ -216,7 +190,6 @@ class RunFolder:
 
         Raises:
             CorruptFileError: the rows are not what was written.
-            ResourceError: they cannot be written.
         """
         file, sealed = MetricsFile(self.metrics_file), self.manifest.get("metrics")
         kept = file.until(step, sealed)
@@ -225,11 +198,7 @@ class RunFolder:
         file.write(kept)
 
     def seal_metrics(self, **changes: object) -> None:
-        """Set keys of the manifest, and note in it what the rows are by now.
-
-        Raises:
-            ResourceError: they cannot be written.
-        """
+        """Set keys of the manifest, and note in it what the rows are by now."""
         seal = seal_of(MetricsFile(self.metrics_file).synced())
         self.update_manifest(metrics=seal, **changes)
 
@@ -246,38 +215,25 @@ class RunFolder:
         write_atomically(self.path / "manifest.json", seal(record))
 
 
-def _any_run(run: RunFolder) -> bool:
-    return True
-
-
 @dataclass(frozen=True)
 class Choice:
-    """A run, and why it is this one.
-
-    Attributes:
-        folder: the run.
-        because: `named`, `PREFPROP_RUN` or `newest finished`.
-        passed_over: one that was started later and is not finished; None if there is none.
-    """
+    """A run, and why it is this one."""
 
     folder: RunFolder
     because: str
+    """`named`, `PREFPROP_RUN` or `newest finished`."""
     passed_over: RunFolder | None = None
+    """One that was started later and is not finished."""
 
 
-def newest_run(parent: Path, *, accept: Callable[[RunFolder], bool] = _any_run) -> Path | None:
-    """Return the finished run that was started last, or None; damaged folders do not count.
-
-    Args:
-        parent: holds run folders.
-        accept: whether a run is to be considered.
-    """
-    found = _newest_finished(parent, accept)
+def newest_run(parent: Path) -> Path | None:
+    """Return the finished run that was started last, or None; damaged folders do not count."""
+    found = _newest_finished(parent, lambda run: True)
     return found.folder.path if found else None
 
 
 def choose_run(
-    path: Path | None, *, accept: Callable[[RunFolder], bool] = _any_run, does: str = ""
+    path: Path | None, *, accept: Callable[[RunFolder], bool] = lambda run: True, does: str = ""
 ) -> Choice:
     """Open the run that was named, else the one of PREFPROP_RUN, else the newest in `./runs`.
 
@@ -296,18 +252,16 @@ def choose_run(
         return Choice(RunFolder.open(Path(named)), "PREFPROP_RUN")
     found = _newest_finished(Path("runs"), accept)
     if found is None:
+        advice = "Train one first: prefprop train FILE, or without data prefprop train -p demo"
+        for run, manifest in _newest_first(Path("runs")):
+            if manifest.get("status") != "finished":
+                advice = str(unfinished(run.path, manifest))
+                break
         raise UsageError(
-            f"no run was named, PREFPROP_RUN is not set, and ./runs holds no finished run{does}. "
-            + _how_to_get_one(Path("runs"))
+            "no run was named, PREFPROP_RUN is not set, and ./runs holds no finished run"
+            f"{does}. {advice}"
         )
     return found
-
-
-def _how_to_get_one(parent: Path) -> str:
-    for run, manifest in _newest_first(parent):
-        if manifest.get("status") != "finished":
-            return str(unfinished(run.path, manifest))
-    return "Train one first: prefprop train FILE, or without data prefprop train -p demo"
 
 
 def _newest_finished(parent: Path, accept: Callable[[RunFolder], bool]) -> Choice | None:
@@ -327,8 +281,4 @@ def _newest_first(parent: Path) -> list[tuple[RunFolder, Record]]:
         with suppress(UsageError, CorruptFileError):
             run = RunFolder.open(parent / name)
             found.append((run, run.manifest))
-    return sorted(found, key=lambda each: _start(*each), reverse=True)
-
-
-def _start(run: RunFolder, manifest: Record) -> tuple[str, str]:
-    return str(manifest.get("started")), run.path.name
+    return sorted(found, key=lambda e: (str(e[1].get("started")), e[0].path.name), reverse=True)

@@ -23,12 +23,19 @@ def locked(folder: Path) -> Iterator[None]:
         RunLockedError: another process holds it; names its id and host.
         ResourceError: the folder cannot be written to.
     """
-    file = folder / NAME
-    with disk_errors(file):
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+    with disk_errors(folder / NAME):
+        descriptor = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        with disk_errors(file):
-            _take(descriptor, folder)
+        with disk_errors(folder / NAME):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RunLockedError(
+                    f"{folder} is in use by {_name(descriptor)}; wait for it, or stop it first"
+                ) from None
+            os.ftruncate(descriptor, 0)
+            me = {"pid": os.getpid(), "host": socket.gethostname()}
+            os.pwrite(descriptor, json.dumps(me).encode(), 0)
             remove_leftovers(folder)
         try:
             yield
@@ -52,18 +59,6 @@ def holder(folder: Path) -> str | None:
     finally:
         os.close(descriptor)
     return None
-
-
-def _take(descriptor: int, folder: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise RunLockedError(
-            f"{folder} is in use by {_name(descriptor)}; wait for it, or stop it first"
-        ) from None
-    me = json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode()
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, me, 0)
 
 
 def _name(descriptor: int) -> str:

@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,22 +27,32 @@ class MetricsFile:
 
     def append(self, row: Mapping[str, object]) -> None:
         """Append a row; a NaN or infinity, for which JSON has no word, becomes null."""
-        finite = {key: None if _is_not_finite(value) else value for key, value in row.items()}
+        finite = {
+            key: None if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in row.items()
+        }
         line = json.dumps(finite, allow_nan=False).encode() + b"\n"
         with disk_errors(self.path, len(line)), open(self.path, "ab") as file:
             file.write(line)
 
-    def rows(self, seal: Seal | None, *, ended: bool) -> list[Record]:
-        """Return the rows; a last line that a crash has torn is not one.
+    def rows(self, seal: Seal | None, *, ended: bool) -> list[tuple[bytes, Record]]:
+        """Return each line and its row; a last line that a crash has torn is not one.
 
         Args:
-            seal: the newest, if there is one.
+            seal: the newest; None for what an earlier version of the program wrote.
             ended: whether nothing was written after it.
 
         Raises:
             CorruptFileError: the file is not what was sealed, or a line is not a JSON object.
         """
-        return [row for _, row in self._lines(self._checked(seal, ended=ended))]
+        data = self.path.read_bytes() if self.path.exists() else b""
+        if seal is not None and seal_of(data[: len(data) if ended else seal["bytes"]]) != seal:
+            raise CorruptFileError(
+                f"{self.path} is damaged: it is not what was written. Put a copy of it in its "
+                "place; without one, remove it, and the run is without its earlier rows"
+            )
+        *lines, _torn = data.split(b"\n")
+        return [(line, self._row(number, line)) for number, line in enumerate(lines, start=1)]
 
     def until(self, step: int, seal: Seal | None) -> bytes:
         """Return the rows up to a step as they stand in the file; none if it was removed.
@@ -52,8 +62,8 @@ class MetricsFile:
         """
         if not self.path.exists():
             return b""
-        lines = self._lines(self._checked(seal, ended=False))
-        return b"".join(line + b"\n" for line, row in lines if row.get("step", 0) <= step)
+        rows = self.rows(seal, ended=False)
+        return b"".join(line + b"\n" for line, row in rows if row.get("step", 0) <= step)
 
     def write(self, data: bytes) -> None:
         """Put rows in the place of all that is there."""
@@ -67,23 +77,6 @@ class MetricsFile:
         with disk_errors(self.path), open(self.path, "rb") as file:
             os.fsync(file.fileno())
             return file.read()
-
-    def _checked(self, seal: Seal | None, *, ended: bool) -> bytes:
-        data = self.path.read_bytes() if self.path.exists() else b""
-        if seal is None:  # an earlier version of the program wrote it
-            return data
-        size = len(data) if ended else seal["bytes"]
-        if seal_of(data[:size]) != seal:
-            raise CorruptFileError(
-                f"{self.path} is damaged: it is not what was written. Put a copy of it in its "
-                "place; without one, remove it, and the run is without its earlier rows"
-            )
-        return data
-
-    def _lines(self, data: bytes) -> Iterator[tuple[bytes, Record]]:
-        *lines, _torn = data.split(b"\n")
-        for number, line in enumerate(lines, start=1):
-            yield line, self._row(number, line)
 
     def _row(self, number: int, line: bytes) -> Record:
         try:
@@ -103,7 +96,3 @@ def losses_of(rows: Iterable[Record]) -> list[float]:
 def seal_of(data: bytes) -> Seal:
     """Return the seal of a file that holds so much."""
     return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-
-
-def _is_not_finite(value: object) -> bool:
-    return isinstance(value, float) and not math.isfinite(value)

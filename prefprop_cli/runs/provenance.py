@@ -1,8 +1,8 @@
-"""Where and from what a run was started: command, versions, code and time."""
+"""From what a run was started: command, versions, code and time."""
 
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
@@ -18,11 +18,7 @@ _PACKAGES = (
 
 
 def run_manifest(argv: Sequence[str]) -> Record:
-    """Return what a manifest says about the start of a run: command, versions, code and time.
-
-    Args:
-        argv: the command line.
-    """
+    """Return what a manifest says about the start of a run by that command line."""
     return {
         "schema_version": SCHEMA_VERSION,
         "status": "running",
@@ -30,7 +26,7 @@ def run_manifest(argv: Sequence[str]) -> Record:
         "started": now(),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {"prefprop-cli": __version__} | {name: _version(name) for name in _PACKAGES},
+        "packages": {"prefprop-cli": __version__} | versions(_PACKAGES),
         "git": _git(),
     }
 
@@ -40,27 +36,28 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+def versions(packages: Iterable[str]) -> dict[str, str | None]:
+    """Return the version of each package; None where it is not installed."""
+    found: dict[str, str | None] = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = None
+    return found
 
 
 def _git() -> Record | None:
     """Return commit and dirty flag of the working directory; None where it is no checkout."""
-    commit = _git_output("rev-parse", "HEAD")
-    changes = _git_output("status", "--porcelain")
-    if commit is None or changes is None:
-        return None
-    return {"commit": commit, "dirty": bool(changes)}
-
-
-def _git_output(*arguments: str) -> str | None:
     # A checkout can name programs for git to start; it may be anybody's.
-    command = ["git", "-c", "core.fsmonitor=false", "--no-optional-locks", *arguments]
+    git = ["git", "-c", "core.fsmonitor=false", "--no-optional-locks"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        commit, changes = (
+            subprocess.run(
+                [*git, *arguments], capture_output=True, text=True, timeout=10, check=True
+            ).stdout.strip()
+            for arguments in (("rev-parse", "HEAD"), ("status", "--porcelain"))
+        )
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return {"commit": commit, "dirty": bool(changes)}

@@ -5,7 +5,7 @@ import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from prefprop_cli.errors import UsageError
 from prefprop_cli.runs.atomic import Record
@@ -18,21 +18,18 @@ _CHECKPOINT = re.compile(r"step-(\d+)")
 
 @dataclass(frozen=True)
 class State:
-    """How far a run is.
-
-    Attributes:
-        status: one whose process died is interrupted; a pruned one was given up by its sweep.
-        step: its newest checkpoint; what a run did after it is lost with its process.
-        n_steps: of the whole run; None where nobody knows.
-        reason: why it ended, as its manifest has it.
-        process: that trains it.
-    """
+    """How far a run is."""
 
     status: Status
+    """One whose process died is interrupted; a pruned one was given up by its sweep."""
     step: int | None = None
+    """Its newest checkpoint; what a run did after it is lost with its process."""
     n_steps: int | None = None
+    """Of the whole run; None where nobody knows."""
     reason: str | None = None
+    """Why it ended, as its manifest has it."""
     process: str | None = None
+    """That trains it."""
 
     @property
     def place(self) -> str:
@@ -42,31 +39,41 @@ class State:
         return f"at step {self.step}" + (f" of {self.n_steps}" if self.n_steps else "")
 
     def __str__(self) -> str:
-        return self.status if self.status in ("finished", "not begun") else self._with_place()
-
-    def _with_place(self) -> str:
+        if self.status in ("finished", "not begun"):
+            return self.status
         status = "given up by its sweep" if self.status == "pruned" else self.status
         return f"{status} {self.place}"
 
 
 def is_begun(manifest: Record) -> bool:
-    """Whether a manifest says what the run is of; the first one of a folder does not."""
+    """Tell whether a manifest says what the run is of; the first one of a folder does not."""
     return "config_sha256" in manifest
 
 
 def state_of(folder: Path, manifest: Record) -> State:
-    """How far the run of a folder is, as it is on the disk now."""
-    n_steps, reason = manifest.get("n_steps"), manifest.get("exit_reason")
-    if manifest.get("status") == "finished":
-        return State("finished", _newest_checkpoint(folder), n_steps, reason)
-    process = holder(folder)
+    """Say how far the run of a folder is, as it is on the disk now."""
+    names = os.listdir(folder / "checkpoints") if (folder / "checkpoints").is_dir() else ()
+    steps = [int(found[1]) for found in map(_CHECKPOINT.fullmatch, names) if found]
+    process, status = None, manifest.get("status")
+    if status != "finished":
+        process = holder(folder)
+        if process:
+            status = "training"
+        elif not is_begun(manifest):
+            status = "not begun"
+        elif status != "failed":
+            status = "pruned" if manifest.get("exit_reason") == "pruned" else "interrupted"
     return State(
-        _unfinished_status(manifest, process), _newest_checkpoint(folder), n_steps, reason, process
+        cast("Status", status),
+        max(steps, default=None),
+        manifest.get("n_steps"),
+        manifest.get("exit_reason"),
+        process,
     )
 
 
 def again(folder: Path) -> str:
-    """The command that goes on with a run."""
+    """Return the command that goes on with a run."""
     return f"prefprop train --resume {shlex.quote(str(folder))}"
 
 
@@ -86,19 +93,3 @@ def unfinished(folder: Path, manifest: Record) -> UsageError:
         return UsageError(f"{folder} failed {state.place} ({state.reason}); go on: {again(folder)}")
     ended = "was given up by its sweep" if state.status == "pruned" else "stopped"
     return UsageError(f"{folder} {ended} {state.place}; go on: {again(folder)}")
-
-
-def _unfinished_status(manifest: Record, process: str | None) -> Status:
-    if process:
-        return "training"
-    if not is_begun(manifest):
-        return "not begun"
-    if manifest.get("status") == "failed":
-        return "failed"
-    return "pruned" if manifest.get("exit_reason") == "pruned" else "interrupted"
-
-
-def _newest_checkpoint(folder: Path) -> int | None:
-    names = os.listdir(folder / "checkpoints") if (folder / "checkpoints").is_dir() else ()
-    steps = [int(found[1]) for found in map(_CHECKPOINT.fullmatch, names) if found]
-    return max(steps, default=None)

@@ -13,25 +13,16 @@ from prefprop_cli.runs.atomic import Record, is_leftover, read_sealed
 from prefprop_cli.runs.folder import RunFolder
 from prefprop_cli.runs.state import State, state_of
 
-_FILES = ("files", "hub")
-"""Sets that go by the name of their source."""
-
 
 @dataclass(frozen=True)
 class Summary:
-    """A run at a glance.
-
-    Attributes:
-        folder: the run.
-        manifest: as it is on the disk.
-        state: how far it is.
-        config: what it was started with, by table.
-    """
+    """A run at a glance."""
 
     folder: RunFolder
     manifest: Record
     state: State
     config: Record
+    """What it was started with, by table; empty where nobody knows."""
 
     @property
     def started(self) -> str:
@@ -43,7 +34,9 @@ class Summary:
         """The name of its data set, or of the file or folder of one's own."""
         table = self.table("data")
         name, source = str(table.get("set", "files")), str(table.get("source") or "")
-        return source if name == "hub" and source else _last(source) if name == "files" else name
+        if name == "files":
+            return PurePath(source).name or name
+        return source if name == "hub" and source else name
 
     @property
     def method(self) -> str:
@@ -83,38 +76,42 @@ class Summary:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a folder holds.
-
-    Attributes:
-        runs: the one that was started last first.
-        damaged: runs that cannot be read, and why.
-        others: names of what is no run.
-    """
+    """What a folder holds."""
 
     runs: Sequence[Summary]
+    """The one that was started last first."""
     damaged: Mapping[Path, PrefpropError]
+    """Runs that cannot be read, and why."""
     others: Sequence[str]
+    """Names of what is no run."""
 
 
 def summarize(folder: RunFolder) -> Summary:
-    """A run at a glance.
+    """Read what there is to know of a run at a glance.
 
     Raises:
         CorruptFileError: its manifest is damaged.
     """
     manifest = folder.manifest
-    config = manifest.get("config") or _config(folder.config)
+    config = manifest.get("config", {})
+    if not config:  # an earlier version of the program kept it in the file alone
+        with suppress(OSError, ValueError, RecursionError):
+            config = tomllib.loads(folder.config.read_text(encoding="utf-8"))
     return Summary(folder, manifest, state_of(folder.path, manifest), config)
 
 
 def list_runs(parent: Path) -> Listing:
-    """The runs of a folder, and what else it holds.
+    """Read the runs of a folder, and what else it holds.
 
     Raises:
         UsageError: it cannot be read.
     """
     runs, damaged, others = [], {}, []
-    for name in _names(parent):
+    try:
+        names = sorted(name for name in os.listdir(parent) if not is_leftover(name))
+    except OSError as error:
+        raise UsageError(f"{parent} cannot be read: {error.strerror}") from None
+    for name in names:
         path = parent / name
         if not os.path.isfile(path / "manifest.json"):
             others.append(name)
@@ -125,22 +122,3 @@ def list_runs(parent: Path) -> Listing:
             damaged[path] = error
     runs.sort(key=lambda run: (run.started, run.folder.path.name), reverse=True)
     return Listing(runs, damaged, others)
-
-
-def _names(parent: Path) -> list[str]:
-    try:
-        return sorted(name for name in os.listdir(parent) if not is_leftover(name))
-    except OSError as error:
-        raise UsageError(f"{parent} cannot be read: {error.strerror}") from None
-
-
-def _config(file: Path) -> Record:
-    """What an earlier version of the program kept in the file alone."""
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-
-
-def _last(source: str) -> str:
-    return PurePath(source).name or "files"

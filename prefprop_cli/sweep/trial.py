@@ -18,7 +18,7 @@ from prefprop_cli.experiment.plan import Plan, make_plan, prepare_data
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.atomic import Record
 from prefprop_cli.sweep.study import StageStudy
-from prefprop_cli.training.events import Evaluated, Event, FitResult
+from prefprop_cli.training.events import Evaluated, Event, FitResult, Hooks
 
 
 class Stop(Protocol):
@@ -100,7 +100,7 @@ class Attempt:
     def _train(
         self, plan: Plan, prepared: Prepared, training: TrainView, *, resumes: bool
     ) -> FitResult:
-        def emit(event: Event) -> None:
+        def on_event(event: Event) -> None:
             training.show(event)
             if isinstance(event, Evaluated):
                 metric = event.metrics[plan.config.train.metric]
@@ -111,9 +111,11 @@ class Attempt:
             prepared,
             self.folder,
             device=self.work.device,
-            emit=emit,
-            progress=training.evaluated,
-            stop=lambda: self.stop.requested or self.is_given_up,
+            hooks=Hooks(
+                on_event,
+                on_progress=training.evaluated,
+                should_stop=lambda: self.stop.requested or self.is_given_up,
+            ),
             resume=resumes,
         )
 

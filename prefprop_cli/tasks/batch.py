@@ -36,7 +36,7 @@ class Head(nn.Module, ABC):
 
 
 @dataclass(frozen=True)
-class DocumentBatch:
+class Batch:
     """Some documents, ready for the encoder."""
 
     ids: tuple[str, ...]
@@ -53,7 +53,7 @@ class DocumentBatch:
     def n_tokens(self) -> int:
         return self.tokens.rows.n_tokens
 
-    def to(self, device: str | torch.device) -> "DocumentBatch":
+    def to(self, device: str | torch.device) -> "Batch":
         return replace(self, tokens=self.tokens.to(device), labels=send(self.labels, device))
 
     def parts(self, size: int) -> Iterator[tuple[Tokens, tuple[tuple[int, ...], ...]]]:
@@ -63,7 +63,7 @@ class DocumentBatch:
             yield self.tokens.between(first, end), self.positions[first:end]
 
 
-def collate(form: Form, records: Sequence[Record]) -> DocumentBatch:
+def collate(form: Form, records: Sequence[Record]) -> Batch:
     """The batch of prepared documents."""
     documents = [form.rows(record) for record in records]
     ids, labels = ([record[name] for record in records] for name in ("id", "label"))
@@ -72,7 +72,7 @@ def collate(form: Form, records: Sequence[Record]) -> DocumentBatch:
 
 def pack_rows(
     ids: Sequence[object], documents: Sequence[Sequence[Row]], labels: Sequence[int]
-) -> DocumentBatch:
+) -> Batch:
     """The batch of N documents, given as their rows."""
     rows = [row for document in documents for row in document]
     texts = [torch.as_tensor(row.input_ids, dtype=torch.int64) for row in rows]
@@ -80,7 +80,7 @@ def pack_rows(
     is_global = torch.zeros(packed.n_tokens, dtype=torch.bool)
     for row, start in zip(rows, packed.offsets, strict=False):
         is_global[start : start + row.n_global] = True
-    return DocumentBatch(
+    return Batch(
         ids=tuple(map(str, ids)),
         tokens=Tokens(torch.cat(texts), packed, is_global),
         positions=tuple(tuple(row.positions) for row in rows),
@@ -102,19 +102,19 @@ def pooled(logits: Tensor, n_rows: Sequence[int], *, how: Pooling) -> Tensor:
     return sums / torch.tensor(n_rows, device=sums.device).unsqueeze(1)
 
 
-def losses(logits: Tensor, batch: DocumentBatch) -> Tensor:
+def losses(logits: Tensor, batch: Batch) -> Tensor:
     """Cross-entropy of each document; (N,) float32 from logits (N, C)."""
     return functional.cross_entropy(logits.float(), batch.labels, reduction="none")
 
 
 class Table(Protocol):
-    """What `PreparedSplit` needs of its documents; a `datasets.Dataset` has it."""
+    """What `Examples` needs of its documents; a `datasets.Dataset` has it."""
 
     def __getitem__(self, key: list[int]) -> dict[str, Sequence[object]]: ...
 
 
 @dataclass(frozen=True)
-class PreparedSplit:
+class Examples:
     """A prepared split as batches."""
 
     table: Table
@@ -131,7 +131,7 @@ class PreparedSplit:
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def load(self, indices: Sequence[int]) -> DocumentBatch:
+    def load(self, indices: Sequence[int]) -> Batch:
         """The batch of these documents, in this order."""
         columns = self.table[list(indices)]
         rows = zip(*columns.values(), strict=True)
@@ -143,6 +143,6 @@ class PreparedSplit:
             records = list(map(self.form.shuffled, records, randoms))
         return collate(self.form, records)
 
-    def for_epoch(self, epoch: int) -> "PreparedSplit":
+    def for_epoch(self, epoch: int) -> "Examples":
         """The documents as that epoch of the training sees them."""
         return replace(self, epoch=epoch)

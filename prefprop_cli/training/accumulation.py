@@ -4,45 +4,19 @@ Each rank takes its share of the documents of a step. The gradients are of one l
 all documents, so the sum over ranks is what one process would have computed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Generic, Protocol, Self, TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import Tensor
 
 from prefprop_cli.errors import PrefpropError, is_out_of_memory
-from prefprop_cli.runs.distributed import World, merged
-from prefprop_cli.training.checkpoint import set_rng_state
-from prefprop_cli.training.memory import halve_micro_batch
-
-
-class Batch(Protocol):
-    """Documents of one forward pass."""
-
-    @property
-    def ids(self) -> Sequence[str]: ...
-    @property
-    def n_tokens(self) -> int: ...
-    def to(self, device: torch.device) -> Self: ...
-
-
-BatchT = TypeVar("BatchT", bound=Batch)
-BatchT_co = TypeVar("BatchT_co", bound=Batch, covariant=True)
-
-
-class Examples(Protocol[BatchT_co]):
-    """The training documents."""
-
-    @property
-    def lengths(self) -> Sequence[int]:
-        """Tokens per document."""
-
-    def load(self, indices: Sequence[int]) -> BatchT_co: ...
-
-    def for_epoch(self, epoch: int) -> Self:
-        """The same documents as one epoch sees them, a pure function of the epoch (from 0)."""
+from prefprop_cli.runs.distributed import merged, world
+from prefprop_cli.tasks.batch import Batch, Examples
+from prefprop_cli.training.device import out_of_memory
+from prefprop_cli.training.rng import set_rng_state
+from prefprop_cli.training.state import Trainable
 
 
 class StopRequested(Exception):
@@ -60,22 +34,34 @@ class Accumulated:
     warnings: tuple[str, ...]
 
 
-@dataclass(kw_only=True)
-class Accumulator(Generic[BatchT]):
-    """Computes the gradients of a step; its micro-batch gets smaller when memory runs out."""
+class Accumulator:
+    """Computes the gradients of a step; its micro-batch gets smaller when memory runs out.
 
-    loss: Callable[[BatchT], Tensor]
-    trained: Mapping[str, nn.Parameter]
-    accelerator: Accelerator
-    world: World
-    micro_batch_size: int
-    stop: Callable[[], bool]
-    on_micro_batch: Callable[[Sequence[int], Tensor], None]
-    """Told after each: the documents of this rank's share that are done, and its losses."""
-    _warnings: list[str] = field(default_factory=list, init=False)
+    Args:
+        model: in training mode, on the device of the accelerator.
+        accelerator: of the run.
+        micro_batch_size: documents per forward pass.
+        should_stop: asked before each.
+        on_micro_batch: called after each with the documents of this rank's share that are done,
+            and with its losses.
+    """
+
+    def __init__(
+        self,
+        model: Trainable,
+        accelerator: Accelerator,
+        *,
+        micro_batch_size: int,
+        should_stop: Callable[[], bool],
+        on_micro_batch: Callable[[Sequence[int], Tensor], None],
+    ) -> None:
+        self.model, self.accelerator = model, accelerator
+        self.trainable = list(model.trainable.values())
+        self.micro_batch_size = micro_batch_size
+        self.should_stop, self.on_micro_batch = should_stop, on_micro_batch
 
     def gradients(
-        self, examples: Examples[BatchT], indices: Sequence[int], *, rng: dict[str, str]
+        self, examples: Examples, indices: Sequence[int], *, rng: dict[str, str]
     ) -> Accumulated:
         """Set the gradients of the mean loss over the documents of one step, on every rank.
 
@@ -89,60 +75,68 @@ class Accumulator(Generic[BatchT]):
             rng: state of the generators of this rank at the start of the step.
 
         Returns:
-            What all ranks together have seen, the same on each.
+            What all ranks together have seen, in the order of the documents, the same on each.
 
         Raises:
-            StopRequested: `stop` said so before a micro-batch of any rank.
+            StopRequested: `should_stop` said so before a micro-batch of any rank.
             ResourceError: a single document does not fit in memory.
-            PrefpropError: the loss depends on no trained tensor.
+            PrefpropError: the loss depends on no trainable parameter.
         """
-        shares = self.world.on_all(lambda: self._of_share(examples, indices, rng=rng))
+        shares = world().on_all(lambda: self._of_share(examples, indices, rng=rng))
         self._add_up_gradients()
-        return _together(shares)
+        return Accumulated(
+            losses=torch.tensor(merged([share.losses.tolist() for share in shares])),
+            ids=tuple(merged([share.ids for share in shares])),
+            n_tokens=sum(share.n_tokens for share in shares),
+            warnings=tuple(warning for share in shares for warning in share.warnings),
+        )
 
     def _of_share(
-        self, examples: Examples[BatchT], indices: Sequence[int], *, rng: dict[str, str]
+        self, examples: Examples, indices: Sequence[int], *, rng: dict[str, str]
     ) -> Accumulated:
-        share = self.world.share(indices)
-        self._warnings.clear()
+        warnings: list[str] = []
         while True:
             try:
-                return self._accumulate(examples, share, n=len(indices))
+                return self._accumulate(examples, indices, warnings)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                smaller = halve_micro_batch(self.micro_batch_size, found=error)
+                if self.micro_batch_size == 1:
+                    asked = "a step with train.micro_batch_size = 1"
+                    raise out_of_memory(asked, found=error) from error
             # Out here, because inside the except clause the error keeps the failed pass in memory.
-            self._note_halving(smaller)
+            smaller = self.micro_batch_size // 2
+            where = f" in process {world().rank}" if world().size > 1 else ""
+            warnings.append(
+                f"out of memory{where}: train.micro_batch_size is now {smaller} instead of "
+                f"{self.micro_batch_size}; train.batch_size is kept, and the step was done again"
+            )
             self.micro_batch_size = smaller
             set_rng_state(rng)
 
     def _accumulate(
-        self, examples: Examples[BatchT], share: Sequence[int], *, n: int
+        self, examples: Examples, indices: Sequence[int], warnings: Sequence[str]
     ) -> Accumulated:
-        for tensor in self.trained.values():
-            tensor.grad = None
+        for parameter in self.trainable:
+            parameter.grad = None
+        share = world().share(indices)
         losses = [torch.zeros(0)]
         ids: list[str] = []
         n_tokens = 0
         for start in range(0, len(share), self.micro_batch_size):
-            if self.stop():
+            if self.should_stop():
                 raise StopRequested
             batch = examples.load(share[start : start + self.micro_batch_size])
-            losses.append(self._backward(batch.to(self.accelerator.device), n=n))
+            losses.append(self._backward(batch.to(self.accelerator.device), n=len(indices)))
             ids.extend(batch.ids)
             n_tokens += batch.n_tokens
             self.on_micro_batch(share[: len(ids)], losses[-1])
-        return Accumulated(
-            losses=torch.cat([loss.cpu() for loss in losses]),
-            ids=tuple(ids),
-            n_tokens=n_tokens,
-            warnings=tuple(self._warnings),
-        )
+        on_cpu = torch.cat([loss.cpu() for loss in losses])
+        return Accumulated(on_cpu, tuple(ids), n_tokens, tuple(warnings))
 
-    def _backward(self, batch: BatchT, *, n: int) -> Tensor:
+    def _backward(self, batch: Batch, *, n: int) -> Tensor:
         with self.accelerator.autocast():
-            losses = self.loss(batch).float()
+            losses = self.model.losses(batch).float()
         if not losses.requires_grad:
             raise PrefpropError("the loss does not depend on anything that trains")
         self.accelerator.backward(losses.sum() / n)
@@ -150,31 +144,14 @@ class Accumulator(Generic[BatchT]):
 
     def _add_up_gradients(self) -> None:
         """Sum over ranks, in one exchange; a rank without a share counts as zeros."""
-        if self.world.size == 1:
+        if world().size == 1:
             return
-        parameters = list(self.trained.values())
+        parameters = self.trainable
         gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
         # Where no rank has a gradient there is to be none, which is not the same as zero.
         n_present = gradients[0].new_tensor([p.grad is not None for p in parameters])
         buffer = torch.cat([*(gradient.flatten() for gradient in gradients), n_present])
-        self.world.add_up(buffer)
+        world().add_up(buffer)
         *sums, n_present = buffer.split([*(p.numel() for p in parameters), len(parameters)])
         for parameter, total, present in zip(parameters, sums, n_present.tolist(), strict=True):
             parameter.grad = total.view_as(parameter) if present else None
-
-    def _note_halving(self, smaller: int) -> None:
-        where = f" in process {self.world.rank}" if self.world.size > 1 else ""
-        self._warnings.append(
-            f"out of memory{where}: train.micro_batch_size is now {smaller} instead of "
-            f"{self.micro_batch_size}; train.batch_size is kept, and the step was done again"
-        )
-
-
-def _together(shares: Sequence[Accumulated]) -> Accumulated:
-    """The whole step, its documents in their order."""
-    return Accumulated(
-        losses=torch.tensor(merged([share.losses.tolist() for share in shares])),
-        ids=tuple(merged([share.ids for share in shares])),
-        n_tokens=sum(share.n_tokens for share in shares),
-        warnings=tuple(warning for share in shares for warning in share.warnings),
-    )

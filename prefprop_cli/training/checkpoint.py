@@ -1,4 +1,4 @@
-"""Checkpoints: everything a run needs to go on as if it had never stopped, without pickle.
+"""CheckpointManager: everything a run needs to go on as if it had never stopped, without pickle.
 
 ```
 checkpoints/
@@ -16,20 +16,13 @@ and the data order one of seed and epoch, so neither is stored.
 
 import json
 import os
-import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-from torch import Tensor
-from torch.nn import Parameter
-from torch.optim import Optimizer
 
 from prefprop_cli.errors import CorruptFileError
 from prefprop_cli.runs.atomic import (
@@ -41,46 +34,22 @@ from prefprop_cli.runs.atomic import (
     write_atomically,
 )
 from prefprop_cli.training.guards import check_finite_state
+from prefprop_cli.training.state import Progress, TrainingState
 
 SCHEMA_VERSION = 1
 _FOLDER = re.compile(r"(?:\.old-)?step-(\d+)(?:-\d+)?")
 """A checkpoint, or one whose replacement was cut off."""
-_MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 _TENSORS = ("trained", "optimizer")
 
 
-@dataclass(frozen=True)
-class TrainingState:
-    """A run between two optimizer steps."""
-
-    step: int
-    """Optimizer steps done."""
-    epoch: int
-    position: int
-    """Examples of the epoch's order already consumed."""
-    trained: dict[str, Tensor]
-    optimizer: dict[str, Tensor]
-    best_metric: float | None
-    best_step: int | None
-    epochs_without_improvement: int
-    rng: dict[str, str]
-    """State of each generator, in hexadecimal."""
-    metrics: dict[str, float]
-    other_rngs: list[dict[str, str]] = field(default_factory=list)
-    """The same of ranks 1, 2, … of a run of several processes."""
-
-
 @dataclass
-class Checkpoints:
-    """The checkpoints of one run; one process at a time may write.
-
-    Args:
-        folder: holds them; made by the first save.
-        keep: how many of the newest stay, beside the best one.
-    """
+class CheckpointManager:
+    """The checkpoints of one run; one process at a time may write."""
 
     folder: Path
+    """Made by the first save."""
     keep: int
+    """How many of the newest stay, beside the best one."""
     warnings: list[str] = field(default_factory=list)
     """One line for each damaged checkpoint that was passed over."""
 
@@ -173,86 +142,16 @@ class Checkpoints:
                 remove_folder(self._path(step))
 
 
-def rng_state() -> dict[str, str]:
-    """Return the state of the generators of Python, NumPy and torch, in hexadecimal."""
-    name, keys, *rest = np.random.get_state()
-    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    return {
-        "python": _hex(random.getstate()),
-        "numpy": _hex([name, np.asarray(keys).tolist(), *rest]),
-        "torch": torch.get_rng_state().numpy().tobytes().hex(),
-        **{f"cuda:{n}": state.numpy().tobytes().hex() for n, state in enumerate(devices)},
-    }
-
-
-def set_rng_state(state: Mapping[str, str]) -> None:
-    """Bring the generators back; devices that are not there now are left out."""
-    version, words, gauss = _unhex(state["python"])
-    random.setstate((version, tuple(words), gauss))
-    name, keys, *rest = _unhex(state["numpy"])
-    np.random.set_state((name, np.array(keys, dtype=np.uint32), *rest))
-    torch.set_rng_state(_bytes_tensor(state["torch"]))
-    for number in range(torch.cuda.device_count()):
-        if f"cuda:{number}" in state:
-            torch.cuda.set_rng_state(_bytes_tensor(state[f"cuda:{number}"]), number)
-
-
-def optimizer_state(optimizer: Optimizer, names: Mapping[str, Parameter]) -> dict[str, Tensor]:
-    """Return the state tensors of AdamW as `<parameter>.<exp_avg|exp_avg_sq|step>`.
-
-    Args:
-        optimizer: empty before its first step.
-        names: its parameters by name.
-    """
-    return {
-        f"{name}.{key}": value
-        for name, parameter in names.items()
-        for key, value in optimizer.state.get(parameter, {}).items()
-    }
-
-
-def load_optimizer_state(
-    optimizer: Optimizer, names: Mapping[str, Parameter], state: Mapping[str, Tensor]
-) -> None:
-    """Give the optimizer the tensors that `optimizer_state` returned; they are copied.
-
-    Args:
-        optimizer: of the same parameters.
-        names: its parameters by name.
-        state: tensors as `optimizer_state` names them.
-
-    Raises:
-        CorruptFileError: a tensor belongs to no parameter, or has another shape.
-    """
-    moments: dict[str, dict[str, Tensor]] = {}
-    for key, value in state.items():
-        name, _, moment = key.rpartition(".")
-        if name not in names or moment not in _MOMENTS:
-            raise CorruptFileError(f"the checkpoint holds {key}, and nothing of that name trains")
-        shape = () if moment == "step" else names[name].shape
-        if value.shape != torch.Size(shape):
-            raise CorruptFileError(
-                f"the checkpoint holds {key} of shape {tuple(value.shape)}, the run needs "
-                f"{tuple(shape)}"
-            )
-        moments.setdefault(name, {})[moment] = value.clone()
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    numbers = {parameter: number for number, parameter in enumerate(parameters)}
-    optimizer.load_state_dict(
-        {
-            "state": {numbers[names[name]]: tensors for name, tensors in moments.items()},
-            "param_groups": optimizer.state_dict()["param_groups"],
-        }
-    )
-
-
 def _to_files(state: TrainingState) -> dict[str, bytes]:
-    values = {field.name: getattr(state, field.name) for field in fields(state)}
-    tensors = {name: values.pop(name) for name in _TENSORS}
-    return {
-        **{f"{name}.safetensors": save(_on_cpu(tensors[name])) for name in _TENSORS},
-        "state.json": json.dumps({"schema_version": SCHEMA_VERSION, **values}).encode(),
-    }
+    values = dict(vars(state))
+    files = {}
+    for kind in _TENSORS:
+        tensors = {
+            name: tensor.detach().cpu().contiguous() for name, tensor in values.pop(kind).items()
+        }
+        files[f"{kind}.safetensors"] = save(tensors)
+    state_json = json.dumps({"schema_version": SCHEMA_VERSION, **values})
+    return {**files, "state.json": state_json.encode()}
 
 
 def _from_files(files: Mapping[str, bytes]) -> TrainingState:
@@ -260,22 +159,8 @@ def _from_files(files: Mapping[str, bytes]) -> TrainingState:
     version = values.pop("schema_version")
     if version != SCHEMA_VERSION:
         raise ValueError(f"schema version {version}, this program reads {SCHEMA_VERSION}")
+    if missing := {each.name for each in fields(Progress)} - values.keys():
+        raise KeyError(*missing)
     return TrainingState(
-        **{name: load(files[f"{name}.safetensors"]) for name in _TENSORS}, **values
+        **{kind: load(files[f"{kind}.safetensors"]) for kind in _TENSORS}, **values
     )
-
-
-def _on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-
-
-def _hex(value: object) -> str:
-    return json.dumps(value).encode().hex()
-
-
-def _unhex(text: str) -> Any:
-    return json.loads(bytes.fromhex(text))
-
-
-def _bytes_tensor(text: str) -> Tensor:
-    return torch.frombuffer(bytearray.fromhex(text), dtype=torch.uint8)

@@ -1,7 +1,9 @@
-"""Accelerate, set up for one run: device, precision, nothing from the environment's past."""
+"""The device of a run: accelerate set up for it, its precision, and what runs out of memory."""
 
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -9,13 +11,14 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import GradientAccumulationPlugin, patch_environment
 
+from prefprop_cli.errors import ResourceError, is_out_of_memory
 from prefprop_cli.runs.distributed import world
 
 Precision = Literal["fp32", "bf16"]
 
 
 def resolve_precision(asked: Literal["auto", "fp32", "bf16"], *, device: str) -> Precision:
-    """The precision of the forward pass: `auto` is bf16 on a GPU that computes in it, else fp32."""
+    """Return the precision of the forward pass: `auto` is bf16 on a GPU that computes in it."""
     if asked != "auto":
         return asked
     on_gpu = torch.device(device).type == "cuda"
@@ -23,11 +26,9 @@ def resolve_precision(asked: Literal["auto", "fp32", "bf16"], *, device: str) ->
 
 
 def make_accelerator(*, device: str, precision: Precision) -> Accelerator:
-    """An Accelerator on exactly this device.
+    """Return an Accelerator on exactly this device, of this process where there are several.
 
-    Args:
-        device: `cpu`, `cuda` or `cuda:N`, the one of this process where there are several.
-        precision: of the forward pass; parameters and gradients stay float32.
+    Parameters and gradients stay float32, whatever the precision.
     """
     world().connect()
     logging.getLogger("accelerate").setLevel(logging.ERROR)
@@ -41,3 +42,23 @@ def make_accelerator(*, device: str, precision: Precision) -> Accelerator:
             # The loop divides by the effective batch itself, also where the last one is short.
             gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),
         )
+
+
+@contextmanager
+def resource_errors() -> Iterator[None]:
+    """Turn any out-of-memory error of the block into a ResourceError."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise out_of_memory("training", found=error) from error
+
+
+def out_of_memory(asked: str, *, found: BaseException) -> ResourceError:
+    """Return the error to raise where what was asked does not fit."""
+    first_line = (str(found) or type(found).__name__).splitlines()[0]
+    return ResourceError(
+        f"out of memory: {asked} does not fit ({first_line}). "
+        "Use a smaller data.max_length, or model.gradient_checkpointing = true"
+    )

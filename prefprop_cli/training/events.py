@@ -1,9 +1,9 @@
-"""What a fit tells while it runs, and its result; the console and the logs draw them (no torch).
+"""What a training tells while it runs, who hears it, and its result (no torch).
 
 Steps count optimizer steps from 1, epochs count from 1.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,13 +13,13 @@ Status = Literal["finished", "stopped early", "interrupted"]
 
 @dataclass(frozen=True)
 class Started:
-    """The first event of a fit."""
+    """The first event of a training."""
 
     n_examples: int
     n_steps: int
     """Optimizer steps of the whole run."""
-    n_trained: int
-    """Numbers that train."""
+    n_trainable: int
+    """Numbers in the parameters that train."""
     step: int
     """Steps already done: above 0 for a resumed run. Rows logged beyond it are void."""
     precision: Literal["fp32", "bf16"]
@@ -38,25 +38,20 @@ class Step:
     grad_norm: float
     """Global norm before clipping."""
     tokens_per_s: float
-    eta_s: float
-    """Seconds left at the pace of this process, counted in tokens, evaluations included."""
     ids: tuple[str, ...]
     """Documents of the step."""
 
 
 @dataclass(frozen=True)
 class DocumentsDone:
-    """A micro-batch of the step at hand is done; told in between steps too far apart to wait for.
-
-    The event of the step itself follows the last one.
-    """
+    """A micro-batch of the step at hand is done; the event of the step follows the last one."""
 
     step: int
     """The step at hand."""
     n_steps: int
     epoch: int
     n_epochs: int
-    """That the run has if its patience does not end."""
+    """Epochs of the run if its patience does not end."""
     done: int
     """Documents of the epoch that are done."""
     n_examples: int
@@ -64,7 +59,7 @@ class DocumentsDone:
     loss: float | None
     """Mean over the micro-batch; None on a GPU, which would have to be waited for."""
     eta_s: float
-    """As of `Step`."""
+    """Seconds left at the pace of this process, counted in tokens, evaluations included."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +97,7 @@ class Warned:
 
 @dataclass(frozen=True)
 class Stopped:
-    """The last event of a fit."""
+    """The last event of a training."""
 
     reason: Status
 
@@ -110,9 +105,26 @@ class Stopped:
 Event = Started | DocumentsDone | Step | EvaluationStarted | Evaluated | Saved | Warned | Stopped
 
 
+def _ignore(*_: object) -> None:
+    """Hear nothing."""
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the caller of a training hears of it, and how it is stopped."""
+
+    on_event: Callable[[Event], None] = _ignore
+    """Called with each event as it happens, on rank 0 only."""
+    on_progress: Callable[[int, int], None] = _ignore
+    """Called with the documents of an evaluation that are done, and with all of them."""
+    should_stop: Callable[[], bool] = lambda: False
+    """Asked before each micro-batch and each evaluation; one rank that says so stops all. The
+    state after the last whole step is then saved."""
+
+
 @dataclass(frozen=True)
 class Evaluation:
-    """What the loop needs to know of an evaluation on the validation documents."""
+    """An evaluation on the validation documents, as far as the loop needs it."""
 
     metrics: Mapping[str, float]
     n_predicted: tuple[int, ...]
@@ -123,7 +135,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class FitResult:
-    """How a fit ended."""
+    """How a training ended."""
 
     status: Status
     step: int

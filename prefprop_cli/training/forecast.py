@@ -1,38 +1,40 @@
-"""How long a run will take, before its first step: from the time of two passes.
+"""How long a run takes: before its first step from the time of two passes, then from its pace.
 
 A pass takes a + b · n seconds on n tokens: what a document costs whatever its length, and what each
-token adds. The attention is over a window, so b does not grow with the document.
+token adds. The attention is over a window, so b does not grow with the document. Time is counted
+in tokens and not in documents: those of a step are of similar length, so the first ones may be much
+shorter than most.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter, process_time
 
 from prefprop_cli.config.schema import TrainTable
 
-SHORT = 64
-GROWTH = 4
+SHORT, GROWTH = 64, 4
+DOCUMENT_TOKENS = 64
+"""What a document costs beside its tokens, in tokens, where it was not measured."""
+FORWARD_SHARE = 0.45
+"""What a forward pass alone takes of one with its backward pass, until an evaluation shows it."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one pass."""
+    """What one pass takes."""
 
     document_s: float
     token_s: float
 
     def of(self, lengths: Sequence[int]) -> float:
-        """Seconds of a pass over each document.
-
-        Args:
-            lengths: tokens of each.
-        """
+        """Return the seconds of a pass over each document, from its tokens."""
         return len(lengths) * self.document_s + sum(lengths) * self.token_s
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Of what a run does with a document."""
+    """What a run does with a document."""
 
     training: Cost
     """Forward and back."""
@@ -42,7 +44,7 @@ class Costs:
     def run_s(
         self, lengths: Sequence[int], validation: Sequence[int], settings: TrainTable
     ) -> float:
-        """Seconds of all steps and evaluations, if patience does not end the run before.
+        """Return the seconds of all steps and evaluations, if patience does not end the run before.
 
         Args:
             lengths: tokens of each training document.
@@ -50,13 +52,10 @@ class Costs:
             settings: the `[train]` table.
         """
         per_epoch = -(-len(lengths) // settings.batch_size)
-        n_steps = min(
-            settings.epochs * per_epoch, settings.max_steps or settings.epochs * per_epoch
-        )
-        n_evaluations = -(-n_steps // per_epoch)
-        return n_steps / per_epoch * self.training.of(lengths) + n_evaluations * (
-            self.evaluation.of(validation)
-        )
+        n_steps = settings.epochs * per_epoch
+        n_steps = min(n_steps, settings.max_steps or n_steps)
+        training_s = n_steps / per_epoch * self.training.of(lengths)
+        return training_s + -(-n_steps // per_epoch) * self.evaluation.of(validation)
 
 
 def measure(
@@ -76,28 +75,72 @@ def measure(
         clock: seconds since any moment.
         busy: seconds that the processors have worked.
     """
-    length = min(SHORT, longest)
+
+    def seconds(length: int) -> float:
+        begun_at = clock()
+        work(length)
+        return clock() - begun_at
+
+    short = length = min(SHORT, longest)
     work(length)  # the first pass of a process prepares a lot
     busy_from = busy()
-    times = {length: min(_seconds(work, length, clock), _seconds(work, length, clock))}
+    short_s = long_s = min(seconds(length), seconds(length))
     busy_s = (busy() - busy_from) / 2
     while GROWTH * length <= longest and GROWTH * busy_s <= most_s:
         length, busy_from = GROWTH * length, busy()
-        times[length] = _seconds(work, length, clock)
+        long_s = seconds(length)
         busy_s = busy() - busy_from
-    return _through_ends(times)
+    if length == short:
+        return Cost(0.0, short_s / short)
+    token_s = max(0.0, (long_s - short_s) / (length - short))
+    return Cost(max(0.0, short_s - short * token_s), token_s)
 
 
-def _seconds(work: Callable[[int], None], length: int, clock: Callable[[], float]) -> float:
-    begun_at = clock()
-    work(length)
-    return clock() - begun_at
+def weight(lengths: Sequence[int]) -> int:
+    """Return what documents of these lengths take, in tokens."""
+    return sum(lengths) + DOCUMENT_TOKENS * len(lengths)
 
 
-def _through_ends(times: dict[int, float]) -> Cost:
-    """The line through the shortest and the longest document."""
-    short, long = min(times), max(times)
-    if long == short:
-        return Cost(0.0, times[short] / short)
-    token_s = max(0.0, (times[long] - times[short]) / (long - short))
-    return Cost(max(0.0, times[short] - short * token_s), token_s)
+class Pace:
+    """The steps and evaluations of a process, measured.
+
+    Args:
+        epoch_tokens: the weight of the documents of an epoch.
+        evaluation_tokens: that of the documents of an evaluation; 0 if nobody knows.
+        clock: seconds since any moment.
+    """
+
+    def __init__(
+        self,
+        *,
+        epoch_tokens: int,
+        evaluation_tokens: int = 0,
+        clock: Callable[[], float] = perf_counter,
+    ) -> None:
+        self._epoch_tokens, self._evaluation_tokens = epoch_tokens, evaluation_tokens
+        self._clock, self._begun_at = clock, clock()
+        self._tokens = self._evaluations = 0
+        self._evaluating_s = 0.0
+
+    def trained(self, n_tokens: int) -> None:
+        """Count so many more tokens that went forward and back."""
+        self._tokens += n_tokens
+
+    @contextmanager
+    def evaluation(self) -> Iterator[None]:
+        """Measure an evaluation apart from the steps."""
+        begun_at = self._clock()
+        yield
+        self._evaluating_s += self._clock() - begun_at
+        self._evaluations += 1
+
+    def left_s(self, n_tokens: float) -> float:
+        """Return the seconds that so many more tokens take, with their share of evaluations."""
+        if not self._tokens:  # a rank that had no share of any step
+            return 0.0
+        per_token = (self._clock() - self._begun_at - self._evaluating_s) / self._tokens
+        if self._evaluations:
+            evaluation_s = self._evaluating_s / self._evaluations
+        else:
+            evaluation_s = FORWARD_SHARE * per_token * self._evaluation_tokens
+        return n_tokens * (per_token + evaluation_s / self._epoch_tokens)

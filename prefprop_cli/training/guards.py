@@ -1,6 +1,6 @@
 """What a run must never do silently: train nothing, train on NaN, or predict one class only."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from torch import Tensor, nn
 
@@ -10,57 +10,53 @@ from prefprop_cli.words import listed
 
 MOST_NAMED = 8
 """Names a message lists before it only counts."""
+_MISSING = (
+    "have no gradient: the loss does not reach them. Likely they are not part of what the encoder "
+    "computes, or gradient checkpointing or a detach() cut them off"
+)
+_ZERO = (
+    "have a gradient that is zero everywhere: training would not change them. Likely something "
+    "multiplies them by 0 (method.alpha = 0?)"
+)
+_LEAKING = (
+    "are frozen and have a gradient: it is computed for nothing. Likely they were not frozen with "
+    "requires_grad_(False)"
+)
 
 
 def check_gradients(
     model: nn.Module,
-    trained: Mapping[str, nn.Parameter],
+    trainable: Mapping[str, nn.Parameter],
     *,
     unreached: Collection[str] = (),
 ) -> None:
-    """Check after the first backward that exactly the trained tensors have learnt something.
+    """Check after the first backward that exactly the trainable parameters have learnt something.
 
     A tensor passes with one non-zero gradient anywhere: rows of an embedding whose tokens do not
     occur in the batch are rightly zero.
 
     Args:
-        model: holds the trained and the frozen parameters.
-        trained: the parameters the optimizer steps, by name.
+        model: holds the trainable and the frozen parameters.
+        trainable: the parameters the optimizer steps, by name.
         unreached: names among them that the loss cannot depend on.
 
     Raises:
-        PrefpropError: another trained tensor has no gradient or one that is all zero, or a frozen
-            parameter has a gradient.
+        PrefpropError: another trainable tensor has no gradient or one that is all zero, or a
+            frozen parameter has a gradient.
     """
-    reached = {name: tensor for name, tensor in trained.items() if name not in unreached}
-    missing = [name for name, tensor in reached.items() if tensor.grad is None]
-    zero = [
-        name
-        for name, tensor in reached.items()
-        if tensor.grad is not None and not tensor.grad.any().item()
-    ]
-    trained_ids = {id(tensor) for tensor in trained.values()}
-    leaking = [
-        name
-        for name, tensor in model.named_parameters()
-        if id(tensor) not in trained_ids and tensor.grad is not None
-    ]
+    reached = {name: tensor.grad for name, tensor in trainable.items() if name not in unreached}
+    ids = {id(tensor) for tensor in trainable.values()}
+    guilty = {
+        _MISSING: [name for name, grad in reached.items() if grad is None],
+        _ZERO: [name for name, g in reached.items() if g is not None and not g.any().item()],
+        _LEAKING: [
+            name
+            for name, tensor in model.named_parameters()
+            if id(tensor) not in ids and tensor.grad is not None
+        ],
+    }
     problems = [
-        *_problem(
-            missing,
-            "have no gradient: the loss does not reach them. Likely they are not part of what the "
-            "encoder computes, or gradient checkpointing or a detach() cut them off",
-        ),
-        *_problem(
-            zero,
-            "have a gradient that is zero everywhere: training would not change them. Likely "
-            "something multiplies them by 0 (method.alpha = 0?)",
-        ),
-        *_problem(
-            leaking,
-            "are frozen and have a gradient: it is computed for nothing. Likely they were not "
-            "frozen with requires_grad_(False)",
-        ),
+        f"{listed(names, shown=MOST_NAMED)} {what}" for what, names in guilty.items() if names
     ]
     if problems:
         raise PrefpropError("\n".join(["the first step does not train what it should:", *problems]))
@@ -95,11 +91,7 @@ def check_finite_step(
 
 
 def check_finite_state(tensors: Mapping[str, Tensor], *, step: int) -> None:
-    """Check that a state is worth saving.
-
-    Args:
-        tensors: what the checkpoint would hold, by name.
-        step: the step that made them.
+    """Check that the tensors a step made are worth saving.
 
     Raises:
         NonFiniteError: some tensor holds a NaN or an infinity.
@@ -114,19 +106,15 @@ def check_finite_state(tensors: Mapping[str, Tensor], *, step: int) -> None:
 
 
 def collapse_warning(evaluation: Evaluation) -> str | None:
-    """What to tell the user if all documents were predicted to be of one class, else None."""
-    if _n_classes(evaluation.n_predicted) != 1 or _n_classes(evaluation.n_labelled) < 2:
+    """Return what to say if all documents were predicted to be of one class, else None."""
+    n_predicted, n_labelled = (
+        sum(count > 0 for count in counts)
+        for counts in (evaluation.n_predicted, evaluation.n_labelled)
+    )
+    if n_predicted != 1 or n_labelled < 2:
         return None
     return (
         f"collapse: all {sum(evaluation.n_predicted)} validation documents were predicted to be "
-        f"of one class, and they are of {_n_classes(evaluation.n_labelled)}. If it lasts, try a "
+        f"of one class, and they are of {n_labelled}. If it lasts, try a "
         "smaller train.lr, a longer train.warmup, or another train.seed"
     )
-
-
-def _n_classes(counts: Iterable[int]) -> int:
-    return sum(count > 0 for count in counts)
-
-
-def _problem(names: Sequence[str], what: str) -> list[str]:
-    return [f"{listed(names, shown=MOST_NAMED)} {what}"] if names else []

@@ -12,8 +12,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from prefprop_cli.experiment.adapter import read_adapter
-from prefprop_cli.experiment.trained import load_adapter, save_adapter
+from prefprop_cli.experiment.adapter import load_adapter, read_adapter, save_adapter
 from prefprop_cli.runs import RunFolder
 from tests.helpers import project
 
@@ -110,7 +109,7 @@ def test_a_run_keeps_the_order_of_labels_it_was_trained_with(
     run = Path(train(output, backbone, source, epochs=1)[1]["run"])
     before = json.loads(output("eval", run, "--json")[1])["metrics"]
     adapter, _, model = load_adapter(run / "adapter")
-    tensors = dict(model.trained)
+    tensors = dict(model.trainable)
     last = [name for name, tensor in tensors.items() if "head" in name and len(tensor) == 2]
     assert last
     turned = tensors | {name: tensors[name].detach().flip(0) for name in last}

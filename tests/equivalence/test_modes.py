@@ -13,8 +13,8 @@ from prefprop_cli.core.attention import native
 from prefprop_cli.core.encoder import dropout
 from prefprop_cli.core.encoder.checkpoint import load_encoder
 from prefprop_cli.core.encoder.encoder import Encoder
+from prefprop_cli.experiment.adapter import make_adapter, save_adapter
 from prefprop_cli.experiment.plan import load_classifier, make_plan
-from prefprop_cli.experiment.trained import make_adapter, save_adapter
 from tests.helpers import project, tiny
 from tests.helpers.backends import ON_CPU
 
@@ -67,7 +67,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         documents=project.write_documents(root / "documents.jsonl", range(4)),
     )
     plan = make_plan(load_config(preset=str(path)).config)
-    trained = load_classifier(plan, n_labels=2).trained
+    trained = load_classifier(plan, n_labels=2).trainable
     save_adapter(root / "adapter", make_adapter(plan, labels=project.LABELS), trained)
     return root / "adapter"
 
@@ -117,7 +117,7 @@ def test_a_run_predicts(mode: str, run: Path):
         again = load_run(run)
         assert again.predict(texts) == expected
     assert_usual(again.model)
-    assert all(parameter.requires_grad for parameter in again.model.trained.values())
+    assert all(parameter.requires_grad for parameter in again.model.trainable.values())
 
 
 @pytest.mark.parametrize("mode", ALL)

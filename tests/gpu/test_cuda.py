@@ -212,14 +212,14 @@ def test_training_in_bf16_keeps_prefix_and_head_in_float32_and_learns():
     pairs = zip(texts.input_ids, [0, 1, 0, 1], strict=True)
     records = [{"id": n, "rows": [text], "label": label} for n, (text, label) in enumerate(pairs)]
     batch = collate(FORM, records).to(DEVICE)
-    optimizer = torch.optim.AdamW(classifier.trained.values(), lr=1e-2)
+    optimizer = torch.optim.AdamW(classifier.trainable.values(), lr=1e-2)
     history = []
     for _ in range(30):
         with torch.autocast(DEVICE, dtype=torch.bfloat16):
             loss = losses(classifier(batch), batch).mean()
         optimizer.zero_grad()
         loss.backward()
-        for name, parameter in classifier.trained.items():
+        for name, parameter in classifier.trainable.items():
             assert parameter.dtype == torch.float32, name
             assert parameter.grad is not None, name
             assert parameter.grad.dtype == torch.float32, name

@@ -4,7 +4,7 @@ from prefprop_cli.config.schema import Config
 from prefprop_cli.core.encoder.config import EncoderConfig
 from prefprop_cli.core.encoder.encoder import Encoder
 from prefprop_cli.experiment.model import Classifier, create_classifier
-from prefprop_cli.tasks.batch import DocumentBatch, collate
+from prefprop_cli.tasks.batch import Batch, collate
 from prefprop_cli.tasks.classification import ClassificationForm
 
 TINY = EncoderConfig(
@@ -40,7 +40,7 @@ def classifier(
     return create_classifier(encoder, asked, n_labels=n_labels)
 
 
-def batch(*documents: list[list[int]], labels: list[int]) -> DocumentBatch:
+def batch(*documents: list[list[int]], labels: list[int]) -> Batch:
     """A batch of documents, each a list of rows."""
     return collate(
         FORM,

@@ -15,12 +15,12 @@ from safetensors.numpy import load_file, save_file
 from prefprop_cli.calibration.metrics import classification_metrics
 from prefprop_cli.config.schema import TrainTable
 from prefprop_cli.runs.distributed import world
-from prefprop_cli.tasks.batch import PreparedSplit, losses
+from prefprop_cli.tasks.batch import Examples
 from prefprop_cli.tasks.metrics import ClassMetrics
-from prefprop_cli.training.checkpoint import Checkpoints
-from prefprop_cli.training.events import Evaluation, Event, Step
+from prefprop_cli.training.checkpoint import CheckpointManager
+from prefprop_cli.training.events import Evaluation, Event, Hooks, Step
 from prefprop_cli.training.inference import predict_logits
-from prefprop_cli.training.trainer import fit
+from prefprop_cli.training.trainer import Trainer
 from tests.helpers.classifier import FORM, TINY, classifier
 
 N, VALIDATION = 11, 5
@@ -36,7 +36,7 @@ class Table(list[dict[str, object]]):
         return {name: [records[index][name] for index in key] for name in records[0]}
 
 
-def documents(numbers: range) -> PreparedSplit:
+def documents(numbers: range) -> Examples:
     """Texts of one or two rows and of many lengths, with labels that can be learnt."""
     table = Table()
     for number in numbers:
@@ -47,7 +47,7 @@ def documents(numbers: range) -> PreparedSplit:
         ]
         table.append({"id": f"doc{number}", "rows": rows, "label": kind})
     lengths = [sum(map(len, record["rows"])) for record in list(table)]
-    return PreparedSplit(table, lengths, FORM)
+    return Examples(table, lengths, FORM)
 
 
 def train(folder: Path, method: str) -> None:
@@ -71,27 +71,23 @@ def train(folder: Path, method: str) -> None:
         metrics = classification_metrics(logits, labels, metrics=ClassMetrics(2), n_bins=10)
         return Evaluation(metrics, (1, 1), (1, 1))
 
-    def emit(event: Event) -> None:
+    def on_event(event: Event) -> None:
         if isinstance(event, Step):
             steps.append(event)
 
-    fit(
-        model=model,
-        loss=lambda batch: losses(model(batch), batch),
-        trained=model.trained,
-        unreached=model.unread,
-        examples=documents(range(N)),
-        evaluate=evaluate,
-        settings=TrainTable.model_validate(SETTINGS),
-        checkpoints=Checkpoints(folder / "checkpoints", keep=1),
+    trainer = Trainer(
+        model,
+        documents(range(N)),
+        TrainTable.model_validate(SETTINGS),
+        CheckpointManager(folder / "checkpoints", keep=1),
         device="cpu",
-        emit=emit,
-        stop=lambda: False,
+        hooks=Hooks(on_event=on_event),
     )
+    trainer.fit(evaluate)
     if world().is_main:
         rows = [{"loss": e.loss, "grad_norm": e.grad_norm, "ids": e.ids} for e in steps]
         (folder / "curve.json").write_text(json.dumps(rows))
-        weights = {name: tensor.detach().numpy() for name, tensor in model.trained.items()}
+        weights = {name: tensor.detach().numpy() for name, tensor in model.trainable.items()}
         save_file(weights, folder / "weights.safetensors")
 
 

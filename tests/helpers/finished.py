@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from prefprop_cli.calibration.metrics import classification_metrics
 from prefprop_cli.config.load import dump_config
 from prefprop_cli.config.schema import Config
-from prefprop_cli.experiment.adapter import Adapter
+from prefprop_cli.experiment.adapter import Adapter, save_adapter
 from prefprop_cli.experiment.stored_logits import SavedLogits, save_logits
-from prefprop_cli.experiment.trained import save_adapter
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.tasks.metrics import ClassMetrics
 

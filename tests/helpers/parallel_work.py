@@ -13,9 +13,9 @@ from torch import Tensor
 
 from prefprop_cli.errors import ConfigError, DataError
 from prefprop_cli.runs.distributed import world
-from prefprop_cli.training.checkpoint import rng_state
 from prefprop_cli.training.events import Event, FitResult, Saved, Started, Step, Warned
 from prefprop_cli.training.inference import predict_logits
+from prefprop_cli.training.rng import rng_state
 from tests.helpers.toy import Toy, ToyBatch
 
 
@@ -182,11 +182,11 @@ def fit(
     rank, looks = world().rank, iter(range(10_000))
     toy = Toy(folder if rank == 0 else folder / UNSEEN, dropout=dropout)
 
-    def loss(batch: ToyBatch) -> Tensor:
+    def losses(batch: ToyBatch) -> Tensor:
         if rank == small_rank and len(batch.ids) > fits:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        losses = toy.loss(batch)
-        return losses + torch.tensor([nan if name == nan_of else 0.0 for name in batch.ids])
+        plain = toy.losses(batch)
+        return plain + torch.tensor([nan if name == nan_of else 0.0 for name in batch.ids])
 
     def evaluate():
         evaluation = toy.evaluate()
@@ -194,7 +194,7 @@ def fit(
             raise DataError("the evaluation cannot be written")
         return evaluation
 
-    def emit(event: Event) -> None:
+    def on_event(event: Event) -> None:
         if isinstance(event, Saved) and event.step == exit_at_save:
             os._exit(9)
 
@@ -202,13 +202,12 @@ def fit(
         toy.model.prefix.register_hook(lambda gradient: gradient * inf)
     if not reads_prefix:
         toy.model.reads_prefix = False
-        settings["unreached"] = ("prefix",)
     result = outcome_of(
         lambda: toy.fit(
-            loss=loss,
+            losses=losses,
             evaluate=evaluate,
-            emit=emit,
-            stop=lambda: next(looks) >= stop_at and rank == stop_rank,
+            on_event=on_event,
+            should_stop=lambda: next(looks) >= stop_at and rank == stop_rank,
             **settings,
         )
     )
@@ -272,8 +271,8 @@ def predict(examples: Numbers, stop_rank: int | None = None, fail_rank: int | No
             examples,
             batch_size=4,
             device="cpu",
-            stop=lambda: world().rank == stop_rank,
-            progress=told.append,
+            should_stop=lambda: world().rank == stop_rank,
+            on_progress=lambda done, total: told.append(done),
         )
     )
     return logits, told, seen

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from prefprop_cli.config.schema import TrainTable
-from prefprop_cli.training.checkpoint import Checkpoints
-from prefprop_cli.training.events import Evaluation, Event, FitResult
-from prefprop_cli.training.trainer import fit
+from prefprop_cli.training.checkpoint import CheckpointManager
+from prefprop_cli.training.events import Evaluation, Event, FitResult, Hooks
+from prefprop_cli.training.state import Trainable
+from prefprop_cli.training.trainer import Trainer
 
 N, WIDTH, CLASSES = 10, 4, 3
 
@@ -44,7 +45,7 @@ class ToyExamples:
         return self
 
 
-class ToyModel(nn.Module):
+class ToyModel(Trainable):
     def __init__(self, dropout: float) -> None:
         super().__init__()
         self.backbone = nn.Linear(WIDTH, 8).requires_grad_(False)
@@ -57,6 +58,21 @@ class ToyModel(nn.Module):
         prefix = self.prefix if self.reads_prefix else 0.0
         logits: Tensor = self.head(self.dropout(torch.tanh(self.backbone(x) + prefix)))
         return logits
+
+    def losses(self, batch: ToyBatch) -> Tensor:
+        return nn.functional.cross_entropy(self(batch.x), batch.y, reduction="none")
+
+    @property
+    def trainable(self) -> dict[str, nn.Parameter]:
+        return {
+            name: tensor
+            for name, tensor in self.named_parameters()
+            if not name.startswith("backbone")
+        }
+
+    @property
+    def unreached(self) -> tuple[str, ...]:
+        return () if self.reads_prefix else ("prefix",)
 
 
 @dataclass
@@ -71,21 +87,17 @@ class Toy:
         torch.manual_seed(7)
         self.model = ToyModel(self.dropout)
         self.examples = ToyExamples()
-        self.checkpoints = Checkpoints(self.folder, 2)
+        self.checkpoints = CheckpointManager(self.folder, 2)
 
     @property
-    def trained(self) -> dict[str, nn.Parameter]:
-        return {
-            name: tensor
-            for name, tensor in self.model.named_parameters()
-            if not name.startswith("backbone")
-        }
+    def trainable(self) -> dict[str, nn.Parameter]:
+        return self.model.trainable
 
     def weights(self) -> dict[str, Tensor]:
-        return {name: tensor.detach().clone() for name, tensor in self.trained.items()}
+        return {name: tensor.detach().clone() for name, tensor in self.trainable.items()}
 
-    def loss(self, batch: ToyBatch) -> Tensor:
-        return nn.functional.cross_entropy(self.model(batch.x), batch.y, reduction="none")
+    def losses(self, batch: ToyBatch) -> Tensor:
+        return ToyModel.losses(self.model, batch)
 
     def evaluate(self) -> Evaluation:
         torch.rand(3)  # an evaluation may draw
@@ -99,33 +111,28 @@ class Toy:
     def fit(
         self,
         *,
-        loss: Callable[[ToyBatch], Tensor] | None = None,
+        losses: Callable[[ToyBatch], Tensor] | None = None,
         evaluate: Callable[[], Evaluation | None] | None = None,
-        stop: Callable[[], bool] = lambda: False,
-        emit: Callable[[Event], None] = lambda event: None,
+        should_stop: Callable[[], bool] = lambda: False,
+        on_event: Callable[[Event], None] = lambda event: None,
         resume: bool = False,
-        unreached: Sequence[str] = (),
         **settings: object,
     ) -> FitResult:
         def record(event: Event) -> None:
             self.events.append(event)
-            emit(event)
+            on_event(event)
 
         table = {"epochs": 3, "batch_size": 4, "micro_batch_size": 2, "lr": 0.1, "metric": "nll"}
-        return fit(
-            model=self.model,
-            loss=loss or self.loss,
-            trained=self.trained,
-            unreached=unreached,
-            examples=self.examples,
-            evaluate=evaluate or self.evaluate,
-            settings=TrainTable.model_validate(table | settings),
-            checkpoints=self.checkpoints,
+        self.model.losses = losses or self.losses
+        trainer = Trainer(
+            self.model,
+            self.examples,
+            TrainTable.model_validate(table | settings),
+            self.checkpoints,
             device="cpu",
-            emit=record,
-            stop=stop,
-            resume=resume,
+            hooks=Hooks(on_event=record, should_stop=should_stop),
         )
+        return trainer.fit(evaluate or self.evaluate, resume=resume)
 
     def told(self, kind: type[Event]) -> list[Event]:
         return [event for event in self.events if isinstance(event, kind)]

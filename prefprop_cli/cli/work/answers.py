@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from prefprop_cli.cli.text import duration
-from prefprop_cli.data.labelled import Columns, free_names
+from prefprop_cli.data.labelled import SeenColumns, free_names
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import PrefpropError
 from prefprop_cli.experiment.predictor import Prediction, Run
@@ -80,7 +80,7 @@ class Layout:
     top_k: int
 
     @classmethod
-    def of(cls, run: Run, columns: Columns, *, top_k: int) -> "Layout":
+    def of(cls, run: Run, columns: SeenColumns, *, top_k: int) -> "Layout":
         """The columns for a run, whose names are none of the input's."""
         top_k = min(top_k, len(run.labels)) if run.task.has_classes else top_k
         ranked = [name for rank in range(1, top_k + 1) for name in _ranked(rank)]
@@ -102,7 +102,7 @@ class Layout:
         """The column that says why a document has no label."""
         return self.columns["error"]
 
-    def types(self, columns: Columns) -> Mapping[str, object]:
+    def types(self, columns: SeenColumns) -> Mapping[str, object]:
         """The Arrow types of all columns that are no text."""
         probs = [_ranked(rank)[1] for rank in range(1, self.top_k + 1)]
         added = {**dict.fromkeys(probs, "float64"), "source_row": "int64"}

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from prefprop_cli.config.load import load_config
+from prefprop_cli.data.cells import matching
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.kinds import documents_below
-from prefprop_cli.data.labelled import Columns, parquet_types
-from prefprop_cli.data.names import matching
+from prefprop_cli.data.labelled import SeenColumns
 from prefprop_cli.data.sets.common import files_below
 from prefprop_cli.data.table_rows import JSON_SUFFIXES, each_row, is_table
 from prefprop_cli.data.texts import TextRecord
@@ -114,7 +114,7 @@ class Inputs:
         with self._kept or nullcontext():
             yield from self._records(self._parts)
 
-    def survey(self, columns: Columns | None = None) -> int | None:
+    def survey(self, columns: SeenColumns | None = None) -> int | None:
         """Look at all of it before the work.
 
         Args:
@@ -181,7 +181,7 @@ class Inputs:
             else:
                 yield from self._reader.records(part, stream=self._kept)
 
-    def _begin(self, pipes: Sequence[str], columns: Columns) -> None:
+    def _begin(self, pipes: Sequence[str], columns: SeenColumns) -> None:
         """See the columns of the first row of what can be read only once."""
         for name in pipes:
             records = self._reader.records(name)
@@ -212,6 +212,8 @@ def _types_of(name: str) -> Mapping[str, object]:
     if not name.lower().endswith(".parquet"):
         return {}
     import pyarrow as pa
+
+    from prefprop_cli.data.parquet_copy import parquet_types
 
     try:
         return parquet_types(Path(name))

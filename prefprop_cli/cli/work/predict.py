@@ -22,7 +22,7 @@ from prefprop_cli.cli.work.answers import (
 from prefprop_cli.cli.work.arrivals import Arrivals
 from prefprop_cli.cli.work.inputs import Inputs, Reader, Reading, copied_fields, newest_for
 from prefprop_cli.data.corpus import Document
-from prefprop_cli.data.labelled import Columns, LabelledCopy
+from prefprop_cli.data.labelled import LabelledCopy, SeenColumns
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.experiment.predictor import Run, load_run
@@ -104,7 +104,7 @@ def predict_copy(
         UsageError: another process writes the file.
         ResourceError: it cannot be written.
     """
-    columns = Columns(with_types=out.suffix == ".parquet")
+    columns = SeenColumns(with_types=out.suffix == ".parquet")
     total = world().on_main(partial(inputs.survey, columns))
     layout = Layout.of(run, columns, top_k=asked.top_k)
     for wanted, name in layout.renamed.items():

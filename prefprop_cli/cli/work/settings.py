@@ -16,8 +16,8 @@ from prefprop_cli.config.load import Loaded, load_config
 from prefprop_cli.config.presets import MAX_CONFIG_BYTES, preset_paths
 from prefprop_cli.config.schema import Config
 from prefprop_cli.data import NEED_SOURCE, check_source
+from prefprop_cli.data.cells import flag
 from prefprop_cli.data.columns import Column, Columns
-from prefprop_cli.data.names import flag
 from prefprop_cli.data.own import left_open
 from prefprop_cli.data.sets.files import WHAT
 from prefprop_cli.data.sets.hub import is_set_name, parse

@@ -15,8 +15,7 @@ from prefprop_cli.cli.work.settings import QUICK_LENGTH, Settings, quicker
 from prefprop_cli.cli.work.train_view import TrainView
 from prefprop_cli.config.load import dump_config
 from prefprop_cli.data.prepare import Prepared
-from prefprop_cli.experiment.estimate import training_bytes
-from prefprop_cli.experiment.forecast import costs_of
+from prefprop_cli.experiment.forecast import costs_of, training_bytes
 from prefprop_cli.experiment.launch import create_run, train_run
 from prefprop_cli.experiment.model import ParameterCounts
 from prefprop_cli.experiment.predictor import resolve_device
@@ -24,7 +23,7 @@ from prefprop_cli.experiment.record import check_backbone, check_data
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.distributed import world
 from prefprop_cli.runs.state import again
-from prefprop_cli.training.events import FitResult
+from prefprop_cli.training.events import FitResult, Hooks
 
 __all__ = ["resolve_device"]
 
@@ -158,9 +157,7 @@ def train(
             ready.prepared,
             folder,
             device=device,
-            emit=view.show,
-            progress=view.evaluated,
-            stop=lambda: stop.requested,
+            hooks=Hooks(view.show, view.evaluated, should_stop=lambda: stop.requested),
             resume=resume,
         )
 

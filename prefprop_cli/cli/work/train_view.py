@@ -71,7 +71,7 @@ class TrainView:
     def _start(self, event: Started) -> None:
         where = f" from step {event.step}" if event.step else ""
         text = f"training{where}: {event.n_examples} documents, {event.n_steps} steps"
-        self._write(f"{text}, {event.n_trained} trained numbers, {event.precision}")
+        self._write(f"{text}, {event.n_trainable} trained numbers, {event.precision}")
         self._console.info(text)
         self._progress = self._console.progress(total=event.n_steps, done=event.step)
         self._progress.__enter__()
@@ -87,7 +87,7 @@ class TrainView:
         figures = {"loss": event.loss, "lr": event.lr, "tok/s": event.tokens_per_s}
         if self._progress:
             part = self._progress.part
-            self._progress.update(event.step, figures, part=part, left_s=event.eta_s)
+            self._progress.update(event.step, figures, part=part)
         self._write(
             f"step {event.step}/{event.n_steps} epoch {event.epoch} loss {event.loss:.4f} "
             f"lr {event.lr:.2e} grad {event.grad_norm:.3g} {event.tokens_per_s:.0f} tok/s"

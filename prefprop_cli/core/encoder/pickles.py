@@ -21,7 +21,7 @@ from prefprop_cli.cache import default_cache
 from prefprop_cli.core.encoder.files import file_sha256, refuse_pointer
 from prefprop_cli.errors import CorruptFileError
 from prefprop_cli.notes import note
-from prefprop_cli.runs.atomic import MANIFEST, save_folder, verify_folder
+from prefprop_cli.runs.atomic import MANIFEST, read_verified, save_folder
 
 CONVERTED = "model.safetensors"
 RECORD = "converted_from.json"
@@ -67,7 +67,7 @@ def _is_whole(folder: Path) -> bool:
 @cache
 def _verified(folder: Path, mtime_ns: int) -> bool:
     try:
-        verify_folder(folder)
+        read_verified(folder)
     except CorruptFileError:
         return False
     return True

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from prefprop_cli.config.schema import DataTable
+from prefprop_cli.data.cells import Fields, label_of, text_of
 from prefprop_cli.data.corpus import Corpus, Document, Splits, labels_of, with_one_spelling
 from prefprop_cli.data.decoding import opened
 from prefprop_cli.data.labels import no_classes
 from prefprop_cli.data.splits import complete
-from prefprop_cli.data.table_rows import Fields, label_of, text_of
 from prefprop_cli.errors import DataError
 from prefprop_cli.notes import Note
 from prefprop_cli.words import quoted

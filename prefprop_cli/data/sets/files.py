@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from prefprop_cli.config.schema import DataTable
+from prefprop_cli.data.cells import flag, is_missing, matching
 from prefprop_cli.data.columns import Columns, columns_of, with_columns
 from prefprop_cli.data.corpus import Corpus, Document
 from prefprop_cli.data.decoding import Say, sound
 from prefprop_cli.data.kinds import TEXT_SUFFIXES, what_is
-from prefprop_cli.data.names import flag
 from prefprop_cli.data.sets import folders
 from prefprop_cli.data.sets.common import (
     corpus_of,
@@ -26,7 +26,7 @@ from prefprop_cli.data.sets.common import (
     document_of,
     source_of,
 )
-from prefprop_cli.data.table_rows import SUFFIXES, each_row, is_missing, is_table, value_of
+from prefprop_cli.data.table_rows import SUFFIXES, each_row, is_table
 from prefprop_cli.errors import DataError
 from prefprop_cli.notes import Note, note
 from prefprop_cli.tables import Errors
@@ -138,7 +138,8 @@ def _documents(path: Path, root: Path, table: DataTable, *, say: Say = note) -> 
             n_rows += 1
             id, where = f"{path.name}:{row.place}", f"{path}:{row.place}"
             fields = sound(row.fields)
-            if is_missing(value_of(fields, table.label_column)):
+            name = matching(table.label_column, fields)
+            if name is not None and is_missing(fields[name]):
                 unlabelled.append(id)
             else:
                 yield document_of(fields, table, id=id, where=where)

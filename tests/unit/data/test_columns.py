@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from prefprop_cli.data.cells import Fields
 from prefprop_cli.data.columns import (
     Column,
     Columns,
@@ -16,7 +17,7 @@ from prefprop_cli.data.columns import (
     columns_of,
     with_columns,
 )
-from prefprop_cli.data.table_rows import Fields, each_row
+from prefprop_cli.data.table_rows import each_row
 from prefprop_cli.errors import DataError
 
 POST = "A post of some length; with separators, and\nseveral lines. "

@@ -14,14 +14,14 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from prefprop_cli.data import labelled
+from prefprop_cli.data import parquet_copy
 from prefprop_cli.data.labelled import (
-    Columns,
     LabelledCopy,
+    SeenColumns,
     free_names,
-    parquet_types,
     part_of,
 )
+from prefprop_cli.data.parquet_copy import parquet_types
 from prefprop_cli.data.texts import each_text
 from prefprop_cli.errors import PrefpropError, ResourceError, UsageError
 
@@ -41,7 +41,7 @@ NASTY = [
 
 def copied(path: Path, rows: Sequence[Mapping[str, object]], **options: Any) -> Path:
     """A copy of rows, each labelled `x`, with the columns they have."""
-    columns = Columns(with_types=True)
+    columns = SeenColumns(with_types=True)
     for row in rows:
         columns.see(row)
     with LabelledCopy(
@@ -106,7 +106,7 @@ def test_parquet_columns_of_several_kinds_are_text(tmp_path: Path) -> None:
 
 
 def test_parquet_is_written_in_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(labelled, "GROUP_BYTES", 1000)
+    monkeypatch.setattr(parquet_copy, "GROUP_BYTES", 1000)
     path = copied(tmp_path / "a.parquet", [{"text": "x" * 300}] * 20)
     assert parquet.ParquetFile(path).num_row_groups == 5
 
@@ -225,7 +225,7 @@ def test_parquet_keeps_the_types_of_parquet(tmp_path: Path) -> None:
         }
     )
     parquet.write_table(table, tmp_path / "in.parquet")
-    columns = Columns(with_types=True)
+    columns = SeenColumns(with_types=True)
     columns.see_typed(parquet_types(tmp_path / "in.parquet"))
     path = tmp_path / "out.parquet"
     with LabelledCopy(path, columns=columns.names, added=(), types=columns.types()) as copy:
@@ -237,7 +237,7 @@ def test_parquet_keeps_the_types_of_parquet(tmp_path: Path) -> None:
 
 
 def test_types_of_several_files_have_what_is_common(tmp_path: Path) -> None:
-    columns = Columns(with_types=True)
+    columns = SeenColumns(with_types=True)
     columns.see_typed({"n": pa.int8(), "s": pa.large_string()})
     columns.see({"n": 2**40, "s": "x"})
     assert columns.types()["n"] == pa.int64()

@@ -9,16 +9,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from prefprop_cli.data.cells import Fields, label_of, text_of
+from prefprop_cli.data.csv_rows import separator_in
+from prefprop_cli.data.decoding import sound
 from prefprop_cli.data.json_text import holds_json_rows
-from prefprop_cli.data.table_rows import (
-    Row,
-    each_row,
-    label_of,
-    read_records,
-    separator_in,
-    text_of,
-)
+from prefprop_cli.data.table_rows import Row, each_row
 from prefprop_cli.errors import CorruptFileError, DataError
+from prefprop_cli.tables import Errors
+
+
+def records(path: Path, errors: Errors = "strict") -> list[tuple[int, Fields]]:
+    return [(row.place, sound(row.fields)) for row in each_row(path, errors=errors)]
 
 
 def write(folder: Path, name: str, content: bytes) -> Path:
@@ -57,14 +58,14 @@ HOSTILE = [b'{"text": "', b'"}', b"\n", b"\r", b'"', b",", b"NaN", b"[", b"\0", 
     ],
 )
 def test_rows_with_their_lines(tmp_path: Path, name: str, content: bytes, rows: object) -> None:
-    assert list(read_records(write(tmp_path, name, content))) == rows
+    assert records(write(tmp_path, name, content)) == rows
 
 
 def test_parquet_rows(tmp_path: Path) -> None:
     rows = [{"text": f"text {i}", "label": i} for i in range(600)]
     path = tmp_path / "a.parquet"
     parquet.write_table(pa.Table.from_pylist(rows), path)
-    assert list(read_records(path)) == list(enumerate(rows, start=1))
+    assert records(path) == list(enumerate(rows, start=1))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ def test_defects_are_named_with_their_place(
     tmp_path: Path, name: str, content: bytes, message: str
 ) -> None:
     with pytest.raises(DataError, match=message):
-        list(read_records(write(tmp_path, name, content)))
+        records(write(tmp_path, name, content))
 
 
 @pytest.mark.parametrize(
@@ -117,7 +118,7 @@ def test_lines_before_the_header(
     tmp_path: Path, content: bytes, rows: list[tuple[int, dict[str, str]]]
 ) -> None:
     path = write(tmp_path, "a.csv", content)
-    assert list(read_records(path)) == rows
+    assert records(path) == rows
 
 
 def test_rows_behind_one_that_cannot_be_read(tmp_path: Path) -> None:
@@ -126,25 +127,25 @@ def test_rows_behind_one_that_cannot_be_read(tmp_path: Path) -> None:
     assert (first, third) == (Row(1, 1, {"a": 1}), Row(3, 3, {"a": 3}))
     assert isinstance(second.fields, DataError)
     with pytest.raises(DataError, match=r"a.jsonl:2:1: expected an object"):
-        list(read_records(path))
+        records(path)
 
 
 def test_replace_reads_on(tmp_path: Path) -> None:
     path = write(tmp_path, "a.jsonl", b'{"text": "a\xffb\0c"}')
-    assert list(read_records(path, errors="replace")) == [(1, {"text": "a\ufffdb\ufffdc"})]
+    assert records(path, errors="replace") == [(1, {"text": "a\ufffdb\ufffdc"})]
 
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"gone.jsonl: no such file"):
-        list(read_records(tmp_path / "gone.jsonl"))
+        records(tmp_path / "gone.jsonl")
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(DataError, match=r"folder.csv: cannot be read: Is a directory"):
-        list(read_records(tmp_path / "folder.csv"))
+        records(tmp_path / "folder.csv")
 
 
 def test_a_damaged_parquet_file(tmp_path: Path) -> None:
     with pytest.raises(CorruptFileError, match="not a readable parquet file"):
-        list(read_records(write(tmp_path, "a.parquet", b"PAR1 but not much more")))
+        records(write(tmp_path, "a.parquet", b"PAR1 but not much more"))
 
 
 def test_a_parquet_file_with_a_date_of_no_calendar(tmp_path: Path) -> None:
@@ -152,7 +153,7 @@ def test_a_parquet_file_with_a_date_of_no_calendar(tmp_path: Path) -> None:
     path = tmp_path / "DATES.PARQUET"
     parquet.write_table(pa.table({"date": pa.array([2**24], pa.date32())}), path)
     with pytest.raises(CorruptFileError, match=r"DATES.PARQUET: not a readable parquet file: date"):
-        list(read_records(path))
+        records(path)
 
 
 @settings(
@@ -172,7 +173,7 @@ def test_any_bytes_are_read_or_refused(tmp_path: Path, name: str, content: bytes
     path = write(tmp_path, name, content)
     refusal = ""
     try:
-        rows = list(read_records(path))
+        rows = records(path)
     except (DataError, CorruptFileError) as error:
         rows, refusal = [], str(error)
     assert rows or refusal.startswith(str(path))

@@ -8,8 +8,7 @@ from safetensors.torch import load, save
 
 from prefprop_cli.calibration.calibrators import METHODS, Identity, Temperature
 from prefprop_cli.errors import CorruptFileError, UsageError
-from prefprop_cli.experiment.adapter import Adapter, read_adapter, set_calibrator
-from prefprop_cli.experiment.trained import save_adapter
+from prefprop_cli.experiment.adapter import Adapter, read_adapter, save_adapter, set_calibrator
 from prefprop_cli.runs import save_folder
 from prefprop_cli.runs.atomic import read_verified
 from tests.helpers import finished

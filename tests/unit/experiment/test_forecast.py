@@ -56,10 +56,6 @@ def test_a_run_ends_with_the_bits_it_has_without_it(
             *planned,
             folder,
             device="cpu",
-            emit=lambda event: None,
-            progress=lambda done, total: None,
-            stop=lambda: False,
-            resume=False,
         )
         (weights,) = folder.adapter.glob("*.safetensors")
         adapters.append(weights.read_bytes())

@@ -13,7 +13,7 @@ from prefprop_cli.experiment.launch import create_run, describe_run, train_run
 from prefprop_cli.experiment.plan import Plan, make_plan, prepare_data
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.metrics import seal_of
-from prefprop_cli.training.events import Event, Started
+from prefprop_cli.training.events import Event, Hooks, Started
 from tests.helpers import project
 
 ARGV = ("prefprop", "train")
@@ -40,8 +40,8 @@ def go(
     planned: tuple[Plan, Prepared],
     folder: RunFolder,
     *,
-    emit: Callable[[Event], None] = lambda event: None,
-    stop: Callable[[], bool] = lambda: False,
+    on_event: Callable[[Event], None] = lambda event: None,
+    should_stop: Callable[[], bool] = lambda: False,
     resume: bool = False,
 ) -> str:
     with folder.lock():
@@ -49,9 +49,7 @@ def go(
             *planned,
             folder,
             device="cpu",
-            emit=emit,
-            progress=lambda done, total: None,
-            stop=stop,
+            hooks=Hooks(on_event, should_stop=should_stop),
             resume=resume,
         )
     return result.status
@@ -103,7 +101,7 @@ def test_a_run_is_not_begun_where_another_process_began_one_meanwhile(
 
 def test_the_manifest_follows_the_run(planned: tuple[Plan, Prepared], tmp_path: Path) -> None:
     folder = create_run(*planned, out=tmp_path / "run", sources=[], argv=ARGV)
-    assert go(planned, folder, stop=lambda: True) == "interrupted"
+    assert go(planned, folder, should_stop=lambda: True) == "interrupted"
     assert manifest(folder)["status"] == "interrupted"
     while_running: list[object] = []
 
@@ -111,7 +109,7 @@ def test_the_manifest_follows_the_run(planned: tuple[Plan, Prepared], tmp_path: 
         if isinstance(event, Started):
             while_running.append(manifest(folder)["status"])
 
-    assert go(planned, folder, emit=look, resume=True) == "finished"
+    assert go(planned, folder, on_event=look, resume=True) == "finished"
     assert while_running == ["running"]
     found = manifest(folder)
     assert (found["status"], found["exit_reason"], found["device"]) == (
@@ -128,7 +126,7 @@ def test_the_manifest_says_how_a_run_failed(planned: tuple[Plan, Prepared], tmp_
 
     folder = create_run(*planned, out=tmp_path / "run", sources=[], argv=ARGV)
     with pytest.raises(NonFiniteError):
-        go(planned, folder, emit=fail)
+        go(planned, folder, on_event=fail)
     found = manifest(folder)
     assert found["status"] == "failed"
     assert found["exit_reason"] == "NonFiniteError: the loss is nan"

@@ -4,7 +4,7 @@ from torch import nn
 
 from prefprop_cli.core.attention.native import why_not
 from prefprop_cli.experiment.model import Classifier, count_parameters
-from prefprop_cli.tasks.batch import DocumentBatch, losses
+from prefprop_cli.tasks.batch import Batch, losses
 from prefprop_cli.training.guards import check_gradients
 from tests.helpers.classifier import TINY, classifier
 from tests.helpers.classifier import batch as batch_of
@@ -46,7 +46,7 @@ def test_fine_tuning_trains_every_weight() -> None:
     assert counted.method_percent == 100
 
 
-def batch() -> DocumentBatch:
+def batch() -> Batch:
     return batch_of([[2, 5, 6, 7, 8, 9, 3]], [[2, 9, 3]], labels=[0, 1])
 
 
@@ -58,21 +58,21 @@ def backward(model: nn.Module) -> None:
 def test_the_backbone_of_a_prefix_gets_no_gradient(pool: str) -> None:
     model = classifier(TINY, name="prefix-propagation", prefix_length=2, pool=pool)
     backward(model)
-    check_gradients(model, model.trained)
+    check_gradients(model, model.trainable)
     assert all(parameter.grad is None for parameter in model.backbone.parameters())
 
 
 def test_unread_names_exactly_what_the_loss_cannot_reach() -> None:
     model = classifier(TINY, name="fine-tuning")
     backward(model)
-    without = {name for name, p in model.trained.items() if p.grad is None}
-    biases = {name for name in model.unread if name.endswith("key_global.bias")}
-    assert model.unread - biases == without
+    without = {name for name, p in model.trainable.items() if p.grad is None}
+    biases = {name for name in model.unreached if name.endswith("key_global.bias")}
+    assert model.unreached - biases == without
     for name in biases:
-        assert model.trained[name].grad.abs().max() < 1e-7
-    check_gradients(model, model.trained, unreached=model.unread)
+        assert model.trainable[name].grad.abs().max() < 1e-7
+    check_gradients(model, model.trainable, unreached=model.unreached)
     with pytest.raises(Exception, match=r"qkv\.weight"):
-        check_gradients(model, model.trained)
+        check_gradients(model, model.trainable)
 
 
 def test_pool_chooses_the_position_the_head_reads() -> None:
@@ -95,7 +95,7 @@ def test_the_loss_of_a_batch_is_that_of_its_documents() -> None:
 
 
 def test_an_adapter_has_one_name_for_each_trained_tensor() -> None:
-    names = classifier(TINY, name="combined", kernel="rbf", alpha_trainable=True).trained.keys()
+    names = classifier(TINY, name="combined", kernel="rbf", alpha_trainable=True).trainable.keys()
     assert {name.split(".")[0] for name in names} == {"method", "head"}
     assert {
         "method.prefix.propagation.prefix.0",
@@ -109,12 +109,12 @@ def test_an_adapter_has_one_name_for_each_trained_tensor() -> None:
 LONG = batch_of([[2, 5, 6, 7, 3], [2, 8, 9, 3], [2, 4, 11, 3]], [[2, 9, 3]], labels=[0, 1])
 
 
-def gradients(model: Classifier, of: DocumentBatch) -> dict[str, torch.Tensor]:
+def gradients(model: Classifier, of: Batch) -> dict[str, torch.Tensor]:
     torch.manual_seed(3)
     model.zero_grad()
     losses(model(of), of).sum().backward()
-    trained = {name: tensor for name, tensor in model.trained.items() if name not in model.unread}
-    return {name: tensor.grad.clone() for name, tensor in trained.items()}
+    reached = {n: tensor for n, tensor in model.trainable.items() if n not in model.unreached}
+    return {name: tensor.grad.clone() for name, tensor in reached.items()}
 
 
 def test_the_logits_of_a_document_are_the_mean_of_those_of_its_rows() -> None:
@@ -151,7 +151,7 @@ def test_a_backend_may_be_chosen_for_the_first_time_inside_a_part() -> None:
     why_not.cache_clear()
     model = classifier(TINY, name="prefix-propagation", prefix_length=2)
     losses(model(LONG), LONG).sum().backward()
-    check_gradients(model, model.trained)
+    check_gradients(model, model.trainable)
 
 
 def bytes_kept(model: Classifier, n_chunks: int) -> int:

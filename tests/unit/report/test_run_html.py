@@ -5,9 +5,8 @@ import pytest
 from prefprop_cli.calibration.calibrators import Temperature
 from prefprop_cli.data.corpus import Corpus, Document
 from prefprop_cli.errors import DataError, UsageError
-from prefprop_cli.experiment.adapter import read_adapter, set_calibrator
+from prefprop_cli.experiment.adapter import read_adapter, save_adapter, set_calibrator
 from prefprop_cli.experiment.stored_logits import load_logits, save_logits
-from prefprop_cli.experiment.trained import save_adapter
 from prefprop_cli.notes import Note
 from prefprop_cli.report.run_html import run_page
 from prefprop_cli.runs import RunFolder

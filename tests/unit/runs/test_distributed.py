@@ -11,7 +11,6 @@ from prefprop_cli.errors import (
     PrefpropError,
     UsageError,
 )
-from prefprop_cli.runs import distributed
 from prefprop_cli.runs.distributed import World, merged, world
 from tests.helpers import parallel_work as work
 from tests.helpers.ranks import environment
@@ -34,7 +33,9 @@ def test_a_process_of_several(monkeypatch):
 
 
 def test_alone_there_is_nobody_to_agree_with(monkeypatch):
-    monkeypatch.setattr(distributed, "_start_group", lambda: pytest.fail("looked for others"))
+    monkeypatch.setattr(
+        torch.distributed, "is_initialized", lambda: pytest.fail("looked for others")
+    )
     alone, tensor = World(), torch.tensor([3.0])
     alone.connect()
     alone.add_up(tensor)

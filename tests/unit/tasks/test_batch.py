@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from prefprop_cli.tasks.base import Record, Row
-from prefprop_cli.tasks.batch import PreparedSplit, losses, pack_rows, pooled
+from prefprop_cli.tasks.batch import Examples, losses, pack_rows, pooled
 
 LONG, SHORT = (
     Row([2, 7, 8, 3], n_global=2, positions=(0, 1)),
@@ -86,7 +86,7 @@ class Words:
 
 
 def test_a_split_loads_what_is_asked_for_in_that_order() -> None:
-    examples = PreparedSplit(Columns(), [2, 3, 4], Words())
+    examples = Examples(Columns(), [2, 3, 4], Words())
     batch = examples.load([2, 0])
     assert len(examples) == 3
     assert batch.ids == ("z", "x")
@@ -94,9 +94,9 @@ def test_a_split_loads_what_is_asked_for_in_that_order() -> None:
 
 
 def test_a_shuffle_depends_on_seed_epoch_and_document_alone() -> None:
-    examples = PreparedSplit(Columns(), [2, 3, 4], Words(), shuffled=True, seed=1)
+    examples = Examples(Columns(), [2, 3, 4], Words(), shuffled=True, seed=1)
 
-    def ids(examples: PreparedSplit, indices: list[int]) -> list[list[int]]:
+    def ids(examples: Examples, indices: list[int]) -> list[list[int]]:
         tokens = examples.load(indices).tokens
         return [tokens.input_ids[row].tolist() for row in tokens.rows]
 

@@ -12,14 +12,9 @@ from torch import nn
 
 from prefprop_cli.errors import CorruptFileError, NonFiniteError, ResourceError
 from prefprop_cli.runs.atomic import MANIFEST, save_folder
-from prefprop_cli.training.checkpoint import (
-    Checkpoints,
-    TrainingState,
-    load_optimizer_state,
-    optimizer_state,
-    rng_state,
-    set_rng_state,
-)
+from prefprop_cli.training.checkpoint import CheckpointManager
+from prefprop_cli.training.rng import rng_state, set_rng_state
+from prefprop_cli.training.state import TrainingState, load_optimizer_state, optimizer_state
 from tests.helpers.crash import disk_full_at, every_death
 
 FILES = ("trained.safetensors", "optimizer.safetensors", "state.json", MANIFEST)
@@ -65,8 +60,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def checkpoints(folder: Path) -> Checkpoints:
-    return Checkpoints(folder, keep=2)
+def checkpoints(folder: Path) -> CheckpointManager:
+    return CheckpointManager(folder, keep=2)
 
 
 def saved(folder: Path) -> list[str]:
@@ -78,7 +73,7 @@ class TestSaveAndLoad:
         path = checkpoints.save(state(123))
         assert path == folder / "step-000123"
         assert saved(path) == sorted(FILES)
-        assert_same(Checkpoints(folder, keep=2).newest(), state(123))
+        assert_same(CheckpointManager(folder, keep=2).newest(), state(123))
 
     def test_views_and_gradients_are_saved_as_plain_tensors(self, checkpoints):
         transposed = torch.arange(6.0).reshape(2, 3).T.requires_grad_()
@@ -140,16 +135,16 @@ class TestPrune:
         assert saved(folder) == ["best.json", "step-000002", "step-000003"]
 
     def test_steps_are_numbers_and_not_text(self, folder):
-        checkpoints = Checkpoints(folder, keep=1)
+        checkpoints = CheckpointManager(folder, keep=1)
         checkpoints.save(state(999_999))
         checkpoints.save(state(1_000_000))
         assert checkpoints.newest().step == 1_000_000
         assert saved(folder) == ["step-1000000"]
 
     def test_a_damaged_later_one_does_not_push_out_what_is_saved_next(self, folder):
-        checkpoints = Checkpoints(folder, keep=1)
-        Checkpoints(folder, keep=3).save(state(20))
-        Checkpoints(folder, keep=3).save(state(30))
+        checkpoints = CheckpointManager(folder, keep=1)
+        CheckpointManager(folder, keep=3).save(state(20))
+        CheckpointManager(folder, keep=3).save(state(30))
         (folder / "step-000030" / "state.json").write_bytes(b"")
         assert checkpoints.newest().step == 20
         checkpoints.save(state(25))
@@ -172,7 +167,7 @@ class TestPrune:
 
     def test_one_that_a_live_process_has_moved_aside_is_let_be(self, checkpoints, folder):
         for step in (1, 2, 3):
-            Checkpoints(folder, keep=3).save(state(step))
+            CheckpointManager(folder, keep=3).save(state(step))
         aside = f".old-step-000001-{os.getppid()}"
         (folder / "step-000001").rename(folder / aside)
         checkpoints.mark_best(3)
@@ -198,12 +193,12 @@ class TestDamage:
             flipped[position] ^= 1 << position % 8
             for damaged in (flipped, whole[:position]):
                 file.write_bytes(damaged)
-                again = Checkpoints(folder, keep=2)
+                again = CheckpointManager(folder, keep=2)
                 assert_same(again.newest(), state(1))
                 assert len(again.warnings) == 1
                 assert f"step-000002/{name}" in again.warnings[0]
         file.unlink()
-        assert_same(Checkpoints(folder, keep=2).newest(), state(1))
+        assert_same(CheckpointManager(folder, keep=2).newest(), state(1))
         file.write_bytes(whole)
         assert checkpoints.newest().step == 2
 
@@ -246,7 +241,7 @@ class TestCrash:
 
         steps = []
         for _ in every_death(prepare, lambda: checkpoints.save(state(3))):
-            again = Checkpoints(folder, keep=2)
+            again = CheckpointManager(folder, keep=2)
             newest = again.newest()
             steps.append(newest.step)
             assert_same(newest, state(newest.step))
@@ -260,7 +255,7 @@ class TestCrash:
         for _ in every_death(
             lambda: checkpoints.save(state(3)), lambda: checkpoints.save(state(3, epoch=9))
         ):
-            again = Checkpoints(folder, keep=2)
+            again = CheckpointManager(folder, keep=2)
             epochs.append(again.newest().epoch)
             again.mark_best(3)
             assert again.best().epoch == epochs[-1]
@@ -271,11 +266,11 @@ class TestCrash:
     def test_at_every_moment_of_a_prune_no_torn_one_is_seen(self, folder):
         def prepare() -> None:
             for step in (1, 2, 3, 4):
-                Checkpoints(folder, keep=9).save(state(step))
+                CheckpointManager(folder, keep=9).save(state(step))
 
         moments = 0
-        for _ in every_death(prepare, lambda: Checkpoints(folder, keep=1).mark_best(4)):
-            again = Checkpoints(folder, keep=1)
+        for _ in every_death(prepare, lambda: CheckpointManager(folder, keep=1).mark_best(4)):
+            again = CheckpointManager(folder, keep=1)
             assert again.newest().step == 4
             for step in again._steps():
                 assert_same(again._load(step), state(step))

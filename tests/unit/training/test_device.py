@@ -3,7 +3,8 @@ import os
 import pytest
 import torch
 
-from prefprop_cli.training.device import make_accelerator, resolve_precision
+from prefprop_cli.errors import ResourceError
+from prefprop_cli.training.device import make_accelerator, resolve_precision, resource_errors
 
 
 @pytest.mark.parametrize("asked", ["fp32", "bf16"])
@@ -54,3 +55,14 @@ def test_the_environment_changes_nothing(monkeypatch):
 def test_says_nothing(capfd):
     make_accelerator(device="cpu", precision="fp32")
     assert capfd.readouterr() == ("", "")
+
+
+def test_running_out_of_memory_is_a_resource_error_of_one_line():
+    found = torch.OutOfMemoryError("CUDA out of memory. Tried 2.00 GiB.\nDetails")
+    with pytest.raises(ResourceError, match=r"2.00 GiB\.\).*max_length"), resource_errors():
+        raise found
+
+
+def test_other_errors_pass():
+    with pytest.raises(RuntimeError, match=r"^shapes differ$"), resource_errors():
+        raise RuntimeError("shapes differ")

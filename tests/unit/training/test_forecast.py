@@ -1,9 +1,9 @@
-"""The time of a run, from the time of two passes."""
+"""The time of a run, from the time of two passes, and of its rest from what is done."""
 
 import pytest
 
 from prefprop_cli.config.schema import TrainTable
-from prefprop_cli.training.forecast import Cost, Costs, measure
+from prefprop_cli.training.forecast import FORWARD_SHARE, Cost, Costs, Pace, measure
 
 
 class Machine:
@@ -51,3 +51,34 @@ def test_a_run_is_its_passes(settings, n_epochs: float, n_evaluations: int) -> N
     costs = Costs(training=Cost(0.5, 0.01), evaluation=Cost(0.1, 0.002))
     found = costs.run_s([100] * 8, [50, 150], TrainTable(**settings))
     assert found == pytest.approx(n_epochs * 8 * 1.5 + n_evaluations * (0.2 + 0.4))
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 50.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_time_left_follows_tokens() -> None:
+    clock = Clock()
+    pace = Pace(epoch_tokens=1000, clock=clock)
+    clock.now_s += 3
+    pace.trained(100)
+    assert pace.left_s(2000) == pytest.approx(60)
+
+
+def test_an_evaluation_is_guessed_and_then_known() -> None:
+    clock = Clock()
+    pace = Pace(epoch_tokens=1000, evaluation_tokens=500, clock=clock)
+    clock.now_s += 10
+    pace.trained(1000)
+    assert pace.left_s(2000) == pytest.approx(2 * (10 + FORWARD_SHARE * 5))
+    with pace.evaluation():
+        clock.now_s += 8
+    assert pace.left_s(2000) == pytest.approx(2 * (10 + 8))
+
+
+def test_a_process_without_a_share_of_a_step_knows_nothing() -> None:
+    assert Pace(epoch_tokens=1000).left_s(10) == 0

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from prefprop_cli.errors import DataError, NonFiniteError, ResourceError
-from prefprop_cli.training.checkpoint import Checkpoints
+from prefprop_cli.training.checkpoint import CheckpointManager
 from tests.helpers import data_parallel
 from tests.helpers import parallel_work as work
 from tests.helpers.ranks import Died, Ranks
@@ -64,7 +64,7 @@ def test_the_curve_and_the_weights_are_those_of_one_process(
         np.testing.assert_allclose(main.weights[name], tensor, atol=1e-6, rtol=0, err_msg=name)
         np.testing.assert_array_equal(main.weights[name], other.weights[name], err_msg=name)
     assert main.result.best_metric == pytest.approx(alone.result.best_metric, abs=1e-6)
-    saved = [Checkpoints(folder, 2).newest() for folder in (one, several)]
+    saved = [CheckpointManager(folder, 2).newest() for folder in (one, several)]
     for name, tensor in saved[0].optimizer.items():
         torch.testing.assert_close(saved[1].optimizer[name], tensor, atol=1e-6, rtol=0)
 
@@ -109,7 +109,7 @@ def test_each_rank_draws_its_own_masks(undisturbed):
 def test_a_tensor_that_no_rank_reaches_has_no_gradient(ranks, tmp_path):
     """A zero in its place would let AdamW move it, by its momentum or by weight decay."""
     fit(ranks, tmp_path, reads_prefix=False)
-    names = {name.split(".")[0] for name in Checkpoints(tmp_path, 2).newest().optimizer}
+    names = {name.split(".")[0] for name in CheckpointManager(tmp_path, 2).newest().optimizer}
     assert names == {"head"}
 
 

@@ -37,11 +37,11 @@ def kill_at(event: int) -> Callable[[Event], None]:
     """Dies in its n-th event."""
     events = iter(range(10_000))
 
-    def emit(_: Event) -> None:
+    def on_event(_: Event) -> None:
         if next(events) == event:
             raise Killed
 
-    return emit
+    return on_event
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_the_toy_run_draws_random_numbers(toys, undisturbed):
 @pytest.mark.parametrize("call", range(N_STOPS))
 def test_stopped_anywhere(toys, undisturbed, call):
     first, second = toys(), toys()
-    stopped = first.fit(**SETTINGS, stop=stop_at(call))
+    stopped = first.fit(**SETTINGS, should_stop=stop_at(call))
     assert stopped.status == "interrupted"
     assert first.events[-1] == Stopped("interrupted")
     assert not first.model.training
@@ -97,20 +97,20 @@ def test_stopped_anywhere(toys, undisturbed, call):
 
 def test_a_state_is_not_saved_twice(toys):
     first, second = toys(), toys()
-    first.fit(stop=stop_at(2))
-    second.fit(stop=stop_at(0), resume=True)
+    first.fit(should_stop=stop_at(2))
+    second.fit(should_stop=stop_at(0), resume=True)
     assert (len(first.told(Saved)), len(second.told(Saved))) == (1, 0)
 
 
 def test_no_stop_was_left_out(toys):
-    assert toys().fit(**SETTINGS, stop=stop_at(N_STOPS)).status == "finished"
+    assert toys().fit(**SETTINGS, should_stop=stop_at(N_STOPS)).status == "finished"
 
 
 @pytest.mark.parametrize(("call", "again"), list(combinations(range(0, N_STOPS, 3), 2)))
 def test_stopped_twice(toys, undisturbed, call, again):
     processes = [toys(), toys(), toys()]
-    processes[0].fit(**SETTINGS, stop=stop_at(call))
-    processes[1].fit(**SETTINGS, stop=stop_at(again - call), resume=True)
+    processes[0].fit(**SETTINGS, should_stop=stop_at(call))
+    processes[1].fit(**SETTINGS, should_stop=stop_at(again - call), resume=True)
     processes[2].fit(**SETTINGS, resume=True)
     assert_same_run(toys, undisturbed, *processes)
 
@@ -119,9 +119,9 @@ def test_stopped_twice(toys, undisturbed, call, again):
 def test_killed_anywhere(toys, undisturbed, event):
     first, second, third = toys(), toys(), toys()
     with pytest.raises(Killed):
-        first.fit(**SETTINGS, emit=kill_at(event))
+        first.fit(**SETTINGS, on_event=kill_at(event))
     with pytest.raises(Killed):
-        second.fit(**SETTINGS, emit=kill_at(1), resume=True)
+        second.fit(**SETTINGS, on_event=kill_at(1), resume=True)
     third.fit(**SETTINGS, resume=True)
     assert_same_run(toys, undisturbed, first, second, third)
 
@@ -144,7 +144,7 @@ def test_the_last_evaluation_of_max_steps_is_not_lost(toys):
     settings = {"max_steps": 4, "micro_batch_size": 4}
     expected = whole.fit(**settings)
     looks_before_it = 3 + 1 + 1  # an epoch, its evaluation, step 4
-    assert first.fit(**settings, stop=stop_at(looks_before_it)).step == 4
+    assert first.fit(**settings, should_stop=stop_at(looks_before_it)).step == 4
     result = second.fit(**settings, resume=True)
     assert [e.step for e in second.told(Evaluated)] == [4]
     assert (result.best_step, result.metrics) == (expected.best_step, expected.metrics)
@@ -159,7 +159,7 @@ def test_died_between_the_save_of_the_best_and_its_mark(toys, undisturbed):
     first.checkpoints.mark_best = mark_best
     with pytest.raises(Killed):
         first.fit(**SETTINGS)
-    second.fit(**SETTINGS, stop=stop_at(0), resume=True)
+    second.fit(**SETTINGS, should_stop=stop_at(0), resume=True)
     assert second.checkpoints.best().step == 3
 
 
@@ -183,13 +183,13 @@ def test_patience_outlives_a_stop(toys):
         evaluation.metrics["nll"] = next(worse)
         return evaluation
 
-    first.fit(evaluate=evaluate, patience=2, epochs=9, stop=stop_at(13))
+    first.fit(evaluate=evaluate, patience=2, epochs=9, should_stop=stop_at(13))
     result = second.fit(evaluate=evaluate, patience=2, epochs=9, resume=True)
     assert (result.status, result.epoch, result.best_step) == ("stopped early", 3, 3)
 
 
 def test_the_first_step_of_a_resumed_run_is_guarded_too(toys):
-    toys().fit(stop=stop_at(2))
+    toys().fit(should_stop=stop_at(2))
     toy = toys()
     toy.model.backbone.requires_grad_(True)
     with pytest.raises(PrefpropError, match=r"backbone\.weight, backbone\.bias are frozen"):
@@ -198,7 +198,7 @@ def test_the_first_step_of_a_resumed_run_is_guarded_too(toys):
 
 def test_says_that_a_checkpoint_is_damaged_and_takes_the_one_before(toys, undisturbed):
     first, second = toys(), toys()
-    stopped = first.fit(**SETTINGS, stop=stop_at(9))
+    stopped = first.fit(**SETTINGS, should_stop=stop_at(9))
     (path,) = (saved.path for saved in first.told(Saved) if saved.step == stopped.step)
     (path / "trained.safetensors").write_bytes(b"damaged")
     second.fit(**SETTINGS, resume=True)
@@ -217,7 +217,7 @@ def test_the_best_checkpoint_is_gone(toys):
 
     worse = iter([1.0, 2.0, 3.0])
     with pytest.raises(CorruptFileError, match="step 3 was the best, and its checkpoint is gone"):
-        toy.fit(emit=lose, evaluate=lambda: Evaluation({"nll": next(worse)}, (5, 5), (5, 5)))
+        toy.fit(on_event=lose, evaluate=lambda: Evaluation({"nll": next(worse)}, (5, 5), (5, 5)))
 
 
 def test_without_a_checkpoint_it_starts_and_says_so(toys, undisturbed):
@@ -236,6 +236,6 @@ def test_a_checkpoint_of_another_model(toys):
 
 
 def test_a_checkpoint_of_another_batch_size(toys):
-    toys().fit(stop=stop_at(2))
+    toys().fit(should_stop=stop_at(2))
     with pytest.raises(UsageError, match=r"after 2 documents.*train\.batch_size"):
         toys().fit(batch_size=3, resume=True)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from prefprop_cli.core.attention import Rows
-from prefprop_cli.tasks.batch import DocumentBatch, collate, losses
+from prefprop_cli.tasks.batch import Batch, collate, losses
 from prefprop_cli.tasks.wikihop.form import QuestionForm
 from prefprop_cli.tasks.wikihop.head import CandidateHead
 from prefprop_cli.tasks.wikihop.rows import ENT
@@ -31,7 +31,7 @@ THREE = {
 }
 
 
-def batch(*records: dict[str, object], max_tokens: int = 40) -> DocumentBatch:
+def batch(*records: dict[str, object], max_tokens: int = 40) -> Batch:
     return collate(QuestionForm(FRAME, max_tokens), records)
 
 
@@ -88,9 +88,9 @@ def test_markers_and_score_train_with_every_method(method: str) -> None:
     net = model(name=method, prefix_length=2)
     questions = batch(TWO, THREE, max_tokens=18)
     losses(net(questions), questions).sum().backward()
-    check_gradients(net, net.trained, unreached=net.unread)
-    assert {"head.marker_weights", "head.score.weight"} <= net.trained.keys()
-    assert net.trained["head.marker_weights"].grad.abs().sum(dim=1).all()
+    check_gradients(net, net.trainable, unreached=net.unreached)
+    assert {"head.marker_weights", "head.score.weight"} <= net.trainable.keys()
+    assert net.trainable["head.marker_weights"].grad.abs().sum(dim=1).all()
 
 
 def test_a_prefix_learning_rate_does_not_drown_a_marker_s_position() -> None:
@@ -108,7 +108,7 @@ def test_questions_can_be_learnt() -> None:
     net = model(name="prefix-propagation", prefix_length=2, dropout=0.0)
     net.backbone.eval()
     questions = batch(TWO, THREE, max_tokens=18)
-    optimizer = torch.optim.AdamW(net.trained.values(), lr=1e-2)
+    optimizer = torch.optim.AdamW(net.trainable.values(), lr=1e-2)
     first = losses(net(questions), questions).mean().item()
     for _ in range(30):
         loss = losses(net(questions), questions).mean()

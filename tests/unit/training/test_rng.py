@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from prefprop_cli.training.seed import process_seed, seed_everything
+from prefprop_cli.training.rng import process_seed, seed_everything
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from prefprop_cli.data.names import flag, matching, missing_column
+from prefprop_cli.data.cells import flag, matching, missing_column
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefprop_cli.data.separators import SEPARATORS, separator_of
+from prefprop_cli.data.csv_rows import SEPARATORS, separator_of
 
 HOSTILE = 'one; two, three | four\t"five"\nsix, seven; eight\n'
 

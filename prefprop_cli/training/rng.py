@@ -1,0 +1,73 @@
+"""The generators a run draws from: their seeds, and their states in hexadecimal."""
+
+import json
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def seed_everything(seed: int) -> None:
+    """Set the generators of Python, NumPy and torch (all devices); the same seed, the same run.
+
+    Args:
+        seed: from 0 to 2³² - 1.
+    """
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def process_seed(seed: int, *, rank: int, step: int = 0) -> int:
+    """Return the seed of what one of several processes draws: the run's own for rank 0.
+
+    Initial values are drawn with the run's seed on every rank, dropout masks are not: two
+    documents of a batch would otherwise get the same ones.
+
+    Args:
+        seed: of the run, from 0 to 2³² - 1.
+        rank: which process.
+        step: optimizer steps done when the process joined the run.
+    """
+    if rank == 0:
+        return seed
+    return int(np.random.SeedSequence([seed, rank, step]).generate_state(1)[0])
+
+
+def rng_state() -> dict[str, str]:
+    """Return the state of the generators of Python, NumPy and torch."""
+    name, keys, *rest = np.random.get_state()
+    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    return {
+        "python": _hex(random.getstate()),
+        "numpy": _hex([name, np.asarray(keys).tolist(), *rest]),
+        "torch": torch.get_rng_state().numpy().tobytes().hex(),
+        **{f"cuda:{n}": state.numpy().tobytes().hex() for n, state in enumerate(devices)},
+    }
+
+
+def set_rng_state(state: Mapping[str, str]) -> None:
+    """Bring the generators back; devices that are not there now are left out."""
+    version, words, gauss = _unhex(state["python"])
+    random.setstate((version, tuple(words), gauss))
+    name, keys, *rest = _unhex(state["numpy"])
+    np.random.set_state((name, np.array(keys, dtype=np.uint32), *rest))
+    torch.set_rng_state(_bytes_tensor(state["torch"]))
+    for number in range(torch.cuda.device_count()):
+        if f"cuda:{number}" in state:
+            torch.cuda.set_rng_state(_bytes_tensor(state[f"cuda:{number}"]), number)
+
+
+def _hex(value: object) -> str:
+    return json.dumps(value).encode().hex()
+
+
+def _unhex(text: str) -> Any:
+    return json.loads(bytes.fromhex(text))
+
+
+def _bytes_tensor(text: str) -> Tensor:
+    return torch.frombuffer(bytearray.fromhex(text), dtype=torch.uint8)
