@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # One thread for each of the two test processes.
 TEST = OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
-.PHONY: setup demo fix check test test-slow gpu-check completions pex pex-test ci
+.PHONY: setup demo fix check test test-slow gpu-check completions docs pex pex-test ci
 
 # .venv with everything a developer needs
 setup: .venv/.dev
@@ -56,6 +56,10 @@ gpu-check: .venv/.dev
 completions: .venv/.dev
 	$(BIN)/python -m prefprop_cli.cli.completion completions
 	$(BIN)/python -m prefprop_cli.cli.manual completions
+
+# the site of docs/, every link and reference checked: build/site
+docs: .venv/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 # the program as one file that needs nothing but Python: dist/prefprop
 pex: build/one-file/tools/.made

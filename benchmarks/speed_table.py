@@ -1,7 +1,7 @@
 """The speed table, from `speed.json`.
 
 python benchmarks/speed_table.py            # prints it
-python benchmarks/speed_table.py --readme   # puts it into README.md
+python benchmarks/speed_table.py --readme   # puts it into benchmarks/README.md
 """
 
 import argparse
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-README = HERE.parent / "README.md"
+README = HERE / "README.md"
 BEGIN, END = "<!-- speed:begin -->", "<!-- speed:end -->"
 
 Row = dict[str, Any]

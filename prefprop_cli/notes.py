@@ -47,6 +47,9 @@ class Listener(Protocol):
     def info(self, text: str) -> None:
         """Hear one."""
 
+    def warn(self, text: str) -> None:
+        """Hear one that is a warning."""
+
     def progress(self, *, total: int | None, label: str) -> AbstractContextManager[Counter]:
         """Hear how far something is."""
 
@@ -67,11 +70,15 @@ def heard_by(listener: Listener | None) -> Iterator[None]:
 
 
 def note(text: str) -> None:
-    """Say something in one line, once however often the work that says it is done."""
+    """Say something in one line, once however often the work that says it is done.
+
+    A `Note` that is a warning is heard as one.
+    """
     listener, told = _listener.get(), _told.get()
     if listener is not None and told is not None and text not in told:
         told.add(text)
-        listener.info(text)
+        is_warning = isinstance(text, Note) and text.severity == "warning"
+        (listener.warn if is_warning else listener.info)(text)
 
 
 @contextmanager

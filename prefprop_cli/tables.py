@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from prefprop_cli.core.attention.spec import Backend
     from prefprop_cli.core.encoder.config import EncoderConfig
     from prefprop_cli.core.methods.base import Method, Options
-    from prefprop_cli.data import Reader
+    from prefprop_cli.data import SetReader
     from prefprop_cli.tasks.base import Task
 
 T = TypeVar("T")
@@ -117,7 +117,7 @@ BACKENDS: "Table[Backend]" = Table(
 )
 """Of attention, in the order in which `auto` looks for one."""
 
-SETS: "Table[Reader]" = Table(
+SETS: "Table[SetReader]" = Table(
     {
         name: f"prefprop_cli.data.sets.{name}"
         for name in ("files", "hub", "sotu", "newsgroups", "hyperpartisan", "arxiv", "wikihop")

@@ -1,23 +1,18 @@
-"""Metrics of a classifier, computed from its logits alone.
+"""Metrics of a classifier, those of its task and its calibration, computed from its logits alone.
 
-What right and wrong answers add up to is for the task to say (`tasks/base.py`, `Metrics`).
+What right and wrong answers add up to is for the task to say (`tasks/metrics.py`).
 """
 
 from collections.abc import Callable
-from functools import partial
 from math import inf
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from prefprop_cli.arrays import Ints
-from prefprop_cli.calibration.ece import (
-    DEFAULT_BINS,
-    CalibrationTerms,
-    calibration_scores,
-    calibration_terms,
-    checked,
-)
+from prefprop_cli.arrays import Floats, Ints
+from prefprop_cli.calibration.bins import DEFAULT_BINS, PAPER_BINS, top_label_gaps
 from prefprop_cli.calibration.error_interval import binned_error_interval
+from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.stats import small_samples
 from prefprop_cli.stats.intervals import bootstrap_intervals
 from prefprop_cli.stats.small_samples import (
@@ -29,7 +24,9 @@ from prefprop_cli.stats.small_samples import (
 from prefprop_cli.tasks.metrics import Metrics
 
 Scores = Callable[..., dict[str, float]]
-Terms = tuple[Ints, *CalibrationTerms]
+Terms = tuple[Ints, Ints, Floats, Ints, Floats, Floats, Floats]
+"""Of each document: the outcome of its task, bin and gap of `ece` and of `ece_paper`, squared error
+and log-loss; (N,) each."""
 
 
 def classification_metrics(
@@ -37,7 +34,7 @@ def classification_metrics(
 ) -> dict[str, float]:
     """All metrics of a split.
 
-    Those of the task, and `ece`, `ece_paper`, `mce`, `brier`, `nll`.
+    Those of its task, and `ece`, `ece_paper`, `mce`, `brier`, `nll`.
 
     Args:
         logits: (N, C); -inf for a candidate that a document does not have.
@@ -55,6 +52,46 @@ def classification_metrics(
     return scores(*terms)
 
 
+def scores_and_terms(
+    logits: ArrayLike, labels: ArrayLike, *, metrics: Metrics, n_bins: int
+) -> tuple[Scores, Terms]:
+    """All metrics as a function of per-document arrays, and these arrays, which can be resampled.
+
+    `scores(*terms)` are the `classification_metrics`; `scores` of rows drawn from every array of
+    `terms`, the same rows, are those of the documents drawn.
+    """
+    predictions = Predictions.from_logits(logits, labels)
+    terms = (
+        metrics.outcomes(np.asarray(logits), predictions.labels),
+        *top_label_gaps(predictions, n_bins=n_bins),
+        *top_label_gaps(predictions, n_bins=PAPER_BINS, mode="paper"),
+        predictions.squared_errors,
+        predictions.log_losses,
+    )
+
+    def scores(
+        outcomes: Ints,
+        index: Ints,
+        gap: Floats,
+        paper_index: Ints,
+        paper_gap: Floats,
+        squared_error: Floats,
+        log_loss: Floats,
+    ) -> dict[str, float]:
+        errors = np.abs(np.bincount(index, gap, n_bins))
+        paper_errors = np.abs(np.bincount(paper_index, paper_gap, PAPER_BINS))
+        return {
+            **metrics.scores(outcomes),
+            "ece": float(errors.sum() / len(index)),
+            "ece_paper": float(paper_errors.sum() / len(index)),
+            "mce": float((errors / np.bincount(index, minlength=n_bins).clip(1)).max()),
+            "brier": float(squared_error.mean()),
+            "nll": float(log_loss.mean()),
+        }
+
+    return scores, terms
+
+
 def stated_intervals(
     logits: ArrayLike,
     labels: ArrayLike,
@@ -68,9 +105,9 @@ def stated_intervals(
     """For each of `classification_metrics` an interval, or why there is none.
 
     Wilson's for shares: accuracy, micro F1, precision, recall and F1 of class 1.
-    `binned_error_interval` for both ECEs, `mean_interval` for Brier score and NLL, the percentile
-    bootstrap for means over classes; none for `mce`, where none is known to hold, and none below
-    the sizes of `small_samples`.
+    `calibration_intervals` for the calibration scores, the percentile bootstrap for means over
+    classes; none for `mce`, where none is known to hold, and none below the sizes of
+    `small_samples`.
 
     Raises:
         DataError: as `classification_metrics`.
@@ -80,51 +117,42 @@ def stated_intervals(
     macro = [name for name in scores(*terms) if name.endswith("_macro")]
     stated: dict[str, Stated] = {name: bootstrap_obstacle(name, [answers]) for name in macro}
     bounds = {name: (0.0, 1.0) for name, why in stated.items() if not why}
-    resampled = (
-        bootstrap_intervals(
-            scores, *terms, n_resamples=n_resamples, seed=seed, level=level, bounds=bounds
-        )
-        if bounds
-        else {}
-    )
-    binned = partial(binned_error_interval, n_resamples=n_resamples, seed=seed, level=level)
-    _, index, gap, paper_index, paper_gap, squared_error, log_loss = terms
-    too_few = too_few_for_bins(len(gap))
+    draws = {"n_resamples": n_resamples, "seed": seed}
+    if bounds:
+        stated |= bootstrap_intervals(scores, *terms, **draws, level=level, bounds=bounds)
+    predictions = Predictions.from_logits(logits, labels)
+    found = calibration_intervals(predictions, n_bins=n_bins, **draws, level=level)
     return {
         **small_samples.shares(answers, level=level),
         **stated,
-        **resampled,
-        "ece": too_few or binned(index, gap),
-        "ece_paper": too_few or binned(paper_index, paper_gap),
+        "ece": found.pop("ece"),
+        "ece_paper": found.pop("ece_paper"),
         "mce": "none is known that holds",
-        "brier": small_samples.mean(squared_error, bounds=(0.0, 2.0), level=level),
-        "nll": small_samples.mean(log_loss, bounds=(0.0, inf), level=level),
+        **found,
     }
 
 
-def scores_and_terms(
-    logits: ArrayLike, labels: ArrayLike, *, metrics: Metrics, n_bins: int
-) -> tuple[Scores, Terms]:
-    """All metrics as a function of per-document arrays, and these arrays, which can be resampled.
-
-    `scores(*terms)` are the `classification_metrics`; `scores` of rows drawn from every array of
-    `terms`, the same rows, are those of the documents drawn.
-
-    Args:
-        logits: (N, C); -inf for a candidate that a document does not have.
-        labels: (N,) int, in [0, C).
-        metrics: of the task.
-        n_bins: bins of `ece` and `mce`; `ece_paper` always has 10.
-
-    Raises:
-        DataError: as `classification_metrics`.
-    """
-    values, names = checked(logits, labels)
-
-    def scores(outcomes: Ints, *terms: *CalibrationTerms) -> dict[str, float]:
-        return {**metrics.scores(outcomes), **calibration_scores(*terms, n_bins=n_bins)}
-
-    return scores, (
-        metrics.outcomes(values, names),
-        *calibration_terms(values, names, n_bins=n_bins),
-    )
+def calibration_intervals(
+    predictions: Predictions,
+    *,
+    n_bins: int,
+    n_resamples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> dict[str, Stated]:
+    """`binned_error_interval` of both ECEs, `mean_interval` of Brier score and NLL, or why not."""
+    gaps = {
+        "ece": top_label_gaps(predictions, n_bins=n_bins),
+        "ece_paper": top_label_gaps(predictions, n_bins=PAPER_BINS, mode="paper"),
+    }
+    too_few = too_few_for_bins(len(predictions.labels))
+    binned: dict[str, Stated] = {
+        name: too_few
+        or binned_error_interval(*each, n_resamples=n_resamples, seed=seed, level=level)
+        for name, each in gaps.items()
+    }
+    return {
+        **binned,
+        "brier": small_samples.mean(predictions.squared_errors, bounds=(0.0, 2.0), level=level),
+        "nll": small_samples.mean(predictions.log_losses, bounds=(0.0, inf), level=level),
+    }

@@ -77,6 +77,9 @@ class _Few:
     def info(self, text: str) -> None:
         self._tell(text, where=text.partition(": ")[0])
 
+    def warn(self, text: str) -> None:
+        self._listener.warn(text)
+
     def progress(self, *, total: int | None, label: str) -> AbstractContextManager[NotedCounter]:
         return self._listener.progress(total=total, label=label)
 

@@ -18,7 +18,7 @@ from prefprop_cli.config.layers import Layer, override_layers, preset_layers
 from prefprop_cli.config.locate import KeyPath
 from prefprop_cli.config.presets import is_path
 from prefprop_cli.config.schema import Config
-from prefprop_cli.config.sweep import STAGES, stage_problems
+from prefprop_cli.config.sweep import STAGES, is_of_a_range, stage_problems
 from prefprop_cli.errors import ConfigError
 
 _MOST_PROBLEMS = 50
@@ -98,6 +98,8 @@ def _layer_problems(layer: Layer) -> list[str]:
     except ValidationError as error:
         for problem in error.errors(include_url=False):
             path = tuple(map(str, problem["loc"]))
+            if is_of_a_range(path):
+                continue  # said below, in words that fit
             if problem["type"] == "extra_forbidden":
                 messages[path] = unknown_key(path)
             elif problem["type"] != "value_error":
@@ -130,7 +132,7 @@ def _disagreements(error: ValidationError, layers: Sequence[Layer]) -> list[str]
     return [
         _disagreement(tuple(map(str, problem["loc"])), str(problem["ctx"]["error"]), layers)
         for problem in error.errors(include_url=False)
-        if problem["type"] == "value_error"
+        if problem["type"] == "value_error" and not is_of_a_range(problem["loc"])
     ]
 
 

@@ -7,10 +7,17 @@ are the same word. Values are checked here, relations between tables in `Config`
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    model_validator,
+)
 from pydantic_core import CoreSchema, core_schema
 
 from prefprop_cli import tables
+from prefprop_cli.config.space import Space, dotted, has_bounds, without
 
 
 class OneOf:
@@ -202,38 +209,41 @@ class EvalTable(Table):
     """Bootstrap resamples behind each interval."""
 
 
-def _dotted(stage: object) -> object:
-    """A stage with `train.lr = …`, which is a table in a table, as if the key were in quotes."""
-    if not isinstance(stage, dict):
-        return stage
-    flat: dict[str, object] = {}
-    for name, value in stage.items():
-        if isinstance(value, dict):
-            flat |= {f"{name}.{key}": values for key, values in value.items()}
-        else:
-            flat[name] = value
-    return flat
-
-
-Grid = Annotated[
-    dict[str, Annotated[list[object], Field(min_length=1)]],
-    Field(min_length=1),
-    BeforeValidator(_dotted),
-]
-
-
 class SweepTable(Table):
     """The runs of `prefprop sweep`, stage by stage; a single run has no such table."""
 
-    stages: list[Grid] = []
+    stages: list[Space] = []
     """Searches, e.g. `[{ "train.lr" = [1e-2, 1e-3] }, { "method.alpha" = [1e-2, 4e-2] }]`. Each
     runs every combination of its values with `train.seed`; its best run by the validation
-    `train.metric` is fixed in the next."""
+    `train.metric` is fixed in the next. A stage with bounds, e.g.
+    `{ "train.lr" = { low = 1e-4, high = 5e-2, log = true } }`, runs `trials` values that TPE
+    proposes; `lr = { low = … }` in `[sweep]` is such a stage, in place of other values of the
+    key."""
+    trials: PositiveInt = 20
+    """Runs of a stage with bounds."""
     seeds: list[Seed] = []
     """Last stage: the best setting with each of these as `train.seed`."""
-    pruner: Literal["none", "median"] = "none"
+    pruner: Literal["auto", "none", "median"] = "auto"
     """`median`: a search gives up a run that is worse than the median of the others at the same
-    epoch. Never the seeds."""
+    epoch. Never the seeds. `auto`: in stages with bounds."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_search_is_a_stage(cls, values: object) -> object:
+        if not isinstance(values, dict):
+            return values
+        own = dotted({key: value for key, value in values.items() if has_bounds(value)})
+        stages = values.get("stages", [])
+        if not own or not isinstance(stages, list):
+            return values
+        homes = {
+            key: f"{name}.{key}"
+            for name, field in Config.model_fields.items()
+            for key in getattr(field.annotation, "model_fields", {})
+        }
+        search = {homes.get(key, key): value for key, value in own.items()}
+        others = {key: value for key, value in values.items() if not has_bounds(value)}
+        return {**others, "stages": [search, *without(search, stages)]}
 
     @model_validator(mode="after")
     def _each_seed_once(self) -> "SweepTable":

@@ -1,13 +1,16 @@
 """What the stages of a sweep set: keys of the configuration with values that it takes."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, product
+from typing import Any
 
 from pydantic import ValidationError
 
 from prefprop_cli.config.explain import expected, found, unknown_key
 from prefprop_cli.config.locate import KeyPath
 from prefprop_cli.config.schema import Config, SweepTable
+from prefprop_cli.config.space import Range
+from prefprop_cli.errors import ConfigError
 
 STAGES: KeyPath = ("sweep", "stages")
 
@@ -39,6 +42,49 @@ def value_of(config: Config, key: str) -> object:
     return getattr(getattr(config, table), name)
 
 
+def check_sweep(config: Config) -> None:
+    """See that there is a sweep, and that all it can come to are configurations.
+
+    Of a search the ends of its ranges are tried.
+
+    Raises:
+        ConfigError: there is nothing to run, or tables do not agree; each disagreement once.
+    """
+    sweep = config.sweep or SweepTable()
+    if not sweep.stages and not sweep.seeds:
+        raise ConfigError(
+            ["[sweep] has neither stages nor seeds, so there is nothing to run"],
+            hint="See `prefprop presets --schema`.",
+        )
+    problems: dict[str, None] = {}
+    for parts in product(*map(combinations_of, sweep.stages)):
+        try:
+            with_values(config, {key: value for part in parts for key, value in part.items()})
+        except ValidationError as error:
+            problems |= {f"sweep.stages: {reason}": None for reason in reasons(error)}
+    if problems:
+        raise ConfigError(list(problems), hint="See `prefprop presets --schema`.")
+
+
+def reasons(error: ValidationError) -> list[str]:
+    """What tables disagree about, a line each."""
+    return [str(each.get("ctx", {}).get("error", each["msg"])) for each in error.errors()]
+
+
+def combinations_of(space: Mapping[str, list[object] | Range]) -> Iterator[Values]:
+    ends = (
+        [values.low, values.high] if isinstance(values, Range) else values
+        for values in space.values()
+    )
+    for combination in product(*ends):
+        yield dict(zip(space, combination, strict=True))
+
+
+def takes_integers(key: str) -> bool:
+    """Whether the values of a dotted key are integers."""
+    return expected(tuple(key.split("."))).startswith("expected an integer")
+
+
 def stage_problems(layer: Mapping[str, object]) -> list[str]:
     """What is wrong with the keys and values of the stages that a layer sets, one line each.
 
@@ -46,11 +92,13 @@ def stage_problems(layer: Mapping[str, object]) -> list[str]:
         layer: tables by name; what is not even of the form of stages is passed over.
     """
     table = layer.get("sweep")
-    stages = table.get("stages", []) if isinstance(table, Mapping) else []
+    others = SweepTable.model_fields.keys() - {"stages"}
+    values = {k: v for k, v in table.items() if k not in others} if isinstance(table, dict) else {}
     try:
-        sweep = SweepTable.model_validate({"stages": stages}, strict=True)
-    except ValidationError:
-        return []
+        sweep = SweepTable.model_validate(values, strict=True)
+    except ValidationError as error:
+        bounds = [each for each in error.errors() if "range" in each["loc"]]
+        return list(dict.fromkeys(f"{each['loc'][2]}: {_range_problem(each)}" for each in bounds))
     return [
         f"{key}: {text}"
         for stage in sweep.stages
@@ -59,7 +107,18 @@ def stage_problems(layer: Mapping[str, object]) -> list[str]:
     ]
 
 
-def _key_problems(key: str, values: Sequence[object]) -> Iterator[str]:
+def is_of_a_range(place: Sequence[int | str]) -> bool:
+    """Whether a problem of pydantic is inside of the bounds of a stage."""
+    return tuple(place[:2]) == STAGES and "range" in place
+
+
+def _range_problem(problem: Mapping[str, Any]) -> str:
+    if problem["type"] == "value_error":
+        return str(problem["ctx"]["error"])
+    return "expected bounds, e.g. { low = 1e-4, high = 5e-2, log = true }"
+
+
+def _key_problems(key: str, values: Sequence[object] | Range) -> Iterator[str]:
     path = tuple(key.split("."))
     if key in _NOT_TO_VARY:
         yield _NOT_TO_VARY[key]
@@ -68,6 +127,10 @@ def _key_problems(key: str, values: Sequence[object]) -> Iterator[str]:
     elif not _is_key(path):
         yield unknown_key(path)
     else:
+        if isinstance(values, Range):
+            if takes_integers(key) and isinstance(values.step, float):
+                yield f"expected a step that is an integer, found {values.step}"
+            values = [values.low, values.high]
         is_taken = [_is_taken(path, value) for value in values]
         wrong = [value for value, taken in zip(values, is_taken, strict=True) if not taken]
         yield from (f"{expected(path)}, found {found(value)}" for value in wrong)

@@ -17,7 +17,7 @@ from prefprop_cli.notes import Note
 from prefprop_cli.tables import SETS
 
 
-class Reader(Protocol):
+class SetReader(Protocol):
     """A module of `data/sets`."""
 
     def read(self, table: DataTable) -> Corpus:

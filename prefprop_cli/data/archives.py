@@ -8,7 +8,6 @@ import zipfile
 import zlib
 from collections.abc import Container, Iterator
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
 from prefprop_cli.data.decoding import opened
 from prefprop_cli.errors import CorruptFileError
@@ -30,10 +29,9 @@ def read_members(path: Path, *, max_bytes: int | None = None) -> Iterator[tuple[
         CorruptFileError: damaged, unpacks to more than the limit, has too many members, or a
             member is no plain file below the archive's root.
     """
-    max_bytes = max_bytes or _most_bytes(path)
     try:
         with gzip.open(path) as unpacked:
-            limited = _Limited(unpacked, max_bytes, path)
+            limited = _Limited(unpacked, max_bytes or _most_bytes(path), path)
             with tarfile.open(fileobj=limited, mode="r|") as archive:
                 for count, member in enumerate(archive):
                     plain = member.isreg() or member.isdir()
@@ -52,51 +50,37 @@ def read_zip(
 ) -> dict[str, bytes]:
     """The content of those members of a .zip that are wanted and there, by name.
 
-    Args:
-        path: the archive.
-        wanted: names of members; no other is unpacked.
-        max_bytes: as for `read_members`; it bounds all members together, wanted or not.
+    No other is unpacked; `max_bytes`, as for `read_members`, bounds all members together.
 
     Raises:
         DataError: the file cannot be read.
         CorruptFileError: as `read_members`, or a wanted member is encrypted.
     """
+    damage = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
     with opened(path) as stream:
+        max_bytes = max_bytes or _most_bytes(path)
         try:
-            return _unzipped(stream, path, wanted, max_bytes or _most_bytes(path))
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            OSError,
-            RuntimeError,
-            ValueError,
-        ) as error:
+            with zipfile.ZipFile(stream) as archive:
+                members = archive.infolist()
+                for count, member in enumerate(members):
+                    kind = stat.S_IFMT(member.external_attr >> 16)
+                    plain = kind in (0, stat.S_IFREG, stat.S_IFDIR)  # 0: packed on Windows
+                    _check_member(member.filename, count, path, plain=plain)
+                # The library reads no more of a member than the size it states.
+                if sum(m.file_size for m in members) > max_bytes:
+                    raise _too_large(path, max_bytes)
+                names = [member.filename for member in members if member.filename in wanted]
+                return {name: archive.read(name) for name in names}
+        except damage as error:
             raise CorruptFileError(f"{path}: not a readable .zip: {error}") from error
-
-
-def _unzipped(
-    stream: BinaryIO, path: Path, wanted: Container[str], max_bytes: int
-) -> dict[str, bytes]:
-    with zipfile.ZipFile(stream) as archive:
-        members = archive.infolist()
-        for count, member in enumerate(members):
-            kind = stat.S_IFMT(member.external_attr >> 16)
-            plain = kind in (0, stat.S_IFREG, stat.S_IFDIR)  # 0: packed on Windows
-            _check_member(member.filename, count, path, plain=plain)
-        # The library reads no more of a member than the size it states.
-        if sum(member.file_size for member in members) > max_bytes:
-            raise CorruptFileError(_too_large(path, max_bytes))
-        names = [member.filename for member in members if member.filename in wanted]
-        return {name: archive.read(name) for name in names}
 
 
 def _most_bytes(path: Path) -> int:
     return min(MAX_BYTES, max(MAX_RATIO * path.stat().st_size, FREE_BYTES))
 
 
-def _too_large(path: Path, limit: int) -> str:
-    return (
+def _too_large(path: Path, limit: int) -> CorruptFileError:
+    return CorruptFileError(
         f"{path}: unpacks to more than {limit:,} bytes, which no archive of its size should. "
         "Unpack it yourself and give the folder if you trust it"
     )
@@ -122,5 +106,5 @@ class _Limited(io.RawIOBase):
         data = self._stream.read(min(size, self._left + 1) if size >= 0 else self._left + 1)
         self._left -= len(data)
         if self._left < 0:
-            raise CorruptFileError(_too_large(self._path, self._limit))
+            raise _too_large(self._path, self._limit)
         return data

@@ -1,7 +1,7 @@
 """What kind of file a name stands for, and which files of a folder are documents."""
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 
 from prefprop_cli.data.sets.common import files_below
@@ -12,22 +12,18 @@ from prefprop_cli.words import listed, plural
 TEXT_SUFFIXES = ("", ".txt", ".text", ".md", ".markdown", ".rst", *SUFFIXES)
 """Of the documents in a folder; a file that is named may have any other, too."""
 _OTHERS = {
-    "a spreadsheet. Save it as .csv": (".xlsx", ".xls", ".xlsm", ".ods", ".numbers"),
+    "a spreadsheet. Save it as .csv": ".xlsx .xls .xlsm .ods .numbers",
     "no plain text. Export it as .txt": (
-        *(".pdf", ".docx", ".doc", ".odt", ".rtf", ".epub", ".pptx", ".ppt", ".pages", ".ipynb"),
+        ".pdf .docx .doc .odt .rtf .epub .pptx .ppt .pages .ipynb"
     ),
-    "markup, and its tags would be read as words. Export it as .txt": (
-        *(".html", ".htm", ".xhtml", ".xml"),
-    ),
-    "an archive. Unpack it": (
-        *(".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar"),
-    ),
+    "markup, and its tags would be read as words. Export it as .txt": ".html .htm .xhtml .xml",
+    "an archive. Unpack it": ".zip .tar .gz .tgz .bz2 .xz .zst .7z .rar",
     "a table of another kind. Save it as .csv, .jsonl or .parquet": (
-        *(".tab", ".psv", ".arrow", ".feather", ".orc", ".avro", ".pkl", ".pickle", ".npy", ".npz"),
-        *(".db", ".sqlite", ".sqlite3", ".dta", ".rds", ".h5", ".hdf5"),
+        ".tab .psv .arrow .feather .orc .avro .pkl .pickle .npy .npz .db .sqlite .sqlite3 .dta "
+        ".rds .h5 .hdf5"
     ),
 }
-_WHAT = {suffix: what for what, suffixes in _OTHERS.items() for suffix in suffixes}
+_WHAT = {suffix: what for what, suffixes in _OTHERS.items() for suffix in suffixes.split()}
 
 
 def what_is(path: Path) -> str | None:
@@ -54,18 +50,11 @@ def documents_below(folder: Path, *, suffixes: Collection[str]) -> tuple[list[Pa
     files = list(files_below(folder))
     found = [path for path in files if path.suffix.lower() in suffixes]
     if not found:
+        advice = [f" ({what})" if (what := what_is(path)) else "" for path in files]
+        names = [f"{p.relative_to(folder)}{a}" for p, a in zip(files, advice, strict=True)]
+        none = f"{plural(len(files), 'file')}, and none that is read: {listed(names)}"
         wanted = ", ".join(suffix or "no ending" for suffix in suffixes)
-        raise DataError(f"{folder}: {_none_read(folder, files)}. What is read: {wanted}")
+        raise DataError(
+            f"{folder}: {none if files else 'the folder holds no files'}. What is read: {wanted}"
+        )
     return found, [path for path in files if path not in set(found)]
-
-
-def _none_read(folder: Path, files: Sequence[Path]) -> str:
-    if not files:
-        return "the folder holds no files"
-    names = [f"{path.relative_to(folder)}{_advice(path)}" for path in files]
-    return f"{plural(len(files), 'file')}, and none that is read: {listed(names)}"
-
-
-def _advice(path: Path) -> str:
-    what = what_is(path)
-    return f" ({what})" if what else ""

@@ -9,7 +9,7 @@ from pathlib import Path
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.columns import Columns
 from prefprop_cli.data.sets import files, hub
-from prefprop_cli.data.table_rows import SUFFIXES
+from prefprop_cli.data.table_rows import is_table
 from prefprop_cli.errors import DataError
 
 COLUMNS = ("text_column", "label_column")
@@ -17,15 +17,12 @@ COLUMNS = ("text_column", "label_column")
 
 @dataclass(frozen=True)
 class Own:
-    """What was found.
-
-    Attributes:
-        settings: keys of `[data]` that were left open, and what they should be.
-        columns: where the texts and labels are; none where nobody looked.
-    """
+    """What was found."""
 
     settings: Mapping[str, str] = field(default_factory=dict)
+    """Keys of `[data]` that were left open, and what they should be."""
     columns: Columns = field(default_factory=Columns)
+    """Where the texts and labels are; none where nobody looked."""
 
 
 def left_open(table: DataTable) -> Own:
@@ -43,9 +40,14 @@ def left_open(table: DataTable) -> Own:
     kind = table.set if "set" in given else set_of(source)
     if {*COLUMNS} <= given:
         return Own({"set": kind})
-    columns = _columns(table, kind, source)
-    named = {"text_column": columns.text, "label_column": columns.label}
-    return Own({"set": kind} | {key: c.name for key, c in named.items() if c}, columns)
+    text, label = (getattr(table, column) if column in given else None for column in COLUMNS)
+    if kind == "files":
+        path = Path(source).expanduser()
+        columns = files.find_columns(path, text=text, label=label, errors=table.errors)
+    else:
+        columns = hub.find_columns(source, text=text, label=label)
+    named = zip(COLUMNS, (columns.text, columns.label), strict=True)
+    return Own({"set": kind} | {key: found.name for key, found in named if found}, columns)
 
 
 def set_of(source: str) -> str:
@@ -56,18 +58,12 @@ def set_of(source: str) -> str:
     """
     if os.path.exists(Path(source).expanduser()):
         return "files"
-    looks_local = source.startswith((".", "/", "~")) or _suffix(source) in SUFFIXES
+    looks_local = source.startswith((".", "/", "~")) or is_table(Path(source))
     if "/" in source and not looks_local and hub.is_set_name(source):
         return "hub"
-    raise DataError(f"{source}: no such file or folder. {_advice(source)}")
-
-
-def _columns(table: DataTable, kind: str, source: str) -> Columns:
-    text, label = (getattr(table, c) if c in table.model_fields_set else None for c in COLUMNS)
-    if kind == "files":
-        path = Path(source).expanduser()
-        return files.find_columns(path, text=text, label=label, errors=table.errors)
-    return hub.find_columns(source, text=text, label=label)
+    owner = "; a data set of the hub has an owner: OWNER/NAME" if "/" not in source else ""
+    advice = meant(source) or f"Give {files.WHAT}{owner}"
+    raise DataError(f"{source}: no such file or folder. {advice}")
 
 
 def meant(source: str) -> str:
@@ -76,14 +72,3 @@ def meant(source: str) -> str:
     names = os.listdir(path.parent) if path.parent.is_dir() else []
     nearest = get_close_matches(path.name, names, n=1, cutoff=0.8)
     return f"Did you mean {path.parent / nearest[0]}?" if nearest else ""
-
-
-def _advice(source: str) -> str:
-    if question := meant(source):
-        return question
-    hub = "; a data set of the hub has an owner: OWNER/NAME" if "/" not in source else ""
-    return f"Give {files.WHAT}{hub}"
-
-
-def _suffix(source: str) -> str:
-    return Path(source).suffix.lower()

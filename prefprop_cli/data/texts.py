@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from prefprop_cli.data.cells import matching, text_of
+from prefprop_cli.data.cells import Fields, matching, text_of
 from prefprop_cli.data.columns import TEXT_NAMES, text_column_in, with_columns
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.csv_rows import SEPARATORS
@@ -22,22 +22,19 @@ from prefprop_cli.words import quoted
 
 @dataclass(frozen=True)
 class TextRecord:
-    """A text and where it comes from.
-
-    Attributes:
-        id: the file, with `:line` where there are several, or `:row` where it has no lines.
-        found: the document, without label, or why it cannot be read.
-        file: as it was given; `-` for a stream.
-        row: number of the row or line, from 1, neither header nor blank lines of a table counted;
-            None where the file is one document.
-        fields: all columns of the row, as read; empty where it has none, or cannot be read.
-    """
+    """A text and where it comes from."""
 
     id: str
+    """The file, with `:line` where there are several, or `:row` where it has no lines."""
     found: Document | PrefpropError
+    """The document, without label, or why it cannot be read."""
     file: str
+    """As it was given; `-` for a stream."""
     row: int | None = None
+    """Number of the row or line, from 1, neither header nor blank lines of a table counted; None
+    where the file is one document."""
     fields: Mapping[str, object] = field(default_factory=dict)
+    """All columns of the row, as read; empty where it has none, or cannot be read."""
 
 
 def each_text(
@@ -70,32 +67,31 @@ def each_text(
             say the kind of.
         CorruptFileError: a .parquet file that is damaged.
     """
-    name = str(source) if isinstance(source, Path) else "-"
+    path = source if isinstance(source, Path) else None
+    name = str(path or "-")
     of_rows = partial(
-        _of_rows,
-        source=source,
-        name=name,
-        errors=errors,
-        column=text_column,
-        or_another=or_another,
+        _of_rows, path=path or name, errors=errors, column=text_column, or_another=or_another
     )
-    if isinstance(source, Path) and not lines:
-        if is_table(source):
-            yield from of_rows(each_row(source, errors=errors))
+    if path and not lines:
+        if is_table(path):
+            yield from of_rows(each_row(path, errors=errors))
             return
-        refuse_other_kinds(source)
+        refuse_other_kinds(path)
     with opened(source) if isinstance(source, Path) else nullcontext(source) as stream:
         if lines:
-            yield from _of_lines(stream, name, errors)
+            for number, line in each_line(stream, name=name, errors=errors):
+                id = f"{name}:{number}"
+                found = line if isinstance(line, DataError) else Document(id, line, label=None)
+                yield TextRecord(id, found, name, number)
             return
         text = read_text(stream, name=name, errors=errors)
     # What a file holds is said by its name, what a stream holds by itself.
-    if stream is source and holds_json_rows(text):
+    if path is None and holds_json_rows(text):
         yield from of_rows(json_rows(text, name=name))
-    else:
-        if stream is source:
-            _refuse_table(text, name=name, column=text_column)
-        yield TextRecord(name, Document(name, text, label=None), name)
+        return
+    if path is None:
+        _refuse_table(text, name=name, column=text_column)
+    yield TextRecord(name, Document(name, text, label=None), name)
 
 
 def _refuse_table(text: str, *, name: str, column: str) -> None:
@@ -110,31 +106,17 @@ def _refuse_table(text: str, *, name: str, column: str) -> None:
 
 
 def _of_rows(
-    rows: Iterator[Row],
-    *,
-    source: Path | BinaryIO,
-    name: str,
-    errors: Errors,
-    column: str,
-    or_another: bool,
+    rows: Iterator[Row], *, path: Path | str, errors: Errors, column: str, or_another: bool
 ) -> Iterator[TextRecord]:
-    path = source if isinstance(source, Path) else name
     if or_another:
         column, rows = text_column_in(rows, column, path=path)
+
+    def document(fields: Fields | DataError, id: str) -> Document:
+        text = text_of(sound(fields), column, where=id, errors=errors)
+        return Document(id, text, label=None)
+
     for row in with_columns(rows, {"text_column": column}, path=path):
-        id = f"{name}:{row.place}"
-        found = attempt(partial(_of_row, row, column, where=id, errors=errors))
+        id = f"{path}:{row.place}"
+        found = attempt(partial(document, row.fields, id))
         fields = {} if isinstance(row.fields, DataError) else row.fields
-        yield TextRecord(id, found, name, row.number, fields)
-
-
-def _of_row(row: Row, column: str, *, where: str, errors: Errors) -> Document:
-    text = text_of(sound(row.fields), column, where=where, errors=errors)
-    return Document(where, text, label=None)
-
-
-def _of_lines(stream: BinaryIO, name: str, errors: Errors) -> Iterator[TextRecord]:
-    for number, line in each_line(stream, name=name, errors=errors):
-        id = f"{name}:{number}"
-        found = line if isinstance(line, DataError) else Document(id, line, label=None)
-        yield TextRecord(id, found, name, number)
+        yield TextRecord(id, found, str(path), row.number, fields)

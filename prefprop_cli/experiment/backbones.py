@@ -60,7 +60,6 @@ def load_backbone(
     to_long: int | None = None,
     window: int = 512,
     attention: str = "auto",
-    device: str = "cpu",
     dropout: float = 0.1,
     attention_dropout: float = 0.0,
     gradient_checkpointing: bool = False,
@@ -72,14 +71,13 @@ def load_backbone(
         to_long: turn a bert or roberta encoder into a Longformer of this many positions.
         window: attention window of that conversion, both sides together, in tokens; even.
         attention: attention backend, `auto` or a name of `prefprop_cli.core.attention.BACKENDS`.
-        device: where it computes, as PyTorch names it.
         dropout: on hidden states, in train mode.
         attention_dropout: on attention weights, in train mode.
         gradient_checkpointing: recompute each layer in the backward pass.
 
     Returns:
-        The encoder in evaluation mode, float32; `encoder(input_ids, key_mask, global_mask)` gives
-        hidden states (B, S, W).
+        The encoder in evaluation mode, float32, on the CPU; `encoder(input_ids, key_mask,
+        global_mask)` gives hidden states (B, S, W).
 
     Raises:
         DataError: there is no such backbone, or it is not one of these types.
@@ -91,7 +89,7 @@ def load_backbone(
     weights = to_own_names(read_weights(folder), config)
     if to_long is not None:
         config, weights = convert_to_long(config, weights, n_positions=to_long, window=window)
-    encoder = build_encoder(
+    return build_encoder(
         config,
         weights,
         attention=attention,
@@ -99,7 +97,6 @@ def load_backbone(
         attention_dropout=attention_dropout,
         gradient_checkpointing=gradient_checkpointing,
     )
-    return encoder.to(device)
 
 
 def backbone_config(folder: Path) -> EncoderConfig:

@@ -30,10 +30,7 @@ def why_out_of_reach(name: str) -> str | None:
 
 
 def stand_in(why: str) -> Mapping[str, Mapping[str, object]]:
-    """What to set, by table, where the backbone is out of reach.
-
-    Args:
-        why: it is, in a few words.
+    """What to set, by table, where the backbone is out of reach; `why` it is, in a few words.
 
     Raises:
         DataError: MiniLM is not installed.
@@ -48,9 +45,5 @@ def stand_in(why: str) -> Mapping[str, Mapping[str, object]]:
 
 
 def length_for(longest: int) -> int:
-    """Positions that the longest of some documents needs, of the lengths that are usual.
-
-    Args:
-        longest: tokens, placeholders included.
-    """
+    """The usual length, in positions, that a document of `longest` tokens needs."""
     return next((length for length in LENGTHS if longest <= length), LENGTHS[-1])

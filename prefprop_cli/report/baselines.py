@@ -29,48 +29,42 @@ class Baseline:
 
 
 @dataclass(frozen=True)
-class Floor:
-    """The baselines of a data set, and what its reader says of the documents.
+class Baselines:
+    """What stands below the methods on a data set, and what its reader says of the documents."""
 
-    Attributes:
-        baselines: below the methods.
-        notes: facts.
-        warnings: what may be wrong with the documents; None where nobody knows.
-    """
-
-    baselines: tuple[Baseline, ...] = ()
+    found: tuple[Baseline, ...] = ()
     notes: tuple[str, ...] = ()
+    """Facts."""
     warnings: tuple[str, ...] | None = None
+    """What may be wrong with the documents; None where nobody knows."""
 
 
-def floor_of(scored: ScoredSet, *, corpus_of: CorpusOf) -> Floor:
+def baselines_of(scored: ScoredSet, *, corpus_of: CorpusOf) -> Baselines:
     """Fit the baselines on the set's training documents and evaluate them on its split.
 
-    Args:
-        scored: the set.
-        corpus_of: reads the texts; what it raises becomes a note.
+    `corpus_of` reads the texts; what it raises becomes a note.
     """
-    run = scored.data.lines[0].runs[0]
+    run = scored.data.runs[0]
     if not scored.task.has_classes:
-        chance = Baseline(
-            "a candidate by lot", {"accuracy": chance_share(scored.lines[0].logits[0])}, {}
-        )
-        return Floor((chance,), warnings=run.data_warnings)
+        chance = {"accuracy": chance_share(scored.variants[0].logits[0])}
+        return Baselines((Baseline("a candidate by lot", chance, {}),), warnings=run.data_warnings)
     try:
         corpus = corpus_of(run.config.data)
         return replace(_fitted(scored, corpus), warnings=Audit(corpus).warnings)
     except PrefpropError as error:
-        return Floor(notes=(f"without baselines: {error}",), warnings=run.data_warnings)
+        return Baselines(notes=(f"without baselines: {error}",), warnings=run.data_warnings)
 
 
-def _fitted(scored: ScoredSet, corpus: Corpus) -> Floor:
-    n_classes = scored.lines[0].logits[0].shape[1]
+def _fitted(scored: ScoredSet, corpus: Corpus) -> Baselines:
+    n_classes = scored.variants[0].logits[0].shape[1]
     train, documents = corpus.splits["train"], corpus.splits.get(scored.split, [])
     numbers = {label: number for number, label in enumerate(corpus.labels)}
     names = np.array([numbers[str(document.label)] for document in train])
     labels = [numbers[str(document.label)] for document in documents]
     is_same = tuple(d.id for d in documents) == scored.ids and labels == scored.labels.tolist()
-    if not is_same or not _are_recorded(corpus, scored):
+    # Earlier versions did not record the texts.
+    recorded = scored.data.runs[0].folder.manifest.get("documents_sha256")
+    if not is_same or recorded not in (None, corpus.contents):
         raise DataError("the documents are no longer those of the runs")
     texts = [document.text for document in documents]
     fits: dict[str, Callable[[], Floats]] = {
@@ -82,22 +76,11 @@ def _fitted(scored: ScoredSet, corpus: Corpus) -> Floor:
     found, notes = [], list[str](corpus.facts)
     for name, fit in fits.items():
         try:
-            found.append(_baseline(name, fit(), scored))
+            estimates = estimates_of([seed_of(fit(), scored)])
         except PrefpropError as error:
             notes.append(f"without {name}: {error}")
-    return Floor(tuple(found), tuple(notes))
-
-
-def _are_recorded(corpus: Corpus, scored: ScoredSet) -> bool:
-    """Whether the texts are those of the first run; earlier versions did not record them."""
-    recorded = scored.data.lines[0].runs[0].folder.manifest.get("documents_sha256")
-    return recorded in (None, corpus.contents)
-
-
-def _baseline(name: str, logits: Floats, scored: ScoredSet) -> Baseline:
-    estimates = estimates_of([seed_of(logits, scored)])
-    return Baseline(
-        name,
-        {metric: each.seeds.mean for metric, each in estimates.items()},
-        {metric: each.overall for metric, each in estimates.items() if each.overall},
-    )
+            continue
+        figures = {metric: each.seeds.mean for metric, each in estimates.items()}
+        intervals = {metric: each.overall for metric, each in estimates.items() if each.overall}
+        found.append(Baseline(name, figures, intervals))
+    return Baselines(tuple(found), tuple(notes))

@@ -1,15 +1,9 @@
 """The report of `calibrate` as an HTML page."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from prefprop_cli.bench.paper import paper_figures
-from prefprop_cli.calibration.report import CalibrationReport
-from prefprop_cli.config.schema import Config
 from prefprop_cli.experiment.calibrate import FITTED_ON, Calibration
-from prefprop_cli.report.calibration_charts import (
-    reliability_picture,
-    risk_coverage_picture,
-)
 from prefprop_cli.report.calibration_tables import (
     SCORES,
     brier_table,
@@ -19,7 +13,15 @@ from prefprop_cli.report.calibration_tables import (
     score_table,
     selection_table,
 )
-from prefprop_cli.report.html import Section, html_page, where_from
+from prefprop_cli.report.html import (
+    Aside,
+    Facts,
+    Folded,
+    Pictures,
+    Section,
+    html_page,
+    where_from,
+)
 from prefprop_cli.report.learning_curves import LearningCurves
 from prefprop_cli.report.methods import (
     backbone_name,
@@ -27,8 +29,10 @@ from prefprop_cli.report.methods import (
     method_label,
     papers_backbone,
 )
+from prefprop_cli.report.page import missing_intervals
+from prefprop_cli.report.reliability_diagram import reliability_picture, risk_coverage_picture
 
-_TESTS = (
+_TESTS = Aside(
     "After calibration. By chance: the mean ECE of calibrated models with the same confidences, "
     "and p how often they have at least this one. As many rows are as many tests."
 )
@@ -36,120 +40,79 @@ _TESTS = (
 
 def calibration_html(found: Calibration) -> str:
     """The whole report of a calibrated run as the text of an HTML file."""
-    documents = f"{found.report.n:,} of {found.split}, {_fitted_on(found)}"
+    report = found.report
+    states = {"Before": report.before, "After": report.after}
     return html_page(
         f"Calibration of {found.folder.path}",
-        [
-            *(section for make in _SECTIONS if (section := make(found))),
-            where_from(found.folder, found.adapter, documents=documents),
+        [_scores(found), *_sections(found)],
+        lead=[
+            f"{when} calibration: {state.interpretation('ece', n=report.n)}."
+            for when, state in states.items()
         ],
-        lead=list(_lead(found.report)),
     )
-
-
-def _lead(report: CalibrationReport) -> Iterator[str]:
-    for when, state in (("Before", report.before), ("After", report.after)):
-        yield f"{when} calibration: {state.told('ece', n=report.n)}."
 
 
 def _scores(found: Calibration) -> Section:
     report, config = found.report, found.adapter.config
     paper = paper_figures(config.data.set, method_label(config))
+    theirs, ours = papers_backbone(config), backbone_name(config)
+    other = "" if has_papers_backbone(config) else f", here it is {ours}"
+    of_paper = Aside(f"The paper's figures (its tables 2 and 3) are of {theirs}{other}.")
+    names = report.before.scores
+    missing = missing_intervals((SCORES[name][0], each.why) for name, each in names.items())
+    notes = Aside(
+        f"{report.n} documents; {report.n_bins} bins where nothing else is said. By chance: "
+        "the mean of perfectly calibrated models with these confidences, their 95th "
+        "percentile, and how often they have at least the error above. The intervals "
+        "are of 95 %: of errors in bins of equal width by inverted tests, of the accuracy "
+        "Wilson's, of Brier score and NLL Student's, moved for skewness. Every other error is "
+        "too high for few documents; read it beside chance."
+    )
+    definitions = Facts(dict(SCORES[name] for name in names))
     return Section(
         "Scores",
-        tables=[score_table(report, paper=paper)],
-        notes=[
-            *([_of_the_paper(config)] if paper else []),
-            f"{report.n} documents; {report.n_bins} bins where nothing else is said. By chance: "
-            "the mean of perfectly calibrated models with these confidences, their 95th "
-            "percentile, and how often they have at least the error above. The intervals "
-            "are of 95 %: of errors in bins of equal width by inverted tests, of the accuracy "
-            "Wilson's, of Brier score and NLL Student's, moved for skewness. Every other error is "
-            "too high for few documents; read it beside chance.",
-            *_missing(report),
-        ],
-        definitions=dict(SCORES[name] for name in report.before.scores),
-    )
-
-
-def _missing(report: CalibrationReport) -> Iterator[str]:
-    """Which scores have no interval of those that could have, and why."""
-    scores = report.before.scores
-    for why in dict.fromkeys(each.why for each in scores.values() if each.why):
-        names = ", ".join(SCORES[name][0] for name, each in scores.items() if each.why == why)
-        yield f"No interval for {names}: {why}."
-
-
-def _of_the_paper(config: Config) -> str:
-    theirs, ours = papers_backbone(config), backbone_name(config)
-    same = "" if has_papers_backbone(config) else f", here it is {ours}"
-    return f"The paper's figures (its tables 2 and 3) are of {theirs}{same}."
-
-
-def _fitted_on(found: Calibration) -> str:
-    if found.cross_fitted:
-        return "each calibrated by what was fitted on the other four fifths"
-    return f"calibrated by what was fitted on {found.report.n_fit:,} of {FITTED_ON}"
-
-
-def _reliability(found: Calibration) -> Section:
-    return Section(
-        "Reliability",
-        pictures=[
-            reliability_picture(state, n=found.report.n, title=title)
-            for title, state in (
-                ("Before", found.report.before),
-                (f"After: {found.fitted.calibrator}", found.report.after),
-            )
+        [
+            score_table(report, paper=paper),
+            *([of_paper] if paper else []),
+            *(notes, *map(Aside, missing)),
+            Folded("What each score is", definitions),
         ],
     )
 
 
-def _calibrator(found: Calibration) -> Section:
+def _sections(found: Calibration) -> Iterator[Section]:
     report, calibrator = found.report, found.fitted.calibrator
-    choice = [choice_table(found.fitted)] if found.fitted.trials else []
-    return Section(
+    before, after, n = report.before, report.after, report.n
+    titles = {"Before": before, f"After: {calibrator}": after}
+    pictures = [reliability_picture(state, n=n, title=title) for title, state in titles.items()]
+    yield Section("Reliability", [Pictures(pictures)])
+    fitted_on = (
+        "each calibrated by what was fitted on the other four fifths"
+        if found.cross_fitted
+        else f"calibrated by what was fitted on {report.n_fit:,} of {FITTED_ON}"
+    )
+    yield Section(
         "What calibration did",
-        texts=[
-            f"{calibrator.name}: {calibrator}, {_fitted_on(found)}. It changed "
-            f"{report.changed:.1%} of the predicted classes."
+        [
+            f"{calibrator.name}: {calibrator}, {fitted_on}. It changed {report.changed:.1%} of the "
+            "predicted classes.",
+            *([choice_table(found.fitted)] if found.fitted.trials else []),
+            brier_table(report),
+            Aside("Lower reliability is better, higher resolution is better."),
         ],
-        tables=[*choice, brier_table(report)],
-        notes=["Lower reliability is better, higher resolution is better."],
     )
-
-
-def _selection(found: Calibration) -> Section:
-    return Section(
+    yield Section(
         "Leaving the uncertain ones to a person",
-        pictures=[risk_coverage_picture(found.report)],
-        tables=[selection_table(found.report.after)],
+        [Pictures([risk_coverage_picture(report)]), selection_table(after)],
     )
-
-
-def _classes(found: Calibration) -> Section | None:
-    rows = found.report.after.by_class
-    return Section("Class by class", tables=[class_table(rows)], notes=[_TESTS]) if rows else None
-
-
-def _lengths(found: Calibration) -> Section | None:
-    rows = found.report.after.by_length
-    return Section("By length", tables=[length_table(rows)], notes=[_TESTS]) if rows else None
-
-
-def _course(found: Calibration) -> Section | None:
-    curves = LearningCurves(found.folder)
-    if not curves:
-        return None
-    names = ("ece", "accuracy")
-    return Section(
-        "Along training",
-        pictures=[curves.metric(name) for name in names],
-        folded=("The figures of each epoch", curves.by_epoch(names)),
-    )
-
-
-_SECTIONS: tuple[Callable[[Calibration], Section | None], ...] = (
-    *(_scores, _reliability, _calibrator, _selection),
-    *(_classes, _lengths, _course),
-)
+    if after.by_class:
+        yield Section("Class by class", [class_table(after.by_class), _TESTS])
+    if after.by_length:
+        yield Section("By length", [length_table(after.by_length), _TESTS])
+    if curves := LearningCurves(found.folder):
+        names = ("ece", "accuracy")
+        figures = Folded("The figures of each epoch", curves.by_epoch(names))
+        yield Section("Along training", [Pictures([*map(curves.metric, names)]), figures])
+    documents = f"{n:,} of {found.split}, {fitted_on}"
+    facts = where_from(found.folder, found.adapter, documents=documents)
+    yield Section("Where it comes from", [facts])

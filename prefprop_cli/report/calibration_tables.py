@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from math import isfinite
 
 from prefprop_cli.calibration.calibrators import Fitted
-from prefprop_cli.calibration.report import CalibrationReport, NullSummary, Score, State
+from prefprop_cli.calibration.null import NullSummary
+from prefprop_cli.calibration.report import CalibrationReport, Score, State
 from prefprop_cli.calibration.slices import ClassSlice, Slice
 from prefprop_cli.experiment.calibrate import Calibration
-from prefprop_cli.report.page import NOTHING, PERCENT, SHARE, Grid, Page, between, p_value
+from prefprop_cli.report.page import NOTHING, PERCENT, SHARE, Grid, Page, p_value
 
 SCORES = {
     "accuracy": ("accuracy", "share of predictions that are right"),
@@ -32,18 +32,13 @@ SCORES = {
 
 
 def score_table(report: CalibrationReport, *, paper: Mapping[str, float]) -> Grid:
-    """All scores before and after, and what chance gives a calibrated model.
-
-    Args:
-        report: their figures.
-        paper: the paper's figures for this experiment, by score; may be empty.
-    """
+    """All scores before and after, what chance gives, and the paper's where there are some."""
     before, after = report.before, report.after
     header = ("score", "before", "95 %", "after", "95 %", *(["the paper's"] if paper else []))
     rows = []
     for name, first in before.scores.items():
-        published = [SHARE.show(paper[name]) if name in paper else NOTHING] if paper else []
-        rows.append((SCORES[name][0], *_score(first), *_score(after.scores[name]), *published))
+        published = [SHARE.show(paper.get(name))] if paper else []
+        rows.append((SCORES[name][0], *_cells(first), *_cells(after.scores[name]), *published))
         if name in ("ece", "ece_paper"):
             chance = (cell for state in (before, after) for cell in _null(state.null_of(name)))
             rows.append(("… by chance", *chance, *([NOTHING] if paper else [])))
@@ -51,140 +46,102 @@ def score_table(report: CalibrationReport, *, paper: Mapping[str, float]) -> Gri
 
 
 def runs_page(found: Sequence[Calibration], *, score: str) -> Page:
-    """A row for each run: the error before and after, what chance gives, and the NLL.
-
-    Args:
-        found: calibrated runs.
-        score: `ece` or `ece_paper`.
-    """
-    title = SCORES[score][0]
-    header = ("run", "calibration", "documents", f"{title} before", "95 %", "after", "95 %")
-    grid = Grid(
-        (*header, "by chance", "p", "NLL before", "after"),
-        tuple(_run_row(each, score) for each in found),
+    """A row for each run: `ece` or `ece_paper` before and after, what chance gives, and the NLL."""
+    grid = Grid.of(
+        found,
+        ("run", lambda each: str(each.folder.path)),
+        ("calibration", lambda each: str(each.fitted.calibrator)),
+        ("documents", lambda each: f"{each.report.n:,}"),
+        (f"{SCORES[score][0]} before", lambda each: _cells(each.report.before.scores[score])[0]),
+        ("95 %", lambda each: _cells(each.report.before.scores[score])[1]),
+        ("after", lambda each: _cells(each.report.after.scores[score])[0]),
+        ("95 %", lambda each: _cells(each.report.after.scores[score])[1]),
+        ("by chance", lambda each: SHARE.show(each.report.after.null_of(score).mean)),
+        ("p", lambda each: p_value(each.report.after.null_of(score).p_value)),
+        ("NLL before", lambda each: SHARE.show(each.report.before.scores["nll"].value)),
+        ("after", lambda each: SHARE.show(each.report.after.scores["nll"].value)),
     )
     return Page("runs", f"Calibration on {found[0].split}", (grid,), {})
 
 
-def _run_row(each: Calibration, score: str) -> tuple[str, ...]:
-    before, after = each.report.before, each.report.after
-    null = after.null_of(score)
-    return (
-        str(each.folder.path),
-        str(each.fitted.calibrator),
-        f"{each.report.n:,}",
-        *_score(before.scores[score]),
-        *_score(after.scores[score]),
-        SHARE.show(null.mean),
-        p_value(null.p_value),
-        SHARE.show(before.scores["nll"].value),
-        SHARE.show(after.scores["nll"].value),
-    )
-
-
 def choice_table(fitted: Fitted) -> Grid:
     """What `auto` compared."""
-    rows = (
+    return Grid.of(
+        fitted.trials,
+        ("method", lambda each: each.name),
+        ("NLL in cross-validation", lambda each: f"{each.nll:.4f} ± {each.se:.4f}"),
+        ("beaten by", lambda each: each.beaten_by or NOTHING),
         (
-            each.name,
-            f"{each.nll:.4f} ± {each.se:.4f}",
-            each.beaten_by or NOTHING,
-            f"{each.behind:.4f} ± {each.behind_se:.4f}" if each.beaten_by else NOTHING,
-        )
-        for each in fitted.trials
+            "by",
+            lambda each: f"{each.behind:.4f} ± {each.behind_se:.4f}" if each.beaten_by else NOTHING,
+        ),
     )
-    return Grid(("method", "NLL in cross-validation", "beaten by", "by"), tuple(rows))
 
 
 def brier_table(report: CalibrationReport) -> Grid:
     """The Brier score taken apart, before and after."""
-    parts = {name.replace("_", " "): value for name, value in asdict(report.before.brier).items()}
-    after = asdict(report.after.brier).values()
-    rows = (
-        (name, SHARE.show(x), SHARE.show(y))
-        for (name, x), y in zip(parts.items(), after, strict=True)
-    )
+    before, after = asdict(report.before.brier), asdict(report.after.brier)
     of = "" if report.after.by_class else " of the top label"
-    return Grid((f"Brier score{of} and its parts", "before", "after"), tuple(rows))
+    return Grid.of(
+        before,
+        (f"Brier score{of} and its parts", lambda name: name.replace("_", " ")),
+        ("before", lambda name: SHARE.show(before[name])),
+        ("after", lambda name: SHARE.show(after[name])),
+    )
 
 
 def selection_table(state: State) -> Grid:
     """What is kept at some coverages, and how much of it is right."""
-    return Grid(
-        ("kept", "documents", "confidence at least", "accuracy, %", "95 %"),
-        tuple(
-            (
-                f"{each.coverage:.0%}",
-                f"{each.n:,}",
-                SHARE.show(each.threshold),
-                PERCENT.show(each.accuracy),
-                between(each.interval, PERCENT),
-            )
-            for each in state.selections
-        ),
+    return Grid.of(
+        state.selections,
+        ("kept", lambda each: f"{each.coverage:.0%}"),
+        ("documents", lambda each: f"{each.n:,}"),
+        ("confidence at least", lambda each: SHARE.show(each.threshold)),
+        ("accuracy, %", lambda each: PERCENT.show(each.accuracy)),
+        ("95 %", lambda each: PERCENT.between(each.interval)),
     )
 
 
 def class_table(rows: Sequence[ClassSlice]) -> Grid:
     """Every class from both sides: its documents, and the predictions of it."""
-    header = (
-        "class",
-        "documents",
-        "recall, %",
-        "95 %",
-        "predicted",
-        "precision, %",
-        "confidence, %",
-    )
-    return Grid(
-        (*header, "ECE", "by chance", "p"),
-        tuple(
-            (
-                each.name,
-                f"{each.n:,}",
-                _share(each.recall),
-                between(each.interval, PERCENT),
-                f"{each.predicted.n:,}",
-                _share(each.predicted.accuracy),
-                _share(each.predicted.confidence),
-                *_slice_error(each.predicted),
-            )
-            for each in rows
-        ),
+    return Grid.of(
+        rows,
+        ("class", lambda each: each.name),
+        ("documents", lambda each: f"{each.n:,}"),
+        ("recall, %", lambda each: PERCENT.show(each.recall)),
+        ("95 %", lambda each: PERCENT.between(each.interval)),
+        ("predicted", lambda each: f"{each.predicted.n:,}"),
+        ("precision, %", lambda each: PERCENT.show(each.predicted.accuracy)),
+        ("confidence, %", lambda each: PERCENT.show(each.predicted.confidence)),
+        ("ECE", lambda each: _if_any(each.predicted, SHARE.show(each.predicted.ece))),
+        ("by chance", lambda each: _if_any(each.predicted, SHARE.show(each.predicted.null_mean))),
+        ("p", lambda each: _if_any(each.predicted, p_value(each.predicted.p_value))),
     )
 
 
 def length_table(rows: Sequence[Slice]) -> Grid:
     """Documents by their length."""
-    return Grid(
-        ("tokens", "documents", "accuracy, %", "95 %", "confidence, %", "ECE", "by chance", "p"),
-        tuple(
-            (
-                each.name,
-                f"{each.n:,}",
-                _share(each.accuracy),
-                between(each.interval, PERCENT),
-                _share(each.confidence),
-                *_slice_error(each),
-            )
-            for each in rows
-        ),
+    return Grid.of(
+        rows,
+        ("tokens", lambda each: each.name),
+        ("documents", lambda each: f"{each.n:,}"),
+        ("accuracy, %", lambda each: PERCENT.show(each.accuracy)),
+        ("95 %", lambda each: PERCENT.between(each.interval)),
+        ("confidence, %", lambda each: PERCENT.show(each.confidence)),
+        ("ECE", lambda each: _if_any(each, SHARE.show(each.ece))),
+        ("by chance", lambda each: _if_any(each, SHARE.show(each.null_mean))),
+        ("p", lambda each: _if_any(each, p_value(each.p_value))),
     )
 
 
-def _score(score: Score) -> tuple[str, str]:
-    return SHARE.show(score.value), between(score.interval, SHARE)
+def _cells(score: Score) -> tuple[str, str]:
+    return SHARE.show(score.value), SHARE.between(score.interval)
 
 
 def _null(found: NullSummary) -> tuple[str, str]:
     return SHARE.show(found.mean), f"up to {SHARE.show(found.p95)}, p = {p_value(found.p_value)}"
 
 
-def _slice_error(each: Slice) -> tuple[str, str, str]:
-    if not each.n:
-        return NOTHING, NOTHING, NOTHING
-    return SHARE.show(each.ece), SHARE.show(each.null_mean), p_value(each.p_value)
-
-
-def _share(value: float) -> str:
-    return PERCENT.show(value) if isfinite(value) else NOTHING
+def _if_any(found: Slice, cell: str) -> str:
+    """What a slice shows where it has documents."""
+    return cell if found.n else NOTHING

@@ -10,21 +10,19 @@ from math import ceil, floor, log10
 from typing import ClassVar
 
 Point = tuple[float, float]
+Shape = Sequence[Point]
 
 
 @dataclass(frozen=True)
 class Mark:
-    """Shapes that look the same.
-
-    Attributes:
-        look: classes of the style sheet: the kind (`line`, `dot`, `bar`, `whisker`) first.
-        shapes: corners of each; a single one is a dot.
-        name: in the legend; empty for none.
-    """
+    """Shapes that look the same."""
 
     look: str
-    shapes: Sequence[Sequence[Point]]
+    """Classes of the style sheet: the kind (`line`, `dot`, `bar`, `whisker`) first."""
+    shapes: Sequence[Shape]
+    """Corners of each; a single one is a dot."""
     name: str = ""
+    """In the legend; empty for none."""
 
     @property
     def kind(self) -> str:
@@ -89,26 +87,21 @@ class Chart:
         """Units from the upper edge."""
         return round(self.bottom - (self.bottom - self.top) * self.y.share(value), 1)
 
-    def _shape(self, corners: Sequence[Point]) -> str:
+    def _shape(self, corners: Shape) -> str:
         steps = [f"{self.across(x):g} {self.down(y):g}" for x, y in corners]
         return f"M{'L'.join(steps)}{'' if steps[1:] else 'h0'}"
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One chart, or several over one horizontal axis, with a title and a legend.
-
-    Attributes:
-        title: above it.
-        charts: from top to bottom.
-        alt: what it shows, for those who do not see it.
-        note: lines under the title.
-    """
+    """One chart, or several over one horizontal axis, from top to bottom, with a legend."""
 
     title: str
     charts: Sequence[Chart]
     alt: str
+    """What it shows, for those who do not see it."""
     note: str = ""
+    """Lines under the title."""
 
     @property
     def legend(self) -> list[Mark]:
@@ -119,16 +112,9 @@ class Picture:
 
 def bars(
     left: Iterable[float], right: Iterable[float], low: Iterable[float], high: Iterable[float]
-) -> list[Sequence[Point]]:
+) -> list[Shape]:
     """Rectangles."""
     return [
         ((x0, y0), (x0, y1), (x1, y1), (x1, y0))
         for x0, x1, y0, y1 in zip(left, right, low, high, strict=True)
     ]
-
-
-def whiskers(
-    x: Iterable[float], low: Iterable[float], high: Iterable[float]
-) -> list[Sequence[Point]]:
-    """Upright lines."""
-    return [((at, y0), (at, y1)) for at, y0, y1 in zip(x, low, high, strict=True)]

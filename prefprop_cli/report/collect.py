@@ -12,6 +12,7 @@ from prefprop_cli.errors import DataError, PrefpropError, UsageError
 from prefprop_cli.report.methods import method_label
 from prefprop_cli.runs import Record, RunFolder
 from prefprop_cli.runs.state import again
+from prefprop_cli.words import listed
 
 _SHOWN = 5
 _ENDS = ("", "_low", "_high")
@@ -46,61 +47,52 @@ class FinishedRun:
 
 @dataclass
 class Collected:
-    """What was found.
-
-    Attributes:
-        runs: finished ones, in the order of their paths.
-        timings: rows of `prefprop bench --table 7 --json`, of all files together.
-        notes: what was left out, and why.
-    """
+    """What was found."""
 
     runs: list[FinishedRun] = field(default_factory=list)
+    """Finished ones, in the order of their paths."""
     timings: list[Record] = field(default_factory=list)
+    """Rows of `prefprop bench --table 7 --json`, of all files together."""
     notes: list[str] = field(default_factory=list)
+    """What was left out, and why."""
 
 
 def collect(paths: Sequence[Path]) -> Collected:
-    """Find the runs and timings in files and folders.
-
-    Args:
-        paths: run folders, folders that hold some at any depth, and JSON files of `bench`.
+    """Find the runs and timings in run folders, folders of some at any depth, and JSON files.
 
     Raises:
         UsageError: a path is not there, or a folder holds no run.
         DataError: a JSON file holds no timings of table 7.
     """
     found = Collected()
-    unfinished: dict[str, list[str]] = {}
-    for folder in _run_folders(paths, found):
-        try:
-            manifest = RunFolder.open(folder).manifest
-            if manifest.get("status") == "finished":
-                found.runs.append(_run(folder, manifest))
-            else:
-                unfinished.setdefault(_state(manifest), []).append(str(folder))
-        except PrefpropError as error:
-            found.notes.append(f"left out {folder}: {error}")
-    found.notes += (_left_out(state, folders) for state, folders in unfinished.items())
-    return found
-
-
-def _run_folders(paths: Sequence[Path], found: Collected) -> Iterator[Path]:
-    """Each run folder once; timings go straight to what was found."""
+    unfinished: dict[str, list[Path]] = {}
     seen = set()
     for path in paths:
         if path.is_file():
             found.timings += _timings(path)
             continue
-        folders = list(_runs_in(path))
+        folders = [*_runs_in(path)]
         if not folders:
             raise UsageError(
                 f"{path} {'holds no run folder' if path.is_dir() else 'does not exist'}. Name run "
                 "folders, folders that hold some, or FILE.json of `prefprop bench --table 7 --json`"
             )
         for folder in folders:
-            if folder.resolve() not in seen:
-                seen.add(folder.resolve())
-                yield folder
+            if folder.resolve() in seen:
+                continue
+            seen.add(folder.resolve())
+            try:
+                manifest = RunFolder.open(folder).manifest
+                if manifest.get("status") == "finished":
+                    found.runs.append(_run(folder, manifest))
+                else:
+                    is_pruned = manifest.get("exit_reason") == "pruned"
+                    state = "pruned" if is_pruned else str(manifest.get("status"))
+                    unfinished.setdefault(state, []).append(folder)
+            except PrefpropError as error:
+                found.notes.append(f"left out {folder}: {error}")
+    found.notes += (_left_out(state, folders) for state, folders in unfinished.items())
+    return found
 
 
 def _runs_in(path: Path) -> Iterator[Path]:
@@ -112,32 +104,21 @@ def _runs_in(path: Path) -> Iterator[Path]:
 
 
 def _run(folder: Path, manifest: Record) -> FinishedRun:
-    run = RunFolder(folder)
+    run, warnings = RunFolder(folder), manifest.get("data_warnings")
     return FinishedRun(
         folder=run,
         config=load_config(preset=str(run.checked_config)).config,
         backbone_sha256=str(manifest.get("backbone_sha256", "")),
         started=str(manifest.get("started", "")),
         validation=manifest.get("validation") or {},
-        data_warnings=_warnings(manifest),
+        data_warnings=tuple(map(str, warnings)) if isinstance(warnings, list) else None,
     )
 
 
-def _warnings(manifest: Record) -> tuple[str, ...] | None:
-    found = manifest.get("data_warnings")
-    return tuple(map(str, found)) if isinstance(found, list) else None
-
-
-def _state(manifest: Record) -> str:
-    reason = manifest.get("exit_reason")
-    return "pruned" if reason == "pruned" else str(manifest.get("status"))
-
-
-def _left_out(state: str, folders: Sequence[str]) -> str:
-    more = f" and {len(folders) - _SHOWN} more" if len(folders) > _SHOWN else ""
+def _left_out(state: str, folders: Sequence[Path]) -> str:
+    names = listed([str(folder) for folder in folders], shown=_SHOWN)
     goes_on = state in ("interrupted", "failed")
-    advice = f". To go on: {again(Path(folders[0]))}" if goes_on else ""
-    return f"left out, {state}: {', '.join(folders[:_SHOWN])}{more}{advice}"
+    return f"left out, {state}: {names}" + (f". To go on: {again(folders[0])}" if goes_on else "")
 
 
 def _timings(path: Path) -> list[Record]:

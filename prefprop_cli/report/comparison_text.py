@@ -1,14 +1,22 @@
-"""The words and rows that tables 2 and 3 share."""
+"""The words, rows and records that tables 2 and 3 and pairwise comparisons share."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from itertools import groupby, product
+from itertools import groupby
 
-from prefprop_cli.report.baselines import Floor
+from prefprop_cli.report.baselines import Baselines
 from prefprop_cli.report.comparisons import Comparison, Order
 from prefprop_cli.report.methods import papers_backbone
-from prefprop_cli.report.page import NOTHING, Block, Grid, Heading, Unit, between, p_value
-from prefprop_cli.report.scores import ScoredLine, ScoredSet
+from prefprop_cli.report.page import (
+    NOTHING,
+    Block,
+    Grid,
+    Heading,
+    Unit,
+    missing_intervals,
+    p_value,
+)
+from prefprop_cli.report.scores import ScoredSet, ScoredVariant
 
 SHORT = {
     "precision_macro": "P macro",
@@ -22,7 +30,6 @@ SHORT = {
     "nll": "NLL",
     "ece_paper": "ECE by the paper's definition",
 }
-
 _LEAKS = {
     ("hyperpartisan", "reference"): "leak: most of these articles are in the training split, too",
     ("wikihop", "dev"): "leak: the best epoch was chosen on these questions",
@@ -30,21 +37,27 @@ _LEAKS = {
 """By set and split; of runs that did not keep what their data warned of."""
 
 
-def introduction(scored: ScoredSet, floor: Floor) -> tuple[Heading, str]:
+def introduction(scored: ScoredSet, baselines: Baselines) -> tuple[Heading, str]:
     """The set, its documents, and how far its figures can be held against the paper's."""
     n_classes = f", {scored.n_classes} classes" if scored.n_classes else ""
     parts = [f"{len(scored.ids)} documents of {scored.split}{n_classes}"]
-    others = [each for each in scored.lines if not each.on_papers_backbone]
+    others = [each for each in scored.variants if not each.on_papers_backbone]
     if others and any(each.paper for each in others):
         found = ", ".join(dict.fromkeys(each.backbone for each in others))
         wanted = ", ".join(dict.fromkeys(papers_backbone(e.config) for e in others))
         parts.append(f"the backbone is {found}, the paper's is {wanted}")
-    parts += [*_of_split(scored, floor), *(floor.warnings or ()), *floor.notes]
+    if scored.split != "validation":
+        if scored.data.set == "hyperpartisan":
+            parts.append("the paper's figures are of its validation split")
+        leak = _LEAKS.get((scored.data.set, scored.variants[0].config.data.split))
+        if leak and baselines.warnings is None:
+            parts.append(leak)
+    parts += [*(baselines.warnings or ()), *baselines.notes]
     sentences = (part[0].upper() + part[1:].rstrip(".") for part in parts)
     return Heading(scored.data.name), ". ".join(sentences) + "."
 
 
-def told_comparisons(
+def comparison_blocks(
     comparisons: Sequence[Comparison], *, family: int, unit: Unit
 ) -> Iterator[Block]:
     """What these numbers of seeds can find, then what they found.
@@ -58,11 +71,20 @@ def told_comparisons(
         return
     first, metric = comparisons[0].first, SHORT[comparisons[0].metric]
     yield from dict.fromkeys(map(_power, comparisons))
-    header = (
-        *(f"{first} beside", f"{metric} +", "95 %", "p", "detectable", "g", "95 %"),
-        *("p Welch", "Holm", "permuted", "verdict"),
+    yield Grid.of(
+        comparisons,
+        (f"{first} beside", lambda each: each.second),
+        (f"{metric} +", lambda each: f"{unit.scale * each.difference:+.{unit.digits}f}"),
+        ("95 %", lambda each: unit.between(each.interval)),
+        ("p", lambda each: p_value(each.p_paired)),
+        ("detectable", lambda each: unit.show(each.detectable) if each.permutation else NOTHING),
+        ("g", lambda each: f"{each.effect.g:.2f}" if each.effect else NOTHING),
+        ("95 %", lambda each: Unit(1, 1).between(each.effect.interval if each.effect else None)),
+        ("p Welch", lambda each: p_value(each.welch.p_value if each.welch else None)),
+        ("Holm", lambda each: p_value(each.p_holm)),
+        ("permuted", lambda each: p_value(each.permutation.p_value if each.permutation else None)),
+        ("verdict", lambda each: each.verdict),
     )
-    yield Grid(header, tuple(_comparison_row(each, unit) for each in comparisons))
     for why, without in groupby(comparisons, key=lambda each: each.why):
         if why:
             names = ", ".join(each.second for each in without)
@@ -77,18 +99,19 @@ def told_comparisons(
     )
 
 
-def told_missing(lines: Sequence[ScoredLine], metrics: Sequence[str]) -> Iterator[str]:
-    """Which figures of which lines have no interval over seeds and documents, and why."""
-    whys: dict[str, list[str]] = {}
-    for metric, each in product(metrics, lines):
-        if why := each.estimates[metric].why:
-            whys.setdefault(f"No interval for {SHORT[metric]} of {{}}: {why}.", []).append(
-                each.name
-            )
-    yield from (why.format(", ".join(names)) for why, names in whys.items())
+def n_tested(comparisons: Sequence[Comparison]) -> int:
+    """How many comparisons have a p-value over seeds: the family of Holm's correction."""
+    return sum(each.p_holm is not None for each in comparisons)
 
 
-def told_order(order: Order) -> str:
+def missing_text(variants: Sequence[ScoredVariant], metrics: Sequence[str]) -> Iterator[str]:
+    """Which figures of which variants have no interval over seeds and documents, and why."""
+    for metric in metrics:
+        whys = ((each.name, each.estimates[metric].why) for each in variants)
+        yield from missing_intervals(whys, of=f"{SHORT[metric]} of {{}}")
+
+
+def order_text(order: Order) -> str:
     """Where the order of the methods differs from the paper's."""
     what, ours, paper = SHORT[order.metric], " > ".join(order.ours), " > ".join(order.paper)
     if not order.reversed:
@@ -102,7 +125,7 @@ def told_order(order: Order) -> str:
 
 def set_record(
     scored: ScoredSet,
-    floor: Floor,
+    baselines: Baselines,
     comparisons: Sequence[Comparison],
     order: Order | None,
     metrics: Sequence[str],
@@ -115,39 +138,29 @@ def set_record(
         "n_documents": len(scored.ids),
         "n_classes": scored.n_classes,
         "positive": scored.positive,
-        "notes": list(floor.notes),
-        "warnings": list(floor.warnings or ()),
-        "lines": [line_record(each, metrics) for each in scored.lines],
-        "baselines": [asdict(each) for each in floor.baselines],
+        "notes": list(baselines.notes),
+        "warnings": list(baselines.warnings or ()),
+        "lines": [variant_record(each, metrics) for each in scored.variants],
+        "baselines": [asdict(each) for each in baselines.found],
         "comparisons": [each.as_dict() for each in comparisons],
         "order": asdict(order) if order else None,
     }
 
 
-def line_record(each: ScoredLine, metrics: Sequence[str]) -> dict[str, object]:
-    """A line with its figures in some metrics, as JSON types."""
+def variant_record(each: ScoredVariant, metrics: Sequence[str]) -> dict[str, object]:
+    """A variant with its figures in some metrics, as JSON types."""
     return {
-        "method": each.line.method,
+        "method": each.variant.method,
         "name": each.name,
-        "settings": dict(each.line.settings),
+        "settings": dict(each.variant.settings),
         "papers_backbone": each.on_papers_backbone,
-        "runs": [str(run.folder.path) for run in each.line.runs],
-        "seeds": [run.seed for run in each.line.runs],
+        "runs": [str(run.folder.path) for run in each.variant.runs],
+        "seeds": [run.seed for run in each.variant.runs],
         "metrics": {
             name: {**asdict(each.estimates[name]), "values": each.values(name)} for name in metrics
         },
         "paper": {name: each.paper[name] for name in metrics if name in each.paper},
     }
-
-
-def _of_split(scored: ScoredSet, floor: Floor) -> Iterator[str]:
-    if scored.split == "validation":
-        return
-    if scored.data.set == "hyperpartisan":
-        yield "the paper's figures are of its validation split"
-    leak = _LEAKS.get((scored.data.set, scored.lines[0].config.data.split))
-    if leak and floor.warnings is None:
-        yield leak
 
 
 def _power(each: Comparison) -> str:
@@ -165,21 +178,4 @@ def _power(each: Comparison) -> str:
     return (
         f"{n} beside {m} seeds find a difference of {each.detectable_sd:.2f} standard deviations "
         f"over seeds in 80 % of cases (two-sided, at 0.05), below in the unit of the metric.{least}"
-    )
-
-
-def _comparison_row(each: Comparison, unit: Unit) -> tuple[str, ...]:
-    effect, permutation = each.effect, each.permutation
-    return (
-        each.second,
-        f"{unit.scale * each.difference:+.{unit.digits}f}",
-        between(each.interval, unit),
-        p_value(each.p_paired),
-        NOTHING if permutation is None else unit.show(each.detectable),
-        f"{effect.g:.2f}" if effect else NOTHING,
-        between(effect.interval, Unit(1, 1)) if effect else NOTHING,
-        p_value(each.welch.p_value if each.welch else None),
-        p_value(each.p_holm),
-        p_value(permutation.p_value if permutation else None),
-        each.verdict,
     )

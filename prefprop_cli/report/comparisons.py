@@ -1,6 +1,6 @@
-"""Each method beside one of them: how far apart they are, and whether these seeds can tell."""
+"""Each variant beside one of them: how far apart they are, and whether these seeds can tell."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from math import isnan, nan
@@ -8,9 +8,8 @@ from math import isnan, nan
 import numpy as np
 
 from prefprop_cli.report.estimates import difference
-from prefprop_cli.report.groups import Line
 from prefprop_cli.report.methods import PROPAGATION
-from prefprop_cli.report.scores import ScoredLine, ScoredSet
+from prefprop_cli.report.scores import ScoredSet, ScoredVariant
 from prefprop_cli.stats.intervals import Interval
 from prefprop_cli.stats.seeds import (
     Effect,
@@ -26,44 +25,40 @@ from prefprop_cli.stats.seeds import (
 from prefprop_cli.tasks.metrics import LOWER_IS_BETTER
 
 ALPHA = 0.05
-First = Callable[[Sequence[ScoredLine]], ScoredLine | None]
+First = Callable[[Sequence[ScoredVariant]], ScoredVariant | None]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One line minus another, in one metric of one data set.
-
-    Attributes:
-        first: the name of the line the others are compared with, such as propagation.
-        second: that of the other.
-        n: seeds of both.
-        difference: of the means.
-        interval: of the difference, over seeds and documents, the same ones for both.
-        p_paired: of no difference, in the same way.
-        why: what keeps both from being given, if they are not. Tests over seeds are not made then:
-            they would say that the seeds differ on documents that are too few to speak of others.
-        detectable_sd: the difference that these numbers of seeds show in 80 % of cases, in
-            standard deviations over seeds; NaN with one seed.
-        detectable: the same in the unit of the metric, at the standard deviation that was seen.
-        welch, effect, permutation: over seeds; None with one seed, without any spread, or with
-            too few documents.
-        p_holm: Welch's p-value, corrected for the number of comparisons; None without one.
-    """
+    """One variant minus another, in one metric of one data set."""
 
     metric: str
     first: str
+    """The name of the variant the others are compared with, such as propagation."""
     second: str
     n: tuple[int, int]
+    """Seeds of both."""
     difference: float
+    """Of the means."""
     interval: Interval | None
+    """Of the difference, over seeds and documents, the same ones for both."""
     p_paired: float | None
+    """Of no difference, in the same way."""
     why: str
+    """What keeps both from being given, if they are not. Tests over seeds are not made then: they
+    would say that the seeds differ on documents that are too few to speak of others."""
     detectable_sd: float
+    """The difference that these numbers of seeds show in 80 % of cases, in standard deviations
+    over seeds; NaN with one seed."""
     detectable: float
+    """The same in the unit of the metric, at the standard deviation that was seen."""
     welch: WelchTest | None
+    """Over seeds, as the next two; None with one seed, without any spread, or with too few
+    documents."""
     effect: Effect | None
     permutation: PermutationTest | None
     p_holm: float | None = None
+    """Welch's p-value, corrected for the number of comparisons; None without one."""
 
     @property
     def verdict(self) -> str:
@@ -82,33 +77,33 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Order:
-    """The methods that the paper has too, best first, in our figures and in the paper's.
-
-    Attributes:
-        reversed: pairs that stand in one order here and in the other there.
-    """
+    """The methods that the paper has too, best first, in our figures and in the paper's."""
 
     metric: str
     ours: tuple[str, ...]
     paper: tuple[str, ...]
     reversed: tuple[tuple[str, str], ...]
+    """Pairs that stand in one order here and in the other there."""
 
 
 def compare(
     sets: Sequence[ScoredSet], *, metric: str | None = None, first: First | None = None
 ) -> list[list[Comparison]]:
-    """Compare every line with one of its set, set by set; Holm's family is all of them.
+    """Compare every variant with one of its set, set by set; Holm's family is all of them.
 
     Args:
         sets: scored on the same split.
         metric: default: the one that decides in each set.
-        first: picks the line the others are compared with; default: `reference`.
+        first: picks the variant the others are compared with; default: `reference`.
 
     Returns:
-        A list for each set; empty where the first or another line is missing.
+        A list for each set; empty where the first or another variant is missing.
     """
-    pick = first or reference
-    found = [list(_comparisons(each, pick(each.lines), metric or each.metric)) for each in sets]
+    found: list[list[Comparison]] = []
+    for each in sets:
+        one = (first or reference)(each.variants)
+        others = [other for other in each.variants if one is not None and other is not one]
+        found.append([_comparison(one, other, metric or each.metric) for other in others if one])
     tested = [c.welch.p_value for comparisons in found for c in comparisons if c.welch]
     corrected = iter(holm(tested))
     return [
@@ -117,49 +112,45 @@ def compare(
     ]
 
 
-def reference(lines: Sequence[ScoredLine]) -> ScoredLine | None:
-    """The line of plain propagation that differs from the other methods in the fewest settings."""
-    others = [each for each in lines if each.line.method != PROPAGATION]
-    mine = [each for each in lines if each.line.method == PROPAGATION]
-    return min(
-        mine,
-        key=lambda each: sum(_n_differing(each.line, other.line) for other in others),
-        default=None,
-    )
+def reference(variants: Sequence[ScoredVariant]) -> ScoredVariant | None:
+    """The one of plain propagation that differs from other methods in the fewest settings."""
+    mine = [each for each in variants if each.variant.method == PROPAGATION]
+    others = [each.variant.settings for each in variants if each.variant.method != PROPAGATION]
+
+    def n_differing(each: ScoredVariant) -> int:
+        own = each.variant.settings
+        return sum(own[key] != other[key] for other in others for key in own.keys() & other.keys())
+
+    return min(mine, key=n_differing, default=None)
 
 
 def compare_order(scored: ScoredSet, metric: str) -> Order | None:
     """Our order of the methods beside the paper's; None with fewer than two of its methods.
 
-    A method with several lines stands there with its best one.
+    A method with several variants stands there with its best one.
     """
     sign = 1 if metric in LOWER_IS_BETTER else -1
-    known = [each for each in scored.lines if metric in each.paper]
-    ranked = sorted(known, key=lambda each: sign * each.estimates[metric].seeds.mean)
-    best = {each.line.method: each for each in reversed(ranked)}
+    known = [each for each in scored.variants if metric in each.paper]
+    ranked = sorted(known, key=lambda each: sign * each.mean(metric))
+    best = {each.variant.method: each for each in reversed(ranked)}
     if len(best) < 2:
         return None
-    ours = {name: sign * each.estimates[metric].seeds.mean for name, each in best.items()}
+    ours = {name: sign * each.mean(metric) for name, each in best.items()}
     paper = {name: sign * each.paper[metric] for name, each in best.items()}
+    in_order = sorted(ours, key=lambda name: ours[name])
     return Order(
         metric=metric,
-        ours=tuple(sorted(ours, key=lambda name: ours[name])),
+        ours=tuple(in_order),
         paper=tuple(sorted(paper, key=lambda name: paper[name])),
         reversed=tuple(
             (a, b)
-            for a, b in combinations(sorted(ours, key=lambda name: ours[name]), 2)
+            for a, b in combinations(in_order, 2)
             if (ours[a] - ours[b]) * (paper[a] - paper[b]) < 0
         ),
     )
 
 
-def _comparisons(scored: ScoredSet, first: ScoredLine | None, metric: str) -> Iterator[Comparison]:
-    for second in scored.lines:
-        if first is not None and second is not first:
-            yield _comparison(first, second, metric)
-
-
-def _comparison(first: ScoredLine, second: ScoredLine, metric: str) -> Comparison:
+def _comparison(first: ScoredVariant, second: ScoredVariant, metric: str) -> Comparison:
     x, y = first.values(metric), second.values(metric)
     detectable_sd = minimum_detectable_effect(len(x), len(y))
     found = difference(first.seeds, second.seeds, metric)
@@ -179,8 +170,3 @@ def _comparison(first: ScoredLine, second: ScoredLine, metric: str) -> Compariso
         effect=None if why else hedges_g(x, y),
         permutation=None if why else permutation_test(x, y),
     )
-
-
-def _n_differing(one: Line, other: Line) -> int:
-    shared = one.settings.keys() & other.settings.keys()
-    return sum(one.settings[key] != other.settings[key] for key in shared)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK, QUIET, GRID = "#1f2933", "#616e7c", "#e4e7eb"
-LINES = ("#2f6fab", "#c8553d", "#3f8f5f", "#8a5fa8", "#b7791f", "#4a9aa8", "#9a4a6c", "#6b7280")
+COLOURS = ("#2f6fab", "#c8553d", "#3f8f5f", "#8a5fa8", "#b7791f", "#4a9aa8", "#9a4a6c", "#6b7280")
 """Of as many things in one figure; told apart without red and green, too."""
 _CHARACTER, _HANDLE = 0.072, 0.62
 """Inches that a character and a line in the legend take."""
@@ -65,7 +65,7 @@ def drawing(width: float, height: float, *, wspace: float = 0.02) -> Iterator[Fi
 
 def colours(names: Iterable[str]) -> dict[str, str]:
     """A colour for each name, the same wherever it stands in a figure."""
-    return {name: LINES[place % len(LINES)] for place, name in enumerate(dict.fromkeys(names))}
+    return {name: COLOURS[place % len(COLOURS)] for place, name in enumerate(dict.fromkeys(names))}
 
 
 def at_least(span: float, limits: tuple[float, float], *, most: float) -> tuple[float, float]:
@@ -95,34 +95,17 @@ def legend_below(figure: Figure) -> None:
 
 
 def write_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as an SVG or PNG file, whichever its name ends in.
-
-    Args:
-        figure: what to write.
-        path: the file, replaced if it is there.
+    """Write a figure as SVG or PNG, by the ending of its name; the same figure, the same bytes.
 
     Raises:
         UsageError: the name ends in something else.
     """
-    write_atomically(path, figure_bytes(figure, checked_suffix(path)[1:]))
-
-
-def checked_suffix(path: Path) -> str:
-    """The ending of a picture's name, `.svg` or `.png`.
-
-    Raises:
-        UsageError: it is another one.
-    """
-    if path.suffix not in _METADATA:
-        raise UsageError(f"{path}: a picture's name ends in {' or '.join(_METADATA)}")
-    return path.suffix
-
-
-def figure_bytes(figure: Figure, kind: str) -> bytes:
-    """A figure as `svg` or `png`; the same figure gives the same bytes."""
     from matplotlib import rc_context
 
+    if path.suffix not in _METADATA:
+        raise UsageError(f"{path}: a picture's name ends in {' or '.join(_METADATA)}")
     content = BytesIO()
     with rc_context({"svg.hashsalt": "prefprop"}):  # else element ids are random
-        figure.savefig(content, format=kind, metadata=_METADATA[f".{kind}"], dpi=_DPI)
-    return content.getvalue()
+        metadata = _METADATA[path.suffix]
+        figure.savefig(content, format=path.suffix[1:], metadata=metadata, dpi=_DPI)
+    write_atomically(path, content.getvalue())

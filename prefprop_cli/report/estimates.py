@@ -1,4 +1,4 @@
-"""A metric of a line, or the difference of two, over seeds and documents: estimates and intervals.
+"""A metric of a variant, or the difference of two, over seeds and documents, with its interval.
 
 Where a sample is too small for an interval there is none, but a sentence that says why.
 """
@@ -24,32 +24,26 @@ UNBOUNDED = ("nll",)
 
 @dataclass(frozen=True)
 class Estimate:
-    """A metric of one line.
-
-    Attributes:
-        seeds: n, mean, standard deviation and the t-interval of the mean over seeds.
-        overall: the interval over seeds and documents; see `difference`.
-        why: what keeps `overall` from being given, if it is not.
-    """
+    """A metric of one variant."""
 
     seeds: Summary
+    """n, mean, standard deviation and the t-interval of the mean over seeds."""
     overall: Interval | None
+    """The interval over seeds and documents; see `difference`."""
     why: str = ""
+    """What keeps `overall` from being given, if it is not."""
 
 
 @dataclass(frozen=True)
 class Seed:
-    """One model on the documents of a set.
-
-    Attributes:
-        figures: its metrics, and those of resampled documents.
-        gaps: of the binned errors among them, which no bootstrap gets right.
-        answers: what it predicts.
-    """
+    """One model on the documents of a set."""
 
     figures: Resampled
+    """Its metrics, and those of resampled documents."""
     gaps: Mapping[str, Gaps]
+    """Of the binned errors among them, which no bootstrap gets right."""
     answers: Answers
+    """What it predicts."""
 
     def __getitem__(self, metric: str) -> float:
         return self.figures[metric]

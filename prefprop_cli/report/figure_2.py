@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +18,8 @@ from prefprop_cli.report.drawing import (
     drawing,
     legend_below,
 )
-from prefprop_cli.report.page import NOTHING, PERCENT, Block, Grid, Heading, Page
-from prefprop_cli.report.scores import ScoredLine, ScoredSet
+from prefprop_cli.report.page import PERCENT, Grid, Heading, Page
+from prefprop_cli.report.scores import ScoredSet, ScoredVariant
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,26 +31,17 @@ _SPAN = 20.0
 
 
 def figure_2(sets: Sequence[ScoredSet]) -> Page:
-    """The figures of the picture.
-
-    Args:
-        sets: scored on one split.
-    """
-    blocks: list[Block] = []
-    for scored in sets:
-        header = ("method", f"mean {SHORT[scored.metric]}", "of each seed", "paper's mean")
-        blocks += [
-            Heading(scored.data.name),
-            Grid(header, tuple(_row(each, scored) for each in scored.lines)),
-        ]
+    """The figures of the picture, and what draws it."""
+    blocks = [block for each in sets for block in (Heading(each.data.name), _grid(each))]
     record = {
         scored.data.name: {
             each.name: dict(zip(_seeds(each), each.values(scored.metric), strict=True))
-            for each in scored.lines
+            for each in scored.variants
         }
         for scored in sets
     }
-    return Page("figure-2", TITLE, tuple(blocks), {"figure": "2", "sets": record})
+    draw = partial(draw_2, sets)
+    return Page("figure-2", TITLE, tuple(blocks), {"figure": "2", "sets": record}, draw)
 
 
 def draw_2(sets: Sequence[ScoredSet]) -> Figure:
@@ -58,8 +50,8 @@ def draw_2(sets: Sequence[ScoredSet]) -> Figure:
     Raises:
         UsageError: matplotlib is not installed.
     """
-    found = colours(each.name for scored in sets for each in scored.lines)
-    heights = [0.75 + 0.34 * len(scored.lines) for scored in sets]
+    found = colours(each.name for scored in sets for each in scored.variants)
+    heights = [0.75 + 0.34 * len(scored.variants) for scored in sets]
     with drawing(7.6, sum(heights) + 0.5) as figure:
         panels = figure.subplots(len(sets), 1, squeeze=False, height_ratios=heights)[:, 0]
         for axes, scored in zip(panels, sets, strict=True):
@@ -69,44 +61,42 @@ def draw_2(sets: Sequence[ScoredSet]) -> Figure:
 
 
 def _draw_set(axes: Axes, scored: ScoredSet, colour_of: dict[str, str]) -> None:
-    for place, each in enumerate(scored.lines):
-        values = 100 * np.array(each.values(scored.metric))
+    metric = scored.metric
+    for place, each in enumerate(scored.variants):
+        values = 100 * np.array(each.values(metric))
         spread = np.linspace(-0.14, 0.14, len(values)) if len(values) > 1 else np.zeros(1)
-        colour = colour_of[each.name]
-        axes.plot(
-            values, place + spread, "o", color=colour, alpha=0.75, markersize=5, clip_on=False
-        )
+        (points,) = axes.plot(values, place + spread, "o", color=colour_of[each.name])
+        points.set(alpha=0.75, markersize=5, clip_on=False)
         if len(values) > 1:
             ends = place - 0.3, place + 0.3
             axes.vlines(values.mean(), *ends, color=INK, linewidth=1.6, label="mean")
-        if scored.metric in each.paper:
-            paper = 100 * each.paper[scored.metric]
-            axes.plot(
-                paper, place, "D", markerfacecolor="none", color=QUIET, label="the paper's mean"
-            )
-    axes.plot([], [], "o", color=QUIET, markersize=5, label="one seed")
+        if metric in each.paper:
+            paper = 100 * each.paper[metric]
+            label = "the paper's mean"
+            axes.plot(paper, place, "D", markerfacecolor="none", color=QUIET, label=label)
+    axes.plot([], [], "o", markersize=5, color=QUIET, label="one seed")
     axes.locator_params(axis="x", steps=[1, 2, 5, 10])
     axes.set_xlim(at_least(_SPAN, axes.get_xlim(), most=100.0))
-    axes.set_yticks(range(len(scored.lines)), [each.name for each in scored.lines])
-    axes.set_ylim(len(scored.lines) - 0.4, -0.6)
+    axes.set_yticks(range(len(scored.variants)), [each.name for each in scored.variants])
+    axes.set_ylim(len(scored.variants) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0, labelcolor=INK)
     axes.grid(axis="x", color=GRID)
     axes.set_xlabel(
-        f"{SHORT[scored.metric]} of each seed on {len(scored.ids)} documents of {scored.split}, %"
+        f"{SHORT[metric]} of each seed on {len(scored.ids)} documents of {scored.split}, %"
     )
     axes.set_title(scored.data.name, loc="left", weight="bold")
 
 
-def _row(each: ScoredLine, scored: ScoredSet) -> tuple[str, ...]:
-    values = each.values(scored.metric)
-    paper = each.paper.get(scored.metric)
-    return (
-        each.name,
-        PERCENT.show(float(np.mean(values))),
-        " ".join(map(PERCENT.show, values)),
-        NOTHING if paper is None else PERCENT.show(paper),
+def _grid(scored: ScoredSet) -> Grid:
+    metric = scored.metric
+    return Grid.of(
+        scored.variants,
+        ("method", lambda each: each.name),
+        (f"mean {SHORT[metric]}", lambda each: PERCENT.show(each.mean(metric))),
+        ("of each seed", lambda each: " ".join(map(PERCENT.show, each.values(metric)))),
+        ("paper's mean", lambda each: PERCENT.show(each.paper.get(metric))),
     )
 
 
-def _seeds(each: ScoredLine) -> list[int]:
-    return [run.seed for run in each.line.runs]
+def _seeds(each: ScoredVariant) -> list[int]:
+    return [run.seed for run in each.variant.runs]

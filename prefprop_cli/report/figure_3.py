@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from prefprop_cli.data.audit import PERCENTILES, percentiles
-from prefprop_cli.report.drawing import GRID, INK, LINES, QUIET, drawing, legend_below
+from prefprop_cli.report.drawing import COLOURS, GRID, INK, QUIET, drawing, legend_below
 from prefprop_cli.report.page import Grid, Page
 
 if TYPE_CHECKING:
@@ -29,18 +30,22 @@ Lengths = Mapping[str, NDArray[np.int64]]
 
 
 def figure_3(lengths: Lengths) -> Page:
-    """The figures of the picture.
-
-    Args:
-        lengths: of the documents of each set, all splits together.
-    """
+    """The figures of the picture, and what draws it; all splits of a set together."""
     header = ("set", "documents", *(f"{p} %" if p < 100 else "longest" for p in PERCENTILES))
-    grid = Grid(
-        (*header, *(f"> {window}" for window in WINDOWS)),
-        tuple(_row(name, counts) for name, counts in lengths.items()),
-    )
-    record = {name: _record(counts) for name, counts in lengths.items()}
-    return Page("figure-3", TITLE, (grid,), {"figure": "3", "sets": record})
+    rows, record = [], {}
+    for name, counts in lengths.items():
+        found = percentiles(counts)
+        longer = {window: _share_longer(counts, window) for window in WINDOWS}
+        tokens = (f"{n:,}" for n in found.values())
+        rows.append((name, f"{len(counts):,}", *tokens, *(f"{s:.1%}" for s in longer.values())))
+        record[name] = {
+            "n": len(counts),
+            "percentiles": found,
+            "longer_than": {str(window): share for window, share in longer.items()},
+        }
+    grid = Grid((*header, *(f"> {window}" for window in WINDOWS)), tuple(rows))
+    draw = partial(draw_3, lengths)
+    return Page("figure-3", TITLE, (grid,), {"figure": "3", "sets": record}, draw)
 
 
 def draw_3(lengths: Lengths) -> Figure:
@@ -53,7 +58,7 @@ def draw_3(lengths: Lengths) -> Figure:
     with drawing(7.6, 0.8 + 1.7 * len(lengths)) as figure:
         panels = figure.subplots(len(lengths), 1, squeeze=False, sharex=True)[:, 0]
         for place, (axes, (name, counts)) in enumerate(zip(panels, lengths.items(), strict=True)):
-            _draw_set(axes, name, counts, edges, colour=LINES[place % len(LINES)])
+            _draw_set(axes, name, counts, edges, colour=COLOURS[place % len(COLOURS)])
             axes.set_ylabel("% of documents")
         panels[-1].set_xlabel("tokens per document (logarithmic)")
         legend_below(figure)
@@ -71,11 +76,12 @@ def _draw_set(
     axes.axvline(float(np.median(counts)), color=INK, linewidth=1.4, label="median")
     for window in WINDOWS:
         axes.axvline(window, color=QUIET, linewidth=0.9, linestyle=(0, (4, 3)), label=_MARKS)
-    beyond = ", ".join(f"{_beyond(counts, window):.1%} above {window:,}" for window in WINDOWS)
+    shares = {window: _share_longer(counts, window) for window in WINDOWS}
+    longer = ", ".join(f"{share:.1%} above {window:,}" for window, share in shares.items())
     axes.set_title(name, loc="left", weight="bold", pad=17)
     noun = "document" if len(counts) == 1 else "documents"
     axes.annotate(
-        f"{len(counts):,} {noun}, median {np.median(counts):,.0f} tokens, {beyond}",
+        f"{len(counts):,} {noun}, median {np.median(counts):,.0f} tokens, {longer}",
         (0, 1),
         (0, 5),
         xycoords="axes fraction",
@@ -100,19 +106,5 @@ def _edges(lengths: Iterable[NDArray[np.int64]]) -> NDArray[np.float64]:
     return np.geomspace(max(1, shortest), 1.3 * longest, n_bins + 1)
 
 
-def _row(name: str, counts: NDArray[np.int64]) -> tuple[str, ...]:
-    tokens = (f"{tokens:,}" for tokens in percentiles(counts).values())
-    shares = (f"{_beyond(counts, window):.1%}" for window in WINDOWS)
-    return (name, f"{len(counts):,}", *tokens, *shares)
-
-
-def _record(counts: NDArray[np.int64]) -> dict[str, object]:
-    return {
-        "n": len(counts),
-        "percentiles": percentiles(counts),
-        "longer_than": {str(window): _beyond(counts, window) for window in WINDOWS},
-    }
-
-
-def _beyond(counts: NDArray[np.int64], window: int) -> float:
+def _share_longer(counts: NDArray[np.int64], window: int) -> float:
     return float((counts > window).mean())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +22,7 @@ from prefprop_cli.report.drawing import (
     drawing,
     legend_below,
 )
-from prefprop_cli.report.groups import DataSet, Line
+from prefprop_cli.report.groups import DataSet, Variant
 from prefprop_cli.report.page import SHARE, Block, Grid, Heading, Page
 from prefprop_cli.tables import TASKS
 
@@ -37,39 +38,38 @@ _SPAN = 0.2
 
 
 @dataclass(frozen=True)
-class Course:
-    """The metrics of a line after each epoch that all its seeds have.
-
-    Attributes:
-        epochs: E of them.
-        values: by metric, (E, seeds).
-    """
+class EpochScores:
+    """The metrics of a variant after each epoch that all its seeds have."""
 
     name: str
     epochs: list[int]
+    """E of them."""
     values: dict[str, Floats]
+    """By metric, (E, seeds)."""
+
+    def mean(self, metric: str) -> Floats:
+        """Over seeds, (E,)."""
+        mean: Floats = self.values[metric].mean(axis=1)
+        return mean
+
+    @property
+    def n_seeds(self) -> int:
+        return self.values["ece"].shape[1]
 
 
-@dataclass(frozen=True)
-class CourseSet:
-    """The courses of a data set."""
-
-    name: str
-    courses: tuple[Course, ...]
+EpochSets = Mapping[str, Sequence[EpochScores]]
+"""By data set, the variants that have stored epochs."""
 
 
-def courses_of(sets: Sequence[DataSet]) -> list[CourseSet]:
+def epoch_scores(sets: Sequence[DataSet]) -> EpochSets:
     """Read the logits that each run has stored of every epoch.
 
     Raises:
         DataError: no run has any.
         CorruptFileError: a file is damaged.
     """
-    found = []
-    for data in sets:
-        courses = tuple(course for line in data.lines for course in _course(line))
-        if courses:
-            found.append(CourseSet(data.name, courses))
+    by_set = {data.name: [*filter(None, map(_of_variant, data.variants))] for data in sets}
+    found = {name: variants for name, variants in by_set.items() if variants}
     if not found:
         raise DataError(
             "no run has the logits of its epochs (eval/validation-step-*.safetensors). "
@@ -78,17 +78,34 @@ def courses_of(sets: Sequence[DataSet]) -> list[CourseSet]:
     return found
 
 
-def figure_4(sets: Sequence[CourseSet]) -> Page:
+def figure_4(sets: EpochSets) -> Page:
     """The figures of the picture: first, lowest and last error; all epochs in the record."""
-    header = ("method", "seeds", "epochs", "ECE first", "lowest", "at epoch", "last")
     blocks: list[Block] = []
-    for each in sets:
-        rows = tuple(map(_row, each.courses))
-        blocks += [Heading(each.name), Grid((*header, "accuracy first", "last"), rows)]
-    return Page("figure-4", TITLE, tuple(blocks), {"figure": "4", "sets": [*map(asdict, sets)]})
+    for name, variants in sets.items():
+        blocks.append(Heading(name))
+        blocks.append(
+            Grid.of(
+                variants,
+                ("method", lambda each: each.name),
+                ("seeds", lambda each: str(each.n_seeds)),
+                ("epochs", lambda each: str(len(each.epochs))),
+                ("ECE first", lambda each: SHARE.show(each.mean("ece")[0])),
+                ("lowest", lambda each: SHARE.show(each.mean("ece").min())),
+                ("at epoch", lambda each: str(each.epochs[each.mean("ece").argmin()])),
+                ("last", lambda each: SHARE.show(each.mean("ece")[-1])),
+                ("accuracy first", lambda each: SHARE.show(each.mean("accuracy")[0])),
+                ("last", lambda each: SHARE.show(each.mean("accuracy")[-1])),
+            )
+        )
+    record = [
+        {"name": name, "courses": [asdict(each) for each in variants]}
+        for name, variants in sets.items()
+    ]
+    draw = partial(draw_4, sets)
+    return Page("figure-4", TITLE, tuple(blocks), {"figure": "4", "sets": record}, draw)
 
 
-def draw_4(sets: Sequence[CourseSet]) -> Figure:
+def draw_4(sets: EpochSets) -> Figure:
     """Two panels for each set: a line at the mean of the seeds, a band from least to greatest.
 
     Raises:
@@ -96,11 +113,11 @@ def draw_4(sets: Sequence[CourseSet]) -> Figure:
     """
     with drawing(max(5.2, 3.8 * len(sets)), 5.6) as figure:
         panels = figure.subplots(2, len(sets), squeeze=False, sharex="col")
-        found = colours(course.name for each in sets for course in each.courses)
-        for column, each in zip(panels.T, sets, strict=True):
-            column[0].set_title(each.name, loc="left", weight="bold")
+        found = colours(each.name for variants in sets.values() for each in variants)
+        for column, (name, variants) in zip(panels.T, sets.items(), strict=True):
+            column[0].set_title(name, loc="left", weight="bold")
             for axes, metric in zip(column, _DRAWN, strict=True):
-                _draw_courses(axes, each, metric, found)
+                _draw_variants(axes, variants, metric, found)
             column[-1].set_xlabel("epoch")
         for axes, label in zip(panels[:, 0], _DRAWN.values(), strict=True):
             axes.set_ylabel(f"{label}, validation")
@@ -108,16 +125,15 @@ def draw_4(sets: Sequence[CourseSet]) -> Figure:
     return figure
 
 
-def _course(line: Line) -> Iterator[Course]:
-    """The course of a line; none where a seed has no stored epoch, or they share none."""
-    seeds = [_epochs(run) for run in line.runs]
+def _of_variant(variant: Variant) -> EpochScores | None:
+    """None where a seed has no stored epoch, or they share none."""
+    seeds = [_epochs(run) for run in variant.runs]
     epochs = sorted(set.intersection(*(set(seed) for seed in seeds)))
-    if epochs:
-        values = {
-            metric: np.array([[seed[epoch][metric] for seed in seeds] for epoch in epochs])
-            for metric in METRICS
-        }
-        yield Course(line.name, epochs, values)
+    values = {
+        metric: np.array([[seed[epoch][metric] for seed in seeds] for epoch in epochs])
+        for metric in METRICS
+    }
+    return EpochScores(variant.name, epochs, values) if epochs else None
 
 
 def _epochs(run: FinishedRun) -> dict[int, dict[str, float]]:
@@ -134,24 +150,18 @@ def _epochs(run: FinishedRun) -> dict[int, dict[str, float]]:
     return found
 
 
-def _draw_courses(axes: Axes, each: CourseSet, metric: str, colour_of: dict[str, str]) -> None:
-    for course in each.courses:
-        values, colour = course.values[metric], colour_of[course.name]
-        n = values.shape[1]
-        marker = "o" if len(course.epochs) < 25 else ""
-        axes.plot(
-            course.epochs,
-            values.mean(axis=1),
-            color=colour,
-            marker=marker,
-            markersize=3,
-            label=course.name,
-        )
-        if n > 1:
-            axes.fill_between(
-                course.epochs, values.min(axis=1), values.max(axis=1), color=colour, alpha=0.15
-            )
-    if any(course.values[metric].shape[1] > 1 for course in each.courses):
+def _draw_variants(
+    axes: Axes, variants: Sequence[EpochScores], metric: str, colour_of: dict[str, str]
+) -> None:
+    for each in variants:
+        values, colour = each.values[metric], colour_of[each.name]
+        marker = "o" if len(each.epochs) < 25 else ""
+        (line,) = axes.plot(each.epochs, each.mean(metric), color=colour, label=each.name)
+        line.set(marker=marker, markersize=3)
+        if each.n_seeds > 1:
+            ends = values.min(axis=1), values.max(axis=1)
+            axes.fill_between(each.epochs, *ends, color=colour, alpha=0.15)
+    if any(each.n_seeds > 1 for each in variants):
         axes.fill_between([], [], color=QUIET, alpha=0.15, label="least to greatest of the seeds")
     axes.grid(color=GRID)
     axes.locator_params(axis="x", integer=True)
@@ -159,17 +169,3 @@ def _draw_courses(axes: Axes, each: CourseSet, metric: str, colour_of: dict[str,
         axes.set_ylim(bottom=0)
     else:
         axes.set_ylim(at_least(_SPAN, axes.get_ylim(), most=1.0))
-
-
-def _row(course: Course) -> tuple[str, ...]:
-    ece, accuracy = (course.values[metric].mean(axis=1) for metric in _DRAWN)
-    lowest = int(ece.argmin())
-    return (
-        course.name,
-        str(course.values["ece"].shape[1]),
-        str(len(course.epochs)),
-        *(SHARE.show(ece[place]) for place in (0, lowest)),
-        str(course.epochs[lowest]),
-        SHARE.show(ece[-1]),
-        *(SHARE.show(accuracy[place]) for place in (0, -1)),
-    )

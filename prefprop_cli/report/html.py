@@ -1,7 +1,7 @@
 """A report as one HTML file that needs nothing else: no network, no scripts, no fonts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -9,27 +9,37 @@ from markupsafe import Markup
 from prefprop_cli.experiment.adapter import Adapter
 from prefprop_cli.report.charts import Picture
 from prefprop_cli.report.methods import backbone_name, method_label
-from prefprop_cli.report.page import Grid
+from prefprop_cli.report.page import PERCENT, Block, Grid, Page
 from prefprop_cli.runs import RunFolder
+from prefprop_cli.stats.intervals import Interval
 
 
 @dataclass(frozen=True)
 class Card:
-    """A figure that stands out.
-
-    Attributes:
-        name: what it is of.
-        value: as it is read.
-        text: below it.
-        at: where it lies on a scale to 100.
-        interval: the same of its ends; None for none.
-    """
+    """A share that stands out, on a scale to 100, with its interval, and a text below it."""
 
     name: str
-    value: str
+    share: float
+    interval: Interval | None
     text: str
-    at: float = 0.0
-    interval: tuple[float, float] | None = None
+
+    @property
+    def value(self) -> str:
+        return f"{PERCENT.show(self.share)} %"
+
+
+@dataclass(frozen=True)
+class Aside:
+    """A quiet paragraph."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Beside each other, where there is room."""
+
+    pictures: Sequence[Picture]
 
 
 @dataclass(frozen=True)
@@ -61,25 +71,48 @@ class ShownDocument:
 
 
 @dataclass(frozen=True)
-class Section:
-    """A heading and what is below it, in this order."""
+class Documents:
+    """A numbered list."""
+
+    documents: Sequence[ShownDocument]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Names and what they stand for."""
+
+    facts: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Code:
+    """Text as it is in a file."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Folded:
+    """What is shown to those who open it."""
 
     title: str
-    texts: Sequence[str] = ()
-    pictures: Sequence[Picture] = ()
-    matrix: Matrix | None = None
-    tables: Sequence[Grid] = ()
-    documents: Sequence[ShownDocument] = ()
-    notes: Sequence[str] = ()
-    folded: tuple[str, Grid] | None = None
-    definitions: Mapping[str, str] = field(default_factory=dict)
-    facts: Mapping[str, object] = field(default_factory=dict)
-    code: str = ""
+    block: Grid | Facts
+
+
+HtmlBlock = Block | Aside | Pictures | Matrix | Documents | Facts | Code | Folded
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what is below it."""
+
+    title: str
+    blocks: Sequence[HtmlBlock]
 
 
 def html_page(
     title: str,
-    sections: Sequence[Section],
+    sections: Sequence[Section | Page],
     *,
     lead: Sequence[str] = (),
     cards: Sequence[Card] = (),
@@ -91,7 +124,7 @@ def html_page(
 
     Args:
         title: of the page, and its heading.
-        sections: in order.
+        sections: in order; the pages of a report or comparison are sections, too.
         lead: sentences that come first.
         cards: figures that stand out.
         warnings: what to know before one believes them.
@@ -103,35 +136,31 @@ def html_page(
         trim_blocks=True,
         finalize=_visible,
     )
-    page = environment.get_template("page.html.j2")
-    return page.render(
-        title=title, sections=sections, lead=lead, cards=cards, warnings=warnings
-    ).lstrip()
+    environment.filters["kind"] = lambda block: type(block).__name__
+    values = {"title": title, "lead": lead, "cards": cards, "warnings": warnings}
+    return environment.get_template("page.html.j2").render(sections=sections, **values).lstrip()
 
 
-def where_from(run: RunFolder, adapter: Adapter, *, documents: str, code: str = "") -> Section:
-    """Where the figures come from: method, data, backbone, seed, versions.
+def where_from(run: RunFolder, adapter: Adapter, *, documents: str) -> Facts:
+    """Where figures come from: method, data, backbone, seed, versions.
 
-    Args:
-        run: its folder.
-        adapter: of it.
-        documents: which ones the figures are of.
-        code: the configuration, if it is to be there.
+    `documents` says which ones the figures are of.
     """
     config, manifest = adapter.config, run.manifest
     packages = manifest.get("packages")
     versions = packages if isinstance(packages, dict) else {}
-    facts = {
-        "run": str(run.path),
-        "method": method_label(config),
-        "data": ", ".join(filter(None, (config.data.set, config.data.source))),
-        "documents": documents,
-        "backbone": f"{backbone_name(config)}, sha256 {adapter.backbone_sha256[:12]}…",
-        "seed": config.train.seed,
-        "trained": f"{manifest.get('started')} on {manifest.get('device')}",
-        "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
-    }
-    return Section("Where it comes from", facts=facts, code=code)
+    return Facts(
+        {
+            "run": str(run.path),
+            "method": method_label(config),
+            "data": ", ".join(filter(None, (config.data.set, config.data.source))),
+            "documents": documents,
+            "backbone": f"{backbone_name(config)}, sha256 {adapter.backbone_sha256[:12]}…",
+            "seed": config.train.seed,
+            "trained": f"{manifest.get('started')} on {manifest.get('device')}",
+            "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
+        }
+    )
 
 
 def _visible(value: object) -> object:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from statistics import fmean
 
-from prefprop_cli.report.charts import Axis, Chart, Mark, Picture, Point, whiskers
+from prefprop_cli.report.charts import Axis, Chart, Mark, Picture, Point
 from prefprop_cli.report.comparison_text import SHORT
 from prefprop_cli.report.drawing import at_least
-from prefprop_cli.report.page import NOTHING, SHARE, Grid
+from prefprop_cli.report.page import SHARE, Grid
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.atomic import Record
 from prefprop_cli.tasks.metrics import LOWER_IS_BETTER
@@ -16,10 +16,7 @@ _MOST_POINTS = 200
 
 
 class LearningCurves:
-    """What a run logged of its training.
-
-    Args:
-        run: its folder.
+    """What a run logged of its training; true if it was ever evaluated.
 
     Raises:
         CorruptFileError: the rows are not what was written.
@@ -40,52 +37,50 @@ class LearningCurves:
         mean, size = _thinned(losses)
         of = f", means of {size} steps" if size > 1 else ""
         marks = [Mark("line thin second", [mean] if mean else [], f"training{of}")]
-        return self._picture("Loss", [*marks, *self._marks(self._values("nll"), "validation")])
+        return self._picture("Loss", [*marks, *self._marks("nll", "validation")])
 
     def metric(self, name: str) -> Picture:
         """A metric of validation after each epoch."""
         what = SHORT.get(name, name.replace("_", " "))
         title = f"{what[0].upper()}{what[1:]} on validation"
-        return self._picture(title, self._marks(self._values(name), ""), share=name)
+        return self._picture(title, self._marks(name), is_share=name not in LOWER_IS_BETTER)
 
     def by_epoch(self, metrics: Sequence[str]) -> Grid:
         """The same in figures."""
-        header = ("epoch", "step", "training loss", *(SHORT.get(name, name) for name in metrics))
-        return Grid(header, tuple(self._row(each, metrics) for each in self._evaluations))
-
-    def _row(self, each: Record, metrics: Sequence[str]) -> tuple[str, ...]:
-        losses = [row["loss"] for row in self._steps if row["epoch"] == each["epoch"]]
-        values = [each["validation"].get(name) for name in metrics]
-        best = " (best)" if each["step"] == self._best else ""
-        return (
-            f"{each['epoch']}{best}",
-            f"{each['step']:,}",
-            SHARE.show(fmean(losses)) if losses else NOTHING,
-            *(NOTHING if value is None else SHARE.show(value) for value in values),
+        return Grid.of(
+            self._evaluations,
+            ("epoch", lambda row: f"{row['epoch']}{' (best)' * (row['step'] == self._best)}"),
+            ("step", lambda row: f"{row['step']:,}"),
+            ("training loss", self._mean_loss),
+            *(
+                (SHORT.get(name, name), lambda row, of=name: SHARE.show(row["validation"].get(of)))
+                for name in metrics
+            ),
         )
 
-    def _values(self, metric: str) -> list[Point]:
-        found = [(row["step"], row["validation"].get(metric)) for row in self._evaluations]
-        return [(float(step), float(value)) for step, value in found if value is not None]
+    def _mean_loss(self, evaluation: Record) -> str:
+        losses = [row["loss"] for row in self._steps if row["epoch"] == evaluation["epoch"]]
+        return SHARE.show(fmean(losses) if losses else None)
 
-    def _marks(self, points: Sequence[Point], name: str) -> list[Mark]:
+    def _marks(self, metric: str, name: str = "") -> list[Mark]:
+        found = [(row["step"], row["validation"].get(metric)) for row in self._evaluations]
+        points = [(float(step), float(value)) for step, value in found if value is not None]
         dots = [(point,) for point in points] if len(points) <= 40 else []
         return [Mark("line", [points] if points else [], name), Mark("dot", dots)]
 
-    def _picture(self, title: str, marks: list[Mark], *, share: str = "") -> Picture:
+    def _picture(self, title: str, marks: list[Mark], *, is_share: bool = False) -> Picture:
         points = [point for mark in marks for shape in mark.shapes for point in shape]
         values = [y for _, y in points] or [0.0, 1.0]
         low, high = min(0.0, *values), max(values)
-        if share and share not in LOWER_IS_BETTER:
+        if is_share:
             low, high = at_least(0.2, (min(values), max(values)), most=1.0)
         air = 0.05 * (high - low)
         y = Axis(low - (air if low > 0 else 0), high + (air or 1.0))
         x = Axis(0, max((x for x, _ in points), default=1), label="step")
         if self._best is not None:
-            best = whiskers([self._best], [y.low], [y.high])
+            best = [((self._best, y.low), (self._best, y.high))]
             marks = [Mark("whisker dashed", best, "the best epoch, which is kept"), *marks]
-        first, last = values[0], values[-1]
-        alt = f"{title} along {x.high:,.0f} steps, from {first:.3f} to {last:.3f}"
+        alt = f"{title} along {x.high:,.0f} steps, from {values[0]:.3f} to {values[-1]:.3f}"
         return Picture(title, [Chart(x, y, marks)], alt=alt)
 
 

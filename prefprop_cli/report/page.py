@@ -1,14 +1,21 @@
-"""A table or figure of the paper as something to print: words and grids, and all of it as JSON."""
+"""What a report says: a page of words, grids and perhaps a picture, and every number as JSON."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from math import isnan
+from typing import TYPE_CHECKING, TypeVar
 
-from prefprop_cli.report.estimates import Estimate
 from prefprop_cli.stats.intervals import Interval
+from prefprop_cli.stats.seeds import Summary
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 NOTHING = "-"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -18,20 +25,26 @@ class Grid:
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
+    @classmethod
+    def of(cls, items: Iterable[T], *columns: tuple[str, Callable[[T], str]]) -> Grid:
+        """Make a row of each item; a column is its name and what it shows of an item."""
+        header = tuple(name for name, _ in columns)
+        return cls(header, tuple(tuple(cell(each) for _, cell in columns) for each in items))
+
     @property
-    def filled(self) -> "Grid":
+    def filled(self) -> Grid:
         """The same without the columns in which no row says anything."""
         if not self.rows:
             return self
         columns = zip(self.header, *self.rows, strict=True)
-        said = [any(cell != NOTHING for cell in cells) for _, *cells in columns]
-        header, *rows = (tuple(compress(row, said)) for row in (self.header, *self.rows))
+        is_filled = [any(cell != NOTHING for cell in cells) for _, *cells in columns]
+        header, *rows = (tuple(compress(row, is_filled)) for row in (self.header, *self.rows))
         return Grid(header, tuple(rows))
 
 
 @dataclass(frozen=True)
 class Heading:
-    """Says what follows, within a page."""
+    """A line that says what follows, within a page."""
 
     text: str
 
@@ -40,44 +53,27 @@ Block = str | Grid | Heading
 
 
 @dataclass(frozen=True)
-class Unit:
-    """How a share is printed: `PERCENT` as 81.8, `SHARE` as 0.042."""
-
-    scale: float
-    digits: int
-
-    def show(self, value: float) -> str:
-        text = f"{self.scale * value:.{self.digits}f}"
-        return text.lstrip("-") if float(text) == 0 else text
-
-
-PERCENT, SHARE = Unit(100, 1), Unit(1, 3)
-
-
-@dataclass(frozen=True)
 class Page:
-    """What a table or figure says.
+    """A table, figure or comparison: `str()` gives Markdown, `record` is for JSON.
 
-    Attributes:
-        name: `table-2`, `figure-4`.
-        title: one line.
-        blocks: paragraphs and grids, in order.
-        record: the same with every number, as JSON types and dataclasses' dicts.
+    `html.html_page` makes an HTML file of pages.
     """
 
     name: str
+    """Such as `table-2`."""
     title: str
     blocks: tuple[Block, ...]
     record: Mapping[str, object]
+    """Every number, as JSON types."""
+    draw: Callable[[], Figure] | None = None
+    """Makes the picture of a figure; needs matplotlib."""
+
+    def __str__(self) -> str:
+        return markdown([self])
 
 
 def markdown(pages: Iterable[Page], *, pictures: Sequence[str] = ()) -> str:
-    """The pages as Markdown.
-
-    Args:
-        pages: in order.
-        pictures: names of pages whose picture lies beside the text as NAME.svg.
-    """
+    """Write pages as Markdown; `pictures` names those whose picture lies beside it as NAME.svg."""
     parts = []
     for page in pages:
         parts.append(f"## {_escaped(page.title)}")
@@ -87,42 +83,70 @@ def markdown(pages: Iterable[Page], *, pictures: Sequence[str] = ()) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def spread(estimate: Estimate, unit: Unit) -> str:
-    """Mean ± standard deviation over seeds; of one seed its figure."""
-    mean, sd = unit.show(estimate.seeds.mean), estimate.seeds.sd
-    return mean if isnan(sd) else f"{mean} ± {unit.show(sd)}"
-
-
-def between(interval: Interval | None, unit: Unit) -> str:
-    """An interval: `[80.3, 83.4]`."""
-    if interval is None:
-        return NOTHING
-    return f"[{unit.show(interval.low)}, {unit.show(interval.high)}]"
-
-
-def p_value(value: float | None) -> str:
-    """A p-value with two digits that matter."""
-    if value is None:
-        return NOTHING
-    return "< 0.001" if value < 0.001 else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
-
-
 def _block(block: Block) -> str:
     match block:
         case Grid():
-            return _table(block.filled)
+            grid = block.filled
+            rows = [grid.header, ["---"] * len(grid.header), *grid.rows]
+            return "\n".join(f"| {' | '.join(map(_escaped, row))} |" for row in rows)
         case Heading(text):
             return f"### {_escaped(text)}"
         case _:
             return _escaped(block)
 
 
-def _table(grid: Grid) -> str:
-    rule = ["---"] * len(grid.header)
-    rows = [grid.header, rule, *grid.rows]
-    return "\n".join(f"| {' | '.join(map(_escaped, row))} |" for row in rows)
-
-
 def _escaped(text: str) -> str:
     """Text in which no character of a label or path means Markdown."""
     return "".join(f"\\{c}" if c in "\\|*`<" else c for c in " ".join(text.split()))
+
+
+@dataclass(frozen=True)
+class Unit:
+    """How a share is printed: `PERCENT` as 81.8, `SHARE` as 0.042."""
+
+    scale: float
+    digits: int
+
+    def show(self, value: float | None) -> str:
+        """Print a share; one that there is not is a dash."""
+        if value is None or isnan(value):
+            return NOTHING
+        text = f"{self.scale * value:.{self.digits}f}"
+        return text.lstrip("-") if float(text) == 0 else text
+
+    def spread(self, summary: Summary) -> str:
+        """Print mean ± standard deviation over seeds; of one seed its figure."""
+        mean = self.show(summary.mean)
+        return mean if isnan(summary.sd) else f"{mean} ± {self.show(summary.sd)}"
+
+    def between(self, interval: Interval | None) -> str:
+        """Print an interval: `[80.3, 83.4]`."""
+        if interval is None:
+            return NOTHING
+        return f"[{self.show(interval.low)}, {self.show(interval.high)}]"
+
+
+PERCENT, SHARE = Unit(100, 1), Unit(1, 3)
+
+
+def p_value(value: float | None) -> str:
+    """Print a p-value with two digits that matter."""
+    if value is None:
+        return NOTHING
+    return "< 0.001" if value < 0.001 else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
+
+
+def missing_intervals(
+    whys: Iterable[tuple[str, str]], *, of: str = "{}", comma: str = ", "
+) -> Iterator[str]:
+    """Say of which metrics or variants there is no interval, those with one reason together.
+
+    Args:
+        whys: name and reason; an empty reason where there is an interval.
+        of: what they are named in, with `{}` for the names.
+        comma: between names.
+    """
+    pairs = list(whys)
+    for why in dict.fromkeys(why for _, why in pairs if why):
+        names = comma.join(name for name, its in pairs if its == why)
+        yield f"No interval for {of.format(names)}: {why}."

@@ -1,49 +1,90 @@
-"""Runs that were named, beside the first of them."""
+"""Pairwise comparisons: runs that were named, beside the first of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from prefprop_cli.errors import DataError, UsageError
-from prefprop_cli.report.collect import FinishedRun
+from prefprop_cli.notes import Note, note
+from prefprop_cli.report.collect import FinishedRun, collect
 from prefprop_cli.report.comparison_text import (
     SHORT,
-    line_record,
-    told_comparisons,
-    told_missing,
+    comparison_blocks,
+    missing_text,
+    n_tested,
+    variant_record,
 )
 from prefprop_cli.report.comparisons import compare
 from prefprop_cli.report.groups import DataSet, group
-from prefprop_cli.report.page import (
-    PERCENT,
-    SHARE,
-    Block,
-    Grid,
-    Page,
-    Unit,
-    between,
-    spread,
+from prefprop_cli.report.page import PERCENT, SHARE, Block, Grid, Page
+from prefprop_cli.report.scores import (
+    Calibrated,
+    Evaluate,
+    ScoredSet,
+    ScoredVariant,
+    evaluate_missing,
+    evaluate_split,
+    score,
 )
-from prefprop_cli.report.scores import ScoredLine, ScoredSet
 from prefprop_cli.tasks.metrics import LOWER_IS_BETTER
 
 
-def rivals(runs: Sequence[FinishedRun]) -> tuple[DataSet, list[str]]:
-    """The runs as lines of one data set; seeds of one configuration are one line.
+def compare_runs(
+    paths: Sequence[Path],
+    *,
+    split: str = "test",
+    metrics: Sequence[str] = (),
+    calibrated: Calibrated | None = None,
+    n_bins: int | None = None,
+    evaluate: Evaluate = evaluate_split,
+    title: str = "",
+) -> Page:
+    """Compare runs, or folders of runs, with the first one; seeds of one configuration are one.
 
-    Returns:
-        The set, and notes on runs that were left out.
+    What is left out is a note; see `notes.heard_by`.
+
+    Args:
+        paths: run folders, or folders that hold some; the first is one run.
+        split: that they are compared on.
+        metrics: default: the one that decides on this data set, accuracy, `ece` and `nll`.
+        calibrated: a run and its logits → calibrated ones; default: as they are.
+        n_bins: of the errors; default: what the first run says.
+        evaluate: computes the logits of runs that were never evaluated on the split.
+        title: of the page.
 
     Raises:
+        UsageError: the first is no finished run, or there is nothing beside it.
         DataError: they were trained for different documents.
-        UsageError: they are all of one configuration, or have no logits of validation.
-        CorruptFileError: the logits are damaged.
+        CorruptFileError: logits are damaged.
     """
+    found = collect(paths)
+    data, notes = _one_set(found.runs)
+    for text in (*found.notes, *notes):
+        note(Note(text, "warning"))
+    first = next((run for run in data.runs if _is_at(run, paths[0])), None)
+    if first is None:
+        raise UsageError(
+            f"{paths[0]}, which the others are compared with, is no finished run, or a later one "
+            "has its configuration and seed. Name that one first"
+        )
+    evaluate_missing([run.folder for run in data.runs], split, evaluate=evaluate)
+    table = first.config.eval
+    settings = table.model_copy(update={"bins": n_bins or table.bins})
+    scored = score(data, split, settings=settings, calibrated=calibrated)
+    chosen = metrics or dict.fromkeys((scored.metric, "accuracy", "ece", "nll"))
+    known = [name for name in chosen if name in scored.variants[0].estimates]
+    return _page(scored, paths[0], known, title or f"{paths[0]} beside others, on {split}")
+
+
+def _one_set(runs: Sequence[FinishedRun]) -> tuple[DataSet, list[str]]:
+    """The runs as variants of one data set, and notes on those that were left out."""
     sets, notes = group(runs, pick_best=False)
     if len(sets) != 1:
-        names = "; ".join(f"{each.name}: {each.lines[0].runs[0].folder.path}" for each in sets)
+        names = "; ".join(f"{each.name}: {each.runs[0].folder.path}" for each in sets)
         raise DataError(f"runs on different documents cannot be compared ({names})")
-    if len(sets[0].lines) < 2:
-        paths = ", ".join(str(run.folder.path) for run in sets[0].lines[0].runs)
+    if len(sets[0].variants) < 2:
+        paths = ", ".join(str(run.folder.path) for run in sets[0].runs)
         raise UsageError(
             f"{paths}: seeds of one configuration, and nothing beside them. "
             "Name a run of another method or with other settings"
@@ -51,54 +92,37 @@ def rivals(runs: Sequence[FinishedRun]) -> tuple[DataSet, list[str]]:
     return sets[0], notes
 
 
-def versus(
-    scored: ScoredSet, *, first: Path, metrics: Sequence[str], name: str, title: str
-) -> Page:
-    """Every line beside that of one run, in some metrics.
-
-    Args:
-        scored: the lines on one split.
-        first: a run of the line that the others are compared with.
-        metrics: of `ScoredSet.shown` and `ece`, `ece_paper`, `nll`.
-        name: of the page.
-        title: of the page.
-    """
-    blocks: list[Block] = [_lines(scored, metrics), *told_missing(scored.lines, metrics)]
+def _page(scored: ScoredSet, first: Path, metrics: Sequence[str], title: str) -> Page:
+    units = {name: SHARE if name in LOWER_IS_BETTER else PERCENT for name in metrics}
+    header = ("runs", "seeds", *(cell for name in metrics for cell in (SHORT[name], "95 %")))
+    rows = []
+    for each in scored.variants:
+        found = {name: each.estimates[name] for name in metrics}
+        cells = [
+            (units[name].spread(of.seeds), units[name].between(of.overall))
+            for name, of in found.items()
+        ]
+        rows.append((each.name, str(len(each.seeds)), *chain(*cells)))
+    blocks: list[Block] = [Grid(header, tuple(rows)), *missing_text(scored.variants, metrics)]
     records = {}
-    for metric in metrics:
-        (found,) = compare([scored], metric=metric, first=lambda lines: _line_of(lines, first))
-        family = sum(each.p_holm is not None for each in found)
-        blocks += told_comparisons(found, family=family, unit=_unit(metric))
-        records[metric] = [each.as_dict() for each in found]
+    for name, unit in units.items():
+        (compared,) = compare([scored], metric=name, first=partial(_variant_at, first))
+        blocks += comparison_blocks(compared, family=n_tested(compared), unit=unit)
+        records[name] = [each.as_dict() for each in compared]
     record = {
         "split": scored.split,
         "n_documents": len(scored.ids),
         "positive": scored.positive,
-        "lines": [line_record(each, metrics) for each in scored.lines],
+        "lines": [variant_record(each, metrics) for each in scored.variants],
         "comparisons": records,
     }
     said_once = dict.fromkeys(blocks)  # what holds for every metric
-    return Page(name, title, tuple(said_once), record)
+    return Page("comparison", title, tuple(said_once), record)
 
 
-def _line_of(lines: Sequence[ScoredLine], run: Path) -> ScoredLine:
-    wanted = run.resolve()
-    return next(
-        each for each in lines if any(r.folder.path.resolve() == wanted for r in each.line.runs)
-    )
+def _variant_at(path: Path, variants: Sequence[ScoredVariant]) -> ScoredVariant:
+    return next(v for v in variants if any(_is_at(run, path) for run in v.variant.runs))
 
 
-def _lines(scored: ScoredSet, metrics: Sequence[str]) -> Grid:
-    header = ("runs", "seeds", *(part for metric in metrics for part in (SHORT[metric], "95 %")))
-    return Grid(header, tuple(tuple(_row(each, metrics)) for each in scored.lines))
-
-
-def _row(each: ScoredLine, metrics: Sequence[str]) -> Iterator[str]:
-    yield from (each.name, str(len(each.seeds)))
-    for metric in metrics:
-        yield spread(each.estimates[metric], _unit(metric))
-        yield between(each.estimates[metric].overall, _unit(metric))
-
-
-def _unit(metric: str) -> Unit:
-    return SHARE if metric in LOWER_IS_BETTER else PERCENT
+def _is_at(run: FinishedRun, path: Path) -> bool:
+    return run.folder.path.resolve() == path.resolve()

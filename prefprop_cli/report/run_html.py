@@ -1,6 +1,6 @@
 """One run on one page: what it learnt, what it gets right, and how sure one may be of it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,23 +17,29 @@ from prefprop_cli.data.corpus import Corpus
 from prefprop_cli.errors import UsageError
 from prefprop_cli.experiment.adapter import Adapter, read_adapter
 from prefprop_cli.experiment.stored_logits import SavedLogits, load_logits
-from prefprop_cli.report.baselines import CorpusOf, Floor, floor_of
-from prefprop_cli.report.calibration_charts import reliability_picture
+from prefprop_cli.report.baselines import Baselines, CorpusOf, baselines_of
 from prefprop_cli.report.calibration_tables import length_table
 from prefprop_cli.report.collect import collect
 from prefprop_cli.report.comparison_text import SHORT
 from prefprop_cli.report.groups import group
 from prefprop_cli.report.html import (
+    Aside,
     Card,
+    Code,
+    Documents,
+    Folded,
+    HtmlBlock,
     Matrix,
+    Pictures,
     Section,
     ShownDocument,
     html_page,
     where_from,
 )
 from prefprop_cli.report.learning_curves import LearningCurves
-from prefprop_cli.report.page import NOTHING, PERCENT, SHARE, Grid, between
-from prefprop_cli.report.scores import CALIBRATION, ScoredSet, score
+from prefprop_cli.report.page import PERCENT, SHARE, Grid, missing_intervals
+from prefprop_cli.report.reliability_diagram import reliability_picture
+from prefprop_cli.report.scores import CALIBRATION, ScoredSet, ScoredVariant, score
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.tasks.metrics import confusion_matrix, rates_by_class
 from prefprop_cli.words import plural, shortened
@@ -42,11 +48,11 @@ WORST = 10
 """Documents that are shown."""
 EXCERPT = 300
 """Characters of each."""
-_DRAWN = ("accuracy", "f1_micro", "nll")
-"""Metrics that the learning curves have in any case; F1 micro is the accuracy."""
 MOST_CLASSES = 40
 """Of a confusion matrix; of more the most frequent confusions are listed."""
 CONFUSIONS = 20
+_DRAWN = ("accuracy", "f1_micro", "nll")
+"""Metrics that the learning curves have in any case; F1 micro is the accuracy."""
 
 
 def run_page(
@@ -73,13 +79,19 @@ def run_page(
         DataError: its predictions cannot be scored.
         CorruptFileError: a file of the run is damaged.
     """
-    found = _examine(run, split, corpus_of, excerpts=excerpts)
+    found = _examined(run, split, corpus_of, excerpts=excerpts)
+    leaks = (str(leak) for leak in run.manifest.get("data_leaks") or ())
+    classes = f", {len(found.labels)} classes" if found.adapter.task.has_classes else ""
+    documents = plural(len(found.saved.ids), "document")
     return html_page(
         str(run.path),
-        [section for make in _SECTIONS if (section := make(found))],
-        lead=list(_lead(found)),
-        cards=list(_cards(found)),
-        warnings=list(dict.fromkeys((*found.leaks, *(found.floor.warnings or ())))),
+        [
+            *(_scores(found), *_curves(found), *_classes(found), _reliability(found)),
+            *(*_lengths(found), _worst(found), _where_from(found)),
+        ],
+        lead=[f"{found.own.name} on {found.own.backbone}; {documents} of {split}{classes}."],
+        cards=[*_cards(found)],
+        warnings=[*dict.fromkeys((*leaks, *(found.baselines.warnings or ())))],
     )
 
 
@@ -91,7 +103,7 @@ class _Examined:
     adapter: Adapter
     saved: SavedLogits
     scored: ScoredSet
-    floor: Floor
+    baselines: Baselines
     texts: Mapping[str, str] | None
     """Of the documents, by id; None where they are not to be shown."""
     report: CalibrationReport
@@ -99,25 +111,24 @@ class _Examined:
     """As `predict` gives them, calibrated."""
 
     @property
-    def leaks(self) -> list[str]:
-        return [str(leak) for leak in self.run.manifest.get("data_leaks") or ()]
+    def labels(self) -> tuple[str, ...]:
+        return self.adapter.labels
+
+    @property
+    def own(self) -> ScoredVariant:
+        """The run, scored."""
+        return self.scored.variants[0]
 
     @property
     def is_calibrated(self) -> bool:
         return not isinstance(self.adapter.calibrator, Identity)
 
-    @property
-    def accuracy(self) -> str:
-        """Its name: with one label for each document it is F1 micro as well."""
-        return "accuracy" if "accuracy" in self.scored.shown else "f1_micro"
-
     @cached_property
     def confusions(self) -> Ints:
-        labels = self.adapter.labels
-        return confusion_matrix(self.saved.logits, self.saved.labels, n_classes=len(labels))
+        return confusion_matrix(self.saved.logits, self.saved.labels, n_classes=len(self.labels))
 
 
-def _examine(run: RunFolder, split: str, corpus_of: CorpusOf, *, excerpts: bool) -> _Examined:
+def _examined(run: RunFolder, split: str, corpus_of: CorpusOf, *, excerpts: bool) -> _Examined:
     adapter = read_adapter(run.trained_adapter)
     saved = load_logits(run.evaluation, split)
     collected = collect([run.path])
@@ -132,22 +143,22 @@ def _examine(run: RunFolder, split: str, corpus_of: CorpusOf, *, excerpts: bool)
         texts.update((each.id, each.text) for each in corpus.splits.get(split, ()))
         return corpus
 
-    floor = floor_of(scored, corpus_of=reading)
+    baselines = baselines_of(scored, corpus_of=reading)
     after = Predictions.from_logits(adapter.calibrator.logits(saved.logits), saved.labels)
     return _Examined(
         run=run,
         adapter=adapter,
         saved=saved,
         scored=scored,
-        floor=floor,
+        baselines=baselines,
         # Without baselines the texts are others than those of the run.
-        texts=(texts if floor.baselines else {}) if excerpts else None,
+        texts=(texts if baselines.found else {}) if excerpts else None,
         report=calibration_report(
             Predictions.from_logits(saved.logits, saved.labels),
             after,
+            lengths=saved.n_tokens,
             n_fit=len(saved.labels),
             class_names=adapter.labels,
-            lengths=saved.n_tokens,
             n_bins=adapter.config.eval.bins,
             n_resamples=adapter.config.eval.resamples,
         ),
@@ -155,131 +166,90 @@ def _examine(run: RunFolder, split: str, corpus_of: CorpusOf, *, excerpts: bool)
     )
 
 
-def _lead(found: _Examined) -> Iterator[str]:
-    line = found.scored.lines[0]
-    classes = f", {len(found.adapter.labels)} classes" if found.adapter.task.has_classes else ""
-    n = plural(len(found.saved.ids), "document")
-    yield f"{line.name} on {line.backbone}; {n} of {found.scored.split}{classes}."
-
-
 def _cards(found: _Examined) -> Iterator[Card]:
     """The accuracy of the run, then of the baselines."""
-    own = found.scored.lines[0].estimates[found.accuracy]
-    interval = own.overall
-    ends = f"95 %: {between(interval, PERCENT)}" if interval else own.why
-    yield Card(
-        "accuracy of this run",
-        f"{PERCENT.show(own.seeds.mean)} %",
-        f"{ends}, on {plural(len(found.saved.ids), 'document')}",
-        at=100 * own.seeds.mean,
-        interval=(100 * interval.low, 100 * interval.high) if interval else None,
-    )
-    for each in found.floor.baselines:
-        interval = each.intervals.get(found.accuracy)
-        yield Card(
-            each.name,
-            f"{PERCENT.show(each.figures[found.accuracy])} %",
-            f"95 %: {between(interval, PERCENT)}" if interval else "",
-            at=100 * each.figures[found.accuracy],
-            interval=(100 * interval.low, 100 * interval.high) if interval else None,
-        )
+    # With one label for each document the accuracy is F1 micro as well.
+    accuracy = "accuracy" if "accuracy" in found.scored.shown else "f1_micro"
+    own = found.own.estimates[accuracy]
+    ends = f"95 %: {PERCENT.between(own.overall)}" if own.overall else own.why
+    text = f"{ends}, on {plural(len(found.saved.ids), 'document')}"
+    yield Card("accuracy of this run", own.seeds.mean, own.overall, text)
+    for each in found.baselines.found:
+        interval = each.intervals.get(accuracy)
+        text = f"95 %: {PERCENT.between(interval)}" if interval else ""
+        yield Card(each.name, each.figures[accuracy], interval, text)
 
 
 def _scores(found: _Examined) -> Section:
-    line, baselines = found.scored.lines[0], found.floor.baselines
-    names = [*dict.fromkeys((*found.scored.shown, *CALIBRATION))]
-    paper = line.paper if line.on_papers_backbone else {}
-    header = ("score", "this run", "95 %", *(each.name for each in baselines))
-    rows = tuple(
-        (
-            _spelled(name, found.scored),
-            SHARE.show(line.estimates[name].seeds.mean),
-            between(line.estimates[name].overall, SHARE),
-            *(_figure(each.figures.get(name)) for each in baselines),
-            *([_figure(paper.get(name))] if paper else []),
-        )
-        for name in names
+    estimates, calibrator = found.own.estimates, found.adapter.calibrator
+    positive = found.scored.positive
+    names = {
+        name: _name_of(name, positive)
+        for name in dict.fromkeys((*found.scored.shown, *CALIBRATION))
+    }
+    paper = found.own.paper if found.own.on_papers_backbone else {}
+    grid = Grid.of(
+        names,
+        ("score", lambda name: names[name]),
+        ("this run", lambda name: SHARE.show(estimates[name].seeds.mean)),
+        ("95 %", lambda name: SHARE.between(estimates[name].overall)),
+        *(
+            (each.name, lambda name, of=each.figures: SHARE.show(of.get(name)))
+            for each in found.baselines.found
+        ),
+        *([("the paper", lambda name: SHARE.show(paper.get(name)))] if paper else []),
     )
-    return Section(
-        "Scores",
-        tables=[Grid((*header, *(["the paper"] if paper else [])), rows)],
-        notes=[
-            *_missing(found, names),
-            *([_before(found)] if found.is_calibrated else []),
-            *found.floor.notes,
-        ],
+    whys = ((spelled, estimates[name].why) for name, spelled in names.items())
+    trained = (
+        f"They are of the model as it was trained; predict applies the {calibrator.name} "
+        "calibrator."
     )
+    notes = [*missing_intervals(whys, comma="; "), *([trained] if found.is_calibrated else [])]
+    return Section("Scores", [grid, *map(Aside, (*notes, *found.baselines.notes))])
 
 
-def _before(found: _Examined) -> str:
-    name = found.adapter.calibrator.name
-    return f"They are of the model as it was trained; predict applies the {name} calibrator."
-
-
-def _missing(found: _Examined, names: Sequence[str]) -> Iterator[str]:
-    estimates = found.scored.lines[0].estimates
-    for why in dict.fromkeys(filter(None, (estimates[name].why for name in names))):
-        those = "; ".join(
-            _spelled(name, found.scored) for name in names if estimates[name].why == why
-        )
-        yield f"No interval for {those}: {why}."
-
-
-def _spelled(name: str, scored: ScoredSet) -> str:
+def _name_of(score: str, positive: str | None) -> str:
     """A score's name for those who do not know the tables."""
-    if name == "f1_micro":
+    if score == "f1_micro":
         return "accuracy"
-    what, _, of = name.partition("_")
-    whole = {"macro": ", mean of the classes", "binary": f" of {scored.positive}"}
-    return f"{what.replace('f1', 'F1')}{whole[of]}" if of in whole else SHORT[name]
+    what, _, of = score.partition("_")
+    whole = {"macro": ", mean of the classes", "binary": f" of {positive}"}
+    return f"{what.replace('f1', 'F1')}{whole[of]}" if of in whole else SHORT[score]
 
 
-def _figure(value: float | None) -> str:
-    return NOTHING if value is None else SHARE.show(value)
+def _curves(found: _Examined) -> Iterator[Section]:
+    if curves := LearningCurves(found.run):
+        chosen_by = found.adapter.config.train.metric
+        drawn = ["accuracy", *([chosen_by] if chosen_by not in _DRAWN else [])]
+        pictures = Pictures([curves.loss(), *map(curves.metric, drawn)])
+        figures = curves.by_epoch(("nll", *drawn, "ece"))
+        yield Section("Learning curves", [pictures, Folded("The figures of each epoch", figures)])
 
 
-def _curves(found: _Examined) -> Section | None:
-    curves = LearningCurves(found.run)
-    if not curves:
-        return None
-    chosen_by = found.adapter.config.train.metric
-    drawn = ["accuracy", *([chosen_by] if chosen_by not in _DRAWN else [])]
-    return Section(
-        "Learning curves",
-        pictures=[curves.loss(), *map(curves.metric, drawn)],
-        folded=("The figures of each epoch", curves.by_epoch(("nll", *drawn, "ece"))),
-    )
-
-
-def _confusions(found: _Examined) -> Section | None:
-    labels = found.adapter.labels
+def _classes(found: _Examined) -> Iterator[Section]:
+    """What is taken for what, and the rates of each class."""
+    labels = found.labels
     if not found.adapter.task.has_classes:
-        return None
-    title, counts = "Confusion matrix", found.confusions
-    if len(labels) <= MOST_CLASSES:
-        return Section(title, matrix=Matrix(labels, counts.tolist()))
-    wrong = counts - np.diag(counts.diagonal())
-    places = [divmod(int(k), len(labels)) for k in np.argsort(-wrong, axis=None, kind="stable")]
-    rows = [(labels[i], labels[j], str(wrong[i, j])) for i, j in places[:CONFUSIONS]]
-    kept = tuple(row for row in rows if row[-1] != "0")
-    return Section("Most frequent confusions", tables=[Grid(("label", "taken for", "times"), kept)])
-
-
-def _classes(found: _Examined) -> Section | None:
-    if not found.adapter.task.has_classes:
-        return None
+        return
     counts = found.confusions
-    rates = np.stack(rates_by_class(counts), axis=1)
-    present = counts.sum(axis=0) + counts.sum(axis=1) > 0
-    support = counts.sum(axis=1)
-    rows = [
+    if len(labels) <= MOST_CLASSES:
+        yield Section("Confusion matrix", [Matrix(labels, counts.tolist())])
+    else:
+        wrong = counts - np.diag(counts.diagonal())
+        places = [divmod(int(k), len(labels)) for k in np.argsort(-wrong, axis=None, kind="stable")]
+        rows = [(labels[i], labels[j], str(wrong[i, j])) for i, j in places[:CONFUSIONS]]
+        grid = Grid(("label", "taken for", "times"), tuple(row for row in rows if row[-1] != "0"))
+        yield Section("Most frequent confusions", [grid])
+    rates, support = np.stack(rates_by_class(counts), axis=1), counts.sum(axis=1)
+    present = counts.sum(axis=0) + support > 0
+    of_classes = [
         (name, *map(SHARE.show, of_class), f"{n:,}")
-        for name, of_class, n in zip(found.adapter.labels, rates.tolist(), support, strict=True)
+        for name, of_class, n in zip(labels, rates.tolist(), support, strict=True)
     ]
     means = map(SHARE.show, rates[present].mean(axis=0).tolist())
-    header = ("class", "precision", "recall", "F1", "documents")
     total = ("mean of the classes", *means, f"{support.sum():,}")
-    return Section("Class by class", tables=[Grid(header, (*rows, total))])
+    header = ("class", "precision", "recall", "F1", "documents")
+    yield Section("Class by class", [Grid(header, (*of_classes, total))])
 
 
 def _reliability(found: _Examined) -> Section:
@@ -292,22 +262,17 @@ def _reliability(found: _Examined) -> Section:
             texts = ["The calibrator was fitted on these documents, so its error here is too low."]
     else:
         texts = ["The run has no calibrator; prefprop calibrate fits one on validation."]
-    return Section(
-        "Reliability",
-        texts=[
-            *(f"{when}: {state.told('ece', n=report.n)}." for when, state in states.items()),
-            *texts,
-        ],
-        pictures=[
-            reliability_picture(state, n=report.n, title=title) for title, state in states.items()
-        ],
-    )
+    told = [f"{when}: {state.interpretation('ece', n=report.n)}." for when, state in states.items()]
+    pictures = [
+        reliability_picture(state, n=report.n, title=title) for title, state in states.items()
+    ]
+    return Section("Reliability", [*told, *texts, Pictures(pictures)])
 
 
-def _lengths(found: _Examined) -> Section | None:
-    rows = found.report.after.by_length
-    notes = ["As predict gives them, after calibration."] if found.is_calibrated else []
-    return Section("By length", tables=[length_table(rows)], notes=notes) if rows else None
+def _lengths(found: _Examined) -> Iterator[Section]:
+    if rows := found.report.after.by_length:
+        note = [Aside("As predict gives them, after calibration.")] if found.is_calibrated else []
+        yield Section("By length", [length_table(rows), *note])
 
 
 def _worst(found: _Examined) -> Section:
@@ -317,48 +282,33 @@ def _worst(found: _Examined) -> Section:
     surest = wrong[np.argsort(-predictions.confidence[wrong], kind="stable")][:WORST].tolist()
     title = "Most confidently wrong"
     if not surest:
-        return Section(title, texts=["No document was taken for another class."])
+        return Section(title, ["No document was taken for another class."])
     mistakes = f"{plural(len(wrong), 'mistake')} in {plural(len(found.saved.ids), 'document')}"
     shown = f"; the surest {WORST}" if len(wrong) > WORST else ""
-    is_missing = found.texts is not None and not found.texts
-    notes = ["The texts are not at hand as they were in training."] if is_missing else []
-    return Section(
-        title,
-        texts=[f"{mistakes}{shown}:"],
-        documents=[_shown(found, place) for place in surest],
-        notes=notes,
-    )
+    blocks: list[HtmlBlock] = [f"{mistakes}{shown}:"]
+    blocks.append(Documents([_shown(found, place) for place in surest]))
+    if found.texts is not None and not found.texts:
+        blocks.append(Aside("The texts are not at hand as they were in training."))
+    return Section(title, blocks)
 
 
 def _shown(found: _Examined, place: int) -> ShownDocument:
+    def name(label: int) -> str:
+        return found.labels[label] if found.labels else f"candidate {label + 1}"
+
     document, tokens = found.saved.ids[place], found.saved.n_tokens
     excerpt = " ".join((found.texts or {}).get(document, "").split())
     return ShownDocument(
         id=document,
-        label=_name(found, int(found.saved.labels[place])),
-        predicted=_name(found, int(found.predictions.probs[place].argmax())),
+        label=name(int(found.saved.labels[place])),
+        predicted=name(int(found.predictions.probs[place].argmax())),
         prob=SHARE.show(float(found.predictions.confidence[place])),
         n_tokens=None if tokens is None else f"{tokens[place]:,}",
         excerpt=shortened(excerpt, length=EXCERPT),
     )
 
 
-def _name(found: _Examined, place: int) -> str:
-    labels = found.adapter.labels
-    return labels[place] if labels else f"candidate {place + 1}"
-
-
 def _where_from(found: _Examined) -> Section:
     documents = f"{len(found.saved.ids):,} of {found.scored.split}"
-    return where_from(
-        found.run,
-        found.adapter,
-        documents=documents,
-        code=dump_config(found.adapter.config),
-    )
-
-
-_SECTIONS: tuple[Callable[[_Examined], Section | None], ...] = (
-    *(_scores, _curves, _confusions, _classes),
-    *(_reliability, _lengths, _worst, _where_from),
-)
+    facts = where_from(found.run, found.adapter, documents=documents)
+    return Section("Where it comes from", [facts, Code(dump_config(found.adapter.config))])

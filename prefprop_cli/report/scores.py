@@ -1,11 +1,12 @@
-"""The figures of each line on a split: of its seeds, their mean, and intervals of two kinds.
+"""The figures of each variant on a split: of its seeds, their mean, and intervals of two kinds.
 
 Axes: N documents, C classes or candidates.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,12 @@ from prefprop_cli.config.schema import Config, EvalTable
 from prefprop_cli.data.labels import positive_class
 from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.experiment.adapter import read_adapter
-from prefprop_cli.experiment.stored_logits import SavedLogits, load_logits
+from prefprop_cli.experiment.evaluate import Evaluator
+from prefprop_cli.experiment.stored_logits import is_stored, load_logits
+from prefprop_cli.notes import note, progress
 from prefprop_cli.report.collect import FinishedRun
 from prefprop_cli.report.estimates import Estimate, Seed, estimates_of
-from prefprop_cli.report.groups import DataSet, Line
+from prefprop_cli.report.groups import DataSet, Variant
 from prefprop_cli.report.methods import backbone_name, has_papers_backbone
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.stats.intervals import resample_documents
@@ -29,14 +32,15 @@ from prefprop_cli.tasks.base import Task
 from prefprop_cli.tasks.metrics import Metrics
 
 CALIBRATION = ("ece", "ece_paper", "nll")
+Evaluate = Callable[[RunFolder, str], object]
 Calibrated = Callable[[FinishedRun, NDArray[np.float32]], NDArray[np.floating]]
 
 
 @dataclass(frozen=True)
-class ScoredLine:
-    """A line with its figures on a split."""
+class ScoredVariant:
+    """A variant with its figures on a split."""
 
-    line: Line
+    variant: Variant
     seeds: tuple[Seed, ...]
     """Of each run, in its order."""
     logits: tuple[NDArray[np.floating], ...]
@@ -45,12 +49,12 @@ class ScoredLine:
 
     @property
     def name(self) -> str:
-        return self.line.name
+        return self.variant.name
 
     @property
     def config(self) -> Config:
         """Of its first run."""
-        return self.line.runs[0].config
+        return self.variant.runs[0].config
 
     @property
     def backbone(self) -> str:
@@ -68,6 +72,10 @@ class ScoredLine:
         """By metric."""
         return estimates_of(self.seeds)
 
+    def mean(self, metric: str) -> float:
+        """Over seeds."""
+        return self.estimates[metric].seeds.mean
+
     def values(self, metric: str) -> list[float]:
         """Of each seed."""
         return [each[metric] for each in self.seeds]
@@ -75,34 +83,29 @@ class ScoredLine:
 
 @dataclass(frozen=True)
 class ScoredSet:
-    """A data set with the figures of its lines on a split.
-
-    Attributes:
-        data: the set.
-        split: whose figures these are.
-        columns: metrics of the paper's table 2, the one that decides last.
-        positive: the class that precision, recall and F1 are of; None where it is not one.
-        ids: the documents, N.
-        labels: theirs, (N,).
-        n_classes: C; None where the task has none.
-        settings: bins and resamples.
-        lines: as in `data`.
-    """
+    """A data set with the figures of its variants on a split."""
 
     data: DataSet
     split: str
     columns: tuple[str, ...]
+    """Metrics of the paper's table 2, the one that decides last."""
     positive: str | None
+    """The class that precision, recall and F1 are of; None where it is not one."""
     ids: tuple[str, ...]
+    """The documents, N."""
     labels: NDArray[np.int64]
+    """Theirs, (N,)."""
     n_classes: int | None
+    """C; None where the task has none."""
     settings: EvalTable
-    lines: tuple[ScoredLine, ...]
+    """Bins and resamples."""
+    variants: tuple[ScoredVariant, ...]
+    """As in `data`."""
 
     @property
     def task(self) -> Task:
         """What its runs were trained for."""
-        return TASKS[self.data.lines[0].runs[0].config.data.task]
+        return TASKS[self.data.runs[0].config.data.task]
 
     @property
     def metrics(self) -> Metrics:
@@ -119,43 +122,75 @@ class ScoredSet:
         return (*self.columns, "accuracy") if self.metric == "f1_binary" else self.columns
 
 
+def evaluate_split(run: RunFolder, split: str) -> None:
+    """Compute the logits of a run on a split of its data, and store them in the run."""
+    Evaluator(run).of_split(split)
+
+
+def evaluate_missing(
+    runs: Iterable[RunFolder], split: str, *, evaluate: Evaluate = evaluate_split
+) -> None:
+    """Evaluate the runs that never were on this split, or on validation, which tells their task."""
+    missing = [
+        (run, name)
+        for run in runs
+        for name in dict.fromkeys((split, "validation"))
+        if not is_stored(run.evaluation, name)
+    ]
+    for number, (run, name) in enumerate(missing, start=1):
+        note(f"evaluating {run.path} on {name} ({number} of {len(missing)})")
+        evaluate(run, name)
+
+
 def score(
     data: DataSet,
     split: str,
     *,
     settings: EvalTable | None = None,
     calibrated: Calibrated | None = None,
-    told: Callable[[], None] = lambda: None,
 ) -> ScoredSet:
-    """Score the lines of a data set on a split, from the logits that its runs have stored.
+    """Score the variants of a data set on a split, from the logits that its runs have stored.
+
+    How far it is can be heard; see `notes`.
 
     Args:
         data: the set.
         split: of its documents.
         settings: bins and resamples; default: the first run's.
         calibrated: a run and its logits (N, C) → calibrated ones; default: as they are.
-        told: called after each run.
 
     Raises:
         UsageError: a run was not evaluated on the split.
         CorruptFileError: its logits are damaged.
         DataError: runs were evaluated on different documents, or predictions cannot be scored.
     """
-    first = load_logits(data.lines[0].runs[0].folder.evaluation, split)
-    task = TASKS[data.lines[0].runs[0].config.data.task]
+    run = data.runs[0]
+    first = load_logits(run.folder.evaluation, split)
+    has_classes = TASKS[run.config.data.task].has_classes
     scored = ScoredSet(
         data=data,
         split=split,
         columns=paper_columns(data.set),
-        positive=_positive(data.lines[0].runs[0].folder),
+        positive=_positive(run),
         ids=first.ids,
         labels=first.labels,
-        n_classes=first.logits.shape[1] if task.has_classes else None,
-        settings=settings or data.lines[0].runs[0].config.eval,
-        lines=(),
+        n_classes=first.logits.shape[1] if has_classes else None,
+        settings=settings or run.config.eval,
+        variants=(),
     )
-    lines = (_scored_line(line, scored, calibrated, told) for line in data.lines)
-    return replace(scored, lines=tuple(lines))
+
+    variants, n_done = [], count(1)
+    with progress(total=len(data.runs), label="run") as update:
+        for variant in data.variants:
+            logits, seeds = [], []
+            for run in variant.runs:
+                found = _logits(run, scored)
+                logits.append(calibrated(run, found) if calibrated else found)
+                seeds.append(seed_of(logits[-1], scored))
+                update(next(n_done))
+            paper = paper_figures(data.set, variant.method)
+            variants.append(ScoredVariant(variant, tuple(seeds), tuple(logits), paper))
+    return replace(scored, variants=tuple(variants))
 
 
 def seed_of(logits: NDArray[np.generic], scored: ScoredSet) -> Seed:
@@ -172,33 +207,21 @@ def seed_of(logits: NDArray[np.generic], scored: ScoredSet) -> Seed:
     return Seed(figures, gaps, answers_of(logits, scored.labels, metrics=scored.metrics))
 
 
-def _positive(folder: RunFolder) -> str | None:
-    """The second of two classes, by its name, or number where the name is lost."""
+def _positive(run: FinishedRun) -> str | None:
+    """The second of two classes by its name, or number where it is lost."""
     try:
-        labels = read_adapter(folder.adapter).labels
+        labels = read_adapter(run.folder.adapter).labels
     except PrefpropError:
         return "1"
     return positive_class(labels)
 
 
-def _scored_line(
-    line: Line, scored: ScoredSet, calibrated: Calibrated | None, told: Callable[[], None]
-) -> ScoredLine:
-    logits, seeds = [], []
-    for run in line.runs:
-        found = load_logits(run.folder.evaluation, scored.split)
-        _check_same(run, found, scored)
-        logits.append(calibrated(run, found.logits) if calibrated else found.logits)
-        seeds.append(seed_of(logits[-1], scored))
-        told()
-    paper = paper_figures(scored.data.set, line.method)
-    return ScoredLine(line, tuple(seeds), tuple(logits), paper)
-
-
-def _check_same(run: FinishedRun, found: SavedLogits, scored: ScoredSet) -> None:
+def _logits(run: FinishedRun, scored: ScoredSet) -> NDArray[np.float32]:
+    found = load_logits(run.folder.evaluation, scored.split)
     if found.ids != scored.ids or not np.array_equal(found.labels, scored.labels):
         raise DataError(
             f"{run.folder.path} was evaluated on other documents of {scored.split} than the runs "
             f"beside it ({len(found.ids)} and {len(scored.ids)}), though on the same ones of "
             f"validation. Delete eval/{scored.split}.safetensors where it is out of date"
         )
+    return found.logits

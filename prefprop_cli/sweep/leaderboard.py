@@ -1,7 +1,7 @@
 """What a sweep has found so far: trials, stages and the leaderboard."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,8 +14,8 @@ State = Literal["waiting", "running", "finished", "pruned", "failed"]
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One run of a stage as the storage knows it."""
+class TrialRecord:
+    """A run of a stage as the storage knows it."""
 
     stage: int
     values: Values
@@ -40,29 +40,29 @@ class Trial:
 
 @dataclass(frozen=True)
 class Standing:
-    """A stage with its trials, in the order of the plan."""
+    """A stage with its trials: those of a grid in its order, those of a search as they began."""
 
     stage: Stage
-    trials: tuple[Trial, ...]
+    trials: tuple[TrialRecord, ...]
 
-    def best(self, metric: str) -> Trial | None:
+    def best(self, metric: str) -> TrialRecord | None:
         """The finished trial with the best metric, of equal ones the first; None if all failed."""
-        best: Trial | None = None
+        best: TrialRecord | None = None
         for trial in self.trials:
             if trial.state == "finished" and trial.metric is not None:
                 most = best.metric if best else None
                 best = trial if better(metric, trial.metric, most) else best
         return best
 
-    def ranked(self, metric: str) -> list[Trial]:
+    def ranked(self, metric: str) -> list[TrialRecord]:
         """Finished trials, best first, and then the others."""
         sign = 1 if metric in LOWER_IS_BETTER else -1
         return sorted(self.trials, key=lambda t: (t.state != "finished", sign * (t.metric or 0)))
 
-    def settings(self, trial: Trial) -> Values:
+    def settings(self, trial: TrialRecord) -> Values:
         """What tells a trial from the others of its stage."""
         values = {**trial.values, SEED: trial.seed}
-        return {key: values[key] for key in self.stage.keys}
+        return {key: values[key] for key in self.stage.space}
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Leaderboard:
     standings: tuple[Standing, ...]
 
     @property
-    def best(self) -> Trial | None:
+    def best(self) -> TrialRecord | None:
         """The best trial of the last stage; None if all of it failed."""
         return self.standings[-1].best(self.metric)
 
@@ -92,9 +92,7 @@ class Leaderboard:
         """The metric over seeds; None before the stage of the seeds."""
         last = self.standings[-1]
         found = [t.metric for t in last.trials if t.state == "finished" and t.metric is not None]
-        return _spread(found) if last.stage.is_of_seeds and found else None
-
-
-def _spread(values: Sequence[float]) -> Spread:
-    sd = statistics.stdev(values) if len(values) > 1 else None
-    return Spread(len(values), statistics.fmean(values), sd)
+        if not last.stage.is_of_seeds or not found:
+            return None
+        sd = statistics.stdev(found) if len(found) > 1 else None
+        return Spread(len(found), statistics.fmean(found), sd)

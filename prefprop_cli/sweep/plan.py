@@ -1,19 +1,16 @@
-"""The stages of a sweep as lists of runs: what there is to do, before anything is done."""
+"""The stages of a sweep: what there is to run, before anything is run."""
 
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import product
-
-from pydantic import ValidationError
 
 from prefprop_cli.config.load import dump_config
 from prefprop_cli.config.schema import Config, SweepTable
-from prefprop_cli.config.sweep import Values, value_of, with_values
-from prefprop_cli.errors import ConfigError
+from prefprop_cli.config.space import Range
+from prefprop_cli.config.sweep import Values, combinations_of, value_of, with_values
 
 SEED = "train.seed"
 _LONGEST_NAME = 80
@@ -39,54 +36,43 @@ class Point:
         plain = re.sub(r"[^\w.=+-]+", "-", words, flags=re.ASCII)[:_LONGEST_NAME]
         return f"{plain}-{self.digest[:8]}"
 
-    @property
-    def seed(self) -> int:
-        return self.config.train.seed
-
 
 @dataclass(frozen=True)
 class Stage:
-    """Runs that are compared with each other."""
+    """Runs that are compared with each other: a grid, a search, or the seeds."""
 
     number: int
     """From 1."""
     study: str
     """Name in the storage; another one for another configuration."""
-    keys: tuple[str, ...]
-    """What differs between the runs."""
+    config: Config
+    fixed: Values
+    """The best settings of the stages before."""
+    space: Mapping[str, list[object] | Range]
+    """What differs between the runs: the values of each key, or its bounds."""
     points: tuple[Point, ...]
+    """The runs of a grid, in order; a search has none before it is run."""
+    n_trials: int
     prunes: bool
     """Whether hopeless runs are given up."""
 
     @property
     def is_of_seeds(self) -> bool:
-        return self.keys == (SEED,)
+        return tuple(self.space) == (SEED,)
 
     @property
     def title(self) -> str:
-        return ", ".join(self.keys)
+        return ", ".join(self.space)
 
+    def point(self, values: Values) -> Point:
+        """The run with these values of the keys of the stage.
 
-def check(config: Config) -> None:
-    """See that there is a sweep, and that all it can come to are configurations.
-
-    Raises:
-        ConfigError: there is nothing to run, or tables do not agree; each disagreement once.
-    """
-    sweep = config.sweep or SweepTable()
-    if not sweep.stages and not sweep.seeds:
-        raise ConfigError(
-            ["[sweep] has neither stages nor seeds, so there is nothing to run"],
-            hint="See `prefprop presets --schema`.",
-        )
-    problems: dict[str, None] = {}
-    for parts in product(*map(_combinations, sweep.stages)):
-        try:
-            with_values(config, {key: value for part in parts for key, value in part.items()})
-        except ValidationError as error:
-            problems |= {f"sweep.stages: {_reason(problem)}": None for problem in error.errors()}
-    if problems:
-        raise ConfigError(list(problems), hint="See `prefprop presets --schema`.")
+        Raises:
+            ValidationError: they do not agree with other tables.
+        """
+        settings = {**self.fixed, **values}
+        single = with_values(self.config, settings)
+        return Point({key: value_of(single, key) for key in settings}, single)
 
 
 def n_stages(config: Config) -> int:
@@ -95,43 +81,23 @@ def n_stages(config: Config) -> int:
 
 
 def make_stage(config: Config, number: int, *, fixed: Values) -> Stage:
-    """The runs of a stage.
-
-    Args:
-        config: with the table `[sweep]`.
-        number: from 1; the seeds come last.
-        fixed: the best settings of the stages before.
-    """
+    """The stage of that number, from 1, after the best settings of those before; seeds are last."""
     sweep = config.sweep or SweepTable()
-    is_search = number <= len(sweep.stages)
-    own = list(_combinations(sweep.stages[number - 1] if is_search else {SEED: sweep.seeds}))
-    prunes = is_search and sweep.pruner == "median"
-    identity = [number, dump_config(with_values(config, fixed)), own, prunes]
+    is_of_seeds = number > len(sweep.stages)
+    space = {SEED: list[object](sweep.seeds)} if is_of_seeds else sweep.stages[number - 1]
+    is_search = any(isinstance(values, Range) for values in space.values())
+    own = [] if is_search else list(combinations_of(space))
+    prunes = sweep.pruner == "median" or (is_search and sweep.pruner == "auto")
+    prunes = prunes and not is_of_seeds
+    what = {key: Range.model_dump(v) if isinstance(v, Range) else v for key, v in space.items()}
+    identity = [number, dump_config(with_values(config, fixed)), own or what, prunes]
     digest = hashlib.sha256(json.dumps(identity, default=str).encode()).hexdigest()
-    return Stage(
-        number=number,
-        study=f"{config.name[:_LONGEST_NAME]}-stage-{number}-{digest[:16]}",
-        keys=tuple(own[0]),
-        points=tuple(_point(config, {**fixed, **values}) for values in own),
-        prunes=prunes,
-    )
+    study = f"{config.name[:_LONGEST_NAME]}-stage-{number}-{digest[:16]}"
+    n_trials = sweep.trials if is_search else len(own)
+    stage = Stage(number, study, config, fixed, space, (), n_trials, prunes)
+    return replace(stage, points=tuple(map(stage.point, own)))
 
 
 def text(value: object) -> str:
     """A value as a person writes it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _point(config: Config, settings: Values) -> Point:
-    single = with_values(config, settings)
-    return Point({key: value_of(single, key) for key in settings}, single)
-
-
-def _combinations(grid: Mapping[str, list[object]] | Mapping[str, list[int]]) -> Iterator[Values]:
-    for values in product(*grid.values()):
-        yield dict(zip(grid, values, strict=True))
-
-
-def _reason(problem: Mapping[str, object]) -> str:
-    context = problem.get("ctx")
-    return str(context["error"] if isinstance(context, Mapping) else problem["msg"])

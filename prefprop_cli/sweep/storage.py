@@ -4,23 +4,35 @@ import fcntl
 import json
 import os
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from time import sleep
 
 import optuna
-from optuna.exceptions import OptunaError
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.exceptions import ExperimentalWarning, OptunaError
+from optuna.storages import (
+    BaseStorage,
+    JournalStorage,
+    RDBStorage,
+    RetryHeartbeatStaleTrialCallback,
+)
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from prefprop_cli.errors import CorruptFileError, PrefpropError, UsageError
 from prefprop_cli.runs.atomic import disk_errors, make_folder
 
+HEARTBEAT_S, STALE_S = 60, 180
 _BUSY_S = 60
 """How long SQLite waits for another process."""
 _TRY_S = 0.3
+
+quiet = partial(warnings.catch_warnings, action="ignore", category=ExperimentalWarning)
+with quiet():
+    retry = RetryHeartbeatStaleTrialCallback(inherit_intermediate_values=True)
 
 
 def open_storage(place: str) -> BaseStorage:
@@ -58,7 +70,14 @@ def without_password(text: str) -> str:
 def _database(url: str, *, tries: int = 5) -> BaseStorage:
     arguments = {"connect_args": {"timeout": _BUSY_S}} if url.startswith("sqlite") else None
     try:
-        return RDBStorage(url, engine_kwargs=arguments)
+        with quiet():
+            return RDBStorage(
+                url,
+                engine_kwargs=arguments,
+                heartbeat_interval=HEARTBEAT_S,
+                grace_period=STALE_S,
+                heartbeat_stale_trial_callback=retry,
+            )
     except (OptunaError, SQLAlchemyError, ImportError) as error:
         if tries > 1 and isinstance(error, DBAPIError):
             # Two processes that make the tables of a new database disturb each other.
@@ -75,9 +94,8 @@ def _journal(path: Path) -> BaseStorage:
         path.touch()
         with path.open("rb") as file:
             first = file.readline()
-    is_journal = not first or (first.startswith(b"{") and b'"op_code"' in first)
     try:
-        if is_journal:
+        if not first or (first.startswith(b"{") and b'"op_code"' in first):
             opened = JournalStorage(JournalFileBackend(str(path), lock_obj=KernelLock(path)))
             _check_lines(path)
             return opened
@@ -89,26 +107,19 @@ def _journal(path: Path) -> BaseStorage:
 
 
 def _check_lines(path: Path) -> None:
-    """See that each line is a JSON object; Optuna finds out only when it next reads.
-
-    Raises:
-        CorruptFileError: one is not; it is named.
-    """
+    """See that each line is a JSON object; Optuna finds out only when it next reads."""
     *lines, _torn = path.read_bytes().split(b"\n")
     for number, line in enumerate(lines, start=1):
-        if not _is_object(line):
+        try:
+            is_object = isinstance(json.loads(line), dict)
+        except (ValueError, RecursionError):
+            is_object = False
+        if not is_object:
             raise CorruptFileError(
                 f"{path}:{number} is damaged: not a JSON object. Put a copy of the journal in its "
                 "place, or move it away: the same command then begins a new one, and takes the "
                 "runs that are finished from their folders"
             )
-
-
-def _is_object(line: bytes) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except (ValueError, RecursionError):
-        return False
 
 
 class KernelLock(JournalFileOpenLock):
@@ -126,19 +137,15 @@ class KernelLock(JournalFileOpenLock):
     def acquire(self) -> bool:
         self._descriptor = os.open(self._path, os.O_RDWR)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        _mend(self._descriptor)
+        size = os.fstat(self._descriptor).st_size
+        start = max(0, size - 2**20)
+        tail = os.pread(self._descriptor, size - start, start)
+        if not tail.endswith(b"\n"):
+            os.ftruncate(self._descriptor, start + tail.rfind(b"\n") + 1)
         return True
 
     def release(self) -> None:
         os.close(self._descriptor)
-
-
-def _mend(descriptor: int) -> None:
-    size = os.fstat(descriptor).st_size
-    start = max(0, size - 2**20)
-    tail = os.pread(descriptor, size - start, start)
-    if not tail.endswith(b"\n"):
-        os.ftruncate(descriptor, start + tail.rfind(b"\n") + 1)
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,32 +1,36 @@
-"""The trials of a stage in the storage: the one place that speaks Optuna.
+"""The trials of a stage as Optuna's storage keeps them.
 
-A study is planned before anything runs: each point of the stage is a trial that waits, so no
-sampler is ever asked. Trials are claimed one by one, which a database and a journal file grant to
-one process only. Where two processes planned the same study, the first trial of a point counts.
+A trial that failed without a reason was lost: its process died or was stopped. It is tried again
+by a new one, which goes on in its run folder. Of several trials of the same run the first counts
+that was not lost, so that any process may add what is missing.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
 
 import optuna
 from optuna.distributions import CategoricalChoiceType, CategoricalDistribution
-from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
-from optuna.pruners import BasePruner, MedianPruner, NopPruner
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.pruners import MedianPruner, NopPruner
+from optuna.samplers import TPESampler
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from prefprop_cli.config.schema import TrainTable
+from prefprop_cli.config.space import Range
+from prefprop_cli.config.sweep import takes_integers
 from prefprop_cli.errors import DataError
 from prefprop_cli.experiment.record import changes
 from prefprop_cli.runs.atomic import Record
-from prefprop_cli.sweep.leaderboard import Standing, State, Trial
-from prefprop_cli.sweep.plan import SEED, Point, Stage
+from prefprop_cli.sweep.leaderboard import Standing, State, TrialRecord
+from prefprop_cli.sweep.plan import SEED, Stage
+from prefprop_cli.sweep.storage import quiet, retry
 from prefprop_cli.tasks.metrics import LOWER_IS_BETTER
 
-CREATOR_S = 10.0
-"""A process that plans a study and adds nothing for so long is dead."""
-
+OWNER, RESULT, INPUTS = "owner", "result", "inputs"
+_POINT, _REUSED = "point", "reused"
 _STATES: dict[TrialState, State] = {
     TrialState.WAITING: "waiting",
     TrialState.RUNNING: "running",
@@ -34,23 +38,15 @@ _STATES: dict[TrialState, State] = {
     TrialState.PRUNED: "pruned",
     TrialState.FAIL: "failed",
 }
-_PLANNED = "planned"
-_POINT, _OWNER, _BEAT, _RESULT, _REUSED = "point", "owner", "beat", "result", "reused"
-_INPUTS = "inputs"
 
 
-@dataclass(frozen=True)
-class Owner:
-    """Who runs a trial, and where."""
-
-    host: str
-    pid: int
-    run: str
+class SettingFailedError(Exception):
+    """A run failed as others may not; the reason is noted."""
 
 
 @dataclass(frozen=True)
 class StageStudy:
-    """A stage and its study, planned."""
+    """A stage and its study."""
 
     stage: Stage
     storage: BaseStorage
@@ -59,207 +55,180 @@ class StageStudy:
     """Data and backbone of the runs of this process."""
 
     def trials(self) -> list[FrozenTrial]:
-        """One trial for each point, in the order of the plan."""
-        first: dict[int, FrozenTrial] = {}
-        for trial in self.study.get_trials(deepcopy=False):
-            first.setdefault(_place(trial), trial)
-        return [first[place] for place in sorted(first)]
+        """The trials that count, in the order of the grid, or as a search proposed them."""
+        found = self._by_run()
+        return [found[run] for run in sorted(found)][: self.stage.n_trials]
 
     def unfinished(self) -> list[FrozenTrial]:
         return [trial for trial in self.trials() if not trial.state.is_finished()]
 
-    def point(self, trial: FrozenTrial) -> Point:
-        return self.stage.points[_place(trial)]
+    def fill(self, finished: Mapping[str, FrozenTrial]) -> bool:
+        """Add what was lost, and the runs of a grid that have no trial.
 
-    def claim(self, trial: FrozenTrial) -> bool:
-        """Take a trial that waits; False if another process was faster."""
-        try:
-            return self.storage.set_trial_state_values(_id(trial), state=TrialState.RUNNING)
-        except UpdateFinishedTrialError:
-            return False
+        Args:
+            finished: trials of earlier stages by the digests of their configurations; a run with
+                the same one takes over the result.
 
-    def owner(self, trial: FrozenTrial) -> Owner | None:
-        """Who said last that the trial is theirs."""
-        found = trial.user_attrs.get(_OWNER)
-        return Owner(**found) if found else None
+        Returns:
+            Whether there is a trial to begin.
+        """
+        found = self._by_run()
+        for trial in self.study.get_trials(deepcopy=False):
+            run, is_whole = self._run(trial), trial.params.keys() == self.stage.space.keys()
+            if run is not None and is_whole and run not in found:
+                retry(self.study, trial)
+                found[run] = trial
+        for place, point in enumerate(self.stage.points):
+            if place not in found:
+                self._add(place, finished.get(point.digest))
+        is_waiting = any(trial.state == TrialState.WAITING for trial in self.unfinished())
+        return is_waiting or len(self.trials()) < self.stage.n_trials
 
-    def own(self, trial: FrozenTrial, owner: Owner) -> bool:
-        """Say whose the trial is; False if it is finished by now."""
-        try:
-            self.storage.set_trial_user_attr(_id(trial), _OWNER, vars(owner))
-        except UpdateFinishedTrialError:
-            return False
-        return True
+    def optimize(
+        self, run: Callable[[optuna.Trial], float], *, on_end: Callable[[TrialRecord], None]
+    ) -> None:
+        """Have Optuna hand out a trial, keep its heartbeat and note how it ends.
 
-    def beat(self, trial: FrozenTrial, count: int) -> None:
-        """Say that its owner is alive."""
-        self.storage.set_trial_user_attr(_id(trial), _BEAT, count)
+        The sampler's seed is the place in the search: one that was killed goes on as if not.
+        """
+        with quiet():
+            seed = self.stage.config.train.seed + len(self.trials())
+            self.study.sampler = TPESampler(seed=seed, constant_liar=True)
+        self.study.optimize(
+            run,
+            n_trials=1,
+            catch=(SettingFailedError,),
+            callbacks=[lambda _, trial: on_end(self.record(trial))],
+        )
 
-    def signs_of_life(self, trial: FrozenTrial) -> object:
-        """What changes as long as the owner is alive."""
-        return trial.user_attrs.get(_OWNER), trial.user_attrs.get(_BEAT)
+    def place(self, trial: optuna.Trial) -> int | None:
+        """Which of the trials that count it is, from 1; None if it does not."""
+        numbers = [each.number for each in self.trials()]
+        return numbers.index(trial.number) + 1 if trial.number in numbers else None
 
-    def report(self, trial: FrozenTrial, *, epoch: int, metric: float) -> bool:
+    def suggest(self, trial: optuna.Trial) -> None:
+        """Have the sampler choose the values of a trial that has none yet."""
+        for key, values in {} if self.stage.points else self.stage.space.items():
+            if not isinstance(values, Range):
+                trial.suggest_categorical(key, [_choice(value) for value in values])
+            elif takes_integers(key):
+                step = int(values.step or 1)
+                trial.suggest_int(key, int(values.low), int(values.high), step=step, log=values.log)
+            else:
+                trial.suggest_float(key, values.low, values.high, step=values.step, log=values.log)
+
+    def lose(self, trial: FrozenTrial | optuna.Trial) -> None:
+        """Note that nobody works on a trial any more."""
+        with suppress(UpdateFinishedTrialError):
+            self.storage.set_trial_state_values(trial._trial_id, state=TrialState.FAIL)
+
+    def report(self, trial: optuna.Trial, epoch: int, metric: float) -> bool:
         """Note the metric of an epoch; whether to give the trial up.
 
-        It is hopeless, or another process has finished it while this one was thought to be dead.
+        It is hopeless, or another process has it while this one was thought to be dead.
         """
         try:
-            self.storage.set_trial_intermediate_value(_id(trial), epoch, metric)
+            self.storage.set_trial_intermediate_value(trial._trial_id, epoch, metric)
         except UpdateFinishedTrialError:
             return True
-        return self.study.pruner.prune(self.study, self.storage.get_trial(_id(trial)))
-
-    def finish(
-        self,
-        trial: FrozenTrial,
-        *,
-        state: State,
-        metric: float | None = None,
-        result: Mapping[str, object],
-    ) -> None:
-        """Note how a trial ended; what another process has noted before stays."""
-        optuna_state = next(key for key, name in _STATES.items() if name == state)
-        values = None if metric is None else [metric]
-        try:
-            self.storage.set_trial_user_attr(_id(trial), _RESULT, dict(result))
-            self.storage.set_trial_user_attr(_id(trial), _INPUTS, self.inputs)
-            self.storage.set_trial_state_values(_id(trial), state=optuna_state, values=values)
-        except UpdateFinishedTrialError:
-            pass
+        return self.study.pruner.prune(self.study, self.storage.get_trial(trial._trial_id))
 
     def complete(self) -> dict[str, FrozenTrial]:
         """The finished trials by the digests of their configurations."""
         return {
-            self.point(trial).digest: trial
+            self.stage.point(trial.params).digest: trial
             for trial in self.trials()
             if trial.state == TrialState.COMPLETE
         }
 
     def standing(self) -> Standing:
         """All trials as they are now."""
-        return Standing(self.stage, tuple(map(self._describe, self.trials())))
+        return Standing(self.stage, tuple(map(self.record, self.trials())))
 
-    def record(self, trial: FrozenTrial) -> Trial:
-        """A trial as it is now."""
-        return self._describe(self.storage.get_trial(_id(trial)))
-
-    def _describe(self, trial: FrozenTrial) -> Trial:
-        point, owner = self.point(trial), self.owner(trial)
-        return Trial(
+    def record(self, trial: FrozenTrial) -> TrialRecord:
+        """A trial, told without Optuna."""
+        values = {**self.stage.fixed, **trial.params}
+        owner, metric = trial.user_attrs.get(OWNER, {}), trial.value
+        if trial.state == TrialState.PRUNED and trial.intermediate_values:
+            best = min if self.study.direction.name == "MINIMIZE" else max
+            metric = best(trial.intermediate_values.values())
+        return TrialRecord(
             stage=self.stage.number,
-            values={key: value for key, value in point.settings.items() if key != SEED},
-            seed=point.seed,
+            seed=values.pop(SEED, self.stage.config.train.seed),
+            values=values,
             state=_STATES[trial.state],
-            metric=trial.value,
-            run=Path(owner.run) if owner else None,
-            host=owner.host if owner else None,
+            metric=metric,
+            run=Path(owner["run"]) if owner else None,
+            host=owner.get("host"),
             reused=trial.user_attrs.get(_REUSED, False),
-            **trial.user_attrs.get(_RESULT, {}),
+            **trial.user_attrs.get(RESULT, {}),
         )
+
+    def _by_run(self) -> dict[int, FrozenTrial]:
+        found: dict[int, FrozenTrial] = {}
+        for trial in self.study.get_trials(deepcopy=False):
+            has_reason = "reason" in trial.user_attrs.get(RESULT, {})
+            run = self._run(trial)
+            if run is not None and (trial.state != TrialState.FAIL or has_reason):
+                found.setdefault(run, trial)
+        return found
+
+    def _run(self, trial: FrozenTrial) -> int | None:
+        """The place in the grid, or the first trial of the same proposal."""
+        if self.stage.points:
+            return trial.user_attrs.get(_POINT)
+        return int(trial.system_attrs.get("failed_trial", trial.number))
+
+    def _add(self, place: int, earlier: FrozenTrial | None) -> None:
+        points, keys = self.stage.points, self.stage.space
+        choices = {key: [_choice(point.settings[key]) for point in points] for key in keys}
+        reused = {**earlier.user_attrs, _REUSED: True} if earlier else {}
+        trial = create_trial(
+            state=TrialState.COMPLETE if earlier else TrialState.WAITING,
+            value=earlier.value if earlier else None,
+            params={key: points[place].settings[key] for key in keys},
+            distributions={
+                key: CategoricalDistribution([*dict.fromkeys(choices[key])]) for key in keys
+            },
+            user_attrs={**reused, _POINT: place},
+            intermediate_values=earlier.intermediate_values if earlier else None,
+        )
+        self.study.add_trial(trial)
+
+
+def _choice(value: object) -> CategoricalChoiceType:
+    """A value as Optuna stores it; no key of the configuration has others."""
+    return value if isinstance(value, bool | int | float) else str(value)
 
 
 def open_study(
-    storage: BaseStorage,
-    stage: Stage,
-    *,
-    metric: str,
-    epochs: int,
-    finished: Mapping[str, FrozenTrial],
-    inputs: Record,
-    pause: Callable[[], None],
+    storage: BaseStorage, stage: Stage, *, train: TrainTable, inputs: Record
 ) -> StageStudy:
-    """Open the study of a stage, planned by this process or by another one.
+    """Open the study of a stage, or make it.
 
     Args:
         storage: of the sweep.
         stage: what is to be run.
-        metric: on validation; decides what is best.
-        epochs: of a run; no run is given up in the first third of them.
-        finished: trials of earlier stages by the digest of their configurations: a point that
-            has the same one takes over the result.
-        inputs: data and backbone that its runs are of.
-        pause: called while another process plans; sleeps, and may raise to leave.
+        train: `metric` on validation decides what is best; no run is given up in the first third
+            of its `epochs`.
+        inputs: data and backbone of the runs.
 
     Raises:
         DataError: runs that are done are of other data, or of another backbone.
     """
-    pruner = MedianPruner(n_startup_trials=2, n_warmup_steps=epochs // 3 + 1)
-    chosen: BasePruner = pruner if stage.prunes else NopPruner()
-    is_loss = metric in LOWER_IS_BETTER
-    try:
-        study = optuna.create_study(
-            storage=storage,
-            study_name=stage.study,
-            direction="minimize" if is_loss else "maximize",
-            pruner=chosen,
-        )
-        opened = StageStudy(stage, storage, study, inputs)
-    except DuplicatedStudyError:
-        study = optuna.load_study(storage=storage, study_name=stage.study, pruner=chosen)
-        opened = StageStudy(stage, storage, study, inputs)
-        _await_plan(opened, pause)
-    _check_inputs(opened)
-    if not study.user_attrs.get(_PLANNED):
-        _plan(opened, finished)
-    return opened
-
-
-def _check_inputs(opened: StageStudy) -> None:
-    """See that the trials that are done were of the same data and backbone."""
+    pruner = MedianPruner(n_startup_trials=2, n_warmup_steps=train.epochs // 3 + 1)
+    study = optuna.create_study(
+        storage=storage,
+        study_name=stage.study,
+        direction="minimize" if train.metric in LOWER_IS_BETTER else "maximize",
+        pruner=pruner if stage.prunes else NopPruner(),
+        load_if_exists=True,
+    )
+    opened = StageStudy(stage, storage, study, inputs)
     for trial in opened.trials():
-        if found := changes(trial.user_attrs.get(_INPUTS, {}), opened.inputs):
+        if found := changes(trial.user_attrs.get(INPUTS, {}), inputs):
             raise DataError(
                 f"runs of this sweep are of other data or another backbone: {'; '.join(found)}. "
                 "Put back what it was, or begin a new sweep: --out FOLDER"
             )
-
-
-def _await_plan(opened: StageStudy, pause: Callable[[], None]) -> None:
-    """Wait for the process that created the study, as long as it is alive."""
-    n_seen, since_s = -1, monotonic()
-    while not opened.study.user_attrs.get(_PLANNED):
-        if (n_trials := len(opened.trials())) != n_seen:
-            n_seen, since_s = n_trials, monotonic()
-        elif monotonic() - since_s > CREATOR_S:
-            return
-        pause()
-
-
-def _plan(opened: StageStudy, finished: Mapping[str, FrozenTrial]) -> None:
-    """Add the points that have no trial yet."""
-    planned = {_place(trial) for trial in opened.trials()}
-    for place, point in enumerate(opened.stage.points):
-        if place not in planned:
-            earlier = finished.get(point.digest)
-            opened.study.add_trial(_new_trial(opened.stage, place, earlier))
-    opened.study.set_user_attr(_PLANNED, True)
-
-
-def _new_trial(stage: Stage, place: int, earlier: FrozenTrial | None) -> FrozenTrial:
-    settings = stage.points[place].settings
-    reused = {**earlier.user_attrs, _REUSED: True} if earlier else {}
-    return create_trial(
-        state=TrialState.COMPLETE if earlier else TrialState.WAITING,
-        value=earlier.value if earlier else None,
-        params={key: _choice(settings[key]) for key in stage.keys},
-        distributions={key: _choices(stage.points, key) for key in stage.keys},
-        user_attrs={**reused, _POINT: place},
-        intermediate_values=earlier.intermediate_values if earlier else None,
-    )
-
-
-def _choices(points: Iterable[Point], key: str) -> CategoricalDistribution:
-    return CategoricalDistribution(list(dict.fromkeys(_choice(p.settings[key]) for p in points)))
-
-
-def _choice(value: object) -> CategoricalChoiceType:
-    return value if isinstance(value, bool | int | float | str) else str(value)
-
-
-def _place(trial: FrozenTrial) -> int:
-    return int(trial.user_attrs[_POINT])
-
-
-def _id(trial: FrozenTrial) -> int:
-    return trial._trial_id
+    return opened

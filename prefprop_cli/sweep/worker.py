@@ -1,35 +1,77 @@
 """One of the processes that work on a sweep.
 
-A trial is worked on by who holds the lock of its run folder, and only while it is unfinished. The
-kernel lets go of the lock of a dead process, so the next one takes its trial over at once and
-goes on from the checkpoint. Of a trial on another machine the lock tells nothing: it is taken
-over when its owner has shown no sign of life for a while.
+Optuna's storage gives a trial that waits to one process alone. Who trains it is who holds the lock
+of its run folder, which the kernel lets go of however the process ends: the next one then takes
+over at once, and goes on from the checkpoint. Of a machine that has no common folder with this
+one the lock tells nothing; Optuna's heartbeat in the database does.
 """
 
+import json
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import sleep
 from typing import Protocol
 
+import optuna
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages import RDBStorage, fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState
+from pydantic import ValidationError
 
+from prefprop_cli.cache import default_cache
 from prefprop_cli.config.schema import Config
-from prefprop_cli.config.sweep import Values
-from prefprop_cli.errors import RunLockedError
+from prefprop_cli.config.sweep import Values, reasons
+from prefprop_cli.errors import (
+    ConfigError,
+    NonFiniteError,
+    PrefpropError,
+    ResourceError,
+    RunLockedError,
+    is_out_of_memory,
+)
+from prefprop_cli.experiment.adapter import read_adapter
+from prefprop_cli.experiment.launch import describe_run, train_run
+from prefprop_cli.experiment.plan import make_plan, prepare_data
 from prefprop_cli.runs import RunFolder
-from prefprop_cli.runs.atomic import make_folder
-from prefprop_cli.sweep.heartbeat import Heartbeat, Observer
-from prefprop_cli.sweep.leaderboard import Leaderboard, Standing, Trial
-from prefprop_cli.sweep.plan import Point, Stage, make_stage, n_stages
-from prefprop_cli.sweep.storage import open_storage, storage_errors
-from prefprop_cli.sweep.study import Owner, StageStudy, open_study
-from prefprop_cli.sweep.trial import Attempt, Stop, TrainView, Work
+from prefprop_cli.runs.atomic import Record, make_folder
+from prefprop_cli.sweep.leaderboard import Leaderboard, Standing, TrialRecord
+from prefprop_cli.sweep.plan import Point, make_stage, n_stages
+from prefprop_cli.sweep.storage import open_storage, quiet, storage_errors
+from prefprop_cli.sweep.study import (
+    INPUTS,
+    OWNER,
+    RESULT,
+    SettingFailedError,
+    StageStudy,
+    open_study,
+)
+from prefprop_cli.training.events import Evaluated, Event, Hooks
 
 POLL_S = 0.5
+
+
+class Stop(Protocol):
+    """A request to stop."""
+
+    @property
+    def requested(self) -> bool: ...
+
+    def raise_if_requested(self, message: str = "") -> None:
+        """Leave if there is one; the message says what was saved."""
+
+
+class TrainView(Protocol):
+    """Sees a training."""
+
+    def show(self, event: Event) -> None: ...
+
+    def evaluated(self, done: int, total: int) -> None:
+        """So many documents of an evaluation are done."""
 
 
 class Watcher(Protocol):
@@ -39,15 +81,35 @@ class Watcher(Protocol):
         """A stage begins, or goes on."""
 
     def trial(
-        self, stage: Stage, point: Point, folder: RunFolder, *, resumes: bool
+        self, title: str, settings: Values, folder: RunFolder, *, resumes: bool
     ) -> AbstractContextManager[TrainView]:
         """A trial begins, or goes on; what is returned sees its training."""
 
-    def ended(self, trial: Trial) -> None:
+    def ended(self, trial: TrialRecord) -> None:
         """A trial has ended here."""
 
     def waiting(self, n_trials: int) -> None:
         """So many trials are left of a stage, and all run elsewhere; told again and again."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """How the runs of a sweep are trained."""
+
+    out: Path
+    """Folder of the sweep."""
+    device: str
+    """`cpu`, `cuda` or `cuda:N`."""
+    sources: tuple[str, ...]
+    """Files and settings that the configuration came from."""
+    argv: Sequence[str]
+    """The command line, as it may be written to a manifest."""
+    inputs: Record
+    """Data and backbone of the configuration, as of `experiment/record.py`."""
+
+
+class _Left(BaseException):
+    """The trial is not this process's any more; Optuna's loop is left without a word about it."""
 
 
 def run_sweep(
@@ -72,89 +134,162 @@ def run_sweep(
     """
     with storage_errors(storage):
         opened = open_storage(storage)
-        metric, epochs = config.train.metric, config.train.epochs
-        worker = _Worker(work, stop=stop, watcher=watcher)
         fixed: Values = {}
         finished: dict[str, FrozenTrial] = {}
         standings: list[Standing] = []
         for number in range(1, n_stages(config) + 1):
-            study = open_study(
-                opened,
-                make_stage(config, number, fixed=fixed),
-                metric=metric,
-                epochs=epochs,
-                finished=finished,
-                inputs=work.inputs,
-                pause=worker.pause,
-            )
+            stage = make_stage(config, number, fixed=fixed)
+            study = open_study(opened, stage, train=config.train, inputs=work.inputs)
+            study.fill(finished)
             watcher.stage(study.standing())
-            worker.finish(study)
+            _Worker(study, work, stop, watcher).finish(finished)
             standings.append(study.standing())
-            best = standings[-1].best(metric)
+            best = standings[-1].best(config.train.metric)
             if best is None:
                 break
             fixed = best.values
             finished |= study.complete()
-        return Leaderboard(metric, tuple(standings))
+        return Leaderboard(config.train.metric, tuple(standings))
 
 
 class _Worker:
-    def __init__(self, work: Work, *, stop: Stop, watcher: Watcher) -> None:
-        self._work, self._stop, self._watcher = work, stop, watcher
-        self._host = socket.gethostname()
-        self._others = Observer()
+    """Works on the trials of a stage."""
 
-    def pause(self) -> None:
-        """Wait a moment for other processes."""
+    def __init__(self, study: StageStudy, work: Work, stop: Stop, watcher: Watcher) -> None:
+        self._study, self._work, self._stop, self._watcher = study, work, stop, watcher
+        self._host = socket.gethostname()
+        self._without_owner: set[int] = set()
+
+    def finish(self, finished: Mapping[str, FrozenTrial]) -> None:
+        """Work, or wait for others, until no trial is left."""
+        while self._study.fill(finished) or self._study.unfinished():
+            self._stop.raise_if_requested()
+            self._give_up_dead()
+            if self._study.fill(finished):
+                # The lock is held until Optuna has noted how the trial ended.
+                with ExitStack() as held, suppress(_Left):
+                    self._study.optimize(partial(self._run, held), on_end=self._watcher.ended)
+            elif self._study.unfinished():
+                self._wait()
+
+    def _wait(self) -> None:
+        self._watcher.waiting(len(self._study.unfinished()))
         self._stop.raise_if_requested()
         sleep(POLL_S)
 
-    def finish(self, study: StageStudy) -> None:
-        """Work, or wait for others, until no trial of the stage is left."""
-        while study.unfinished():
-            self._stop.raise_if_requested()
-            if not any(self._attempt(study, trial) for trial in self._candidates(study)):
-                self._watcher.waiting(len(study.unfinished()))
-                self.pause()
+    def _give_up_dead(self) -> None:
+        """Note as lost what dead processes worked on, so that it is tried again."""
+        with quiet():
+            fail_stale_trials(self._study.study)
+        for trial in self._study.unfinished():
+            owner = trial.user_attrs.get(OWNER)
+            if trial.state != TrialState.RUNNING:
+                continue
+            if owner is None:  # its process is about to take the lock, or dead the next time
+                if trial.number in self._without_owner:
+                    self._study.lose(trial)
+                self._without_owner.add(trial.number)
+            elif self._is_of_here(owner):
+                with suppress(RunLockedError), RunFolder(Path(owner["run"])).lock():
+                    self._study.lose(trial)
 
-    def _candidates(self, study: StageStudy) -> Iterator[FrozenTrial]:
-        """First what waits, each claimed as it is handed out, then what may be abandoned."""
-        for trial in study.unfinished():
-            if trial.state == TrialState.WAITING and study.claim(trial):
-                study.own(trial, self._me(study, trial))
-                yield trial
-        for trial in study.unfinished():
-            if trial.state == TrialState.RUNNING and self._may_be_abandoned(study, trial):
-                yield trial
+    def _is_of_here(self, owner: Mapping[str, str]) -> bool:
+        """Whether the lock of the run folder tells: on this machine, or in a common folder."""
+        is_common = not isinstance(self._study.storage, RDBStorage) and Path(owner["run"]).is_dir()
+        return owner["host"] == self._host or is_common
 
-    def _may_be_abandoned(self, study: StageStudy, trial: FrozenTrial) -> bool:
-        owner = study.owner(trial)
-        if owner is not None and owner.host == self._host:
-            return True  # the lock will tell
-        name = study.stage.study, trial.number
-        return self._others.is_stale(name, study.signs_of_life(trial))
+    def _run(self, held: ExitStack, trial: optuna.Trial) -> float:
+        """Train the run of a trial; what Optuna calls."""
+        try:
+            if self._study.place(trial) is None:
+                self._study.lose(trial)
+                raise _Left
+            self._study.suggest(trial)
+            point = self._study.stage.point(trial.params)
+            folder = self._folder(trial, point)
+            make_folder(folder.path)
+            self._lock(folder, held)
+            owner = {"host": self._host, "pid": os.getpid(), "run": str(folder.path)}
+            trial.set_user_attr(OWNER, owner)
+            return self._train(trial, point, folder)
+        except UpdateFinishedTrialError:
+            raise _Left from None
+        except Exception as error:
+            if (code := _exit_code(error)) is None:
+                raise
+            reason = "; ".join(reasons(error)) if isinstance(error, ValidationError) else str(error)
+            trial.set_user_attr(RESULT, {"reason": reason, "exit_code": code})
+            raise SettingFailedError from error
 
-    def _attempt(self, study: StageStudy, trial: FrozenTrial) -> bool:
-        """Run a trial, or go on with it; False if it is another process that does."""
-        owner = self._me(study, trial)
-        folder = RunFolder(Path(owner.run))
-        make_folder(folder.path)
-        with ExitStack() as held:
+    def _folder(self, trial: optuna.Trial, point: Point) -> RunFolder:
+        """The folder in which the run was begun, if it can be gone on with here."""
+        owner = trial.user_attrs.get(OWNER)
+        if owner is not None and self._is_of_here(owner):
+            return RunFolder(Path(owner["run"]))
+        return RunFolder((self._work.out / "runs" / point.folder).absolute())
+
+    def _lock(self, folder: RunFolder, held: ExitStack) -> None:
+        while True:
             try:
                 held.enter_context(folder.lock())
+                return
             except RunLockedError:
-                return False
-            if not study.own(trial, owner):
-                return True
-            with Heartbeat(partial(study.beat, trial)):
-                Attempt(study, trial, folder, self._work, self._stop).run(self._watcher.trial)
-            self._watcher.ended(study.record(trial))
-        return True
+                self._wait()
 
-    def _me(self, study: StageStudy, trial: FrozenTrial) -> Owner:
-        """This process as the owner; on the machine of the last one in the same run folder."""
-        before = study.owner(trial)
-        here = self._work.out / "runs" / study.point(trial).folder
-        is_here = before is not None and before.host == self._host
-        run = before.run if before and is_here else str(here.absolute())
-        return Owner(host=self._host, pid=os.getpid(), run=run)
+    def _train(self, trial: optuna.Trial, point: Point, folder: RunFolder) -> float:
+        """Begin, go on from the newest checkpoint, or take over a run that is finished."""
+        metric = point.config.train.metric
+        plan = make_plan(point.config)
+        prepared = prepare_data(plan, cache=default_cache(), stop=self._stop.raise_if_requested)
+        settings = (f"-s {key}={json.dumps(value)}" for key, value in point.settings.items())
+        sources = [*self._work.sources, *settings]
+        describe_run(folder, plan, prepared, sources=sources, argv=self._work.argv)
+        if folder.manifest["status"] == "finished":
+            read_adapter(folder.adapter)
+            return self._noted(trial, folder.manifest["validation"])[metric]
+        is_given_up = False
+
+        def on_event(event: Event) -> None:
+            nonlocal is_given_up
+            training.show(event)
+            if isinstance(event, Evaluated):
+                is_given_up = self._study.report(trial, event.epoch, event.metrics[metric])
+
+        resumes = any(folder.checkpoints.glob("step-*"))
+        title = f"trial {self._study.place(trial)} of {self._study.stage.n_trials}"
+        with self._watcher.trial(title, trial.params, folder, resumes=resumes) as training:
+            result = train_run(
+                plan,
+                prepared,
+                folder,
+                device=self._work.device,
+                hooks=Hooks(
+                    on_event,
+                    on_progress=training.evaluated,
+                    should_stop=lambda: self._stop.requested or is_given_up,
+                ),
+                resume=resumes,
+            )
+        if result.status == "interrupted":
+            self._stop.raise_if_requested(f"stopped at step {result.step}, saved")
+        self._noted(trial, result.metrics)
+        if result.status == "interrupted":
+            folder.update_manifest(exit_reason="pruned")
+            raise optuna.TrialPruned
+        return result.metrics[metric]
+
+    def _noted(self, trial: optuna.Trial, metrics: Mapping[str, float]) -> Mapping[str, float]:
+        trial.set_user_attr(RESULT, {"metrics": dict(metrics)})
+        trial.set_user_attr(INPUTS, self._study.inputs)
+        return metrics
+
+
+def _exit_code(error: Exception) -> int | None:
+    """The exit code of a failure that other settings may not have; None for another failure."""
+    causes = (error, error.__cause__)
+    is_too_large = any(cause is not None and is_out_of_memory(cause) for cause in causes)
+    if isinstance(error, ValidationError):
+        return ConfigError.exit_code
+    if isinstance(error, NonFiniteError) or is_too_large:
+        return error.exit_code if isinstance(error, PrefpropError) else ResourceError.exit_code
+    return None

@@ -11,10 +11,6 @@ import pytest
 from rich.cells import cell_len
 
 from prefprop_cli.cli.app import main
-from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.options import Machine
-from prefprop_cli.cli.work import logits
-from prefprop_cli.runs import RunFolder
 from tests.helpers import finished, project
 
 Output = Callable[..., tuple[int, str, str]]
@@ -222,20 +218,3 @@ def test_a_run_that_was_trained(report: Output, tmp_path: Path) -> None:
     before = stored.stat().st_mtime_ns
     assert "evaluating" not in report("runs", "--table", "2")[2]
     assert stored.stat().st_mtime_ns == before
-
-
-def test_a_run_without_logits_of_validation_is_evaluated_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Which tell of what task a run is."""
-    asked: list[tuple[Path, object]] = []
-    monkeypatch.setattr(
-        logits, "logits_of", lambda _, folder, split, **__: asked.append((folder.path, split))
-    )
-    finished.write(tmp_path / "run", finished.config("prefix-tuning", data={"source": "gone"}))
-    folder = RunFolder(tmp_path / "run")
-    logits.evaluate_missing(Console(), [folder], "test", machine=Machine(None, "auto"))
-    assert asked == []
-    (folder.evaluation / "validation.safetensors").unlink()
-    logits.evaluate_missing(Console(), [folder], "test", machine=Machine(None, "auto"))
-    assert asked == [(folder.path, "validation")]

@@ -211,6 +211,25 @@ def test_hopeless_trials_are_given_up_if_asked(done: Done, sweep: Output) -> Non
     assert "pruned: nll" in err
 
 
+def test_own_bounds_are_searched(done: Done, sweep: Output) -> None:
+    bounds = "sweep.lr={low=1e-3, high=0.2, log=true}"
+    search = ["-s", bounds, "-s", "sweep.trials=3", "-s", "sweep.stages=[]", "-s", "sweep.seeds=[]"]
+    code, out, err = sweep("-p", done.config, *search, "-s", "train.epochs=1", "--json")
+    assert code == 0
+    trials = json.loads(out)["trials"]
+    rates = [trial["values"]["train.lr"] for trial in trials]
+    assert len(set(rates)) == 3
+    assert all(1e-3 <= rate <= 0.2 for rate in rates)
+    assert json.loads(out)["best"]["metric"] == min(trial["metric"] for trial in trials)
+    assert "stage 1 of 1: train.lr, 3 trials\n" in err
+    assert f"trial 2 of 3: train.lr = {rates[1]}; run: " in err
+    run = Path(trials[0]["run"])
+    assert f"-s train.lr={rates[0]}" in sweeps.manifest(run)["sources"]
+    assert json.loads(sweep("-p", done.config, *search, "-s", "train.epochs=1", "--json")[1]) == (
+        json.loads(out)
+    )
+
+
 @pytest.mark.parametrize(
     ("flags", "problem"),
     [

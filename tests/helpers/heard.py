@@ -17,6 +17,8 @@ class Heard:
     def info(self, text: str) -> None:
         self.notes.append(text)
 
+    warn = info
+
     @contextmanager
     def progress(self, *, total: int | None, label: str) -> Iterator["Heard"]:
         self.loops.append((label, total))

@@ -79,18 +79,12 @@ def command(
     if html:
         work.write_page(console, paths[0], html, split=split, machine=machine)
         return
-    found = work.report_of(paths, split=split, backbone=backbone)
-    parts = work.parts_of(
-        console,
-        found,
-        asked,
-        has_pictures=_is_folder(out),
-        split=split,
-        machine=machine,
+    report = work.report_of(
+        console, paths, asked, split=split, has_pictures=_is_folder(out), machine=machine
     )
     if out:
-        work.write(console, found, parts, out, is_folder=_is_folder(out))
-    work.tell(console, found, parts)
+        work.write(console, report, out, is_folder=_is_folder(out))
+    work.tell(console, report)
 
 
 def _check_html(html: Path, paths: Sequence[Path], *, others: Sequence[object]) -> None:

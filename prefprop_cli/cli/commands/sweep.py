@@ -46,7 +46,8 @@ def command(
     o.stay_offline(offline)
     # In two parts: what is wrong with a command line shows before the seconds of torch.
     from prefprop_cli.cli.work import settings
-    from prefprop_cli.sweep import plan, require_optuna
+    from prefprop_cli.config.sweep import check_sweep
+    from prefprop_cli.sweep import require_optuna
 
     asked = settings.Asked(
         preset=preset,
@@ -55,7 +56,7 @@ def command(
         examples=("init reviews.csv > my.toml", "sweep -p my.toml -s 'sweep.seeds=[0,1,2]'"),
     )
     found = settings.resolve(asked)
-    plan.check(found.config)
+    check_sweep(found.config)
     require_optuna()
     settings.tell_documents(console, found)
     from prefprop_cli.cli.work import sweep as work

@@ -12,7 +12,6 @@ from prefprop_cli.calibration.report import CalibrationReport, Score
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.options import Machine
 from prefprop_cli.cli.work.bars import reliability_bars
-from prefprop_cli.cli.work.comparison import compare_runs
 from prefprop_cli.cli.work.logits import check_split, logits_of
 from prefprop_cli.cli.work.pages import tell_missing, tell_pages
 from prefprop_cli.errors import DataError, GateError, UsageError
@@ -22,7 +21,8 @@ from prefprop_cli.report.calibration_tables import runs_page
 from prefprop_cli.report.drawing import drawing, write_figure
 from prefprop_cli.report.methods import paper_figures_of
 from prefprop_cli.report.page import Page
-from prefprop_cli.report.plots import reliability_figure
+from prefprop_cli.report.pairwise import compare_runs
+from prefprop_cli.report.reliability_diagram import reliability_figure
 from prefprop_cli.runs import RunFolder, write_atomically
 from prefprop_cli.runs.distributed import world
 from prefprop_cli.words import plural
@@ -145,7 +145,7 @@ def tell(console: Console, found: Calibration, *, score: str, all_scores: bool) 
         console.info("predict uses it from now on; --method none takes it back")
     if in_full:
         for when, state in (("before", found.report.before), ("after", found.report.after)):
-            console.info(f"{when}: {state.told(score, n=found.report.n)}")
+            console.info(f"{when}: {state.interpretation(score, n=found.report.n)}")
     for line in reliability_bars(found.report, width=console.width):
         console.info(line)
     if not in_full:
@@ -157,15 +157,15 @@ def tell_several(
 ) -> None:
     """A row for each run, then the runs beside the first one, before and after calibration."""
     try:
-        pages = list(_comparisons(console, found, asked, machine))
+        pages = _comparisons(console, found, asked, machine)
     except (UsageError, DataError) as error:  # the calibrators are stored, and their figures known
         console.warn(f"not compared: {error}")
-        pages = []
+        pages = {}
     record = {
         "runs": [each.as_dict() for each in found],
-        "comparisons": {page.name: page.record for page in pages},
+        "comparisons": {name: page.record for name, page in pages.items()},
     }
-    tell_pages(console, [runs_page(found, score=asked.score), *pages], record)
+    tell_pages(console, [runs_page(found, score=asked.score), *pages.values()], record)
 
 
 def check_gate(found: Sequence[Calibration], fail_above: float | None, *, score: str) -> None:
@@ -186,23 +186,23 @@ def check_gate(found: Sequence[Calibration], fail_above: float | None, *, score:
 
 def _comparisons(
     console: Console, found: Sequence[Calibration], asked: Asked, machine: Machine
-) -> Iterator[Page]:
+) -> dict[str, Page]:
     calibrated = {each.folder.path.resolve(): each.calibrated for each in found}
     compare = partial(
         compare_runs,
-        console,
         [each.folder.path for each in found],
         split=asked.split,
-        machine=machine,
         metrics=(asked.score, "nll"),
         n_bins=asked.bins,
+        evaluate=partial(logits_of, console, machine=machine),
     )
-    yield compare(name="before", title="Before calibration")
-    yield compare(
-        name="after",
-        title="After calibration",
-        calibrated=lambda run, _: calibrated[run.folder.path.resolve()],
-    )
+    return {
+        "before": compare(title="Before calibration"),
+        "after": compare(
+            title="After calibration",
+            calibrated=lambda run, _: calibrated[run.folder.path.resolve()],
+        ),
+    }
 
 
 def _saved(calibrator: Calibrator) -> str:

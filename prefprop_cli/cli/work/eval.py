@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import nan
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from prefprop_cli.calibration.calibrators import Identity
 from prefprop_cli.calibration.metrics import classification_metrics, stated_intervals
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.options import Machine
-from prefprop_cli.cli.work.comparison import compare_runs
 from prefprop_cli.cli.work.logits import logits_of
 from prefprop_cli.cli.work.pages import tell_missing, tell_pages
 from prefprop_cli.data.labels import positive_class
@@ -22,6 +21,7 @@ from prefprop_cli.experiment.evaluate import OwnDocuments
 from prefprop_cli.experiment.stored_logits import SavedLogits
 from prefprop_cli.report.methods import paper_figures_of
 from prefprop_cli.report.page import Page
+from prefprop_cli.report.pairwise import compare_runs
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.stats.small_samples import Stated, share
 from prefprop_cli.tasks.metrics import (
@@ -177,7 +177,8 @@ def beside(
     Raises:
         UsageError, DataError: as `compare_runs`.
     """
-    return compare_runs(console, [found.folder.path, *others], split=found.split, machine=machine)
+    evaluate = partial(logits_of, console, machine=machine)
+    return compare_runs([found.folder.path, *others], split=found.split, evaluate=evaluate)
 
 
 def tell(console: Console, found: Evaluation, comparison: Page | None) -> None:

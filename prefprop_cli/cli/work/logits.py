@@ -1,13 +1,13 @@
 """The logits of runs: stored ones, and those that have to be computed first."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.options import Machine
 from prefprop_cli.data.corpus import SPLITS
 from prefprop_cli.errors import UsageError
 from prefprop_cli.experiment.evaluate import Evaluator, OwnDocuments
-from prefprop_cli.experiment.stored_logits import SavedLogits, is_stored, logits_path
+from prefprop_cli.experiment.stored_logits import SavedLogits, logits_path
 from prefprop_cli.runs import RunFolder
 
 
@@ -49,18 +49,3 @@ def logits_of(
         if isinstance(documents, str):
             return evaluator.of_split(documents)
         return evaluator.of_documents(documents)
-
-
-def evaluate_missing(
-    console: Console, folders: Sequence[RunFolder], split: str, *, machine: Machine
-) -> None:
-    """Evaluate the runs that never were on this split, or on validation, which tells their task."""
-    missing = [
-        (folder, name)
-        for folder in folders
-        for name in dict.fromkeys((split, "validation"))
-        if not is_stored(folder.evaluation, name)
-    ]
-    for number, (folder, name) in enumerate(missing, start=1):
-        console.info(f"evaluating {folder.path} on {name} ({number} of {len(missing)})")
-        logits_of(console, folder, name, machine=machine)

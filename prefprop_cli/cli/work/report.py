@@ -1,98 +1,66 @@
 """What `prefprop report` makes: the paper's tables and figures, ours beside the paper's."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from prefprop_cli.cache import default_cache
 from prefprop_cli.cli.console import Console, json_text
 from prefprop_cli.cli.options import PICTURES, Machine
-from prefprop_cli.cli.work.logits import evaluate_missing
+from prefprop_cli.cli.work.logits import logits_of
 from prefprop_cli.cli.work.pages import tell_pages
-from prefprop_cli.data import read_corpus
-from prefprop_cli.errors import PrefpropError
-from prefprop_cli.report.build import Part, Report
-from prefprop_cli.report.collect import FinishedRun, collect
 from prefprop_cli.report.drawing import write_figure
 from prefprop_cli.report.page import markdown
+from prefprop_cli.report.parts import Report, document_lengths, make_report
 from prefprop_cli.report.run_html import run_page
+from prefprop_cli.report.scores import evaluate_missing
 from prefprop_cli.runs import RunFolder, write_atomically
 from prefprop_cli.runs.atomic import make_folder
 from prefprop_cli.runs.distributed import world
 
-SCORED = {"table-2", "table-3", "figure-2"}
-"""Parts that need the logits of the split."""
 
-Parts = Mapping[str, Part]
-
-
-def report_of(paths: Sequence[Path], *, split: str, backbone: str | None) -> Report:
-    """What was found in run folders and files of timings.
-
-    Raises:
-        UsageError: a path is not there, or a folder holds no run.
-        DataError: a file holds no timings.
-    """
-    return Report(
-        collect(paths),
-        split=split,
-        corpus_of=read_corpus,
-        lengths_of=partial(_lengths, backbone=backbone),
-    )
-
-
-def parts_of(
+def report_of(
     console: Console,
-    report: Report,
+    paths: Sequence[Path],
     asked: Sequence[str],
     *,
-    has_pictures: bool,
     split: str,
+    has_pictures: bool,
     machine: Machine,
-) -> Parts:
-    """The parts that were asked for, or all that the runs and timings allow.
-
-    Args:
-        console: told of runs that are evaluated first, and of what is left out.
-        report: makes them.
-        asked: such as `table-2`; empty for all.
-        has_pictures: whether pictures are kept.
-        split: whose logits they need.
-        machine: that evaluates runs that never were.
+) -> Report:
+    """Make the parts that were asked for, and say what is left out.
 
     Raises:
-        UsageError: there are no runs or timings for it.
-        DataError: the runs cannot be compared.
+        UsageError, DataError: as `make_report`.
     """
-    names = asked or _default(report, has_pictures=has_pictures)
-    if SCORED.intersection(names, report.possible):
-        _score(console, report, split, machine=machine)
-    parts = dict(_parts(report, names, is_asked=bool(asked)))
+    report = make_report(
+        paths,
+        asked,
+        split=split,
+        has_pictures=has_pictures,
+        evaluate=partial(logits_of, console, machine=machine),
+        lengths_of=partial(document_lengths, backbone=machine.backbone),
+    )
     for note in report.notes:
         console.warn(note)
-    return parts
+    return report
 
 
-def tell(console: Console, report: Report, parts: Parts) -> None:
+def tell(console: Console, report: Report) -> None:
     """The pages, on a terminal, in a pipe or as JSON."""
-    tell_pages(console, [part.page for part in parts.values()], _record(report, parts))
+    tell_pages(console, report.pages, report.as_dict())
 
 
-def write(console: Console, report: Report, parts: Parts, out: Path, *, is_folder: bool) -> None:
+def write(console: Console, report: Report, out: Path, *, is_folder: bool) -> None:
     """Write the parts into a file by its ending, or all of them into a folder."""
     make_folder(out if is_folder else out.parent)
     drawn = []
-    for name, part in parts.items():
-        if part.draw and (is_folder or out.suffix in PICTURES):
-            write_figure(part.draw(), out / f"{name}.svg" if is_folder else out)
-            drawn.append(name)
-    pages = [part.page for part in parts.values()]
+    for page in report.pages:
+        if page.draw and (is_folder or out.suffix in PICTURES):
+            write_figure(page.draw(), out / f"{page.name}.svg" if is_folder else out)
+            drawn.append(page.name)
     texts = {
-        ".md": markdown(pages, pictures=drawn),
-        ".json": json_text(_record(report, parts)) + "\n",
+        ".md": markdown(report.pages, pictures=drawn),
+        ".json": json_text(report.as_dict()) + "\n",
     }
     for suffix, text in texts.items():
         if is_folder or out.suffix == suffix:
@@ -109,51 +77,10 @@ def write_page(console: Console, run: Path, file: Path, *, split: str, machine: 
         DataError: its predictions cannot be scored.
     """
     folder = RunFolder(run)
-    evaluate_missing(console, [folder], split, machine=machine)
+    evaluate_missing([folder], split, evaluate=partial(logits_of, console, machine=machine))
     page = run_page(folder, split=split).encode()
     world().on_main(lambda: write_atomically(file, page))
     if console.common.json:
         console.result_json({"html": file})
     else:
         console.result(str(file))
-
-
-def _record(report: Report, parts: Parts) -> dict[str, object]:
-    records = {part.page.name: part.page.record for part in parts.values()}
-    return {"parts": records, "notes": report.notes}
-
-
-def _default(report: Report, *, has_pictures: bool) -> list[str]:
-    """What can be made; pictures only where they are kept."""
-    names = [name for name in report.possible if has_pictures or name.startswith("table")]
-    return names or ["table-2"]  # which says what is missing
-
-
-def _score(console: Console, report: Report, split: str, *, machine: Machine) -> None:
-    """Score the runs, those first that were never evaluated on the split."""
-    runs = report.runs
-    evaluate_missing(console, [run.folder for run in runs], split, machine=machine)
-    with console.progress(total=len(runs), label="run") as progress:
-        report.scores(told=lambda: progress.update(progress.done + 1))
-
-
-def _lengths(run: FinishedRun, *, backbone: str | None) -> NDArray[np.int64]:
-    # PyTorch and a tokenizer, which only figure 3 needs.
-    from prefprop_cli.experiment.plan import make_plan, prepare_data, with_backbone
-    from prefprop_cli.experiment.record import check_data
-
-    plan = make_plan(with_backbone(run.config, backbone))
-    prepared = prepare_data(plan, cache=default_cache())
-    check_data(run.folder.manifest, prepared, of=run.folder.path, advice="Give the original")
-    return np.concatenate([np.asarray(split["n_tokens"]) for split in prepared.splits.values()])
-
-
-def _parts(report: Report, names: Sequence[str], *, is_asked: bool) -> Iterator[tuple[str, Part]]:
-    """The parts; a figure nobody asked for that cannot be made becomes a note."""
-    for name in names:
-        try:
-            yield name, report.part(name)
-        except PrefpropError as error:
-            if is_asked or name.startswith("table"):
-                raise
-            report.notes.append(f"without {name.replace('-', ' ')}: {error}")

@@ -18,8 +18,7 @@ from prefprop_cli.runs import check_writable
 from prefprop_cli.sweep.leaderboard import Leaderboard
 from prefprop_cli.sweep.plan import n_stages
 from prefprop_cli.sweep.storage import without_password
-from prefprop_cli.sweep.trial import Work
-from prefprop_cli.sweep.worker import run_sweep
+from prefprop_cli.sweep.worker import Work, run_sweep
 
 __all__ = ["make_ready", "print_best", "resolve_device", "search", "sweep_folder"]
 

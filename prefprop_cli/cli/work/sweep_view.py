@@ -1,6 +1,6 @@
 """A sweep, drawn: a heading for each stage and trial, and the leaderboard."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -8,9 +8,10 @@ from prefprop_cli.cli import layout
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.text import escape
 from prefprop_cli.cli.work.train_view import TrainView
+from prefprop_cli.config.sweep import Values
 from prefprop_cli.runs import RunFolder
-from prefprop_cli.sweep.leaderboard import Leaderboard, Standing, Trial
-from prefprop_cli.sweep.plan import Point, Stage, text
+from prefprop_cli.sweep.leaderboard import Leaderboard, Standing, TrialRecord
+from prefprop_cli.sweep.plan import text
 from prefprop_cli.words import plural
 
 _LONGEST_REASON = 60
@@ -36,25 +37,22 @@ class SweepView:
         done = f", {n_done} done" if n_done else ""
         self._console.info(
             f"stage {stage.number} of {self._n_stages}: {stage.title}, "
-            f"{plural(len(standing.trials), 'trial')}{done}"
+            f"{plural(stage.n_trials, 'trial')}{done}"
         )
 
     @contextmanager
     def trial(
-        self, stage: Stage, point: Point, folder: RunFolder, *, resumes: bool
+        self, title: str, settings: Values, folder: RunFolder, *, resumes: bool
     ) -> Iterator[TrainView]:
         """Head the training of a trial, and show it."""
         self._n_waited_for = 0
-        number = stage.points.index(point) + 1
-        settings = _words({key: point.settings[key] for key in stage.keys})
+        words = ", ".join(f"{key} = {text(value)}" for key, value in settings.items())
         goes_on = ", goes on" if resumes else ""
-        self._console.info(
-            f"trial {number} of {len(stage.points)}: {settings}{goes_on}; run: {shown(folder.path)}"
-        )
+        self._console.info(f"{title}: {words}{goes_on}; run: {shown(folder.path)}")
         with TrainView(self._console, log=folder.log) as view:
             yield view
 
-    def ended(self, trial: Trial) -> None:
+    def ended(self, trial: TrialRecord) -> None:
         """Say how a trial ended."""
         if trial.state == "failed":
             self._console.warn(f"the trial failed: {trial.reason}")
@@ -74,7 +72,7 @@ def leaderboard_lines(board: Leaderboard) -> Iterator[str]:
         stage = standing.stage
         yield f"stage {stage.number}: {stage.title}"
         ranked = standing.ranked(board.metric)
-        header = [*stage.keys, board.metric, "state", "run"]
+        header = [*stage.space, board.metric, "state", "run"]
         rows = [_row(standing, trial) for trial in ranked]
         yield from (f"  {line}" for line in layout.table(rows, header=header))
     if spread := board.spread:
@@ -88,16 +86,12 @@ def shown(path: Path) -> str:
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
-def _row(standing: Standing, trial: Trial) -> list[str]:
+def _row(standing: Standing, trial: TrialRecord) -> list[str]:
     values = [text(value) for value in standing.settings(trial).values()]
     state = "reused" if trial.reused else trial.state
     where = shown(trial.run) if trial.run else ""
     reason = f"  {trial.reason}"[:_LONGEST_REASON] if trial.reason else ""
     return [*map(escape, values), _figure(trial.metric), state, escape(where + reason)]
-
-
-def _words(settings: Mapping[str, object]) -> str:
-    return ", ".join(f"{key} = {text(value)}" for key, value in settings.items())
 
 
 def _figure(metric: float | None) -> str:

@@ -17,11 +17,7 @@ from prefprop_cli.words import quoted
 
 
 def source_of(table: DataTable, *, what: str) -> Path:
-    """The local file or folder that `data.source` names.
-
-    Args:
-        table: the configuration.
-        what: what belongs there, for the message.
+    """The local file or folder that `data.source` names; `what` belongs there, for the message.
 
     Raises:
         DataError: it names none, or there is nothing at it.
@@ -67,9 +63,8 @@ def document_of(fields: Fields, table: DataTable, *, id: str, where: str) -> Doc
 def files_below(folder: Path, *, inside: frozenset[Path] = frozenset()) -> Iterator[Path]:
     """All files below a folder, in order; none is hidden, such as `.DS_Store`, or in `.git`.
 
-    Args:
-        folder: where they lie.
-        inside: folders that it lies in; a link to one is not followed, for all would come again.
+    A link to a folder that it lies in, such as those `inside`, is not followed, for all would come
+    again.
 
     Raises:
         DataError: a folder cannot be read.
@@ -106,26 +101,17 @@ def corpus_of(
     if not labels:
         given, merged = with_one_spelling(given)
         notes += merged
-        _check_numbers(given, table.label_column, name=name)
-    splits = complete(
-        given,
-        validation=table.validation_fraction,
-        test=table.test_fraction,
-        seed=table.split_seed,
-    )
-    drawn = [split for split in splits if split not in given]
-    if drawn:
+        n_documents = sum(map(len, given.values()))
+        if found := no_classes(labels_of(given), n_documents=n_documents):
+            raise DataError(
+                f"{name}: column {quoted(table.label_column)} holds {found}, or name another "
+                "column: --label-column NAME (data.label_column in a preset)"
+            )
+    shares = {"validation": table.validation_fraction, "test": table.test_fraction}
+    splits = complete(given, **shares, seed=table.split_seed)
+    if drawn := [split for split in splits if split not in given]:
         notes += (Note(f"drawn from train with seed {table.split_seed}: {', '.join(drawn)}"),)
     return Corpus(name, splits, labels or labels_of(splits), inputs, notes)
-
-
-def _check_numbers(given: Splits, column: str, *, name: str) -> None:
-    n_documents = sum(map(len, given.values()))
-    if found := no_classes(labels_of(given), n_documents=n_documents):
-        raise DataError(
-            f"{name}: column {quoted(column)} holds {found}, or name another column: "
-            "--label-column NAME (data.label_column in a preset)"
-        )
 
 
 def digest(path: Path) -> str:

@@ -33,14 +33,9 @@ from prefprop_cli.tables import Errors
 from prefprop_cli.words import listed, plural, quoted
 
 WHAT = "a .jsonl, .csv, .tsv or .parquet file, or a folder"
-SPLIT_NAMES = {
-    "train": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "dev": "validation",
-    "test": "test",
-}
+SPLIT_NAMES = {"train": "train", "test": "test"} | dict.fromkeys(
+    ("validation", "valid", "val", "dev"), "validation"
+)
 
 
 def read(table: DataTable) -> Corpus:
@@ -124,36 +119,28 @@ def _parts(source: Path) -> dict[str, Path]:
 
 def _documents(path: Path, root: Path, table: DataTable, *, say: Say = note) -> Iterator[Document]:
     if path.is_dir():
-        yield from folders.class_folders(path, root=root, table=table)
-    elif is_table(path):
-        wanted = {
-            "text_column": table.text_column,
-            "label_column": table.label_column,
-            "group_column": table.group_column,
-        }
-        rows = each_row(path, errors=table.errors, say=say)
-        unlabelled: list[str] = []
-        n_rows = 0
-        for row in with_columns(rows, wanted, path=path, say=say):
-            n_rows += 1
-            id, where = f"{path.name}:{row.place}", f"{path}:{row.place}"
-            fields = sound(row.fields)
-            name = matching(table.label_column, fields)
-            if name is not None and is_missing(fields[name]):
-                unlabelled.append(id)
-            else:
-                yield document_of(fields, table, id=id, where=where)
-        _refuse_unlabelled(unlabelled, n_rows, path=path, column=table.label_column)
-    else:
+        yield from folders.class_folders(path, root=root, errors=table.errors)
+        return
+    if not is_table(path):
         raise _no_table(path)
-
-
-def _refuse_unlabelled(ids: list[str], n_rows: int, *, path: Path, column: str) -> None:
-    if ids:
+    options = ("text_column", "label_column", "group_column")
+    wanted = {option: getattr(table, option) for option in options}
+    rows = each_row(path, errors=table.errors, say=say)
+    unlabelled: list[str] = []
+    n_rows = 0
+    for row in with_columns(rows, wanted, path=path, say=say):
+        n_rows += 1
+        id, fields = f"{path.name}:{row.place}", sound(row.fields)
+        name = matching(table.label_column, fields)
+        if name is not None and is_missing(fields[name]):
+            unlabelled.append(id)
+        else:
+            yield document_of(fields, table, id=id, where=f"{path}:{row.place}")
+    if unlabelled:
         raise DataError(
-            f"{path}: {len(ids)} of {plural(n_rows, 'row')} have no label in column "
-            f"{quoted(column)}: {listed(ids, shown=5)}. Fill them in, or take these rows out; "
-            "texts without a label are for predict"
+            f"{path}: {len(unlabelled)} of {plural(n_rows, 'row')} have no label in column "
+            f"{quoted(table.label_column)}: {listed(unlabelled, shown=5)}. Fill them in, or take "
+            "these rows out; texts without a label are for predict"
         )
 
 

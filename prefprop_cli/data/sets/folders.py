@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.corpus import Document, Splits
 from prefprop_cli.data.decoding import opened, read_text
 from prefprop_cli.data.sets.common import files_below
 from prefprop_cli.errors import DataError
+from prefprop_cli.tables import Errors
 from prefprop_cli.words import listed
 
 TEXT = ".txt"
@@ -15,15 +15,14 @@ UNLABELLED = ("unsup", "unsupervised", "unlabeled", "unlabelled")
 """Folders of texts without a class, such as `train/unsup` of the film reviews `aclImdb`."""
 
 
-def class_folders(folder: Path, *, root: Path, table: DataTable) -> Iterator[Document]:
+def class_folders(folder: Path, *, root: Path, errors: Errors) -> Iterator[Document]:
     """The documents `folder/<label>/*.txt`, in order; the id is the path below `root`.
 
     Raises:
         DataError: there are none, texts lie deeper, or bytes are not UTF-8.
     """
     texts = [path for path in files_below(folder) if _is_text(path, folder)]
-    deeper = [path for path in texts if len(path.relative_to(folder).parts) > 2]
-    if deeper:
+    if deeper := [path for path in texts if path.parent.parent != folder]:
         raise DataError(
             f"{folder}: {len(deeper)} texts lie deeper than in a folder for each class, such as "
             f"{deeper[0]}. Give the folder in which the folders of the classes are, or move the "
@@ -36,28 +35,22 @@ def class_folders(folder: Path, *, root: Path, table: DataTable) -> Iterator[Doc
         )
     for path in texts:
         with opened(path) as stream:
-            text = read_text(stream, name=str(path), errors=table.errors)
+            text = read_text(stream, name=str(path), errors=errors)
         yield Document(path.relative_to(root).as_posix(), text, label=path.parent.name)
 
 
 def labelled(documents: list[Document], folder: Path) -> tuple[list[Document], list[str]]:
-    """Documents that have a class, and notes on all that is left out of the folder.
-
-    Args:
-        documents: of `class_folders`.
-        folder: where they lie.
-    """
-    kept = [document for document in documents if not _is_unlabelled(document)]
+    """The documents of a folder that have a class, and notes on all that is left out of it."""
+    kept = [each for each in documents if str(each.label).lower() not in UNLABELLED]
     notes = []
     if len(kept) < len(documents):
-        names = sorted({str(document.label) for document in documents if _is_unlabelled(document)})
+        names = sorted({str(each.label) for each in documents} - {str(each.label) for each in kept})
         notes.append(
             f"{len(documents) - len(kept)} texts in {folder.name}/ are left out, for the name of "
             f"their folder says that they have no class: {', '.join(names)}. If it is a class, "
             "give the folder another name"
         )
-    others = [path for path in files_below(folder) if not _is_text(path, folder)]
-    if others:
+    if others := [path for path in files_below(folder) if not _is_text(path, folder)]:
         named = listed([path.relative_to(folder).as_posix() for path in others], shown=5)
         notes.append(
             f"{len(others)} files in {folder.name}/ are not <label>/*{TEXT} and are left out: "
@@ -93,7 +86,3 @@ def check_all_tested(given: Splits, parts: dict[str, Path]) -> None:
 
 def _is_text(path: Path, folder: Path) -> bool:
     return path.suffix.lower() == TEXT and path.parent != folder
-
-
-def _is_unlabelled(document: Document) -> bool:
-    return str(document.label).lower() in UNLABELLED

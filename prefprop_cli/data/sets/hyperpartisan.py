@@ -7,7 +7,11 @@ Cleaning and the split `reference`: Beltagy et al. (2020), arXiv 2004.05150.
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from xml.parsers import expat
+from xml.sax import SAXParseException
+from xml.sax.handler import ContentHandler
+
+from defusedxml import DefusedXmlException
+from defusedxml.expatreader import DefusedExpatParser
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.cleaning import clean_article
@@ -41,15 +45,68 @@ def read(table: DataTable) -> Corpus:
         CorruptFileError: a file is not well-formed, or declares a document type.
     """
     folder = source_of(table, what=WHAT)
-    documents = _documents(folder)
+    labels = _by_id(read_labels(folder / LABEL_FILE), folder / LABEL_FILE)
+    texts = _by_id(read_articles(folder / ARTICLE_FILE), folder / ARTICLE_FILE)
+    if unpaired := sorted(labels.keys() ^ texts.keys()):
+        raise DataError(
+            f"{folder}: {len(unpaired)} articles have a text or a label, not both: "
+            f"{listed(unpaired, shown=5)}. {ARTICLE_FILE} and {LABEL_FILE} must be one release"
+        )
+    documents = [Document(id, clean_article(text), labels[id]) for id, text in texts.items()]
     draw = {"default": _dedup, "dedup": _dedup, "kfold5": _k_fold, "reference": _reference}
     if table.split not in draw:
         raise DataError(f'data.split = "{table.split}": hyperpartisan has {", ".join(draw)}')
-    splits, note = draw[table.split](documents, table, folder)
+    splits, note = draw[table.split](documents, table, folder / REFERENCE_FILE)
     used = [ARTICLE_FILE, LABEL_FILE, *([REFERENCE_FILE] if table.split == "reference" else [])]
     inputs = {name: digest(folder / name) for name in used}
     name = "dedup" if table.split == "default" else table.split
     return Corpus(f"hyperpartisan-{name}", splits, LABELS, inputs, (Note(note),))
+
+
+def _by_id(pairs: Iterator[tuple[str, str]], path: Path) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for id, value in pairs:
+        if id in values:
+            raise DataError(f"{path}: two articles with the id {id!r}")
+        values[id] = value
+    return values
+
+
+def _dedup(documents: list[Document], table: DataTable, _: Path) -> tuple[Splits, str]:
+    shares = {"validation": table.validation_fraction, "test": table.test_fraction}
+    splits = complete({"train": documents}, **shares, seed=table.split_seed)
+    return splits, f"no text is in two splits; drawn with seed {table.split_seed}"
+
+
+def _k_fold(documents: list[Document], table: DataTable, _: Path) -> tuple[Splits, str]:
+    seed = table.split_seed
+    test, train = k_fold(documents, n_folds=N_FOLDS, fold=table.fold, seed=seed)
+    share = table.validation_fraction * N_FOLDS / (N_FOLDS - 1)
+    splits = complete({"train": train, "test": test}, validation=share, test=0, seed=seed)
+    return splits, f"test is fold {table.fold} of {N_FOLDS} (0 to {N_FOLDS - 1}), seed {seed}"
+
+
+def _reference(documents: list[Document], _: DataTable, path: Path) -> tuple[Splits, str]:
+    """The articles that a file lists by number, split by split."""
+    with opened(path) as stream:
+        content = read_text(stream, name=str(path), errors="strict")
+    numbers: Any = parse_json(content, name=str(path))
+    if unnumbered := [document.id for document in documents if not document.id.isdecimal()]:
+        raise DataError(f"{path} names articles by number, and one has the id {unnumbered[0]!r}")
+    by_number = {document.id.lstrip("0") or "0": document for document in documents}
+    parts = {"train": "train", "validation": "dev", "test": "test"}
+    try:
+        splits = {
+            split: [by_number[str(number)] for number in numbers[part]]
+            for split, part in parts.items()
+        }
+    except (KeyError, TypeError) as error:
+        raise DataError(
+            f"{path}: not a list of articles for each split: {error}. It must be of one release "
+            f"with {ARTICLE_FILE}"
+        ) from error
+    n_used = len({document.id for part in splits.values() for document in part})
+    return splits, f"{len(documents) - n_used} of {len(documents)} articles are in no split"
 
 
 def read_articles(path: Path) -> Iterator[tuple[str, str]]:
@@ -72,126 +129,50 @@ def read_labels(path: Path) -> Iterator[tuple[str, str]]:
         yield _attribute(attributes, "id", path), label
 
 
-def _documents(folder: Path) -> list[Document]:
-    labels = _by_id(read_labels(folder / LABEL_FILE), folder / LABEL_FILE)
-    texts = _by_id(read_articles(folder / ARTICLE_FILE), folder / ARTICLE_FILE)
-    unpaired = sorted(labels.keys() ^ texts.keys())
-    if unpaired:
-        raise DataError(
-            f"{folder}: {len(unpaired)} articles have a text or a label, not both: "
-            f"{listed(unpaired, shown=5)}. {ARTICLE_FILE} and {LABEL_FILE} must be one release"
-        )
-    return [Document(id, clean_article(text), labels[id]) for id, text in texts.items()]
-
-
-def _by_id(pairs: Iterator[tuple[str, str]], path: Path) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for id, value in pairs:
-        if id in values:
-            raise DataError(f"{path}: two articles with the id {id!r}")
-        values[id] = value
-    return values
-
-
-def _dedup(documents: list[Document], table: DataTable, _folder: Path) -> tuple[Splits, str]:
-    splits = complete(
-        {"train": documents},
-        validation=table.validation_fraction,
-        test=table.test_fraction,
-        seed=table.split_seed,
-    )
-    return splits, f"no text is in two splits; drawn with seed {table.split_seed}"
-
-
-def _k_fold(documents: list[Document], table: DataTable, _folder: Path) -> tuple[Splits, str]:
-    seed = table.split_seed
-    test, train = k_fold(documents, n_folds=N_FOLDS, fold=table.fold, seed=seed)
-    share = table.validation_fraction * N_FOLDS / (N_FOLDS - 1)
-    splits = complete({"train": train, "test": test}, validation=share, test=0, seed=seed)
-    return splits, f"test is fold {table.fold} of {N_FOLDS} (0 to {N_FOLDS - 1}), seed {seed}"
-
-
-def _reference(documents: list[Document], _table: DataTable, folder: Path) -> tuple[Splits, str]:
-    splits = _listed(documents, folder / REFERENCE_FILE)
-    n_used = len({document.id for part in splits.values() for document in part})
-    return splits, f"{len(documents) - n_used} of {len(documents)} articles are in no split"
-
-
-def _listed(documents: list[Document], path: Path) -> Splits:
-    """The articles that a file lists by number, split by split."""
-    with opened(path) as stream:
-        content = read_text(stream, name=str(path), errors="strict")
-    numbers: Any = parse_json(content, name=str(path))
-    unnumbered = [document.id for document in documents if not document.id.isdecimal()]
-    if unnumbered:
-        raise DataError(f"{path} names articles by number, and one has the id {unnumbered[0]!r}")
-    by_number = {document.id.lstrip("0") or "0": document for document in documents}
-    parts = {"train": "train", "validation": "dev", "test": "test"}
-    try:
-        return {
-            split: [by_number[str(number)] for number in numbers[part]]
-            for split, part in parts.items()
-        }
-    except (KeyError, TypeError) as error:
-        raise DataError(
-            f"{path}: not a list of articles for each split: {error}. It must be of one release "
-            f"with {ARTICLE_FILE}"
-        ) from error
-
-
 def _attribute(attributes: dict[str, str], name: str, path: Path) -> str:
     if name not in attributes:
         raise DataError(f"{path}: an article without {name}; found {attributes or 'nothing'}")
     return attributes[name]
 
 
-def _articles(path: Path) -> Iterator[tuple[dict[str, str], str]]:
-    """(attributes, text) of each <article>, in chunks, so that memory does not grow."""
-    reader = _Reader(path)
-    with opened(path) as stream:
-        while chunk := stream.read(CHUNK_BYTES):
-            yield from reader.feed(chunk)
-        yield from reader.feed(b"", last=True)
+class _Articles(ContentHandler):
+    """Collects (attributes, text) of each <article> as the parser meets them."""
 
-
-class _Reader:
-    """Collects the text of articles as the parser meets them."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self) -> None:
+        super().__init__()
+        self.finished: list[tuple[dict[str, str], str]] = []
         self._attributes: dict[str, str] = {}
         self._text: list[str] = []
-        self._finished: list[tuple[dict[str, str], str]] = []
-        self._parser = expat.ParserCreate()
-        self._parser.StartDoctypeDeclHandler = self._refuse
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-        self._parser.CharacterDataHandler = self._characters
 
-    def feed(self, chunk: bytes, *, last: bool = False) -> list[tuple[dict[str, str], str]]:
-        self._finished = []
-        try:
-            self._parser.Parse(chunk, last)
-        except expat.ExpatError as error:
-            raise CorruptFileError(
-                f"{self._path}:{error.lineno}:{error.offset + 1}: not well-formed XML: "
-                f"{expat.ErrorString(error.code)}"
-            ) from error
-        return self._finished
-
-    def _refuse(self, *_: object) -> None:
-        raise CorruptFileError(
-            f"{self._path}:{self._parser.CurrentLineNumber}: a document type declaration, which "
-            "the original files do not have and which can be used for attacks"
-        )
-
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
+    def startElement(self, name: str, attributes: Any) -> None:
         if name == "article":
-            self._attributes, self._text = attributes, []
+            self._attributes, self._text = dict(attributes), []
 
-    def _characters(self, text: str) -> None:
+    def characters(self, text: str) -> None:
         self._text.append(text)
 
-    def _end(self, name: str) -> None:
+    def endElement(self, name: str) -> None:
         if name == "article":
-            self._finished.append((self._attributes, "".join(self._text)))
+            self.finished.append((self._attributes, "".join(self._text)))
+
+
+def _articles(path: Path) -> Iterator[tuple[dict[str, str], str]]:
+    """(attributes, text) of each <article>, in chunks, so that memory does not grow."""
+    found, parser = _Articles(), DefusedExpatParser(forbid_dtd=True)
+    parser.setContentHandler(found)
+    try:
+        with opened(path) as stream:
+            parser.feed(b"")  # a file without a byte is no XML
+            while chunk := stream.read(CHUNK_BYTES):
+                parser.feed(chunk)
+                yield from found.finished
+                found.finished.clear()
+        parser.close()
+    except DefusedXmlException as error:
+        raise CorruptFileError(
+            f"{path}:{parser.getLineNumber()}: a document type declaration, which the original "
+            "files do not have and which can be used for attacks"
+        ) from error
+    except SAXParseException as error:
+        place = f"{path}:{error.getLineNumber()}:{(error.getColumnNumber() or 0) + 1}"
+        raise CorruptFileError(f"{place}: not well-formed XML: {error.getMessage()}") from error

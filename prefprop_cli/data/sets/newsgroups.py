@@ -53,22 +53,18 @@ def read(table: DataTable) -> Corpus:
     return Corpus("newsgroups", splits, labels_of(splits), inputs, tuple(map(Note, notes)))
 
 
-def strip(post: str) -> str:
-    """A post without header, then footer, then quotes, as scikit-learn removes them."""
-    body = scikit_learn.strip_newsgroup_header(post)
-    text: str = scikit_learn.strip_newsgroup_quoting(scikit_learn.strip_newsgroup_footer(body))
-    return text
-
-
 def _stripped(posts: Posts) -> tuple[Splits, list[str]]:
-    """The posts of each part, and notes on files that are none."""
+    """The posts of each part as scikit-learn strips them, and notes on files that are none."""
     parts: Splits = {part: [] for part in PARTS.values()}
     others = []
     with progress(total=None, label="file") as on_progress:
         for n_read, (path, post) in enumerate(posts, start=1):
             folder, group, number = ("", "", *path.parts)[-3:]
             if folder in PARTS:
-                parts[PARTS[folder]].append(Document(f"{group}/{number}", strip(post), label=group))
+                text = scikit_learn.strip_newsgroup_header(post)
+                text = scikit_learn.strip_newsgroup_footer(text)
+                text = scikit_learn.strip_newsgroup_quoting(text)
+                parts[PARTS[folder]].append(Document(f"{group}/{number}", text, label=group))
             elif PARTS.keys() & {*path.parts}:
                 others.append(str(path))
             on_progress(n_read)

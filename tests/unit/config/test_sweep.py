@@ -4,7 +4,14 @@ from pydantic import ValidationError
 
 from prefprop_cli.config.load import dump_config, load_config
 from prefprop_cli.config.schema import Config, SweepTable
-from prefprop_cli.config.sweep import stage_problems, value_of, with_values
+from prefprop_cli.config.space import Range
+from prefprop_cli.config.sweep import (
+    check_sweep,
+    stage_problems,
+    takes_integers,
+    value_of,
+    with_values,
+)
 from prefprop_cli.errors import ConfigError
 
 PAPER = """
@@ -114,7 +121,7 @@ def test_what_is_wrong_with_a_stage(grid, problem):
         ("seeds = [-1]", "sweep.seeds: expected an integer (0 <= seeds < 4294967296), found -1"),
         ("seeds = [2, 2]", "sweep: seeds = [2, 2] has one twice; each is a run of its own"),
         ("seed = 3", "sweep.seed: unknown key - did you mean `sweep.seeds`?"),
-        ("pruner = 1", "sweep.pruner: expected one of none, median, found 1"),
+        ("pruner = 1", "sweep.pruner: expected one of auto, none, median, found 1"),
     ],
 )
 def test_what_is_wrong_with_the_table(line, problem):
@@ -129,7 +136,7 @@ def test_all_problems_of_all_stages_at_once():
         "[train]\nlr = 9\n"
     )
     assert [line.split("  ", 1) for line in lines] == [
-        ["x.toml:2:1", 'sweep.pruner: expected one of none, median, found "x"'],
+        ["x.toml:2:1", 'sweep.pruner: expected one of auto, none, median, found "x"'],
         ["x.toml:3:1", "sweep.stages: train.lr: expected a number (0 < lr < 1), found 5"],
         ["x.toml:3:1", 'sweep.stages: train.lr: expected a number (0 < lr < 1), found "a"'],
         ["x.toml:3:1", "sweep.stages: method.alph: unknown key - did you mean `method.alpha`?"],
@@ -141,3 +148,95 @@ def test_what_is_no_table_is_for_others_to_say():
     assert stage_problems({"sweep": 3}) == []
     assert stage_problems({"sweep": {"stages": [3]}}) == []
     assert stage_problems({}) == []
+
+
+def varying(*stages: dict[str, object]) -> Config:
+    return Config(sweep=SweepTable(stages=list(stages)))
+
+
+@pytest.mark.parametrize("asked", [Config(), varying()])
+def test_there_is_something_to_run(asked):
+    with pytest.raises(ConfigError, match="neither stages nor seeds"):
+        check_sweep(asked)
+
+
+def test_all_that_a_sweep_can_come_to_is_checked_before():
+    names = {"method.name": ["prefix-tuning", "head-only", "fine-tuning"]}
+    kernels = {"method.kernel": ["none", "exp"], "model.window": [511, 512]}
+    with pytest.raises(ConfigError) as caught:
+        check_sweep(varying(names, kernels))
+    assert [problem.split(";")[0] for problem in caught.value.problems] == [
+        "sweep.stages: window = 511 is odd",
+        'sweep.stages: method.kernel = "exp" decomposes a prefix, and method.name = "head-only" '
+        'has none. Use kernel = "none"',
+        'sweep.stages: method.kernel = "exp" decomposes a prefix, and method.name = "fine-tuning" '
+        'has none. Use kernel = "none"',
+    ]
+    check_sweep(varying({"method.name": ["prefix-tuning"]}, {"method.kernel": ["none", "exp"]}))
+
+
+def test_of_bounds_the_ends_are_checked_before():
+    windows = {"model.window": Range(low=2, high=511), "method.kernel": ["none", "exp"]}
+    with pytest.raises(ConfigError, match="window = 511 is odd"):
+        check_sweep(varying(windows))
+    check_sweep(varying({"model.window": Range(low=2, high=512, step=2)}))
+
+
+BOUNDS = "{ low = 1e-4, high = 5e-2, log = true }"
+SEARCH = {"train.lr": Range(low=1e-4, high=5e-2, log=True)}
+
+
+@pytest.mark.parametrize("key", ["lr", "train.lr", "'train.lr'", "stages = [{ train.lr", "own"])
+def test_bounds_are_a_search_wherever_they_are(key):
+    line = f"{key} = {BOUNDS}" + (" }]" if "stages" in key else "")
+    found = sweep(f"[sweep.train]\nlr = {BOUNDS}\n" if key == "own" else f"[sweep]\n{line}\n")
+    assert (found.stages, found.trials) == ([SEARCH], 20)
+
+
+def test_own_bounds_come_first_and_in_place_of_other_values_of_the_key():
+    sweep(PAPER)
+    again = load_config(preset="x.toml", overrides=[f"sweep.lr={BOUNDS}", "sweep.trials=3"])
+    assert again.config.sweep.stages == [
+        SEARCH,
+        {"method.name": ["prefix-tuning", "combined"]},
+        {"method.alpha": [0.01, 0.04]},
+    ]
+    with open("again.toml", "w") as file:
+        file.write(again.toml)
+    assert load_config(preset="again.toml").config == again.config
+
+
+def test_bounds_beside_values_in_one_stage():
+    found = sweep(f'[sweep]\nstages = [{{ "train.lr" = {BOUNDS}, method.kernel = ["exp"] }}]\n')
+    assert found.stages == [{**SEARCH, "method.kernel": ["exp"]}]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("lr = { low = 0.1, high = 0.01 }", "train.lr: low = 0.1 is not below high = 0.01"),
+        ("lr = { low = 0.1, high = 5 }", "train.lr: expected a number (0 < lr < 1), found 5"),
+        (
+            "lr = { low = 0.1 }",
+            "train.lr: expected bounds, e.g. { low = 1e-4, high = 5e-2, log = true }",
+        ),
+        ("lr = { low = 0.1, hgih = 0.2 }", "train.lr: expected bounds, e.g. { low = 1e-4, high"),
+        ("warmup = { low = 0, high = 0.5, log = true }", "train.warmup: log = true needs low > 0"),
+        (
+            "epochs = { low = 1, high = 9, step = 0.5 }",
+            "train.epochs: expected a step that is an integer, found 0.5",
+        ),
+        ("epochs = { low = 1.5, high = 9 }", "train.epochs: expected an integer (0 < epochs), f"),
+        ("kernel = { low = 1, high = 2 }", "method.kernel: expected one of none, "),
+        ("lrr = { low = 1, high = 2 }", "lrr: expected a key of the configuration with its table"),
+    ],
+)
+def test_what_is_wrong_with_bounds(line, problem):
+    found = problems(f"[sweep]\n{line}\n")
+    assert found[0].startswith(f"x.toml  sweep.stages: {problem}")
+    assert len(found) == (2 if "kernel" in line else 1)
+
+
+def test_which_keys_take_integers():
+    keys = ("train.epochs", "method.prefix_length", "train.lr", "method.alpha", "train.patience")
+    assert [takes_integers(key) for key in keys] == [True, True, False, False, True]

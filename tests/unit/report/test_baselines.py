@@ -7,7 +7,7 @@ from prefprop_cli.data.corpus import Corpus, Document, content_hash
 from prefprop_cli.errors import DataError
 from prefprop_cli.experiment.stored_logits import load_logits, save_logits
 from prefprop_cli.notes import Note
-from prefprop_cli.report.baselines import floor_of
+from prefprop_cli.report.baselines import baselines_of
 from prefprop_cli.report.collect import collect
 from prefprop_cli.report.groups import group
 from prefprop_cli.report.scores import score
@@ -41,12 +41,12 @@ def test_baselines_on_the_same_documents(scored):
         tables.append(table)
         return corpus(splits)
 
-    found = floor_of(scored, corpus_of=corpus_of)
-    assert tables == [scored.lines[0].config.data]
+    found = baselines_of(scored, corpus_of=corpus_of)
+    assert tables == [scored.variants[0].config.data]
     assert found.notes == ("a note", "second note")
     assert found.warnings[0].startswith("leak: documents of test that are in train, too: 60 of 60")
     assert found.warnings[1] == "a warning"
-    tfidf, majority = found.baselines
+    tfidf, majority = found.found
     assert (tfidf.name, majority.name) == ("TF-IDF, logistic regression", "most frequent class")
     assert tfidf.figures["f1_binary"] == pytest.approx(60 / 66)  # 6 of class 0 look like class 1
     assert tfidf.intervals["f1_binary"].low < 60 / 66 < tfidf.intervals["f1_binary"].high
@@ -65,8 +65,8 @@ def test_baselines_on_the_same_documents(scored):
 )
 def test_other_documents_give_a_note_and_no_baselines(scored, change):
     splits = {"train": documents("train"), "test": change(documents("test"))}
-    found = floor_of(scored, corpus_of=lambda table: corpus(splits))
-    assert found.baselines == ()
+    found = baselines_of(scored, corpus_of=lambda table: corpus(splits))
+    assert found.found == ()
     assert found.notes == ("without baselines: the documents are no longer those of the runs",)
 
 
@@ -74,7 +74,7 @@ def test_data_that_are_gone_give_a_note(scored):
     def corpus_of(table):
         raise DataError("no such folder")
 
-    found = floor_of(scored, corpus_of=corpus_of)
+    found = baselines_of(scored, corpus_of=corpus_of)
     assert found.notes == ("without baselines: no such folder",)
     assert found.warnings is None
 
@@ -82,8 +82,8 @@ def test_data_that_are_gone_give_a_note(scored):
 def test_without_words_there_is_still_the_majority(scored):
     silent = [Document(d.id, "", d.label) for d in documents("train")]
     splits = {"train": silent, "test": documents("test")}
-    found = floor_of(scored, corpus_of=lambda table: corpus(splits))
-    assert [each.name for each in found.baselines] == ["most frequent class"]
+    found = baselines_of(scored, corpus_of=lambda table: corpus(splits))
+    assert [each.name for each in found.found] == ["most frequent class"]
     assert "needs texts with words" in found.notes[-1]
 
 
@@ -95,22 +95,22 @@ def test_candidates_have_chance(tmp_path):
     save_logits(path / "eval", "test", replace(saved, logits=logits))
     RunFolder(path).update_manifest(data_warnings=["leak: all of them"])
     (data,), _ = group(collect([tmp_path]).runs)
-    found = floor_of(score(data, "test"), corpus_of=corpus)
+    found = baselines_of(score(data, "test"), corpus_of=corpus)
     assert found.warnings == ("leak: all of them",)
-    (chance,) = found.baselines
+    (chance,) = found.found
     assert (chance.name, chance.figures) == ("a candidate by lot", {"accuracy": 3 / 8})
 
 
 @pytest.mark.parametrize("word", ["today", "yesterday"])
 def test_other_texts_of_the_same_names_and_labels_give_no_baselines(scored, word):
-    run = scored.data.lines[0].runs[0].folder
+    run = scored.data.variants[0].runs[0].folder
     splits = {"train": documents("train"), "test": documents("test")}
     digests = {name: content_hash(each) for name, each in splits.items()}
     run.update_manifest(documents_sha256=digests)
     splits["train"][0] = Document("train-0", f"a calm measured report {word}", LABELS[0])
     is_same = content_hash(splits["train"]) == digests["train"]
-    found = floor_of(scored, corpus_of=lambda _: corpus(splits))
+    found = baselines_of(scored, corpus_of=lambda _: corpus(splits))
     run.update_manifest(documents_sha256=None)  # the run is that of the other tests, too
-    assert bool(found.baselines) == is_same
+    assert bool(found.found) == is_same
     if not is_same:
         assert found.notes == ("without baselines: the documents are no longer those of the runs",)

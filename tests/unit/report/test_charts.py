@@ -2,8 +2,8 @@ from math import isclose
 
 import pytest
 
-from prefprop_cli.report.charts import Axis, Chart, Mark, Picture, bars, whiskers
-from prefprop_cli.report.html import Section, html_page
+from prefprop_cli.report.charts import Axis, Chart, Mark, Picture, bars
+from prefprop_cli.report.html import Pictures, Section, html_page
 from tests.helpers.html import Page
 
 
@@ -38,9 +38,8 @@ def test_shapes_lie_where_the_axes_say():
     assert drawn.path(Mark("dot", [[(0, 0)]])) == f"M{drawn.left} {drawn.bottom}h0"
 
 
-def test_bars_and_whiskers():
+def test_bars_are_rectangles():
     assert bars([0], [1], [2], [3]) == [((0, 2), (0, 3), (1, 3), (1, 2))]
-    assert whiskers([0, 1], [2, 3], [4, 5]) == [((0, 2), (0, 4)), ((1, 3), (1, 5))]
 
 
 def test_the_legend_names_what_is_drawn_once():
@@ -51,8 +50,8 @@ def test_the_legend_names_what_is_drawn_once():
 
 def test_a_page_has_its_pictures_and_says_what_they_show():
     picture = Picture("<b>", [chart(Mark("line", [[(0, 0), (1, 1)]], "<i>"))], alt='a "line"')
-    text = html_page("title\x00\u202e", [Section("s", pictures=[picture])])
-    assert text == html_page("title\x00\u202e", [Section("s", pictures=[picture])])
+    text = html_page("title\x00\u202e", [Section("s", [Pictures([picture])])])
+    assert text == html_page("title\x00\u202e", [Section("s", [Pictures([picture])])])
     page = Page(text)
     page.assert_alone()
     assert page.pictures == ['a "line"']

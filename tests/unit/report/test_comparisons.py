@@ -18,14 +18,14 @@ from prefprop_cli.stats.seeds import (
 from tests.helpers import finished
 
 
-def line(scored, name):
-    return next(each for each in scored.lines if each.name == name)
+def variant(scored, name):
+    return next(each for each in scored.variants if each.name == name)
 
 
 def test_propagation_beside_another_method(scored):
     ((found, _),) = compare([scored])
-    mine = line(scored, "prefix-propagation").values("f1_binary")
-    theirs = line(scored, "prefix-tuning").values("f1_binary")
+    mine = variant(scored, "prefix-propagation").values("f1_binary")
+    theirs = variant(scored, "prefix-tuning").values("f1_binary")
     assert (found.first, found.second, found.n) == ("prefix-propagation", "prefix-tuning", (4, 3))
     assert found.welch == welch_test(mine, theirs)
     assert found.effect == hedges_g(mine, theirs)
@@ -73,8 +73,8 @@ def test_verdict(scored, metric, difference, p_holm, verdict):
 def test_another_metric(scored):
     ((found, _),) = compare([scored], metric="ece")
     assert found.metric == "ece"
-    mine = line(scored, "prefix-propagation").values("ece")
-    assert found.welch == welch_test(mine, line(scored, "prefix-tuning").values("ece"))
+    mine = variant(scored, "prefix-propagation").values("ece")
+    assert found.welch == welch_test(mine, variant(scored, "prefix-tuning").values("ece"))
 
 
 def scored_in(folder):
@@ -87,7 +87,7 @@ def test_the_reference_has_the_settings_of_the_others(tmp_path):
     finished.write(tmp_path / "b", finished.config())
     finished.write(tmp_path / "c", finished.config("prefix-tuning"))
     found = scored_in(tmp_path)
-    assert reference(found.lines).line.settings["train.weight_decay"] == 0.0
+    assert reference(found.variants).variant.settings["train.weight_decay"] == 0.0
     assert [c.second for c in compare([found])[0]] == [
         "prefix-tuning",
         "prefix-propagation (weight_decay = 0.1)",
@@ -98,7 +98,7 @@ def test_without_propagation_there_is_nothing_to_compare(tmp_path):
     finished.write(tmp_path / "c", finished.config("prefix-tuning"))
     finished.write(tmp_path / "d", finished.config("prefix-propagation", method={"kernel": "exp"}))
     found = scored_in(tmp_path)
-    assert reference(found.lines) is None
+    assert reference(found.variants) is None
     assert compare([found]) == [[]]
     assert compare_order(found, "f1_binary") is None
 
@@ -110,11 +110,11 @@ def test_where_the_order_differs_from_the_papers(scored):
     assert found.reversed == (("fine-tuning", "prefix-propagation"),)
     by_error = compare_order(scored, "ece_paper")
     assert by_error.paper == ("prefix-propagation", "fine-tuning", "prefix-tuning")
-    errors = {each.name: each.estimates["ece_paper"].seeds.mean for each in scored.lines}
+    errors = {each.name: each.estimates["ece_paper"].seeds.mean for each in scored.variants}
     assert by_error.ours == tuple(sorted(errors, key=errors.get))
 
 
-def test_a_method_with_two_lines_stands_with_its_best(tmp_path):
+def test_a_method_with_two_variants_stands_with_its_best(tmp_path):
     finished.write(tmp_path / "a", finished.config(train={"weight_decay": 0.1}), quality=0.3)
     finished.write(tmp_path / "b", finished.config(), quality=2.0)
     finished.write(tmp_path / "c", finished.config("prefix-tuning"), quality=1.0)

@@ -4,7 +4,7 @@ import pytest
 
 from prefprop_cli.errors import UsageError
 from prefprop_cli.report.drawing import (
-    LINES,
+    COLOURS,
     at_least,
     colours,
     drawing,
@@ -57,7 +57,7 @@ def test_an_axis_is_not_zoomed_onto_one_value(limits, ends):
 
 def test_a_name_has_one_colour():
     found = colours(["a", "b", "a", *map(str, range(20))])
-    assert (found["a"], found["b"]) == LINES[:2]
+    assert (found["a"], found["b"]) == COLOURS[:2]
     assert len(found) == 22
 
 

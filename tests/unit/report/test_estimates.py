@@ -12,30 +12,30 @@ from tests.helpers import finished
 
 
 @pytest.fixture
-def line_of(tmp_path):
-    """A line of so many seeds on so many documents."""
+def variant_of(tmp_path):
+    """A variant of so many seeds on so many documents."""
 
-    def line(n_seeds, n, quality=1.0, method="prefix-tuning"):
+    def variant(n_seeds, n, quality=1.0, method="prefix-tuning"):
         folder = tmp_path / f"{method}-{n}-{n_seeds}-{quality}"
         for seed in range(n_seeds):
             config = finished.config(method)
             finished.write(folder / str(seed), config, n=n, seed=seed, quality=quality)
         (data,), _ = group(collect([folder]).runs)
-        return score(data, "test").lines[0]
+        return score(data, "test").variants[0]
 
-    return line
+    return variant
 
 
-def test_one_seed_has_the_intervals_of_eval_for_shares(line_of):
-    line = line_of(1, 12)
-    stated = shares(line.seeds[0].answers)
+def test_one_seed_has_the_intervals_of_eval_for_shares(variant_of):
+    variant = variant_of(1, 12)
+    stated = shares(variant.seeds[0].answers)
     for name in ("accuracy", "f1_binary", "precision_binary", "recall_binary"):
-        assert line.estimates[name].overall == stated[name]
-        assert line.estimates[name].why == ""
+        assert variant.estimates[name].overall == stated[name]
+        assert variant.estimates[name].why == ""
 
 
-def test_of_few_documents_several_seeds_have_none(line_of):
-    estimates = line_of(3, 12).estimates
+def test_of_few_documents_several_seeds_have_none(variant_of):
+    estimates = variant_of(3, 12).estimates
     assert estimates["f1_binary"].why == "6 positive documents, at least 10 are needed"
     assert estimates["nll"].why == "12 documents, at least 20 are needed"
     for name in ("f1_binary", "nll"):
@@ -43,22 +43,22 @@ def test_of_few_documents_several_seeds_have_none(line_of):
     assert estimates["ece"].overall.low < estimates["ece"].overall.high
 
 
-def test_of_enough_documents_they_have_one(line_of):
-    for each in estimates_of(line_of(3, 60, quality=0.5).seeds).values():
+def test_of_enough_documents_they_have_one(variant_of):
+    for each in estimates_of(variant_of(3, 60, quality=0.5).seeds).values():
         assert each.why == ""
         assert each.overall.low < each.seeds.mean < each.overall.high
 
 
-def test_seeds_that_are_always_right_have_none(line_of):
-    estimates = line_of(2, 60, quality=9.0).estimates
+def test_seeds_that_are_always_right_have_none(variant_of):
+    estimates = variant_of(2, 60, quality=9.0).estimates
     assert estimates["accuracy"].seeds.mean == 1
     assert estimates["accuracy"].seeds.interval is None
     assert estimates["accuracy"].overall is None
     assert estimates["accuracy"].why.startswith("0 wrong documents")
 
 
-def test_a_difference_or_why_there_is_none(line_of):
-    first, second = line_of(2, 60, 0.4).seeds, line_of(2, 60, 1.6, "prefix-propagation").seeds
+def test_a_difference_or_why_there_is_none(variant_of):
+    first, second = variant_of(2, 60, 0.4).seeds, variant_of(2, 60, 1.6, "prefix-propagation").seeds
     found = difference(first, second, "accuracy")
     assert found.interval.low < found.value < found.interval.high < 0
     assert found.value == pytest.approx(

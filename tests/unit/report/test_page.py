@@ -2,17 +2,15 @@ from math import nan
 
 import pytest
 
-from prefprop_cli.report.estimates import Estimate
 from prefprop_cli.report.page import (
     PERCENT,
     SHARE,
     Grid,
     Heading,
     Page,
-    between,
     markdown,
+    missing_intervals,
     p_value,
-    spread,
 )
 from prefprop_cli.stats.intervals import Interval
 from prefprop_cli.stats.seeds import Summary
@@ -40,10 +38,10 @@ def test_markdown_shows_pictures_that_were_drawn():
 
 def test_figures_in_print():
     interval = Interval(-0.00004, 0.8341, 0.95)
-    assert spread(Estimate(Summary(3, 0.818, 0.0123, interval), interval), PERCENT) == "81.8 ± 1.2"
-    assert spread(Estimate(Summary(1, 0.0421, nan, None), interval), SHARE) == "0.042"
-    assert between(interval, PERCENT) == "[0.0, 83.4]"
-    assert between(None, SHARE) == "-"
+    assert PERCENT.spread(Summary(3, 0.818, 0.0123, interval)) == "81.8 ± 1.2"
+    assert SHARE.spread(Summary(1, 0.0421, nan, None)) == "0.042"
+    assert PERCENT.between(interval) == "[0.0, 83.4]"
+    assert SHARE.between(None) == SHARE.show(None) == SHARE.show(nan) == "-"
 
 
 @pytest.mark.parametrize(
@@ -52,3 +50,17 @@ def test_figures_in_print():
 )
 def test_p_values_in_print(value, shown):
     assert p_value(value) == shown
+
+
+def test_intervals_that_are_missing_for_one_reason_are_named_together():
+    whys = [("F1", "too few"), ("ECE", ""), ("NLL", "too few"), ("MCE", "never")]
+    assert list(missing_intervals(whys)) == [
+        "No interval for F1, NLL: too few.",
+        "No interval for MCE: never.",
+    ]
+
+
+def test_columns_say_what_they_show_of_an_item():
+    grid = Grid.of([1, 2], ("n", str), ("square", lambda n: str(n * n)), ("none", lambda n: "-"))
+    assert grid == Grid(("n", "square", "none"), (("1", "1", "-"), ("2", "4", "-")))
+    assert grid.filled.header == ("n", "square")

@@ -1,11 +1,10 @@
 import pytest
 
 from prefprop_cli.errors import DataError, UsageError
-from prefprop_cli.report.collect import collect
 from prefprop_cli.report.page import Grid
-from prefprop_cli.report.pairwise import rivals, versus
-from prefprop_cli.report.scores import score
+from prefprop_cli.report.pairwise import compare_runs
 from tests.helpers import finished
+from tests.helpers.heard import hearing
 
 
 @pytest.fixture(scope="module")
@@ -19,11 +18,8 @@ def folder(tmp_path_factory):
     return folder
 
 
-def page_of(folder, first="lr-0.001-1", metrics=("f1_binary", "ece"), **scoring):
-    data, _ = rivals(collect([folder]).runs)
-    return versus(
-        score(data, "test", **scoring), first=folder / first, metrics=metrics, name="x", title="X"
-    )
+def page_of(folder, *, first="lr-0.001-1", metrics=("f1_binary", "ece"), **settings):
+    return compare_runs([folder / first, folder], metrics=metrics, **settings)
 
 
 def test_what_was_named_is_compared_even_if_it_lost_the_search(folder):
@@ -38,7 +34,7 @@ def test_what_was_named_is_compared_even_if_it_lost_the_search(folder):
     assert seconds["prefix-tuning"]["verdict"] == "cannot be told"
 
 
-def test_the_page_has_the_lines_and_a_comparison_for_each_metric(folder):
+def test_the_page_has_the_variants_and_a_comparison_for_each_metric(folder):
     page = page_of(folder)
     grids = [block for block in page.blocks if isinstance(block, Grid)]
     assert grids[0].header == ("runs", "seeds", "F1", "95 %", "ECE", "95 %")
@@ -57,15 +53,28 @@ def test_calibrated_logits_are_compared(folder):
         assert (figures[0] == figures[1]) == same
 
 
+def test_the_first_that_was_named_must_be_there(folder, tmp_path):
+    run = finished.write(tmp_path / "late", finished.config(), status="interrupted")
+    with hearing() as heard, pytest.raises(UsageError, match="Name that one first"):
+        page_of(folder, first=run)
+    assert heard.notes[0].startswith(f"left out, interrupted: {run}")
+
+
+def test_runs_that_were_not_evaluated_are_first(folder, tmp_path):
+    run = finished.write(tmp_path / "new", finished.config("fine-tuning"), splits=["validation"])
+    with hearing() as heard:
+        compare_runs([run, folder / "tuned"], evaluate=finished.evaluate)
+    assert heard.notes == [f"evaluating {run} on test (1 of 1)"]
+
+
 def test_seeds_alone_are_no_comparison(tmp_path):
-    for seed in (0, 1):
-        finished.write(tmp_path / f"run-{seed}", finished.config(), seed=seed)
+    runs = [finished.write(tmp_path / f"{k}", finished.config(), seed=k) for k in (0, 1)]
     with pytest.raises(UsageError, match="seeds of one configuration"):
-        rivals(collect([tmp_path]).runs)
+        compare_runs(runs)
 
 
 def test_other_documents_are_no_comparison(tmp_path):
-    finished.write(tmp_path / "one", finished.config())
-    finished.write(tmp_path / "two", finished.config("prefix-tuning"), n=40)
+    one = finished.write(tmp_path / "one", finished.config())
+    two = finished.write(tmp_path / "two", finished.config("prefix-tuning"), n=40)
     with pytest.raises(DataError, match=r"different documents.*one.*two"):
-        rivals(collect([tmp_path]).runs)
+        compare_runs([one, two])

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from prefprop_cli.bench.paper import PAPER_OVERHEAD
-from prefprop_cli.calibration.ece import expected_null_error, softmax
-from prefprop_cli.report.baselines import Baseline, Floor
+from prefprop_cli.calibration.null import expected_null_error
+from prefprop_cli.calibration.predictions import softmax
+from prefprop_cli.report.baselines import Baseline, Baselines
 from prefprop_cli.report.collect import collect
 from prefprop_cli.report.groups import group
 from prefprop_cli.report.page import Grid, Heading, Page
@@ -22,7 +23,7 @@ from tests.helpers import finished
 FIGURES = {"precision_binary": 0.7, "recall_binary": 0.6, "f1_binary": 0.65}
 FIGURES |= {"accuracy": 0.8, "ece": 0.11, "ece_paper": 0.12}
 INTERVALS = {name: Interval(0.5, 0.75, 0.95) for name in FIGURES}
-FLOOR = Floor((Baseline("TF-IDF", FIGURES, INTERVALS),), ("no text is in two splits",))
+BASELINES = Baselines((Baseline("TF-IDF", FIGURES, INTERVALS),), ("no text is in two splits",))
 
 
 def grids(page: Page) -> list[Grid]:
@@ -40,11 +41,11 @@ def row(grid: Grid, name: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def page_2(scored):
-    return table_2([scored], [FLOOR])
+    return table_2([scored], [BASELINES])
 
 
 def test_table_2_has_ours_beside_the_papers(page_2, scored):
-    values = 100 * np.array(scored.lines[1].values("f1_binary"))
+    values = 100 * np.array(scored.variants[1].values("f1_binary"))
     found = row(grids(page_2)[0], "prefix-propagation")
     assert found["seeds"] == "4"
     assert found["F1"] == f"{values.mean():.1f} ± {values.std(ddof=1):.1f}"
@@ -90,7 +91,7 @@ def test_the_record_is_json_with_every_number(page_2, scored):
     assert (found["n_documents"], found["n_classes"], found["split"]) == (60, 2, "test")
     line = found["lines"][1]
     assert (line["method"], line["seeds"]) == ("prefix-propagation", [0, 1, 2, 3])
-    assert line["metrics"]["f1_binary"]["values"] == scored.lines[1].values("f1_binary")
+    assert line["metrics"]["f1_binary"]["values"] == scored.variants[1].values("f1_binary")
     assert line["paper"]["f1_binary"] == 0.818
     assert found["comparisons"][0]["verdict"] == "better"
     assert found["order"]["reversed"] == [["fine-tuning", "prefix-propagation"]]
@@ -106,12 +107,12 @@ def test_the_leak_of_the_reference_split_is_told_once(tmp_path):
     finished.write(tmp_path / "a", finished.config(data={"split": "reference"}))
     found = scored_in(tmp_path)
     assert "Leak: most of these articles are in the training split" in words(
-        table_2([found], [Floor()])
+        table_2([found], [Baselines()])
     )
-    of_data = table_2([found], [Floor(warnings=("leak: 51 of 65",))])
+    of_data = table_2([found], [Baselines(warnings=("leak: 51 of 65",))])
     assert words(of_data).count("Leak") == 1
     assert of_data.record["sets"][0]["warnings"] == ["leak: 51 of 65"]
-    validation = table_3([scored_in(tmp_path, "validation")], [Floor()])
+    validation = table_3([scored_in(tmp_path, "validation")], [Baselines()])
     assert "Leak" not in words(validation)
     assert "validation split" not in words(validation)
 
@@ -121,7 +122,7 @@ def test_what_else_is_said_of_runs_that_are_not_the_papers(tmp_path):
     finished.write(tmp_path / "a", finished.config(model=small))
     finished.write(tmp_path / "b", finished.config("fine-tuning", model=small, train={"lr": 1e-5}))
     finished.write(tmp_path / "c", finished.config(model=small, train={"lr": 0.5}), quality=0.2)
-    page = table_2([scored_in(tmp_path)], [Floor()])
+    page = table_2([scored_in(tmp_path)], [Baselines()])
     text = words(page)
     assert "minilm as a Longformer of 512 positions, the paper's is longformer-base-4096" in text
     assert "Not the same for all: train.lr = 0.01, but 1e-05 in fine-tuning." in text
@@ -133,22 +134,22 @@ def test_the_papers_order(tmp_path):
     for quality, method in enumerate(("prefix-tuning", "fine-tuning", "prefix-propagation")):
         config = finished.config(method)
         finished.write(tmp_path / method, config, quality=0.3 + quality)
-    page = table_2([scored_in(tmp_path)], [Floor()])
+    page = table_2([scored_in(tmp_path)], [Baselines()])
     assert "The order by mean F1 is the paper's: prefix-propagation > fine-tuning" in words(page)
 
 
 def test_a_set_the_paper_has_not(tmp_path):
     finished.write(tmp_path / "a", finished.config(set_name="sotu"), n_classes=6)
     finished.write(tmp_path / "b", finished.config("prefix-tuning", set_name="sotu"), n_classes=6)
-    page = table_2([scored_in(tmp_path)], [Floor()])
+    page = table_2([scored_in(tmp_path)], [Baselines()])
     assert Heading("sotu") in page.blocks
     assert row(grids(page)[0], "prefix-tuning")["paper"] == "-"
     assert "paper" not in words(page)
 
 
 def test_table_3_has_both_errors_and_what_chance_gives(scored):
-    page = table_3([scored], [FLOOR])
-    line = scored.lines[1]
+    page = table_3([scored], [BASELINES])
+    variant = scored.variants[1]
     found = row(grids(page)[0], "prefix-propagation")
     assert found["paper"] == "0.093"
     for name, column, mode, n_bins in (
@@ -156,11 +157,13 @@ def test_table_3_has_both_errors_and_what_chance_gives(scored):
         ("ece", 6, "guo", 15),
     ):
         cells = next(cells for cells in grids(page)[0].rows if cells[0] == "prefix-propagation")
-        values = np.array(line.values(name))
+        values = np.array(variant.values(name))
         assert cells[column] == f"{values.mean():.3f} ± {values.std(ddof=1):.3f}"
         nulls = [
-            expected_null_error(softmax(logits), n_bins=n_bins, mode=mode, n_resamples=200)
-            for logits in line.logits
+            expected_null_error(
+                softmax(logits).max(axis=1), n_bins=n_bins, mode=mode, n_resamples=200
+            )
+            for logits in variant.logits
         ]
         mean, p95 = np.mean([null.mean for null in nulls]), np.mean([null.p95 for null in nulls])
         assert cells[column + 2] == f"{mean:.3f} / {p95:.3f}"

@@ -1,17 +1,19 @@
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import optuna
 import pytest
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
-from prefprop_cli.config.schema import Config, SweepTable
+from prefprop_cli.config.schema import Config, SweepTable, TrainTable
 from prefprop_cli.sweep.plan import Stage, make_stage
 from prefprop_cli.sweep.storage import open_storage
-from prefprop_cli.sweep.study import StageStudy, open_study
+from prefprop_cli.sweep.study import OWNER, RESULT, StageStudy, open_study
 
 Opener = Callable[..., StageStudy]
+Begin = Callable[..., optuna.Trial]
+End = Callable[..., None]
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def storage(place: str) -> BaseStorage:
 
 @pytest.fixture
 def opened(storage: BaseStorage) -> Opener:
-    """Opens the study of a stage."""
+    """Opens the study of a stage, with its trials."""
 
     def opener(
         stage: Stage,
@@ -52,14 +54,44 @@ def opened(storage: BaseStorage) -> Opener:
         storage: BaseStorage = storage,
         inputs: Mapping[str, object] | None = None,
     ) -> StageStudy:
-        return open_study(
-            storage,
-            stage,
-            metric=metric,
-            epochs=3,
-            finished=finished or {},
-            inputs=inputs or {},
-            pause=lambda: time.sleep(0.01),
-        )
+        train = TrainTable.model_validate({"metric": metric, "epochs": 3})
+        study = open_study(storage, stage, train=train, inputs=inputs or {})
+        study.fill(finished or {})
+        return study
 
     return opener
+
+
+@pytest.fixture
+def begin() -> Begin:
+    """Have a trial begun, as Optuna hands it out, by a process that then dies."""
+
+    def begins(study: StageStudy, *, host: str = "here", run: object = "/runs/a") -> optuna.Trial:
+        begun = []
+
+        def dies(trial: optuna.Trial) -> float:
+            study.suggest(trial)
+            trial.set_user_attr(OWNER, {"host": host, "pid": 1, "run": str(run)})
+            begun.append(trial)
+            raise SystemExit
+
+        with pytest.raises(SystemExit):
+            study.optimize(dies, on_end=lambda record: None)
+        return begun[0]
+
+    return begins
+
+
+@pytest.fixture
+def end() -> End:
+    """Note how a trial ended, as Optuna does."""
+
+    def ends(
+        study: StageStudy, trial: optuna.Trial, value: float | None = None, **result: object
+    ) -> None:
+        if result:
+            trial.set_user_attr(RESULT, result)
+        state = optuna.trial.TrialState.FAIL if value is None else None
+        study.study.tell(trial, value, state)
+
+    return ends

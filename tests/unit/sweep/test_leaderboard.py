@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from prefprop_cli.config.schema import Config, SweepTable
-from prefprop_cli.sweep.leaderboard import Leaderboard, Spread, Standing, State, Trial
+from prefprop_cli.sweep.leaderboard import Leaderboard, Spread, Standing, State, TrialRecord
 from prefprop_cli.sweep.plan import make_stage
 
 
@@ -13,7 +13,7 @@ def standing(*outcomes: tuple[State, float | None], seeds: bool = False) -> Stan
     lrs: list[object] = [(place + 1) / 10 for place in range(n)]
     table = SweepTable(seeds=list(range(n))) if seeds else SweepTable(stages=[{"train.lr": lrs}])
     trials = (
-        Trial(
+        TrialRecord(
             stage=1,
             values={} if seeds else {"train.lr": lrs[place]},
             seed=place,

@@ -1,10 +1,8 @@
 import re
 
-import pytest
-
 from prefprop_cli.config.schema import Config, SweepTable
-from prefprop_cli.errors import ConfigError
-from prefprop_cli.sweep.plan import Stage, check, make_stage, n_stages
+from prefprop_cli.config.space import Range
+from prefprop_cli.sweep.plan import Stage, make_stage, n_stages
 
 
 def config(*stages: dict[str, list[object]], **table: object) -> Config:
@@ -18,7 +16,7 @@ def settings(stage: Stage) -> list[dict[str, object]]:
 def test_a_stage_is_the_product_of_its_keys_on_what_was_fixed():
     asked = config({"train.lr": [0.1]}, {"method.alpha": [1, 2], "train.epochs": [3, 4]})
     stage = make_stage(asked, 2, fixed={"train.lr": 0.1})
-    assert stage.keys == ("method.alpha", "train.epochs")
+    assert tuple(stage.space) == ("method.alpha", "train.epochs")
     assert settings(stage) == [
         {"train.lr": 0.1, "method.alpha": alpha, "train.epochs": epochs}
         for alpha in (1.0, 2.0)
@@ -36,7 +34,7 @@ def test_seeds_come_last():
     stage = make_stage(asked, 2, fixed={"train.lr": 0.2})
     assert stage.is_of_seeds
     assert not make_stage(asked, 1, fixed={}).is_of_seeds
-    assert [point.seed for point in stage.points] == [5, 3]
+    assert [point.config.train.seed for point in stage.points] == [5, 3]
     assert [point.config.train.lr for point in stage.points] == [0.2, 0.2]
 
 
@@ -82,22 +80,14 @@ def test_a_run_folder_has_a_readable_name_of_its_own():
     assert len(long.folder) < 100
 
 
-@pytest.mark.parametrize("asked", [Config(), config()])
-def test_there_is_something_to_run(asked):
-    with pytest.raises(ConfigError, match="neither stages nor seeds"):
-        check(asked)
-
-
-def test_all_that_a_sweep_can_come_to_is_checked_before():
-    names = {"method.name": ["prefix-tuning", "head-only", "fine-tuning"]}
-    kernels = {"method.kernel": ["none", "exp"], "model.window": [511, 512]}
-    with pytest.raises(ConfigError) as caught:
-        check(config(names, kernels))
-    assert [problem.split(";")[0] for problem in caught.value.problems] == [
-        "sweep.stages: window = 511 is odd",
-        'sweep.stages: method.kernel = "exp" decomposes a prefix, and method.name = "head-only" '
-        'has none. Use kernel = "none"',
-        'sweep.stages: method.kernel = "exp" decomposes a prefix, and method.name = "fine-tuning" '
-        'has none. Use kernel = "none"',
-    ]
-    check(config({"method.name": ["prefix-tuning"]}, {"method.kernel": ["none", "exp"]}))
+def test_bounds_make_a_search():
+    bounds = {"train.lr": Range(low=1e-4, high=0.1, log=True), "method.kernel": ["none", "exp"]}
+    search = make_stage(config(bounds, trials=7, seeds=[1]), 1, fixed={"train.epochs": 2})
+    assert (search.points, search.n_trials, search.prunes) == ((), 7, True)
+    assert not make_stage(config(bounds, pruner="none"), 1, fixed={}).prunes
+    point = search.point({"train.lr": 0.01, "method.kernel": "exp"})
+    assert (point.config.train.lr, point.config.train.epochs) == (0.01, 2)
+    more = make_stage(config(bounds, trials=9), 1, fixed={"train.epochs": 2})
+    assert more.study == search.study  # more trials are more of the same
+    other = {**bounds, "train.lr": Range(low=1e-4, high=0.2, log=True)}
+    assert make_stage(config(other), 1, fixed={"train.epochs": 2}).study != search.study

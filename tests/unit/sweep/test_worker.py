@@ -1,25 +1,29 @@
 """The order of the work and who does it; the training itself is stood in for."""
 
 import socket
+import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import optuna
 import pytest
-from optuna.storages import BaseStorage
 
-from prefprop_cli.config.schema import Config
-from prefprop_cli.errors import DataError, Interrupted, RunLockedError
+from prefprop_cli.config.schema import Config, SweepTable
+from prefprop_cli.config.space import Range
+from prefprop_cli.errors import DataError, Interrupted, ResourceError, RunLockedError
 from prefprop_cli.runs import RunFolder
-from prefprop_cli.sweep import heartbeat, worker
-from prefprop_cli.sweep.leaderboard import Leaderboard, Standing, State, Trial
-from prefprop_cli.sweep.plan import Stage
-from prefprop_cli.sweep.study import Owner, StageStudy
-from prefprop_cli.sweep.trial import Attempt, Work
-from prefprop_cli.sweep.worker import run_sweep
+from prefprop_cli.sweep import storage, worker
+from prefprop_cli.sweep.leaderboard import Leaderboard, Standing, TrialRecord
+from prefprop_cli.sweep.plan import Point, make_stage
+from prefprop_cli.sweep.study import StageStudy
+from prefprop_cli.sweep.worker import Work, _Worker, run_sweep
 
 HERE = socket.gethostname()
+TOO_LARGE = ResourceError("out of memory")
 Opener = Callable[..., StageStudy]
+Begin = Callable[..., optuna.Trial]
+End = Callable[..., None]
 Go = Callable[[], Leaderboard]
 
 
@@ -28,16 +32,16 @@ class Watch:
 
     def __init__(self) -> None:
         self.ran: list[str] = []
-        self.ended_here: list[Trial] = []
+        self.ended_here: list[TrialRecord] = []
         self.stages: list[int] = []
         self.n_waits = 0
         self.requested = False
 
-    def outcome(self, config: Config) -> tuple[State, float | None]:
+    def outcome(self, config: Config) -> float:
         """Small rates are best, but for 0.1; alpha and seed add to the loss."""
         if config.train.lr == 0.1:
-            return "failed", None
-        return "finished", config.train.lr + config.method.alpha + config.train.seed
+            raise TOO_LARGE from MemoryError()
+        return config.train.lr + config.method.alpha + config.train.seed
 
     def at_wait(self) -> None:
         raise AssertionError("there is nothing to wait for")
@@ -48,7 +52,7 @@ class Watch:
     def trial(self, *_: object, **__: object) -> None:
         raise NotImplementedError
 
-    def ended(self, trial: Trial) -> None:
+    def ended(self, trial: TrialRecord) -> None:
         self.ended_here.append(trial)
 
     def waiting(self, n_trials: int) -> None:
@@ -62,23 +66,16 @@ class Watch:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> str:
-    return str(tmp_path / "sweep.journal")
-
-
-@pytest.fixture
 def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
     watch = Watch()
 
-    def run(attempt: Attempt, _: object) -> None:
-        with pytest.raises(RunLockedError), attempt.folder.lock():
+    def train(_: object, trial: optuna.Trial, point: Point, folder: RunFolder) -> float:
+        with pytest.raises(RunLockedError), folder.lock():
             pass
-        watch.ran.append(attempt.folder.path.name.rpartition("-")[0])
-        state, metric = watch.outcome(attempt.study.point(attempt.trial).config)
-        result = {"reason": "too large", "exit_code": 7} if state == "failed" else {}
-        attempt.study.finish(attempt.trial, state=state, metric=metric, result=result)
+        watch.ran.append(folder.path.name.rpartition("-")[0])
+        return watch.outcome(point.config)
 
-    monkeypatch.setattr(Attempt, "run", run)
+    monkeypatch.setattr(_Worker, "_train", train)
     monkeypatch.setattr(worker, "POLL_S", 0.01)
     return watch
 
@@ -90,9 +87,14 @@ def config(config: Config) -> Config:
 
 
 @pytest.fixture
-def go(config: Config, place: str, tmp_path: Path, watch: Watch) -> Go:
+def go_with(place: str, tmp_path: Path, watch: Watch) -> Callable[[Config], Leaderboard]:
     work = Work(tmp_path / "out", "cpu", (), ("prefprop",), {})
-    return lambda: run_sweep(config, work, storage=place, stop=watch, watcher=watch)
+    return lambda config: run_sweep(config, work, storage=place, stop=watch, watcher=watch)
+
+
+@pytest.fixture
+def go(config: Config, go_with: Callable[[Config], Leaderboard]) -> Go:
+    return lambda: go_with(config)
 
 
 def test_the_best_of_a_stage_is_fixed_for_the_next(go: Go, watch: Watch, tmp_path: Path):
@@ -127,7 +129,10 @@ def test_what_is_done_is_not_done_again(go: Go, watch: Watch):
 
 
 def test_a_stage_of_failures_is_the_last(go: Go, watch: Watch):
-    watch.outcome = lambda config: ("failed", None)
+    def fails(config: Config) -> float:
+        raise TOO_LARGE from MemoryError()
+
+    watch.outcome = fails
     board = go()
     assert board.best is None
     assert watch.stages == [1]
@@ -137,7 +142,7 @@ def test_a_stage_of_failures_is_the_last(go: Go, watch: Watch):
 def test_an_error_that_is_not_the_settings_leaves_the_trial_to_the_next_start(go: Go, watch: Watch):
     outcome = watch.outcome
 
-    def fails(config: Config) -> tuple[State, float | None]:
+    def fails(config: Config) -> float:
         if len(watch.ran) == 2:
             raise DataError("no such file")
         return outcome(config)
@@ -152,103 +157,147 @@ def test_an_error_that_is_not_the_settings_leaves_the_trial_to_the_next_start(go
     assert len(watch.ran) == 4
 
 
+@pytest.fixture
+def study(config: Config, opened: Opener) -> StageStudy:
+    """The first stage, as another process has it."""
+    return opened(make_stage(config, 1, fixed={}))
+
+
 def test_the_trial_of_a_dead_process_here_is_gone_on_with_in_its_folder(
-    go: Go, watch: Watch, stage: Stage, config: Config, opened: Opener, tmp_path: Path
+    go: Go, watch: Watch, study: StageStudy, begin: Begin, tmp_path: Path
 ):
-    study = opened(worker.make_stage(config, 1, fixed={}))
-    trial = study.trials()[1]
-    assert study.claim(trial)
-    left = tmp_path / "elsewhere" / "lr=0.2-left"
-    study.own(trial, Owner(host=HERE, pid=1, run=str(left)))
+    left = tmp_path / "elsewhere" / "lr=0.1-left"
+    left.mkdir(parents=True)
+    begin(study, host=HERE, run=left)
     board = go()
-    assert watch.ran.count("lr=0.2") == 1
-    assert board.standings[0].trials[1].run == left
+    assert watch.ran.count("lr=0.1") == 1
+    assert board.standings[0].trials[0].run == left
+
+
+JOURNAL = pytest.mark.parametrize("place", ["journal"], indirect=True)
+DATABASE = pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+
+
+@JOURNAL
+def test_a_trial_whose_process_died_before_it_said_so_is_tried_again(
+    go: Go, watch: Watch, study: StageStudy
+):
+    study.study.ask()
+    go()
+    assert watch.ran[:3] == ["lr=0.2", "lr=0.3", "lr=0.1"]
 
 
 def test_the_trial_of_a_living_process_is_waited_for(
-    go: Go, watch: Watch, config: Config, opened: Opener, tmp_path: Path
+    go: Go, watch: Watch, study: StageStudy, begin: Begin, end: End, tmp_path: Path
 ):
-    study = opened(worker.make_stage(config, 1, fixed={}))
-    trial = study.trials()[2]
     folder = RunFolder(tmp_path / "busy")
     folder.path.mkdir()
-    assert study.claim(trial)
-    study.own(trial, Owner(host=HERE, pid=1, run=str(folder.path)))
+    trial = begin(study, host=HERE, run=folder.path)
 
     def ends() -> None:
-        assert watch.ran == ["lr=0.1", "lr=0.2"]
-        study.finish(trial, state="finished", metric=0.01, result={})
+        assert watch.ran == ["lr=0.2", "lr=0.3"]
+        end(study, trial, 0.01)
 
     watch.at_wait = ends
     with folder.lock():
         board = go()
-    assert "lr=0.3" not in watch.ran
-    assert watch.ran[-1] == "lr=0.3_alpha=0.005_seed=4"
-    assert board.standings[0].trials[2].run == folder.path
+    assert "lr=0.1" not in watch.ran
+    assert watch.ran[-1] == "lr=0.1_alpha=0.005_seed=4"
+    assert board.standings[0].trials[0].run == folder.path
 
 
+@JOURNAL
+def test_in_a_common_folder_the_lock_tells_of_other_machines_too(
+    go: Go, watch: Watch, study: StageStudy, begin: Begin, tmp_path: Path
+):
+    folder = RunFolder(tmp_path / "common")
+    folder.path.mkdir()
+    begin(study, host="elsewhere", run=folder.path)
+    held = ExitStack()
+    held.enter_context(folder.lock())
+    watch.at_wait = held.close  # its process dies
+    board = go()
+    assert watch.ran[:2] == ["lr=0.2", "lr=0.3"]
+    assert watch.n_waits == 1
+    assert board.standings[0].trials[0].run == folder.path
+    assert board.standings[0].trials[0].host == HERE
+
+
+@DATABASE
 def test_a_trial_on_another_machine_is_taken_over_when_it_shows_no_life(
     go: Go,
     watch: Watch,
-    config: Config,
-    opened: Opener,
+    study: StageStudy,
+    begin: Begin,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    study = opened(worker.make_stage(config, 1, fixed={}))
-    trial = study.trials()[2]
-    assert study.claim(trial)
-    study.own(trial, Owner(host="elsewhere", pid=1, run="/there/runs/x"))
+    trial = begin(study, host="elsewhere", run="/there/runs/x")
+    monkeypatch.setattr(storage, "STALE_S", 1)
     beats = 0
 
     def lives_for_a_while() -> None:
         nonlocal beats
-        assert "lr=0.3" not in watch.ran
+        assert "lr=0.1" not in watch.ran
         if beats < 3:
             beats += 1
-            study.beat(trial, beats)
+            study.storage.record_heartbeat(trial._trial_id)
+        time.sleep(0.1)
 
     watch.at_wait = lives_for_a_while
-    monkeypatch.setattr(heartbeat, "STALE_S", 0.2)
     board = go()
     assert beats == 3
-    assert watch.ran[2] == "lr=0.3"
-    assert board.standings[0].trials[2].host == HERE
-    assert board.standings[0].trials[2].run.parent == tmp_path / "out" / "runs"
+    assert watch.ran[2] == "lr=0.1"
+    assert board.standings[0].trials[0].host == HERE
+    assert board.standings[0].trials[0].run.parent == tmp_path / "out" / "runs"
 
 
 def test_a_trial_that_ended_before_its_lock_was_had_is_left(
-    go: Go, watch: Watch, config: Config, monkeypatch: pytest.MonkeyPatch
+    go: Go, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ):
-    claim = StageStudy.claim
+    lock = _Worker._lock
 
-    def is_overtaken(study: StageStudy, trial: object) -> bool:
-        won = claim(study, trial)
-        if study.point(trial).config.train.lr == 0.3:
-            study.finish(trial, state="finished", metric=5.0, result={})
-        return won
+    def is_overtaken(self: _Worker, folder: RunFolder, held: ExitStack) -> None:
+        lock(self, folder, held)
+        if folder.path.name.startswith("lr=0.3-"):
+            (trial,) = self._study.unfinished()
+            self._study.storage.set_trial_state_values(
+                trial._trial_id, optuna.trial.TrialState.COMPLETE, [5.0]
+            )
 
-    monkeypatch.setattr(StageStudy, "claim", is_overtaken)
+    monkeypatch.setattr(_Worker, "_lock", is_overtaken)
     board = go()
     assert "lr=0.3" not in watch.ran
     assert board.standings[0].trials[2].metric == 5.0
 
 
-def test_a_request_to_stop_ends_the_waiting(go: Go, watch: Watch, config: Config, opened: Opener):
-    study = opened(worker.make_stage(config, 1, fixed={}))
-    study.claim(study.trials()[0])
+def test_a_request_to_stop_ends_the_waiting(go: Go, watch: Watch, study: StageStudy, begin: Begin):
+    begin(study, host="elsewhere", run="/there/runs/x")
     watch.at_wait = lambda: setattr(watch, "requested", True)
     with pytest.raises(Interrupted):
         go()
     assert watch.ran == ["lr=0.2", "lr=0.3"]
 
 
-def test_a_request_to_stop_ends_the_waiting_for_a_plan(
-    go: Go, watch: Watch, config: Config, storage: BaseStorage
+def test_a_search_and_then_the_seeds(
+    config: Config, go_with: Callable[..., Leaderboard], watch: Watch
 ):
-    stage = worker.make_stage(config, 1, fixed={})
-    unplanned = optuna.create_study(storage=storage, study_name=stage.study)
-    watch.requested = True
-    with pytest.raises(Interrupted):
-        go()
-    assert unplanned.trials == []
+    table = SweepTable(stages=[{"train.lr": Range(low=0.2, high=0.9)}], seeds=[0, 4], trials=5)
+    board = go_with(config.model_copy(update={"sweep": table}))
+    search, _ = board.standings
+    assert len(search.trials) == 5
+    best = min(trial.metric for trial in search.trials)
+    assert board.best is not None
+    assert (board.best.metric, board.best.reused) == (best, True)
+    assert len(watch.ran) == 6
+
+
+def test_a_proposal_that_is_no_configuration_fails_alone(
+    config: Config, go_with: Callable[..., Leaderboard]
+):
+    table = SweepTable(stages=[{"model.window": Range(low=2, high=40)}], trials=8)
+    (search,) = go_with(config.model_copy(update={"sweep": table})).standings
+    failed = [trial for trial in search.trials if trial.state == "failed"]
+    assert failed
+    assert all(trial.values["model.window"] % 2 and "is odd" in trial.reason for trial in failed)
+    assert all(trial.exit_code == 2 for trial in failed)
