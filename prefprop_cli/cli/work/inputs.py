@@ -22,7 +22,7 @@ from prefprop_cli.data.sets.common import files_below
 from prefprop_cli.data.table_rows import JSON_SUFFIXES, each_row, is_table
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import CorruptFileError, DataError, PrefpropError, UsageError
-from prefprop_cli.experiment.predictor import Run
+from prefprop_cli.experiment.predictor import Predictor
 from prefprop_cli.notes import heard_by
 from prefprop_cli.runs import Choice, RunFolder, choose_run
 from prefprop_cli.runs.distributed import world
@@ -76,7 +76,7 @@ class Reader(FileReader):
             yield failure(source, error)
 
 
-def reader_of(run: Run, reading: Reading) -> Reader:
+def reader_of(run: Predictor, reading: Reading) -> Reader:
     """How the files of a run are read.
 
     Raises:
