@@ -1,7 +1,7 @@
 """What a reader of a result should know about the documents it stands on."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -38,7 +38,7 @@ class Audit:
         splits = self.corpus.splits
         return {
             "documents": {
-                name: dict(sorted(Counter(map(self._class_of, documents)).items()))
+                name: dict(sorted(self._by_class(documents).items()))
                 for name, documents in splits.items()
             },
             "empty": {name: len(splits[name]) - len(self._keyed[name]) for name in splits},
@@ -52,9 +52,7 @@ class Audit:
     @property
     def classes(self) -> dict[str, int]:
         """Label -> documents of all splits, in the order of the classes; as in `counts`."""
-        found = Counter(
-            self._class_of(d) for documents in self.corpus.splits.values() for d in documents
-        )
+        found = self._by_class([d for part in self.corpus.splits.values() for d in part])
         return {label: found[label] for label in self.corpus.labels or found}
 
     @property
@@ -70,7 +68,19 @@ class Audit:
     @cached_property
     def leaks(self) -> tuple[Note, ...]:
         """Warnings of two splits that share texts, a sentence each."""
-        return warnings(self._leaks())
+        splits = self.corpus.splits
+        return warnings(
+            f"leak: documents of {later} that are in {earlier}, too: {len(shared)} of "
+            f"{len(splits[later])} ({listed(shared)}); figures of {later} are not those of new "
+            "documents"
+            for earlier, later in combinations(splits, 2)
+            if (shared := self._shared(earlier, later))
+        )
+
+    def _by_class(self, documents: Sequence[Document]) -> Counter[str]:
+        if not self.corpus.has_classes:
+            return Counter(question=len(documents))
+        return Counter(str(document.label) for document in documents)
 
     @cached_property
     def _keyed(self) -> dict[str, list[tuple[str, Document]]]:
@@ -79,9 +89,6 @@ class Audit:
             name: [(text_key(d.text), d) for d in documents if d.text.strip()]
             for name, documents in self.corpus.splits.items()
         }
-
-    def _class_of(self, document: Document) -> str:
-        return str(document.label) if self.corpus.has_classes else "question"
 
     def _repeated(self, split: str) -> list[tuple[Document, Document]]:
         """(a document whose text came before, the first with it)."""
@@ -92,15 +99,6 @@ class Audit:
     def _shared(self, earlier: str, later: str) -> list[str]:
         known = {key for key, _ in self._keyed[earlier]}
         return [document.id for key, document in self._keyed[later] if key in known]
-
-    def _leaks(self) -> Iterator[str]:
-        for earlier, later in combinations(self.corpus.splits, 2):
-            if shared := self._shared(earlier, later):
-                yield (
-                    f"leak: documents of {later} that are in {earlier}, too: {len(shared)} of "
-                    f"{len(self.corpus.splits[later])} ({listed(shared)}); figures of {later} are "
-                    "not those of new documents"
-                )
 
     def _repetitions(self) -> Iterator[str]:
         pairs = [pair for split in self._keyed for pair in self._repeated(split)]
@@ -127,6 +125,6 @@ class Audit:
 
 
 def percentiles(n_tokens: NDArray[np.int64]) -> dict[str, int]:
-    """Lengths of documents that so many percent of them do not exceed, by `PERCENTILES`."""
+    """Return the lengths that so many percent of documents do not exceed, by `PERCENTILES`."""
     at = np.percentile(n_tokens, PERCENTILES, method="nearest")
     return {str(p): int(value) for p, value in zip(PERCENTILES, at, strict=True)}

@@ -70,7 +70,9 @@ class Classifier(Trainable):
         if self.pool == "prefix":
             read = layout.one_per_row(0)
         else:
-            read = layout.read([[layout.n_placeholders + p for p in row] for row in positions])
+            read = layout.output_positions(
+                [[layout.n_placeholders + p for p in row] for row in positions]
+            )
         prefix = self.method(len(layout.rows))
         hidden = self.backbone.encode(tokens, layout, prefix, read=read, markers=self.head.markers)
         return self.head(hidden, read.rows)
@@ -158,7 +160,7 @@ def create_classifier(backbone: Encoder, config: Config, *, n_labels: int) -> Cl
     """
     # The head first: seeds mean the same weights as in earlier runs.
     task, dropout = TASKS[config.data.task], config.model.dropout
-    head = task.head(backbone.config.width, n_labels, dropout=dropout)
+    head = task.head(backbone.config.hidden_size, n_labels, dropout=dropout)
     return Classifier(
         backbone,
         create_method(config.method, backbone.config),
