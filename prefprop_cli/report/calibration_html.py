@@ -126,34 +126,7 @@ def _sections(found: Calibration) -> Iterator[Section]:
         if found.cross_fitted
         else f"calibrated by what was fitted on {report.n_fit:,} of {FITTED_ON}"
     )
-    choice = Grid.of(
-        found.fitted.trials,
-        ("method", lambda each: each.name),
-        ("NLL in cross-validation", lambda each: f"{each.nll:.4f} ± {each.se:.4f}"),
-        ("beaten by", lambda each: each.beaten_by or NOTHING),
-        (
-            "by",
-            lambda each: f"{each.behind:.4f} ± {each.behind_se:.4f}" if each.beaten_by else NOTHING,
-        ),
-    )
-    parts = asdict(before.brier), asdict(after.brier)
-    of = "" if after.by_class else " of the top label"
-    brier = Grid.of(
-        parts[0],
-        (f"Brier score{of} and its parts", lambda name: name.replace("_", " ")),
-        ("before", lambda name: SHARE.show(parts[0][name])),
-        ("after", lambda name: SHARE.show(parts[1][name])),
-    )
-    yield Section(
-        "What calibration did",
-        [
-            f"{calibrator.name}: {calibrator}, {fitted_on}. It changed {report.changed:.1%} of the "
-            "predicted classes.",
-            *([choice] if found.fitted.trials else []),
-            brier,
-            aside("Lower reliability is better, higher resolution is better."),
-        ],
-    )
+    yield _what_it_did(found, fitted_on)
     selection = Grid.of(
         after.selections,
         ("kept", lambda each: f"{each.coverage:.0%}"),
@@ -176,6 +149,29 @@ def _sections(found: Calibration) -> Iterator[Section]:
     documents = f"{n:,} of {found.split}, {fitted_on}"
     facts = where_from(found.folder, found.adapter, documents=documents)
     yield Section("Where it comes from", [facts])
+
+
+def _what_it_did(found: Calibration, fitted_on: str) -> Section:
+    before, after = asdict(found.report.before.brier), asdict(found.report.after.brier)
+    calibrator, changed = found.fitted.calibrator, found.report.changed
+    of = "" if found.report.after.by_class else " of the top label"
+    choice = Grid.of(
+        found.fitted.trials,
+        ("method", lambda each: each.name),
+        ("NLL in cross-validation", lambda each: f"{each.nll:.4f} ± {each.se:.4f}"),
+        ("beaten by", lambda each: each.beaten_by or NOTHING),
+        ("by", lambda t: f"{t.behind:.4f} ± {t.behind_se:.4f}" if t.beaten_by else NOTHING),
+    )
+    brier = Grid.of(
+        before,
+        (f"Brier score{of} and its parts", lambda name: name.replace("_", " ")),
+        ("before", lambda name: SHARE.show(before[name])),
+        ("after", lambda name: SHARE.show(after[name])),
+    )
+    text = f"{calibrator.name}: {calibrator}, {fitted_on}. It changed {changed:.1%} of the predicted"
+    quiet = aside("Lower reliability is better, higher resolution is better.")
+    tables = [choice, brier] if found.fitted.trials else [brier]
+    return Section("What calibration did", [f"{text} classes.", *tables, quiet])
 
 
 def score_table(report: CalibrationReport, *, paper: Mapping[str, float]) -> Grid:
@@ -203,9 +199,9 @@ def class_table(rows: Sequence[ClassSlice]) -> Grid:
         ("predicted", lambda each: f"{each.predicted.n:,}"),
         ("precision, %", lambda each: PERCENT.show(each.predicted.accuracy)),
         ("confidence, %", lambda each: PERCENT.show(each.predicted.confidence)),
-        ("ECE", lambda each: _if_any(each.predicted, SHARE.show(each.predicted.ece))),
-        ("by chance", lambda each: _if_any(each.predicted, SHARE.show(each.predicted.null_mean))),
-        ("p", lambda each: _if_any(each.predicted, p_value(each.predicted.p_value))),
+        ("ECE", lambda each: SHARE.show(each.predicted.ece)),
+        ("by chance", lambda each: SHARE.show(each.predicted.null_mean)),
+        ("p", lambda each: p_value(each.predicted.p_value)),
     )
 
 
@@ -218,9 +214,9 @@ def length_table(rows: Sequence[Slice]) -> Grid:
         ("accuracy, %", lambda each: PERCENT.show(each.accuracy)),
         ("95 %", lambda each: PERCENT.between(each.interval)),
         ("confidence, %", lambda each: PERCENT.show(each.confidence)),
-        ("ECE", lambda each: _if_any(each, SHARE.show(each.ece))),
-        ("by chance", lambda each: _if_any(each, SHARE.show(each.null_mean))),
-        ("p", lambda each: _if_any(each, p_value(each.p_value))),
+        ("ECE", lambda each: SHARE.show(each.ece)),
+        ("by chance", lambda each: SHARE.show(each.null_mean)),
+        ("p", lambda each: p_value(each.p_value)),
     )
 
 
@@ -230,8 +226,3 @@ def _cells(score: Score) -> tuple[str, str]:
 
 def _null(found: NullSummary) -> tuple[str, str]:
     return SHARE.show(found.mean), f"up to {SHARE.show(found.p95)}, p = {p_value(found.p_value)}"
-
-
-def _if_any(found: Slice, cell: str) -> str:
-    """What a slice shows where it has documents."""
-    return cell if found.n else NOTHING

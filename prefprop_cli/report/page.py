@@ -131,7 +131,7 @@ PERCENT, SHARE = Unit(100, 1), Unit(1, 3)
 
 def p_value(value: float | None) -> str:
     """Print a p-value with two digits that matter."""
-    if value is None:
+    if value is None or isnan(value):
         return NOTHING
     return "< 0.001" if value < 0.001 else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
 

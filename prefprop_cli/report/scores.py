@@ -13,6 +13,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
+from prefprop_cli.arrays import Ints
 from prefprop_cli.bench.paper import paper_columns, paper_figures
 from prefprop_cli.calibration.error_difference import Gaps, error_difference
 from prefprop_cli.calibration.metrics import scores_and_terms
@@ -92,13 +93,11 @@ class ScoredSet:
 
     data: DataSet
     split: str
-    columns: tuple[str, ...]
-    """Metrics of the paper's table 2, the one that decides last."""
     positive: str | None
     """The class that precision, recall and F1 are of; None where it is not one."""
     ids: tuple[str, ...]
     """The documents, N."""
-    labels: NDArray[np.int64]
+    labels: Ints
     """Theirs, (N,)."""
     n_classes: int | None
     """C; None where documents bring candidates of their own."""
@@ -106,6 +105,11 @@ class ScoredSet:
     """Bins and resamples."""
     variants: tuple[ScoredVariant, ...]
     """As in `data`."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Metrics of the paper's table 2, the one that decides last."""
+        return paper_columns(self.data.set)
 
     @property
     def metric(self) -> str:
@@ -161,7 +165,6 @@ def score(
     scored = ScoredSet(
         data=data,
         split=split,
-        columns=paper_columns(data.set),
         positive=positive,
         ids=first.ids,
         labels=first.labels,
