@@ -8,6 +8,7 @@ from prefprop_cli.calibration.null import NullSummary
 from prefprop_cli.calibration.report import CalibrationReport, Score
 from prefprop_cli.calibration.slices import ClassSlice, Slice
 from prefprop_cli.experiment.calibrate import FITTED_ON, Calibration
+from prefprop_cli.notes import having
 from prefprop_cli.report.html import Element, Section, aside, html_page, where_from
 from prefprop_cli.report.learning_curves import LearningCurves
 from prefprop_cli.report.methods import (
@@ -84,6 +85,7 @@ def calibration_html(found: Calibration) -> str:
             f"{when} calibration: {state.interpretation('ece', n=report.n)}."
             for when, state in states.items()
         ],
+        warnings=having("warning", found.notes),
     )
 
 
@@ -168,7 +170,9 @@ def _what_it_did(found: Calibration, fitted_on: str) -> Section:
         ("before", lambda name: SHARE.show(before[name])),
         ("after", lambda name: SHARE.show(after[name])),
     )
-    text = f"{calibrator.name}: {calibrator}, {fitted_on}. It changed {changed:.1%} of the predicted"
+    text = (
+        f"{calibrator.name}: {calibrator}, {fitted_on}. It changed {changed:.1%} of the predicted"
+    )
     quiet = aside("Lower reliability is better, higher resolution is better.")
     tables = [choice, brier] if found.fitted.trials else [brier]
     return Section("What calibration did", [f"{text} classes.", *tables, quiet])

@@ -97,15 +97,10 @@ def reference(variants: Sequence[ScoredVariant]) -> ScoredVariant | None:
 def compare(
     sets: Sequence[ScoredSet], *, metric: str | None = None, first: First = reference
 ) -> list[list[Comparison]]:
-    """Compare every variant with one of its set, set by set; Holm's family is all of them.
+    """Compare every variant with the first one of its set, set by set; Holm's family is all.
 
-    Args:
-        sets: scored on the same split.
-        metric: default: the one that decides in each set.
-        first: picks the variant the others are compared with.
-
-    Returns:
-        A list for each set; empty where the first or another variant is missing.
+    The sets are scored on the same split; the metric is by default the one that decides in each.
+    The list of a set is empty where the first or another variant is missing.
     """
     found = []
     for each in sets:

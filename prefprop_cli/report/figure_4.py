@@ -106,11 +106,7 @@ def figure_4(sets: EpochSets) -> Page:
 
 
 def draw_4(sets: EpochSets) -> drawing.Figure:
-    """Two panels for each set: a line at the mean of the seeds, a band from least to greatest.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-    """
+    """Two panels for each set: a line at the mean of the seeds, a band from least to greatest."""
     colour_of = drawing.colours(each.name for variants in sets.values() for each in variants)
     with drawing.new_figure(max(5.2, 3.8 * len(sets)), 5.6) as figure:
         panels = figure.subplots(2, len(sets), squeeze=False, sharex="col")

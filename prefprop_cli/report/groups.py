@@ -16,6 +16,7 @@ SEARCHED = ("train.lr", "method.alpha")
 """What the paper searches on validation (appendix B); of variants that differ in nothing else, the
 best one is read on other splits."""
 
+_SEARCHED = dict.fromkeys(SEARCHED)
 # What changes no prediction, or nothing but where and how fast it is computed.
 _NEUTRAL = {
     *("train.seed", "train.keep", "train.save_every", "train.micro_batch_size"),
@@ -126,7 +127,7 @@ def unusual_settings(variants: Sequence[Variant]) -> dict[str, list[Variant]]:
 def _data_set(runs: Sequence[FinishedRun], notes: list[str], pick_best: bool) -> DataSet:
     by_settings = _by(lambda run: (run.method, repr(_settings(run))), runs)
     variants = [_variant(part, notes) for part in by_settings.values()]
-    searches = _by(lambda each: (each.method, repr(_fixed(each.settings))), variants)
+    searches = _by(lambda each: (each.method, repr({**each.settings, **_SEARCHED})), variants)
     best = [_best(search) for search in searches.values()] if pick_best else variants
     losers = [each for each in variants if all(each is not winner for winner in best)]
     return DataSet(
@@ -183,10 +184,6 @@ def _without_effect(method: MethodTable) -> set[str]:
         **dict.fromkeys(_OF_PREFIXES, has_placeholders or method.name == "prefix-tuning"),
     }
     return {f"method.{key}" for key, has_effect in is_read.items() if not has_effect}
-
-
-def _fixed(settings: Settings) -> Settings:
-    return {key: value for key, value in settings.items() if key not in SEARCHED}
 
 
 def _told_apart(variants: Sequence[Variant]) -> Iterator[Variant]:

@@ -146,13 +146,8 @@ def score(
 ) -> ScoredSet:
     """Score the variants of a data set on a split, from the logits that its runs have stored.
 
-    How far it is can be heard; see `notes`.
-
-    Args:
-        data: the set.
-        split: of its documents.
-        settings: bins and resamples; default: the first run's.
-        calibrated: a run and its logits (N, C) → calibrated ones; default: as they are.
+    How far it is can be heard; see `notes`. `settings`, bins and resamples, are the first run's by
+    default; `calibrated` takes a run and its logits (N, C) and gives calibrated ones.
 
     Raises:
         UsageError: a run was not evaluated on the split.
