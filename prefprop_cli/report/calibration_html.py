@@ -9,14 +9,9 @@ from prefprop_cli.calibration.report import CalibrationReport, Score
 from prefprop_cli.calibration.slices import ClassSlice, Slice
 from prefprop_cli.experiment.calibrate import FITTED_ON, Calibration
 from prefprop_cli.notes import having
+from prefprop_cli.report import methods
 from prefprop_cli.report.html import Element, Section, aside, html_page, where_from
 from prefprop_cli.report.learning_curves import LearningCurves
-from prefprop_cli.report.methods import (
-    backbone_name,
-    has_papers_backbone,
-    method_label,
-    papers_backbone,
-)
 from prefprop_cli.report.page import (
     NOTHING,
     PERCENT,
@@ -56,7 +51,7 @@ _TESTS = aside(
 
 
 def runs_page(found: Sequence[Calibration], *, score: str) -> Page:
-    """A row for each run: `ece` or `ece_paper` before and after, what chance gives, and the NLL."""
+    """Show in a row for each run `ece` or `ece_paper` before and after, chance, and the NLL."""
     grid = Grid.of(
         found,
         ("run", lambda each: str(each.folder.path)),
@@ -75,7 +70,7 @@ def runs_page(found: Sequence[Calibration], *, score: str) -> Page:
 
 
 def calibration_html(found: Calibration) -> str:
-    """The whole report of a calibrated run as the text of an HTML file."""
+    """Write the whole report of a calibrated run as the text of an HTML file."""
     report = found.report
     states = {"Before": report.before, "After": report.after}
     return html_page(
@@ -91,9 +86,9 @@ def calibration_html(found: Calibration) -> str:
 
 def _scores(found: Calibration) -> Section:
     report, config = found.report, found.adapter.config
-    paper = paper_figures(config.data.set, method_label(config))
-    theirs, ours = papers_backbone(config), backbone_name(config)
-    other = "" if has_papers_backbone(config) else f", here it is {ours}"
+    paper = paper_figures(config.data.set, methods.method_label(config))
+    theirs, ours = methods.papers_backbone(config), methods.backbone_name(config)
+    other = "" if methods.has_papers_backbone(config) else f", here it is {ours}"
     of_paper = aside(f"The paper's figures (its tables 2 and 3) are of {theirs}{other}.")
     names = report.before.scores
     missing = missing_intervals((SCORES[name][0], each.why) for name, each in names.items())
@@ -179,7 +174,7 @@ def _what_it_did(found: Calibration, fitted_on: str) -> Section:
 
 
 def score_table(report: CalibrationReport, *, paper: Mapping[str, float]) -> Grid:
-    """All scores before and after, what chance gives, and the paper's where there are some."""
+    """Show all scores before and after, what chance gives, and the paper's if there are some."""
     before, after = report.before, report.after
     header = ("score", "before", "95 %", "after", "95 %", *(["the paper's"] if paper else []))
     rows = []
@@ -193,7 +188,7 @@ def score_table(report: CalibrationReport, *, paper: Mapping[str, float]) -> Gri
 
 
 def class_table(rows: Sequence[ClassSlice]) -> Grid:
-    """Every class from both sides: its documents, and the predictions of it."""
+    """Show every class from both sides: its documents, and the predictions of it."""
     return Grid.of(
         rows,
         ("class", lambda each: each.name),
@@ -210,7 +205,7 @@ def class_table(rows: Sequence[ClassSlice]) -> Grid:
 
 
 def length_table(rows: Sequence[Slice]) -> Grid:
-    """Documents by their length."""
+    """Show documents by their length."""
     return Grid.of(
         rows,
         ("tokens", lambda each: each.name),

@@ -57,7 +57,7 @@ class Variant:
         return f"{self.method} ({', '.join(parts)})" if parts else self.method
 
     def with_own(self, keys: Iterable[str]) -> "Variant":
-        """The same, set apart by these settings."""
+        """Return the same, set apart by these settings."""
         return replace(self, own={k: self.settings[k] for k in keys if k in self.settings})
 
 
@@ -98,7 +98,7 @@ def group(
 
 
 def validation_score(variant: Variant, *, seeds: Iterable[int] | None = None) -> float | None:
-    """Mean of the metric that chose the best epochs, over these seeds or all of the variant."""
+    """Average the metric that chose the best epochs, over these seeds or all of a variant."""
     wanted = {run.seed for run in variant.runs} if seeds is None else set(seeds)
     metric = str(variant.settings["train.metric"])
     found = [run.validation.get(metric) for run in variant.runs if run.seed in wanted]
@@ -107,13 +107,13 @@ def validation_score(variant: Variant, *, seeds: Iterable[int] | None = None) ->
 
 
 def usual_settings(variants: Sequence[Variant]) -> Settings:
-    """The value of each setting that most variants have."""
+    """Return the value of each setting that most variants have."""
     values = _values([each.settings for each in variants])
     return {key: max(found, key=found.count) for key, found in values.items()}
 
 
 def unusual_settings(variants: Sequence[Variant]) -> dict[str, list[Variant]]:
-    """By key, the variants with another than the usual value, beyond what their names say."""
+    """Return by key the variants with an unusual value, beyond what their names say."""
     usual = usual_settings(variants)
     found = {
         key: [each for each in variants if each.settings.get(key, usual[key]) != usual[key]]

@@ -68,7 +68,7 @@ def html_page(
     cards: Sequence[Card] = (),
     warnings: Sequence[str] = (),
 ) -> str:
-    """The text of an HTML file; the same arguments give the same text.
+    """Write the text of an HTML file; the same arguments give the same text.
 
     Labels, texts and paths are escaped, and characters that cannot be seen left out.
 
@@ -93,7 +93,7 @@ def html_page(
 
 
 def where_from(run: RunFolder, adapter: Adapter, *, documents: str) -> Element:
-    """Where figures come from: method, data, backbone, seed, versions.
+    """Say where figures come from: method, data, backbone, seed, versions.
 
     `documents` says which ones the figures are of.
     """

@@ -79,11 +79,11 @@ class ScoredVariant(Variant):
         return estimates_of(self.seeds)
 
     def mean(self, metric: str) -> float:
-        """Over seeds."""
+        """Return the mean over seeds."""
         return self.estimates[metric].seeds.mean
 
     def values(self, metric: str) -> list[float]:
-        """Of each seed."""
+        """Return the figure of each seed."""
         return [each[metric] for each in self.seeds]
 
 
@@ -184,7 +184,7 @@ def score(
 
 
 def seed_of(logits: NDArray[np.generic], scored: ScoredSet) -> Seed:
-    """The metrics of table 2 and the calibration scores of one model on the set's documents."""
+    """Score one model on the set's documents: metrics of table 2, and of calibration."""
     statistics, terms = scores_and_terms(
         logits, scored.labels, n_classes=scored.n_classes, n_bins=scored.settings.bins
     )
@@ -198,12 +198,12 @@ def seed_of(logits: NDArray[np.generic], scored: ScoredSet) -> Seed:
 
 
 def estimates_of(seeds: Sequence[Seed]) -> dict[str, Estimate]:
-    """The metrics of models that differ in their seed, by name."""
+    """Estimate the metrics of models that differ in their seed, by name."""
     return {name: _estimate(seeds, name) for name in seeds[0].figures.names}
 
 
 def difference(first: Sequence[Seed], second: Sequence[Seed], metric: str) -> Difference | str:
-    """First - second in the mean of a metric, over seeds and documents, or why there is none.
+    """Estimate first - second in the mean of a metric, or say why that cannot be.
 
     The nested paired bootstrap, but for binned errors what `error_difference` puts in its place.
     """
