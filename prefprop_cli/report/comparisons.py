@@ -73,7 +73,7 @@ class Order:
 
 
 def reference(variants: Sequence[ScoredVariant]) -> ScoredVariant | None:
-    """Pick plain propagation, in the fewest settings that differ from other methods'."""
+    """Pick the variant of plain propagation that is most like the other methods' in its settings."""
     mine = [each for each in variants if each.method == PROPAGATION]
     others = [each.settings for each in variants if each.method != PROPAGATION]
 
