@@ -73,7 +73,7 @@ class Order:
 
 
 def reference(variants: Sequence[ScoredVariant]) -> ScoredVariant | None:
-    """Pick the variant of plain propagation that is most like the other methods' in its settings."""
+    """Pick the variant of plain propagation whose settings are most like other methods'."""
     mine = [each for each in variants if each.method == PROPAGATION]
     others = [each.settings for each in variants if each.method != PROPAGATION]
 
