@@ -24,7 +24,7 @@ def outcome_of(work):
     try:
         return work()
     except Exception as error:
-        return error, world().tells(error)
+        return error, world().reports(error)
 
 
 # World
