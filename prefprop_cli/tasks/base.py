@@ -61,7 +61,7 @@ class Form(ABC):
 
     @abstractmethod
     def encode(self, documents: Sequence[Document]) -> list[Record]:
-        """The record of each document; the label is -1 where it is not known.
+        """Make the record of each document; the label is -1 where it is not known.
 
         Raises:
             DataError: a document cannot be brought into this form.
@@ -69,10 +69,10 @@ class Form(ABC):
 
     @abstractmethod
     def rows(self, record: Record) -> list[Row]:
-        """The rows of a document."""
+        """Return the rows of a document."""
 
     def shuffled(self, record: Record, random: np.random.RandomState) -> Record:
-        """The document with what has no order in it put into another one."""
+        """Put what has no order in a document into another one."""
         return record
 
 
@@ -89,7 +89,7 @@ class FileReader:
 
 
 class Task(ABC):
-    """A kind of documents and what is asked of them."""
+    """A kind of documents and what is asked of them; `table` is `[data]` of a run's training."""
 
     has_classes: ClassVar[bool] = True
     """Whether all documents have the same classes; else each brings candidates of its own."""
@@ -105,41 +105,34 @@ class Task(ABC):
         tokenizer: TextTokenizer,
         max_tokens: int,
     ) -> Form:
-        """The form of its documents.
-
-        Args:
-            table: says what is read of long ones.
-            labels: the classes, if the task has any.
-            tokenizer: of the backbone.
-            max_tokens: longest row, special tokens included and placeholders not.
-        """
+        """Return the form of documents with these classes, if the task has any."""
 
     @abstractmethod
     def head(self, hidden_size: int, n_classes: int, *, dropout: float) -> "Head":
-        """A fresh head; `n_classes` is 0 where there are none."""
+        """Make a head; `n_classes` is 0 where there are none."""
 
     @abstractmethod
     def metrics(self, n_classes: int) -> Metrics:
-        """What its answers are measured by."""
+        """Return what answers are measured by."""
 
     @abstractmethod
     def names_of(self, document: Document, labels: tuple[str, ...]) -> tuple[str, ...]:
-        """What the logits of a document are of."""
+        """Return what the logits of a document are of."""
 
     @abstractmethod
     def recognises(self, head: bytes) -> bool:
-        """Whether a file that begins so holds documents of this task, and of no other."""
+        """Return whether a file that begins so holds documents of this task, and of no other."""
 
     @abstractmethod
     def file_reader(
         self, table: "DataTable", *, errors: Errors, lines: bool, text_column: str | None
     ) -> FileReader:
-        """How files without labels are read.
+        """Return how files without labels are read.
 
         Args:
             table: how those of the training were read.
             errors: what to do with bytes that are no text.
-            lines: each line is a document.
+            lines: whether each line is a document.
             text_column: the column that was asked for; None for that of the training, or one like
                 it.
 
@@ -151,12 +144,7 @@ class Task(ABC):
     def read_labelled(
         self, source: Path, table: "DataTable", columns: Mapping[str, str]
     ) -> list[Document]:
-        """Labelled documents of a file.
-
-        Args:
-            source: the file.
-            table: how those of the training were read.
-            columns: `text_column` and `label_column`, where others are asked for.
+        """Read labelled documents; `columns` are those that were asked for, by key of the table.
 
         Raises:
             UsageError: a column is named, and there are none.
