@@ -3,12 +3,12 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from prefprop_cli.data.audit import Audit, percentiles
 from prefprop_cli.data.corpus import SPLITS, Corpus, Document
+from prefprop_cli.data.form import COUNTS, Form
 from prefprop_cli.data.seen import keys_of
-from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import CorruptFileError
 from prefprop_cli.notes import Note, progress, warnings
 from prefprop_cli.runs import read_verified, save_folder
@@ -27,28 +27,8 @@ if TYPE_CHECKING:
 
 FORMAT = 4
 BATCH_DOCUMENTS, BATCH_CHARACTERS = 64, 2**20
-COUNTS = (
-    "n_tokens",  # of the document, special tokens included
-    "n_cut",  # those of them that are not read
-    "n_rows",  # rows the document becomes
-    "n_computed",  # tokens of all its rows, placeholders not counted
-)
 SUMMARY, KEYS = "summary.json", "texts.json"
 Counts = dict[str, NDArray[np.int64]]
-
-
-class Form(Protocol):
-    """How documents become columns; that of a task (`tasks/base.py`) also makes rows of them."""
-
-    @property
-    def tokenizer(self) -> TextTokenizer: ...
-    @property
-    def max_tokens(self) -> int: ...
-    @property
-    def token_columns(self) -> Mapping[str, int]: ...
-    @property
-    def settings(self) -> dict[str, object]: ...
-    def encode(self, documents: Sequence[Document]) -> list[dict[str, Any]]: ...
 
 
 @dataclass(frozen=True)

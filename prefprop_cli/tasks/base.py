@@ -9,71 +9,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
-
-import numpy as np
+from typing import TYPE_CHECKING, BinaryIO, ClassVar
 
 from prefprop_cli.data.corpus import Document
+from prefprop_cli.data.form import Form
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.tables import Errors
 from prefprop_cli.tasks.metrics import Metrics
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from prefprop_cli.config.schema import DataTable
     from prefprop_cli.tasks.batch import Head
-
-Record = dict[str, Any]
-"""One prepared document, column by column."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of a document, as the encoder reads it."""
-
-    input_ids: "Sequence[int] | Tensor"
-    n_global: int
-    """How many tokens, from the first, are global."""
-    positions: Sequence[int]
-    """Those the head reads."""
-
-
-@dataclass(frozen=True)
-class Form(ABC):
-    """How documents become columns of integers, and these rows of tokens.
-
-    A record has `id`, `label`, the columns of tokens, and the counts of `data.prepare.COUNTS`.
-    """
-
-    tokenizer: TextTokenizer
-    max_tokens: int
-    """Longest row, special tokens included and placeholders not."""
-
-    token_columns: ClassVar[Mapping[str, int]]
-    """Columns of token ids, and how deep their lists are."""
-
-    @property
-    @abstractmethod
-    def settings(self) -> dict[str, object]:
-        """All that decides the columns beside document, labels and tokenizer; JSON."""
-
-    @abstractmethod
-    def encode(self, documents: Sequence[Document]) -> list[Record]:
-        """Make the record of each document; the label is -1 where it is not known.
-
-        Raises:
-            DataError: a document cannot be brought into this form.
-        """
-
-    @abstractmethod
-    def rows(self, record: Record) -> list[Row]:
-        """Return the rows of a document."""
-
-    def shuffled(self, record: Record, random: np.random.RandomState) -> Record:
-        """Put what has no order in a document into another one."""
-        return record
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from torch.nn import functional
 
 from prefprop_cli.core.attention import Rows
 from prefprop_cli.core.encoder.layout import Tokens, send
+from prefprop_cli.data.form import Form, Record, Row
 from prefprop_cli.tables import Pooling
-from prefprop_cli.tasks.base import Form, Record, Row
 
 
 class Head(nn.Module, ABC):

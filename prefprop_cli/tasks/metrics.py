@@ -32,7 +32,7 @@ class Metrics(Protocol):
         """Return the scores of these documents, in [0, 1]."""
 
     def shares(self, labels: Ints, predicted: Ints) -> dict[str, tuple[int, int, str]]:
-        """Return the scores that are a share, as (documents that have it, of how many, their name)."""
+        """Return the scores that are a share: (documents that have it, of how many, of what)."""
 
 
 def better(metric_name: str, new: float, best: float | None) -> bool:

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from prefprop_cli.data.corpus import Document
+from prefprop_cli.data.form import Form, Record, Row
 from prefprop_cli.data.kinds import TEXT_SUFFIXES
 from prefprop_cli.data.table_rows import is_table
 from prefprop_cli.data.texts import each_text
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.data.truncation import pieces
 from prefprop_cli.tables import Errors, Truncation
-from prefprop_cli.tasks.base import FileReader, Form, Record, Row, Task
+from prefprop_cli.tasks.base import FileReader, Task
 from prefprop_cli.tasks.metrics import ClassMetrics
 
 if TYPE_CHECKING:

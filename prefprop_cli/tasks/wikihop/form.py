@@ -11,9 +11,9 @@ from typing import ClassVar
 import numpy as np
 
 from prefprop_cli.data.corpus import Document
+from prefprop_cli.data.form import Form, Record, Row
 from prefprop_cli.data.questions import Question
 from prefprop_cli.errors import DataError
-from prefprop_cli.tasks.base import Form, Record, Row
 from prefprop_cli.tasks.wikihop.rows import QuestionRows, question_rows
 
 
