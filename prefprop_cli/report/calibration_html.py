@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from prefprop_cli.bench.paper import paper_figures
 from prefprop_cli.experiment.calibrate import FITTED_ON, Calibration
 from prefprop_cli.report.calibration_tables import (
     SCORES,
@@ -30,6 +29,7 @@ from prefprop_cli.report.methods import (
     papers_backbone,
 )
 from prefprop_cli.report.page import missing_intervals
+from prefprop_cli.report.paper import paper_figures
 from prefprop_cli.report.reliability_diagram import reliability_picture, risk_coverage_picture
 
 _TESTS = Aside(

@@ -11,7 +11,6 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from prefprop_cli.bench.paper import paper_columns, paper_figures
 from prefprop_cli.calibration.metrics import scores_and_terms
 from prefprop_cli.config.schema import Config, EvalTable
 from prefprop_cli.data.labels import positive_class
@@ -24,6 +23,7 @@ from prefprop_cli.report.collect import FinishedRun
 from prefprop_cli.report.estimates import Estimate, Seed, estimates_of
 from prefprop_cli.report.groups import DataSet, Variant
 from prefprop_cli.report.methods import backbone_name, has_papers_backbone
+from prefprop_cli.report.paper import paper_columns, paper_figures
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.stats.intervals import resample_documents
 from prefprop_cli.stats.small_samples import answers_of

@@ -23,8 +23,8 @@ def command(
         list[Path] | None,
         typer.Argument(
             metavar="RUN",
-            help="Run folders, folders that hold some, FILE.json of bench --table 7; default: the "
-            "newest finished run of ./runs.",
+            help="Run folders, folders that hold some, FILE.json of benchmarks/table_7.py; "
+            "default: the newest finished run of ./runs.",
             autocompletion=completion.runs,
         ),
     ] = None,

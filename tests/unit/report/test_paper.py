@@ -1,11 +1,9 @@
-import typing
-
 import numpy as np
 import pytest
 
-from prefprop_cli.bench.paper import ROBERTA, paper_columns, paper_figures
+from prefprop_cli import tables
 from prefprop_cli.calibration.metrics import classification_metrics
-from prefprop_cli.config.schema import DataTable, MethodTable
+from prefprop_cli.report.paper import ROBERTA, paper_columns, paper_figures
 
 SETS = ("newsgroups", "hyperpartisan", "arxiv", "wikihop")
 METHODS = (ROBERTA, "prefix-tuning", "prefix-propagation", "fine-tuning")
@@ -54,10 +52,8 @@ def test_hyperpartisan_f1_is_of_the_positive_class(method_name):
 
 
 def test_names_are_those_of_the_configuration():
-    methods = typing.get_args(MethodTable.model_fields["name"].annotation)
-    sets = typing.get_args(DataTable.model_fields["set"].annotation)
-    assert set(METHODS) - {ROBERTA} <= set(methods)
-    assert set(SETS) <= set(sets)
+    assert set(METHODS) - {ROBERTA} <= set(tables.METHODS)
+    assert set(SETS) <= set(tables.SETS)
 
 
 @pytest.mark.parametrize("key", [("sotu", "fine-tuning"), ("arxiv", "head-only")])
