@@ -2,9 +2,9 @@
 
     OMP_NUM_THREADS=2 python benchmarks/calibration_speed.py
 
-Every score of a million documents and twenty classes without bootstrap; 10⁸ documents through
-bins of constant memory, in pieces of a million; the interval of an ECE of 100,000 documents from
-2,000 draws. Documents are random: logits from N(0, 2²), labels drawn from their softmax, tempered.
+Every score of a million documents and twenty classes without bootstrap; the interval of an ECE of
+100,000 documents from 2,000 draws. Documents are random: logits from N(0, 2²), labels drawn from
+their softmax, tempered.
 """
 
 import json
@@ -14,17 +14,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from runs import machine, peak_bytes
+from runs import machine
 
-from prefprop_cli.calibration.binning import StreamingBins, width_claims
+from prefprop_cli.calibration.bins import top_label_gaps
 from prefprop_cli.calibration.error_interval import binned_error_interval
-from prefprop_cli.calibration.family import calibration_errors
 from prefprop_cli.calibration.predictions import Predictions, softmax
-from prefprop_cli.calibration.selective import risk_coverage
+from prefprop_cli.calibration.scores import Split, calibration_scores
 
 OUT = Path(__file__).with_name("calibration-speed.json")
 MILLION, CLASSES, REPEATS = 1_000_000, 20, 5
-PIECES = 100
 
 
 def main() -> None:
@@ -36,7 +34,6 @@ def main() -> None:
         "all_scores": timed(lambda: all_scores(logits, labels))
         | {"documents": MILLION, "classes": CLASSES, "must_s": 2},
         "interval": timed(interval()) | {"documents": 100_000, "draws": 2000, "must_s": 5},
-        "streaming": streaming(logits, labels),
     }
     OUT.write_text(json.dumps(record, indent=1) + "\n")
 
@@ -50,32 +47,14 @@ def documents(n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def all_scores(logits: np.ndarray, labels: np.ndarray) -> None:
-    predictions = Predictions.from_logits(logits, labels)
-    calibration_errors(predictions)
-    assert 0 < risk_coverage(predictions).aurc < 1
+    found = calibration_scores(Split(Predictions.from_logits(logits, labels)))
+    assert 0 < found["aurc"] < 1
 
 
 def interval() -> Callable[[], object]:
     predictions = Predictions.from_logits(*documents(100_000))
-    index, claim = width_claims(predictions.confidence, n_bins=15, mode="guo")
-    return lambda: binned_error_interval(index, predictions.right - claim, n_resamples=2000)
-
-
-def streaming(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """The same million again and again, as confidences and whether they were right."""
-    predictions = Predictions.from_logits(logits, labels)
-    confidence, right = predictions.confidence, predictions.right
-    before, started = peak_bytes(), time.process_time()
-    bins = StreamingBins.empty()
-    for _ in range(PIECES):
-        bins = bins.updated_top(confidence, right)
-    assert bins.sums.count.sum() == PIECES * MILLION
-    seconds = time.process_time() - started
-    return {
-        "documents": PIECES * MILLION,
-        "cpu_s": seconds,
-        "more_MiB": (peak_bytes() - before) / 2**20,
-    }
+    gaps = top_label_gaps(predictions, n_bins=15)
+    return lambda: binned_error_interval(*gaps, n_resamples=2000)
 
 
 def timed(work: Callable[[], object]) -> dict[str, float]:

@@ -24,9 +24,7 @@ from numpy.typing import NDArray
 from runs import machine
 from scipy import special, stats
 
-from prefprop_cli.calibration.binning import width_claims
-from prefprop_cli.calibration.debiased import debiased_squared, signed_root
-from prefprop_cli.calibration.equal_mass import group_starts, ranked
+from prefprop_cli.calibration.bins import mass_sums, width_bins
 from prefprop_cli.calibration.error_difference import error_difference
 from prefprop_cli.calibration.error_interval import binned_error_interval
 from prefprop_cli.stats.intervals import Interval, mean_interval, wilson_interval
@@ -204,10 +202,10 @@ def of_debiased(confidences: Confidences, world: str, *, count: int, n: int = 64
     squares, plain = [], []
     for _ in range(count):
         confidence, hits = sample(confidences, world, n, rng)
-        groups = ranked(confidence, hits).sums(group_starts(n, 15))
-        squares.append(debiased_squared(groups))
+        groups = mass_sums(confidence, hits, n_bins=15)
+        squares.append(groups.debiased_square)
         plain.append(groups.root_mean_square_error**2)
-    roots = [signed_root(square) for square in squares]
+    roots = np.sign(squares) * np.sqrt(np.abs(squares))
     return {
         "confidences": confidences.name,
         "world": world,
@@ -249,7 +247,7 @@ def sample(
 
 
 def gaps(confidence: Floats, worth: NDArray[np.generic], *, n_bins: int) -> tuple[Ints, Floats]:
-    index, claim = width_claims(confidence, n_bins=n_bins, mode="guo")
+    index, claim = width_bins(confidence, n_bins=n_bins)
     return index, worth - claim
 
 

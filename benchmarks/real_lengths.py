@@ -16,6 +16,10 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor, nn
 
+from prefprop_cli.cli.runtime import set_up
+
+set_up()  # before torch is imported
+
 from prefprop_cli.bench.models import Ours, Twin
 from prefprop_cli.bench.request import Request, Subject, measure
 from prefprop_cli.bench.shapes import SHAPES

@@ -13,6 +13,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from prefprop_cli.cli.runtime import set_up
+
+set_up()  # before torch is imported
+
 from prefprop_cli.bench.models import Ours
 from prefprop_cli.bench.request import Request, Subject, measure
 from prefprop_cli.bench.shapes import SHAPES

@@ -261,7 +261,7 @@ def _work(model: Model, subject: Subject, request: Request) -> Callable[[], Tens
     torch.manual_seed(0)
     method: Method = create_method(subject.method, encoder).to(device).train(train)
     # Not a sum: that of a normalised vector is a constant, and its gradient zero.
-    direction = torch.randn(encoder.width, device=device)
+    direction = torch.randn(encoder.hidden_size, device=device)
     half = request.dtype == "bfloat16" and subject.library == "prefprop"
 
     def run() -> Tensor:

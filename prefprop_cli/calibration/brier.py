@@ -1,4 +1,4 @@
-"""The Brier score taken apart: how much is calibration, how much discrimination, how much fate.
+"""The Brier score in its parts: how much is calibration, how much discrimination, how much chance.
 
 For one event with probability f_i and outcome o_i, 1 if it happened, and bins of f (b: n_b
 documents, means f̄_b and ō_b; ō over all),
@@ -14,8 +14,6 @@ which is an identity in any bins. Murphy's REL - RES + UNC alone is one only whe
 a bin are equal; RES + WBC - WBV is Stephenson's generalised resolution, which makes it one again.
 With few documents REL and RES are both too high, as an ECE is.
 
-Axes: N documents, C classes.
-
 Source: Brier 1950; Murphy 1973 (J. Appl. Meteor. 12, 595); Stephenson, Coelho & Jolliffe 2008
 (Weather and Forecasting 23, 752).
 """
@@ -23,10 +21,9 @@ Source: Brier 1950; Murphy 1973 (J. Appl. Meteor. 12, 595); Stephenson, Coelho &
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from prefprop_cli.arrays import Floats
-from prefprop_cli.calibration.binning import width_claims
+from prefprop_cli.arrays import Flags, Floats
+from prefprop_cli.calibration.bins import width_bins
 from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.errors import DataError
 
@@ -47,20 +44,13 @@ class BrierDecomposition:
 
 
 def brier_decomposition(predictions: Predictions, *, n_bins: int) -> BrierDecomposition:
-    """The Brier score Σ_k (p_k - 1[k = label])² of all classes, in [0, 2], and its parts.
+    """Decompose the Brier score Σ_k (p_k - 1[k = label])² of all classes, in [0, 2].
 
-    Each class is an event of its own, binned by its own probability; all six figures are sums
-    over the classes, and the uncertainty is 1 - Σ_k (share of k)².
-
-    Args:
-        predictions: of N documents.
-        n_bins: equal-width bins on [0, 1], (a, b] with 0 in the first.
+    Each class is an event of its own, in bins of its own probability; all six figures are sums
+    over the classes (as in Murphy 1973, who bins whole vectors of probabilities).
 
     Raises:
         DataError: a document lacks a class, a logit of -inf.
-
-    Source: the sum over classes as in Murphy 1973, who bins whole vectors of probabilities, of
-    which hardly two are alike.
     """
     if not predictions.all_classes:
         raise DataError(
@@ -74,23 +64,18 @@ def brier_decomposition(predictions: Predictions, *, n_bins: int) -> BrierDecomp
 
 
 def top_label_decomposition(predictions: Predictions, *, n_bins: int) -> BrierDecomposition:
-    """The Brier score of "the prediction is right", forecast by the confidence, and its parts.
+    """Decompose the Brier score of "the prediction is right", in [0, 1], by the confidence.
 
-    In [0, 1]. Its reliability is the squared RMSCE of these bins, and its uncertainty that of the
-    accuracy a, a (1 - a).
-
-    Args:
-        predictions: of N documents.
-        n_bins: equal-width bins on [0, 1], (a, b] with 0 in the first.
+    Its reliability is the squared RMSCE of these bins, and its uncertainty that of the accuracy.
     """
     parts = _parts(predictions.confidence, predictions.right > 0, n_bins=n_bins)
     return BrierDecomposition(*parts.tolist())
 
 
-def _parts(forecast: Floats, happened: NDArray[np.bool_], *, n_bins: int) -> Floats:
+def _parts(forecast: Floats, happened: Flags, *, n_bins: int) -> Floats:
     """Score, REL, RES, UNC, WBV and WBC of one event."""
     outcome, n = happened.astype(np.float64), len(happened)
-    index, _ = width_claims(forecast, n_bins=n_bins, mode="guo")
+    index, _ = width_bins(forecast, n_bins=n_bins)
     count = np.bincount(index, minlength=n_bins)
     weight, share = count / n, outcome.mean()
     mean_forecast = np.bincount(index, forecast, n_bins) / count.clip(1)

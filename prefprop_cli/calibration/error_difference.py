@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from math import inf, sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
-from prefprop_cli.arrays import Floats, Ints
+from prefprop_cli.arrays import Flags, Floats, Ints
 from prefprop_cli.calibration.error_interval import binned_error_interval, corrected_error
 from prefprop_cli.stats.intervals import Interval
 from prefprop_cli.stats.nested import Difference
@@ -118,7 +117,7 @@ def _mean_variance(seeds: Sequence[_Seed]) -> float:
     return float(np.var([each.corrected for each in seeds], ddof=1)) / n if n > 1 else 0.0
 
 
-def _square(ends: Floats, correlation: Floats, on_border: NDArray[np.bool_]) -> float:
+def _square(ends: Floats, correlation: Floats, on_border: Flags) -> float:
     """Squared length of correlated ends (S,).
 
     Where an interval begins at 0 its error lies above the true one or on it, never below: what

@@ -20,9 +20,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from prefprop_cli.arrays import Floats, Ints
+from prefprop_cli.arrays import Flags, Floats, Ints
 from prefprop_cli.stats.intervals import Interval
 
 # Shares of 1 - level. With its gaps the test of smaller errors seldom rejects as often as it may;
@@ -42,22 +41,17 @@ def binned_error_interval(
     allows for a sharp one. 0 can be missed on one side only, in 3.5 of 100 worlds.
 
     The observed error is always inside: where it is above all true errors that are kept, because
-    even a calibrated model would get more by chance, the interval is stretched up to it.
-
-    The time it takes does not depend on N: the documents of a bin are drawn together, each right
-    with the same probability. Bins so wide that the claims inside one differ much make the
-    interval a little longer.
+    even a calibrated model would get more by chance, the interval is stretched up to it. The time
+    it takes does not depend on N: the documents of a bin are drawn together, each right with the
+    same probability.
 
     Args:
-        index: (N,), the bin of each document; any bins, such as those of `calibration_terms`.
+        index: (N,), the bin of each document; any bins, such as those of `top_label_gaps`.
         gap: (N,), right (1 or 0) - the accuracy claimed for the document, in (0, 1].
         n_resamples: R, draws behind each test; some 20 tests make an interval. With fewer than
             2 / (1 - level) nothing can be rejected, and the interval is as long as can be.
         seed: of the draws.
         level: nominal coverage.
-
-    Returns:
-        Ends in [0, 1].
 
     Source: consistency resampling, Bröcker & Smith 2007, is the test of 0; hybrid resampling over
     a family of one parameter, Chuang & Lai 2000, the others.
@@ -70,17 +64,9 @@ def binned_error_interval(
 def corrected_error(index: Ints, gap: Floats, *, n_resamples: int = 2000, seed: int = 0) -> float:
     """The true error of models of which every other one gets the observed error, or more.
 
-    0 where a calibrated model gets as much in half of all cases. What chance may have added is
-    taken for chance: where gaps are alike in many bins, and documents few, it is too low.
-
-    Args:
-        index: as in `binned_error_interval`.
-        gap: as there.
-        n_resamples: R.
-        seed: of the draws.
-
-    Returns:
-        In [0, observed error].
+    In [0, observed error]; 0 where a calibrated model gets as much in half of all cases. What
+    chance may have added is taken for chance: where gaps are alike in many bins, and documents
+    few, it is too low. Arguments are those of `binned_error_interval`.
     """
     return _low(_Tests(_Bins.of(index, gap), np.random.default_rng(seed), n_resamples), 0.5)
 
@@ -139,14 +125,15 @@ class _Tests:
         return found
 
     def is_too_small(self, gap: Floats, tail: float) -> bool:
-        return _is_tail(self.errors(gap) >= self.bins.error - _SLACK, tail)
+        return _share_of(self.errors(gap) >= self.bins.error - _SLACK) <= tail
 
     def is_too_large(self, gap: Floats, tail: float) -> bool:
-        return _is_tail(self.errors(gap) <= self.bins.error + _SLACK, tail)
+        return _share_of(self.errors(gap) <= self.bins.error + _SLACK) <= tail
 
 
-def _is_tail(hits: NDArray[np.bool_], tail: float) -> bool:
-    return float((1 + hits.sum()) / (1 + len(hits))) <= tail
+def _share_of(hits: Flags) -> float:
+    """Share of draws, the observed one counted among them."""
+    return float((1 + hits.sum()) / (1 + len(hits)))
 
 
 def _low(tests: _Tests, tail: float) -> float:

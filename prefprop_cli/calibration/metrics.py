@@ -1,28 +1,19 @@
-"""Metrics of a classifier, computed from its logits alone.
+"""Metrics of a classifier, those of its task and its calibration, computed from its logits alone.
 
 Where each document brings candidates of its own there are no classes, and with them no precision,
 recall or F1.
-
-Precision, recall and F1 come from the confusion matrix, because the bootstrap needs thousands
-of them; the numbers are those of scikit-learn with `zero_division=0`.
 """
 
 from collections.abc import Callable
-from functools import partial
 from math import inf
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from prefprop_cli.arrays import Ints
-from prefprop_cli.calibration.ece import (
-    DEFAULT_BINS,
-    CalibrationTerms,
-    calibration_scores,
-    calibration_terms,
-    checked,
-)
+from prefprop_cli.arrays import Floats, Ints
+from prefprop_cli.calibration.bins import DEFAULT_BINS, PAPER_BINS, top_label_gaps
 from prefprop_cli.calibration.error_interval import binned_error_interval
+from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.errors import DataError
 from prefprop_cli.stats import small_samples
 from prefprop_cli.stats.intervals import bootstrap_intervals
@@ -35,7 +26,9 @@ from prefprop_cli.stats.small_samples import (
 from prefprop_cli.tasks.metrics import confusion_scores
 
 Scores = Callable[..., dict[str, float]]
-Terms = tuple[Ints, *CalibrationTerms]
+Terms = tuple[Ints, Ints, Floats, Ints, Floats, Floats, Floats]
+"""Of each document: its cell of the confusion matrix (whether it is right, for candidates), bin
+and gap of `ece` and of `ece_paper`, squared error and log-loss; (N,) each."""
 
 
 def classification_metrics(
@@ -66,6 +59,55 @@ def classification_metrics(
     return scores(*terms)
 
 
+def scores_and_terms(
+    logits: ArrayLike, labels: ArrayLike, *, n_classes: int | None, n_bins: int
+) -> tuple[Scores, Terms]:
+    """All metrics as a function of per-document arrays, and these arrays, which can be resampled.
+
+    `scores(*terms)` are the `classification_metrics`; `scores` of rows drawn from every array of
+    `terms`, the same rows, are those of the documents drawn.
+    """
+    predictions = Predictions.from_logits(logits, labels)
+    predicted, n_columns = np.asarray(logits).argmax(axis=1), predictions.probs.shape[1]
+    if n_classes not in (None, n_columns):
+        raise DataError(f"logits have {n_columns} columns, the task {n_classes} classes")
+    is_right = (predicted == predictions.labels).astype(np.int64)
+    terms = (
+        is_right if n_classes is None else predictions.labels * n_classes + predicted,
+        *top_label_gaps(predictions, n_bins=n_bins),
+        *top_label_gaps(predictions, n_bins=PAPER_BINS, mode="paper"),
+        predictions.squared_errors,
+        predictions.log_losses,
+    )
+
+    def scores(
+        cell: Ints,
+        index: Ints,
+        gap: Floats,
+        paper_index: Ints,
+        paper_gap: Floats,
+        squared_error: Floats,
+        log_loss: Floats,
+    ) -> dict[str, float]:
+        errors = np.abs(np.bincount(index, gap, n_bins))
+        paper_errors = np.abs(np.bincount(paper_index, paper_gap, PAPER_BINS))
+        if n_classes is None:
+            of_task = {"accuracy": float(cell.mean())}
+        else:
+            matrix = np.bincount(cell, minlength=n_classes**2).reshape(n_classes, n_classes)
+            of_task = confusion_scores(matrix)
+        return {
+            **of_task,
+            "ece": float(errors.sum() / len(index)),
+            "ece_paper": float(paper_errors.sum() / len(index)),
+            "mce": float((errors / np.bincount(index, minlength=n_bins).clip(1)).max()),
+            "brier": float(squared_error.mean()),
+            "nll": float(log_loss.mean()),
+        }
+
+    return scores, terms
+
+
 def stated_intervals(
     logits: ArrayLike,
     labels: ArrayLike,
@@ -79,9 +121,9 @@ def stated_intervals(
     """For each of `classification_metrics` an interval, or why there is none.
 
     Wilson's for shares: accuracy, micro F1, precision, recall and F1 of class 1.
-    `binned_error_interval` for both ECEs, `mean_interval` for Brier score and NLL, the percentile
-    bootstrap for means over classes; none for `mce`, where none is known to hold, and none below
-    the sizes of `small_samples`.
+    `calibration_intervals` for the calibration scores, the percentile bootstrap for means over
+    classes; none for `mce`, where none is known to hold, and none below the sizes of
+    `small_samples`.
 
     Raises:
         DataError: as `classification_metrics`.
@@ -91,60 +133,42 @@ def stated_intervals(
     macro = [name for name in scores(*terms) if name.endswith("_macro")]
     stated: dict[str, Stated] = {name: bootstrap_obstacle(name, [answers]) for name in macro}
     bounds = {name: (0.0, 1.0) for name, why in stated.items() if not why}
-    resampled = (
-        bootstrap_intervals(
-            scores, *terms, n_resamples=n_resamples, seed=seed, level=level, bounds=bounds
-        )
-        if bounds
-        else {}
-    )
-    binned = partial(binned_error_interval, n_resamples=n_resamples, seed=seed, level=level)
-    _, index, gap, paper_index, paper_gap, squared_error, log_loss = terms
-    too_few = too_few_for_bins(len(gap))
+    draws = {"n_resamples": n_resamples, "seed": seed}
+    if bounds:
+        stated |= bootstrap_intervals(scores, *terms, **draws, level=level, bounds=bounds)
+    predictions = Predictions.from_logits(logits, labels)
+    found = calibration_intervals(predictions, n_bins=n_bins, **draws, level=level)
     return {
         **small_samples.shares(answers, level=level),
         **stated,
-        **resampled,
-        "ece": too_few or binned(index, gap),
-        "ece_paper": too_few or binned(paper_index, paper_gap),
+        "ece": found.pop("ece"),
+        "ece_paper": found.pop("ece_paper"),
         "mce": "none is known that holds",
-        "brier": small_samples.mean(squared_error, bounds=(0.0, 2.0), level=level),
-        "nll": small_samples.mean(log_loss, bounds=(0.0, inf), level=level),
+        **found,
     }
 
 
-def scores_and_terms(
-    logits: ArrayLike, labels: ArrayLike, *, n_classes: int | None, n_bins: int
-) -> tuple[Scores, Terms]:
-    """All metrics as a function of per-document arrays, and these arrays, which can be resampled.
-
-    `scores(*terms)` are the `classification_metrics`; `scores` of rows drawn from every array of
-    `terms`, the same rows, are those of the documents drawn.
-
-    Args:
-        logits: (N, n_classes); -inf for a candidate that a document does not have.
-        labels: (N,) int, in [0, n_classes).
-        n_classes: classes of the model; None for candidates.
-        n_bins: bins of `ece` and `mce`; `ece_paper` always has 10.
-
-    Raises:
-        DataError: as `classification_metrics`.
-    """
-    values, names = checked(logits, labels)
-    terms = calibration_terms(values, names, n_bins=n_bins)
-    predicted = values.argmax(axis=1)
-    if n_classes is None:
-
-        def of_candidates(right: Ints, *terms: *CalibrationTerms) -> dict[str, float]:
-            accuracy = float(right.mean())
-            return {"accuracy": accuracy, **calibration_scores(*terms, n_bins=n_bins)}
-
-        return of_candidates, ((predicted == names).astype(np.int64), *terms)
-    if values.shape[1] != n_classes:
-        raise DataError(f"logits have {values.shape[1]} columns, the task {n_classes} classes")
-
-    def of_classes(cell: Ints, *terms: *CalibrationTerms) -> dict[str, float]:
-        matrix = np.bincount(cell, minlength=n_classes**2).reshape(n_classes, n_classes)
-        return {**confusion_scores(matrix), **calibration_scores(*terms, n_bins=n_bins)}
-
-    return of_classes, (names * n_classes + predicted, *terms)
+def calibration_intervals(
+    predictions: Predictions,
+    *,
+    n_bins: int,
+    n_resamples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> dict[str, Stated]:
+    """`binned_error_interval` of both ECEs, `mean_interval` of Brier score and NLL, or why not."""
+    gaps = {
+        "ece": top_label_gaps(predictions, n_bins=n_bins),
+        "ece_paper": top_label_gaps(predictions, n_bins=PAPER_BINS, mode="paper"),
+    }
+    too_few = too_few_for_bins(len(predictions.labels))
+    binned: dict[str, Stated] = {
+        name: too_few
+        or binned_error_interval(*each, n_resamples=n_resamples, seed=seed, level=level)
+        for name, each in gaps.items()
+    }
+    return {
+        **binned,
+        "brier": small_samples.mean(predictions.squared_errors, bounds=(0.0, 2.0), level=level),
+        "nll": small_samples.mean(predictions.log_losses, bounds=(0.0, inf), level=level),
+    }

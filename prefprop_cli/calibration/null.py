@@ -3,29 +3,30 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from prefprop_cli.arrays import Floats, Ints
-from prefprop_cli.calibration.binning import (
-    DEFAULT_BINS,
-    Mode,
-    expected_error,
-    width_claims,
-)
-from prefprop_cli.calibration.equal_mass import group_starts
-from prefprop_cli.calibration.predictions import checked_probs
+from prefprop_cli.arrays import Floats
+from prefprop_cli.calibration.bins import DEFAULT_BINS, Mode, group_starts, width_bins
 
 _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
-class Null:
-    """ECE of a model that is perfectly calibrated at the given confidences, over many draws.
+class NullSummary:
+    """What perfectly calibrated models with the same confidences score as ECE."""
 
-    `errors` holds one ECE per draw, (n_resamples,) float64.
-    """
+    mean: float
+    p95: float
+    """What 95 % of them stay below."""
+    p_value: float
+    """Share of them with at least the observed error."""
+
+
+@dataclass(frozen=True)
+class Null:
+    """The ECE of a model that is perfectly calibrated at the given confidences."""
 
     errors: Floats
+    """One for each draw, (n_resamples,)."""
 
     @property
     def mean(self) -> float:
@@ -41,48 +42,43 @@ class Null:
         n_at_least = np.sum(self.errors >= observed - _ROUNDING)
         return float((1 + n_at_least) / (1 + len(self.errors)))
 
+    def summary(self, observed: float) -> NullSummary:
+        return NullSummary(self.mean, self.p95, self.p_value(observed))
+
 
 def expected_null_error(
-    probs: ArrayLike,
+    confidence: Floats,
     *,
     n_bins: int = DEFAULT_BINS,
     mode: Mode = "guo",
     n_resamples: int = 2000,
     seed: int = 0,
 ) -> Null:
-    """ECE that chance alone gives a perfectly calibrated model with these confidences.
+    """Draw the ECE that chance alone gives a perfectly calibrated model with these confidences.
 
-    The confidences stay; in each draw document i is right with probability p_i. An ECE is worth
-    reading only beside this: at n = 65 a perfect model scores about .07 with 15 bins.
+    In each draw document i is right with probability p_i. An ECE is worth reading only beside
+    this: at n = 65 a perfect model scores about .07 with 15 bins.
 
     Args:
-        probs: (N, C), rows sum to 1.
+        confidence: (N,), of checked predictions.
         n_bins: bins of the error.
-        mode: its definition, as in `expected_calibration_error`.
+        mode: its definition, as in `bins.Mode`.
         n_resamples: draws.
         seed: of the draws.
 
-    Raises:
-        DataError: as `expected_calibration_error`.
-
     Source: consistency resampling, Bröcker & Smith 2007, with the forecasts held fixed.
     """
-    values, _ = checked_probs(probs, np.zeros(np.shape(probs)[:1], np.int64))
-    confidence = np.sort(values.max(axis=1))
-    starts, claim = _starts_and_claims(confidence, n_bins=n_bins, mode=mode)
+    ranked, n = np.sort(confidence), len(confidence)
+    if mode == "mass":
+        starts, claim = group_starts(n, n_bins), ranked
+    else:
+        index, claim = width_bins(ranked, n_bins=n_bins, mode=mode)
+        starts = np.unique(index, return_index=True)[1]
     expected = np.add.reduceat(claim, starts)
     rng = np.random.default_rng(seed)
 
     def draw() -> float:
-        right = (rng.random(len(confidence)) < confidence).astype(np.float64)
-        return expected_error(np.add.reduceat(right, starts) - expected, n=len(confidence))
+        right = (rng.random(n) < ranked).astype(np.float64)
+        return float(np.abs(np.add.reduceat(right, starts) - expected).sum() / n)
 
     return Null(np.array([draw() for _ in range(n_resamples)]))
-
-
-def _starts_and_claims(confidence: Floats, *, n_bins: int, mode: Mode) -> tuple[Ints, Floats]:
-    """Where the filled bins of confidences in order start, and what each document claims."""
-    if mode == "mass":
-        return group_starts(len(confidence), n_bins), confidence
-    index, claim = width_claims(confidence, n_bins=n_bins, mode=mode)
-    return np.unique(index, return_index=True)[1], claim

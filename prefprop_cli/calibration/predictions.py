@@ -21,25 +21,20 @@ _BLOCK = 4096  # rows at a time: what they need stays in the cache of a core
 
 @dataclass(frozen=True)
 class Predictions:
-    """Predictions that have been checked, and what the calibration errors of a split share.
-
-    `probs` is (N, C), `labels` (N,), `log_losses` (N,) the -log of the label's probability in
-    nats. `all_classes` is False where a document lacks a class (a logit of -inf), as with the
-    candidates of a question.
-    """
+    """Predictions that have been checked, and what the calibration errors of a split share."""
 
     probs: Floats
+    """(N, C)."""
     labels: Ints
+    """(N,)."""
     log_losses: Floats
+    """(N,), the -log of the label's probability, in nats."""
     all_classes: bool
+    """False where a document lacks a class (a logit of -inf), as the candidates of a question."""
 
     @classmethod
     def from_logits(cls, logits: ArrayLike, labels: ArrayLike) -> Self:
-        """Predictions from logits; -inf for a candidate that a document does not have.
-
-        Args:
-            logits: (N, C).
-            labels: (N,) int, in [0, C).
+        """Check logits (N, C) and labels (N,) in [0, C); -inf for a class a document lacks.
 
         Raises:
             DataError: no rows, shapes that do not fit, a NaN or infinity, a label outside [0, C),
@@ -48,24 +43,25 @@ class Predictions:
         values, names, all_finite = _checked(logits, labels)
         probs, peak, log_total = _normalised(values)
         # The peak is subtracted first: where all logits are equal, so are all losses, exactly.
-        log_losses = log_total - (_at(values, names) - peak)
-        return cls(probs, names, log_losses, all_classes=all_finite)
+        return cls(probs, names, log_total - (_at(values, names) - peak), all_finite)
 
     @classmethod
     def from_probs(cls, probs: ArrayLike, labels: ArrayLike) -> Self:
-        """Predictions from probabilities; the log-loss of a label with probability 0 is infinite.
-
-        Args:
-            probs: (N, C), rows sum to 1.
-            labels: (N,) int, in [0, C).
+        """Check probabilities (N, C) and labels (N,); a label of probability 0 has infinite loss.
 
         Raises:
-            DataError: as `checked_probs`.
+            DataError: as `from_logits`, a negative probability, or a row that does not sum to 1.
         """
-        values, names = checked_probs(probs, labels)
+        values, names = checked(probs, labels)
+        total = values.sum(axis=1)
+        bad = np.flatnonzero((values.min(axis=1) < 0) | (np.abs(total - 1) > _SUM_TOLERANCE))
+        if len(bad):
+            raise DataError(
+                f"{len(bad)} of {len(values)} rows are no probabilities, first row {bad[0]}, whose "
+                f"sum is {total[bad[0]]:.6g}. Pass softmax(logits)"
+            )
         with np.errstate(divide="ignore"):
-            log_losses = -np.log(_at(values, names))
-        return cls(values, names, log_losses, all_classes=True)
+            return cls(values, names, -np.log(_at(values, names)), all_classes=True)
 
     @cached_property
     def confidence(self) -> Floats:
@@ -90,44 +86,25 @@ class Predictions:
 
 
 def softmax(logits: ArrayLike) -> Floats:
-    """Probabilities over the last axis, computed in float64.
-
-    Returns:
-        Same shape; of (N, C) the columns are contiguous in memory, for sums over classes and
-        sorts of one class.
-    """
+    """Probabilities over the last axis, in float64; of (N, C) the columns are contiguous."""
     values = np.asarray(logits)
     probs, *_ = _normalised(values.reshape(-1, values.shape[-1]))
     return probs.reshape(values.shape)
 
 
+def negative_log_likelihood(logits: ArrayLike, labels: ArrayLike) -> float:
+    """Mean of -log softmax(logits)[label], in nats, from the log-softmax in float64."""
+    return float(Predictions.from_logits(logits, labels).log_losses.mean())
+
+
 def checked(rows: ArrayLike, labels: ArrayLike) -> tuple[Floats, Ints]:
     """Logits or probabilities (N, C) as float64 and labels (N,) as int64.
 
-    A logit of -inf says that a row does not have this class, as with the candidates of a question.
-
     Raises:
-        DataError: no rows, shapes that do not fit, a NaN or infinity, or a label outside [0, C).
+        DataError: as `Predictions.from_logits`.
     """
     values, names, _ = _checked(rows, labels)
     return values.astype(np.float64, copy=False), names
-
-
-def checked_probs(probs: ArrayLike, labels: ArrayLike) -> tuple[Floats, Ints]:
-    """Probabilities (N, C) as float64 and labels (N,) as int64.
-
-    Raises:
-        DataError: as `checked`, a negative probability, or a row that does not sum to 1.
-    """
-    values, names = checked(probs, labels)
-    total = values.sum(axis=1)
-    bad = np.flatnonzero((values.min(axis=1) < 0) | (np.abs(total - 1) > _SUM_TOLERANCE))
-    if len(bad):
-        raise DataError(
-            f"{len(bad)} of {len(values)} rows are no probabilities, first row {bad[0]}, whose sum "
-            f"is {total[bad[0]]:.6g}. Pass softmax(logits)"
-        )
-    return values, names
 
 
 def _checked(rows: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.floating], Ints, bool]:
@@ -149,19 +126,6 @@ def _checked(rows: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.floating], 
     if not all_finite and np.isneginf(_at(values, names)).any():
         raise DataError("a label is of a class that its row does not have: the logit is -inf")
     return values, names, all_finite
-
-
-def _refuse_other_labels(names: NDArray[Any], *, n_classes: int) -> None:
-    if names.dtype.kind == "f":
-        bad = np.flatnonzero(~np.isfinite(names) | (names != np.floor(names)))
-        if len(bad):
-            raise DataError(
-                f"labels are numbers of classes, whole ones from 0; found {names[bad[0]]} in row "
-                f"{bad[0]}"
-            )
-    if names.min() < 0 or names.max() >= n_classes:
-        wrong = names[(names < 0) | (names >= n_classes)][0]
-        raise DataError(f"label {wrong} is outside the model's {n_classes} classes")
 
 
 def _numbers(values: ArrayLike, what: str) -> NDArray[Any]:
@@ -186,6 +150,19 @@ def _refuse_non_finite(values: NDArray[np.floating]) -> None:
         )
 
 
+def _refuse_other_labels(names: NDArray[Any], *, n_classes: int) -> None:
+    if names.dtype.kind == "f":
+        bad = np.flatnonzero(~np.isfinite(names) | (names != np.floor(names)))
+        if len(bad):
+            raise DataError(
+                f"labels are numbers of classes, whole ones from 0; found {names[bad[0]]} in row "
+                f"{bad[0]}"
+            )
+    if names.min() < 0 or names.max() >= n_classes:
+        wrong = names[(names < 0) | (names >= n_classes)][0]
+        raise DataError(f"label {wrong} is outside the model's {n_classes} classes")
+
+
 def _normalised(values: NDArray[np.floating]) -> tuple[Floats, Floats, Floats]:
     """Softmax (N, C), stored class by class; m, the largest logit; and log sum_k exp(z_k - m)."""
     n, n_classes = values.shape
@@ -201,8 +178,7 @@ def _normalised(values: NDArray[np.floating]) -> tuple[Floats, Floats, Floats]:
 def _hits(probs: Floats, labels: Ints, precision: type[np.floating]) -> Ints:
     right = np.empty(len(labels), np.int64)
     for rows in _blocks(len(labels)):
-        top_label = probs[rows].astype(precision, order="C").argmax(axis=1)
-        right[rows] = top_label == labels[rows]
+        right[rows] = probs[rows].astype(precision, order="C").argmax(axis=1) == labels[rows]
     return right
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from prefprop_cli.calibration.binning import Bin
+from prefprop_cli.calibration.bins import BinSums, edges
 from prefprop_cli.stats.intervals import Interval, binomial_quantile, wilson_interval
 
 LEAST_OF_BIN = 10
@@ -11,25 +11,19 @@ LEAST_OF_BIN = 10
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """Documents with a confidence in (lower, upper]; figures of an empty bin are None.
-
-    Attributes:
-        lower: of the bin.
-        upper: of the bin.
-        count: documents.
-        confidence: their mean.
-        accuracy: share of them that is right.
-        interval: Wilson's, of the accuracy.
-        band: where the accuracy of perfectly calibrated models lies, at the interval's level.
-    """
+    """Documents with a confidence in (lower, upper]; figures of an empty bin are None."""
 
     lower: float
     upper: float
     count: int
     confidence: float | None
+    """Mean of the documents."""
     accuracy: float | None
+    """Share of them that is right."""
     interval: Interval | None
+    """Wilson's, of the accuracy."""
     band: Interval | None
+    """Where the accuracy of perfectly calibrated models lies, at the interval's level."""
 
     @property
     def is_small(self) -> bool:
@@ -37,30 +31,35 @@ class ReliabilityBin:
         return self.count < LEAST_OF_BIN
 
 
-def reliability_bin(found: Bin, *, level: float = 0.95) -> ReliabilityBin:
-    """A bin with the interval of its accuracy and the band of calibrated models.
+def reliability_bins(sums: BinSums, *, level: float = 0.95) -> tuple[ReliabilityBin, ...]:
+    """All bins of equal width, the empty ones too, with intervals and bands of this level."""
+    cuts = edges(len(sums.count)).tolist()
+    columns = (column.tolist() for column in (sums.count, sums.gap, sums.hits))
+    rows = zip(cuts[:-1], cuts[1:], *columns, strict=True)
+    return tuple(_bin(*row, level=level) for row in rows)
 
-    The band is that of `count` documents with the bin's mean confidence each. Their own
-    confidences differ by less than the width of the bin, which makes it wider than exact by less
-    than can be seen.
 
-    Args:
-        found: a bin of equal width.
-        level: of both.
+def _bin(
+    lower: float, upper: float, n: int, gap: float, hits: int, *, level: float
+) -> ReliabilityBin:
+    """A bin, whose band is that of n documents with its mean confidence each.
+
+    Their own confidences differ by less than the width of the bin, which makes the band wider
+    than exact by less than can be seen.
 
     Source: consistency bars, Bröcker & Smith 2007.
     """
-    if not found.count:
-        return ReliabilityBin(found.lower, found.upper, 0, None, None, None, None)
-    n, confidence = found.count, min(found.confidence, 1.0)  # a mean of ones may be above 1
+    if not n:
+        return ReliabilityBin(lower, upper, 0, None, None, None, None)
+    confidence = min((hits - gap) / n, 1.0)  # a mean of ones may be above 1
     tails = (1 - level) / 2, (1 + level) / 2
     low, high = (binomial_quantile(tail, n, confidence) / n for tail in tails)
     return ReliabilityBin(
-        lower=found.lower,
-        upper=found.upper,
+        lower=lower,
+        upper=upper,
         count=n,
         confidence=confidence,
-        accuracy=found.accuracy,
-        interval=wilson_interval(round(found.accuracy * n), n, level=level),
+        accuracy=hits / n,
+        interval=wilson_interval(hits, n, level=level),
         band=Interval(low, high, level),
     )

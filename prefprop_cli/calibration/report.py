@@ -1,122 +1,90 @@
-"""All that is said of the calibration of a split: one record for terminal, JSON, pictures, HTML.
-
-N documents, C classes.
-"""
+"""All that is said of the calibration of a split: one record for terminal, JSON, pictures, HTML."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, is_dataclass
-from functools import partial
-from math import inf, isfinite
+from math import isfinite
 
 from prefprop_cli.arrays import Ints
-from prefprop_cli.calibration.binning import PAPER_BINS, WidthMode, width_gaps
+from prefprop_cli.calibration.bins import PAPER_BINS, WidthMode
 from prefprop_cli.calibration.brier import (
     BrierDecomposition,
     brier_decomposition,
     top_label_decomposition,
 )
-from prefprop_cli.calibration.ece import expected_null_error
-from prefprop_cli.calibration.error_interval import binned_error_interval
-from prefprop_cli.calibration.family import CalibrationErrors, calibration_errors
-from prefprop_cli.calibration.interpretation import told_error, told_verdict
+from prefprop_cli.calibration.interpretation import interpret_change, interpret_error
+from prefprop_cli.calibration.metrics import calibration_intervals
+from prefprop_cli.calibration.null import Null, NullSummary, expected_null_error
 from prefprop_cli.calibration.predictions import Predictions
-from prefprop_cli.calibration.reliability import ReliabilityBin, reliability_bin
-from prefprop_cli.calibration.selective import CurvePoint, Selection, risk_coverage
+from prefprop_cli.calibration.reliability import ReliabilityBin, reliability_bins
+from prefprop_cli.calibration.scores import Split, calibration_scores
+from prefprop_cli.calibration.selective import CurvePoint, Selection
 from prefprop_cli.calibration.slices import ClassSlice, Slice, class_slices, length_slices
 from prefprop_cli.stats.intervals import Interval
-from prefprop_cli.stats.small_samples import (
-    Stated,
-    given,
-    mean,
-    share,
-    too_few_for_bins,
-)
+from prefprop_cli.stats.small_samples import Stated, given, share
 
 COVERAGES = (0.5, 0.8, 0.9, 1.0)
 
 
 @dataclass(frozen=True)
 class Score:
-    """A figure, and its 95 % interval where one is known that keeps its promise.
-
-    `why` says what keeps an interval that is known from being given; empty otherwise.
-    """
+    """A figure, and its 95 % interval where one is known that keeps its promise."""
 
     value: float
     interval: Interval | None = None
     why: str = ""
-
-    @classmethod
-    def of(cls, value: float, stated: Stated) -> "Score":
-        found = given(stated)
-        return cls(value, found, "" if found else str(stated))
-
-
-@dataclass(frozen=True)
-class NullSummary:
-    """What perfectly calibrated models with the same confidences score as ECE."""
-
-    mean: float
-    p95: float
-    p_value: float
+    """What keeps an interval that is known from being given; empty otherwise."""
 
 
 @dataclass(frozen=True)
 class State:
-    """Calibration of one set of probabilities.
-
-    Attributes:
-        scores: by name; `ace` only where there are classes.
-        null: of `ece`.
-        null_paper: of `ece_paper`.
-        bins: the reliability diagram.
-        brier: the score taken apart; of the top label where documents bring candidates.
-        curve: risk and coverage, at most 200 points.
-        selections: what is kept at the coverages of `COVERAGES`.
-        by_class: None where documents bring candidates.
-        by_length: None where lengths are not known.
-    """
+    """Calibration of one set of probabilities."""
 
     scores: dict[str, Score]
+    """By the names of `scores.SCORES`; `ace` only where there are classes."""
     null: NullSummary
+    """Of `ece`."""
     null_paper: NullSummary
+    """Of `ece_paper`."""
     bins: tuple[ReliabilityBin, ...]
+    """The reliability diagram."""
     brier: BrierDecomposition
+    """Of the top label where documents bring candidates."""
     curve: tuple[CurvePoint, ...]
+    """Risk and coverage, at most 200 points."""
     selections: tuple[Selection, ...]
+    """What is kept at the coverages of `COVERAGES`."""
     by_class: tuple[ClassSlice, ...] | None
+    """None where documents bring candidates."""
     by_length: tuple[Slice, ...] | None
+    """None where lengths are not known."""
 
     def null_of(self, score: str) -> NullSummary:
         """What chance gives beside `ece` or `ece_paper`."""
         return {"ece": self.null, "ece_paper": self.null_paper}[score]
 
-    def told(self, score: str, *, n: int) -> str:
+    def interpretation(self, score: str, *, n: int) -> str:
         """What `ece` or `ece_paper` of n documents says, in a sentence without a full stop."""
-        null, error = self.null_of(score), self.scores[score].value
-        return told_error(error, n=n, mean=null.mean, p95=null.p95, p_value=null.p_value)
+        return interpret_error(self.scores[score].value, self.null_of(score), n=n)
 
 
 @dataclass(frozen=True)
 class CalibrationReport:
-    """Calibration of n documents before and after a calibrator that was fitted on n_fit.
-
-    `changed` is the share of documents whose predicted class the calibrator changed.
-    """
+    """Calibration of n documents before and after a calibrator that was fitted on n_fit."""
 
     n: int
     n_fit: int
     n_bins: int
     changed: float
+    """Share of documents whose predicted class the calibrator changed."""
     before: State
     after: State
 
     def verdict(self, score: str) -> str:
         """What calibration did to `ece` or `ece_paper`, in one line."""
         before, after = (state.null_of(score) for state in (self.before, self.after))
-        told = told_verdict(n=self.n, p95=after.p95, p_before=before.p_value, p_after=after.p_value)
+        change = interpret_change(before, after, n=self.n)
         chance = f"chance alone {after.mean:.3f}"
-        return f"ECE {self._change(score)}, {chance}: {told}.  NLL {self._change('nll')}"
+        return f"ECE {self._change(score)}, {chance}: {change}.  NLL {self._change('nll')}"
 
     def _change(self, score: str) -> str:
         values = (state.scores[score].value for state in (self.before, self.after))
@@ -129,6 +97,14 @@ class CalibrationReport:
         return found
 
 
+@dataclass(frozen=True)
+class _Settings:
+    class_names: tuple[str, ...]
+    lengths: Ints | None
+    n_bins: int
+    n_resamples: int
+
+
 def calibration_report(
     before: Predictions,
     after: Predictions,
@@ -139,7 +115,7 @@ def calibration_report(
     n_bins: int,
     n_resamples: int = 2000,
 ) -> CalibrationReport:
-    """Calibration of a split before and after calibration.
+    """Report the calibration of a split before and after calibration.
 
     Args:
         before: of N documents.
@@ -162,75 +138,48 @@ def calibration_report(
     )
 
 
-@dataclass(frozen=True)
-class _Settings:
-    class_names: tuple[str, ...]
-    lengths: Ints | None
-    n_bins: int
-    n_resamples: int
-
-
 def _state(predictions: Predictions, settings: _Settings) -> State:
-    names, n_bins = settings.class_names, settings.n_bins
-    errors = calibration_errors(predictions, n_bins=n_bins, classwise=bool(names))
-    selection = risk_coverage(predictions)
+    names, lengths, n_bins = settings.class_names, settings.lengths, settings.n_bins
+    split = Split(predictions, n_bins)
+    values = calibration_scores(split, classwise=bool(names))
+    stated = _stated(predictions, settings)
     decompose = brier_decomposition if names else top_label_decomposition
-    lengths = settings.lengths
+    by_length = None if lengths is None else length_slices(predictions, lengths, n_bins=n_bins)
     return State(
-        scores=_scores(errors, selection.aurc, predictions, settings),
-        null=_null(predictions, errors.ece, settings, n_bins=n_bins, mode="guo"),
-        null_paper=_null(predictions, errors.ece_paper, settings, n_bins=PAPER_BINS, mode="paper"),
-        bins=tuple(map(reliability_bin, errors.bins)),
+        scores={name: _score(value, stated.get(name)) for name, value in values.items()},
+        null=_null(predictions, "guo", settings).summary(values["ece"]),
+        null_paper=_null(predictions, "paper", settings).summary(values["ece_paper"]),
+        bins=reliability_bins(split.width),
         brier=decompose(predictions, n_bins=n_bins),
-        curve=tuple(selection.points()),
-        selections=tuple(map(selection.at_coverage, COVERAGES)),
+        curve=tuple(split.selection.points()),
+        selections=tuple(map(split.selection.at_coverage, COVERAGES)),
         by_class=tuple(class_slices(predictions, names=names, n_bins=n_bins)) if names else None,
-        by_length=(
-            None if lengths is None else tuple(length_slices(predictions, lengths, n_bins=n_bins))
-        ),
+        by_length=None if by_length is None else tuple(by_length),
     )
 
 
-def _scores(
-    errors: CalibrationErrors, aurc: float, predictions: Predictions, settings: _Settings
-) -> dict[str, Score]:
-    n = len(predictions.labels)
-    binned = partial(_binned_interval, predictions, settings)
+def _stated(predictions: Predictions, settings: _Settings) -> dict[str, Stated]:
+    n_right, n = int(predictions.right.sum()), len(predictions.labels)
     return {
-        "accuracy": Score.of(
-            errors.accuracy, share(int(predictions.right.sum()), n, of="documents")
+        "accuracy": share(n_right, n, of="documents"),
+        **calibration_intervals(
+            predictions, n_bins=settings.n_bins, n_resamples=settings.n_resamples
         ),
-        "confidence": Score(errors.confidence),
-        "ece": Score.of(errors.ece, binned(n_bins=settings.n_bins, mode="guo")),
-        "ece_paper": Score.of(errors.ece_paper, binned(n_bins=PAPER_BINS, mode="paper")),
-        "ece_mass": Score(errors.ece_mass),
-        "ece_debiased": Score(errors.debiased),
-        "smece": Score(errors.smooth),
-        "mce": Score(errors.mce),
-        "rmsce": Score(errors.rmsce),
-        **({} if errors.ace is None else {"ace": Score(errors.ace)}),
-        "brier": Score.of(errors.brier, mean(predictions.squared_errors, bounds=(0.0, 2.0))),
-        "nll": Score.of(errors.nll, mean(predictions.log_losses, bounds=(0.0, inf))),
-        "aurc": Score(aurc),
     }
 
 
-def _binned_interval(
-    predictions: Predictions, settings: _Settings, *, n_bins: int, mode: WidthMode
-) -> Stated:
-    index, gap = width_gaps(predictions, n_bins=n_bins, mode=mode)
-    return too_few_for_bins(len(gap)) or binned_error_interval(
-        index, gap, n_resamples=settings.n_resamples
-    )
+def _score(value: float, stated: Stated | None) -> Score:
+    interval = given(stated) if stated else None
+    return Score(value, interval, stated if isinstance(stated, str) else "")
 
 
-def _null(
-    predictions: Predictions, observed: float, settings: _Settings, *, n_bins: int, mode: WidthMode
-) -> NullSummary:
-    null = expected_null_error(
-        predictions.probs, n_bins=n_bins, mode=mode, n_resamples=settings.n_resamples
+def _null(predictions: Predictions, mode: WidthMode, settings: _Settings) -> Null:
+    return expected_null_error(
+        predictions.confidence,
+        n_bins=settings.n_bins if mode == "guo" else PAPER_BINS,
+        mode=mode,
+        n_resamples=settings.n_resamples,
     )
-    return NullSummary(null.mean, null.p95, null.p_value(observed))
 
 
 def _plain(value: object) -> object:

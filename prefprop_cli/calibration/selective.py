@@ -4,7 +4,7 @@ A threshold on the confidence keeps some documents. Coverage is the share that i
 share of wrong predictions among those. Documents of one confidence are kept or left together, so
 that nothing depends on the order in which documents stand.
 
-Axes: N documents, C classes, G distinct confidences.
+Axes: N documents, G distinct confidences.
 """
 
 from dataclasses import dataclass
@@ -43,17 +43,13 @@ class Selection:
 
 @dataclass(frozen=True)
 class RiskCoverage:
-    """Every threshold there is, from the highest confidence down to the lowest: arrays (G,).
-
-    Attributes:
-        threshold: float64, falling.
-        n_kept: int64, documents with at least this confidence; the last is N.
-        n_wrong: int64, wrong predictions among them.
-    """
+    """Every threshold there is, from the highest confidence down to the lowest: arrays (G,)."""
 
     threshold: Floats
     n_kept: Ints
+    """Documents with at least this confidence; the last is N."""
     n_wrong: Ints
+    """Wrong predictions among them."""
 
     @property
     def aurc(self) -> float:
@@ -70,66 +66,36 @@ class RiskCoverage:
         return float((wrong / kept).mean())
 
     @property
-    def excess_aurc(self) -> float:
-        """AURC less that of the same predictions with all wrong ones last; 0 is a perfect order.
-
-        Source: Geifman, Uziel & El-Yaniv 2019, section 4 (arXiv 1805.08206).
-        """
-        kept = np.arange(1, self.n_kept[-1] + 1)
-        n_right = self.n_kept[-1] - self.n_wrong[-1]
-        return self.aurc - float(((kept - n_right).clip(min=0) / kept).mean())
+    def coverage(self) -> Floats:
+        return np.asarray(self.n_kept / self.n_kept[-1])
 
     def at_coverage(self, coverage: float, *, level: float = 0.95) -> Selection:
         """The fewest documents, most confident first, that are at least this share of all.
 
-        Args:
-            coverage: in (0, 1]. Equal confidences may lead to more than asked.
-            level: of the interval.
+        Equal confidences may lead to more than asked.
 
         Raises:
             UsageError: coverage outside (0, 1].
         """
         if not 0 < coverage <= 1:
             raise UsageError(f"coverage = {coverage}; a share of the documents is in (0, 1]")
-        return self._selection(int(np.argmax(self._coverage() >= coverage)), level)
-
-    def at_accuracy(self, accuracy: float, *, level: float = 0.95) -> Selection | None:
-        """The most documents, most confident first, of which at least this share is right.
-
-        The threshold is chosen on the documents it is judged by, so both figures flatter it; on
-        other documents expect less, and the more so the fewer these are.
-
-        Args:
-            accuracy: in [0, 1].
-            level: of the interval.
-
-        Returns:
-            None where no threshold gives this accuracy.
-        """
-        found = np.flatnonzero((self.n_kept - self.n_wrong) / self.n_kept >= accuracy)
-        return self._selection(int(found[-1]), level) if len(found) else None
-
-    def points(self) -> list[CurvePoint]:
-        """At most 200 points of the curve, even in coverage, its two ends among them."""
-        n = self.n_kept[-1]
-        wanted = np.linspace(self.n_kept[0], n, MAX_POINTS)
-        place = np.unique(np.searchsorted(self.n_kept, wanted))
-        risk = self.n_wrong / self.n_kept
-        columns = (self._coverage()[place], risk[place], self.threshold[place])
-        return [CurvePoint(*row) for row in zip(*(c.tolist() for c in columns), strict=True)]
-
-    def _coverage(self) -> Floats:
-        return np.asarray(self.n_kept / self.n_kept[-1])
-
-    def _selection(self, place: int, level: float) -> Selection:
+        place = int(np.argmax(self.coverage >= coverage))
         n, wrong = int(self.n_kept[place]), int(self.n_wrong[place])
         return Selection(
             threshold=float(self.threshold[place]),
             n=n,
-            coverage=float(self._coverage()[place]),
+            coverage=float(self.coverage[place]),
             accuracy=(n - wrong) / n,
             interval=given(share(n - wrong, n, of="documents", level=level)),
         )
+
+    def points(self) -> list[CurvePoint]:
+        """At most 200 points of the curve, even in coverage, its two ends among them."""
+        wanted = np.linspace(self.n_kept[0], self.n_kept[-1], MAX_POINTS)
+        place = np.unique(np.searchsorted(self.n_kept, wanted))
+        columns = (self.coverage, self.n_wrong / self.n_kept, self.threshold)
+        rows = zip(*(column[place].tolist() for column in columns), strict=True)
+        return [CurvePoint(*row) for row in rows]
 
 
 def risk_coverage(predictions: Predictions) -> RiskCoverage:

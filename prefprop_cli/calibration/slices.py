@@ -3,20 +3,17 @@
 A slice of few documents has a large ECE whatever the model; read it beside the mean of its null.
 Rows are as many tests: correct their p-values with `seeds.holm` before calling one of them
 miscalibrated.
-
-Axes: N documents, C classes.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from math import nan
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from prefprop_cli.arrays import Flags, Ints
-from prefprop_cli.calibration.binning import DEFAULT_BINS, width_sums
+from prefprop_cli.calibration.bins import width_bins
 from prefprop_cli.calibration.null import expected_null_error
 from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.errors import DataError
@@ -29,74 +26,48 @@ NULL_RESAMPLES = 200
 
 @dataclass(frozen=True)
 class Slice:
-    """Calibration of some documents of a split; of no documents, figures are NaN and None.
-
-    Attributes:
-        name: of the slice.
-        n: documents.
-        share: of all documents of the split.
-        accuracy: share of them that is right.
-        interval: Wilson's, of the accuracy; None of one document.
-        confidence: mean probability of the predicted class.
-        gap: confidence - accuracy; above 0 the model is overconfident.
-        ece: of equal-width bins.
-        null_mean: mean ECE of a perfectly calibrated model with these confidences.
-        p_value: chance that such a model has at least this ECE.
-    """
+    """Calibration of some documents of a split; of no documents, figures are NaN and None."""
 
     name: str
     n: int
+    """Documents."""
     share: float
+    """Of all documents of the split."""
     accuracy: float
     interval: Interval | None
+    """Wilson's, of the accuracy; None of one document."""
     confidence: float
+    """Mean probability of the predicted class."""
     gap: float
+    """confidence - accuracy; above 0 the model is overconfident."""
     ece: float
+    """Of equal-width bins."""
     null_mean: float
+    """Mean ECE of a perfectly calibrated model with these confidences."""
     p_value: float
+    """Chance that such a model has at least this ECE."""
 
 
 @dataclass(frozen=True)
 class ClassSlice:
-    """One class from both sides; without documents of the class, recall is NaN, interval None.
-
-    Attributes:
-        name: of the class.
-        n: documents of the class.
-        share: of all documents of the split.
-        recall: share of them that is predicted.
-        interval: Wilson's, of the recall; None of one document.
-        predicted: the documents that are predicted to be of the class; their accuracy is its
-            precision.
-    """
+    """One class from both sides; without documents of the class, recall is NaN, interval None."""
 
     name: str
     n: int
+    """Documents of the class."""
     share: float
+    """Of all documents of the split."""
     recall: float
     interval: Interval | None
+    """Wilson's, of the recall; None of one document."""
     predicted: Slice
+    """Documents that are predicted to be of the class; their accuracy is its precision."""
 
 
 def class_slices(
-    predictions: Predictions,
-    *,
-    names: Sequence[str],
-    n_bins: int = DEFAULT_BINS,
-    n_resamples: int = NULL_RESAMPLES,
-    seed: int = 0,
+    predictions: Predictions, *, names: Sequence[str], n_bins: int
 ) -> list[ClassSlice]:
-    """Recall, precision and calibration of every class, those that do not occur among them.
-
-    Args:
-        predictions: of N documents.
-        names: of the C classes.
-        n_bins: of the ECE.
-        n_resamples: draws behind each null.
-        seed: of the draws.
-
-    Returns:
-        C rows, in the order of the classes.
+    """Recall, precision and calibration of each of the C named classes, in their order.
 
     Raises:
         DataError: names and classes differ in number, or a document lacks a class.
@@ -109,32 +80,18 @@ def class_slices(
             " Candidates of a question are no classes; classes need one name each"
         )
     top = probs.argmax(axis=1)
-    part = partial(_slice, predictions, n_bins=n_bins, n_resamples=n_resamples, seed=seed)
     return [
-        ClassSlice(name, *_rate(predictions, labels == k), predicted=part(name, top == k))
+        ClassSlice(
+            name,
+            *_rate(predictions, labels == k),
+            predicted=_slice(predictions, name, top == k, n_bins=n_bins),
+        )
         for k, name in enumerate(names)
     ]
 
 
-def length_slices(
-    predictions: Predictions,
-    n_tokens: ArrayLike,
-    *,
-    edges: Sequence[int] | None = None,
-    n_bins: int = DEFAULT_BINS,
-    n_resamples: int = NULL_RESAMPLES,
-    seed: int = 0,
-) -> list[Slice]:
-    """Calibration of documents by length.
-
-    Args:
-        predictions: of N documents.
-        n_tokens: (N,) int, their lengths.
-        edges: the last length of every slice but the longest; the quartiles of the lengths,
-            rounded to two digits, if None.
-        n_bins: of the ECE.
-        n_resamples: draws behind each null.
-        seed: of the draws.
+def length_slices(predictions: Predictions, n_tokens: ArrayLike, *, n_bins: int) -> list[Slice]:
+    """Calibration of documents by their lengths (N,), cut at the quartiles, to two digits.
 
     Returns:
         Slices that hold documents, shortest first ("up to 210", "211 to 1000", "over 1000"), then
@@ -149,32 +106,23 @@ def length_slices(
             f"slices by length need an integer for each of {len(predictions.labels)} documents; "
             f"found {lengths.dtype} of shape {lengths.shape}"
         )
-    cuts = np.unique(_quartiles(lengths) if edges is None else np.asarray(edges, np.int64))
+    quartiles = np.quantile(lengths, [0.25, 0.5, 0.75])
+    cuts = np.unique(np.array([float(f"{cut:.2g}") for cut in quartiles], np.int64))
     place = np.searchsorted(cuts, lengths, "left")
-    part = partial(_slice, predictions, n_bins=n_bins, n_resamples=n_resamples, seed=seed)
     filled = np.unique(place).tolist()
     chosen = {_name(cuts, k): place == k for k in filled} if len(filled) > 1 else {}
     chosen["all"] = np.ones(len(lengths), np.bool_)
-    return [part(name, documents) for name, documents in chosen.items()]
+    return [_slice(predictions, name, rows, n_bins=n_bins) for name, rows in chosen.items()]
 
 
-def _slice(
-    predictions: Predictions,
-    name: str,
-    chosen: Flags,
-    *,
-    n_bins: int,
-    n_resamples: int,
-    seed: int,
-) -> Slice:
+def _slice(predictions: Predictions, name: str, chosen: Flags, *, n_bins: int) -> Slice:
     n, share, accuracy, interval = _rate(predictions, chosen)
     if not n:
         return Slice(name, n, share, accuracy, interval, nan, nan, nan, nan, nan)
-    confidence, right = predictions.confidence[chosen], predictions.right[chosen]
-    ece = width_sums(confidence, right, n_bins=n_bins, mode="guo").expected_error
-    null = expected_null_error(
-        predictions.probs[chosen], n_bins=n_bins, n_resamples=n_resamples, seed=seed
-    )
+    confidence = predictions.confidence[chosen]
+    index, claim = width_bins(confidence, n_bins=n_bins)
+    ece = float(np.abs(np.bincount(index, predictions.right[chosen] - claim, n_bins)).sum() / n)
+    null = expected_null_error(confidence, n_bins=n_bins, n_resamples=NULL_RESAMPLES)
     mean = float(confidence.mean())
     p_value = null.p_value(ece)
     return Slice(name, n, share, accuracy, interval, mean, mean - accuracy, ece, null.mean, p_value)
@@ -186,12 +134,6 @@ def _rate(predictions: Predictions, chosen: Flags) -> tuple[int, float, float, I
     if not n:
         return 0, 0.0, nan, None
     return n, n / len(chosen), n_right / n, given(share(n_right, n, of="documents"))
-
-
-def _quartiles(lengths: Ints) -> Ints:
-    """Rounded to two digits, as 1034 to 1000."""
-    found = np.quantile(lengths, [0.25, 0.5, 0.75])
-    return np.array([float(f"{length:.2g}") for length in found], np.int64)
 
 
 def _name(cuts: Ints, place: int) -> str:

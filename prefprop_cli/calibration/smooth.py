@@ -6,57 +6,30 @@ is reflected at both ends.
 """
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy import fft, optimize
 
 from prefprop_cli.arrays import Floats, Ints
-from prefprop_cli.calibration.predictions import Predictions
 
 _CELLS = 1 << 16
 _WIDEST = 2.0  # the error is at most 1, so the bandwidth it equals is below this
 
 
-def smooth_calibration_error(probs: ArrayLike, labels: ArrayLike) -> float:
-    """smECE, the smooth calibration error of the top label.
+def smooth_error(confidence: Floats, right: Ints) -> float:
+    """SmECE of confidences (N,) and outcomes (N,), 1 where right; in [0, 1].
 
         smECE_h = ∫₀¹ |1/N sum_i g_i K_h(t, p_i)| dt,    K_h the reflected Gaussian
 
     of standard deviation h, falls as h grows; smECE is the one h with smECE_h = h. It has no bins
-    to choose and is continuous in the probabilities.
-
-    Args:
-        probs: (N, C), rows sum to 1.
-        labels: (N,) int, in [0, C).
-
-    Returns:
-        In [0, 1]; 0 only where every g_i is 0.
-
-    Raises:
-        DataError: as `expected_calibration_error`.
+    to choose and is continuous in the probabilities. Computed on 2¹⁶ cells: a relative error of
+    about (1.5e-5 / h)²/8.
 
     Source: Błasiok & Nakkiran 2023, sections 3 and 4 (arXiv 2309.12236).
     """
-    predictions = Predictions.from_probs(probs, labels)
-    return smooth_error(predictions.confidence, predictions.right)
-
-
-def smooth_error(confidence: Floats, right: Ints) -> float:
-    """`smooth_calibration_error` of confidences (N,) and outcomes (N,), 1 where right."""
     waves = _waves(confidence, right)
     if not waves.any():
         return 0.0
-    found = optimize.brentq(
-        lambda bandwidth: _error_at(waves, bandwidth) - bandwidth, 0.0, _WIDEST, xtol=1e-13
-    )
+    found = optimize.brentq(lambda h: _error_at(waves, h) - h, 0.0, _WIDEST, xtol=1e-13)
     return float(found)
-
-
-def error_at_bandwidth(confidence: Floats, right: Ints, *, bandwidth: float) -> float:
-    """smECE_h at h = bandwidth, from confidences (N,) and outcomes (N,), 1 where right.
-
-    Computed on 2¹⁶ cells: a relative error of about (1.5e-5 / h)²/8.
-    """
-    return _error_at(_waves(confidence, right), bandwidth)
 
 
 def _waves(confidence: Floats, right: Ints) -> Floats:
@@ -65,7 +38,7 @@ def _waves(confidence: Floats, right: Ints) -> Floats:
     left = np.floor(place).astype(np.int64)
     gap = (right - confidence) / len(confidence)
     to_right = gap * (place - left)
-    # Beyond the first and the last centre the neighbour is the reflection of the cell itself.
+    # Past the first and the last centre the neighbour is the reflection of the cell itself.
     cells = np.bincount(left.clip(min=0), gap - to_right, _CELLS)
     cells += np.bincount((left + 1).clip(max=_CELLS - 1), to_right, _CELLS)
     return np.asarray(fft.dct(cells, norm="ortho"))

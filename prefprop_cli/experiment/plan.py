@@ -39,7 +39,7 @@ class Plan:
     """What a run will use."""
 
     config: Config
-    """As asked for, with paths made absolute and the conversion to a Longformer decided."""
+    """Of a single run, with paths made absolute and the conversion to a Longformer decided."""
     backbone: Path
     """Folder of the backbone."""
     encoder: EncoderConfig
@@ -137,11 +137,7 @@ def prepare_data(
 def examples_of(plan: Plan, prepared: Prepared, split: str, *, training: bool = False) -> Examples:
     """Return a split of prepared documents as batches.
 
-    Args:
-        plan: says the task.
-        prepared: the documents as tokens.
-        split: its name.
-        training: put what has no order inside a document into another order in each epoch.
+    For training, what has no order inside a document is put into another one in each epoch.
 
     Raises:
         DataError: there is no such split, or it is empty.
@@ -206,7 +202,7 @@ def _resolved(config: Config, folder: Path, encoder: EncoderConfig) -> Config:
         source = str(Path(source).expanduser().resolve())
     model = config.model.model_copy(update={"backbone": backbone, "to_long": to_long})
     data = config.data.model_copy(update={"source": source})
-    return config.model_copy(update={"model": model, "data": data})
+    return config.model_copy(update={"model": model, "data": data, "sweep": None})
 
 
 def _check_metric(metric: str, *, n_labels: int) -> None:

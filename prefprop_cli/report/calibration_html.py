@@ -46,7 +46,7 @@ def calibration_html(found: Calibration) -> str:
         f"Calibration of {found.folder.path}",
         [_scores(found), *_sections(found)],
         lead=[
-            f"{when} calibration: {state.told('ece', n=report.n)}."
+            f"{when} calibration: {state.interpretation('ece', n=report.n)}."
             for when, state in states.items()
         ],
     )

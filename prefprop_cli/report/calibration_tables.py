@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from prefprop_cli.calibration.calibrators import Fitted
-from prefprop_cli.calibration.report import CalibrationReport, NullSummary, Score, State
+from prefprop_cli.calibration.null import NullSummary
+from prefprop_cli.calibration.report import CalibrationReport, Score, State
 from prefprop_cli.calibration.slices import ClassSlice, Slice
 from prefprop_cli.experiment.calibrate import Calibration
 from prefprop_cli.report.page import NOTHING, PERCENT, SHARE, Grid, Page, p_value

@@ -262,7 +262,7 @@ def _reliability(found: _Examined) -> Section:
             texts = ["The calibrator was fitted on these documents, so its error here is too low."]
     else:
         texts = ["The run has no calibrator; prefprop calibrate fits one on validation."]
-    told = [f"{when}: {state.told('ece', n=report.n)}." for when, state in states.items()]
+    told = [f"{when}: {state.interpretation('ece', n=report.n)}." for when, state in states.items()]
     pictures = [
         reliability_picture(state, n=report.n, title=title) for title, state in states.items()
     ]

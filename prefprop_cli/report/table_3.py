@@ -5,7 +5,9 @@ from itertools import chain
 
 import numpy as np
 
-from prefprop_cli.calibration.ece import PAPER_BINS, Mode, expected_null_error, softmax
+from prefprop_cli.calibration.bins import PAPER_BINS, Mode
+from prefprop_cli.calibration.null import expected_null_error
+from prefprop_cli.calibration.predictions import softmax
 from prefprop_cli.report.baselines import Baselines
 from prefprop_cli.report.comparison_text import (
     comparison_blocks,
@@ -81,12 +83,15 @@ def _row(each: ScoredVariant, chance: Chance) -> tuple[str, ...]:
 
 
 def _chance(each: ScoredVariant, scored: ScoredSet) -> Chance:
-    probs = [softmax(logits) for logits in each.logits]
+    confidences = [softmax(logits).max(axis=1) for logits in each.logits]
     found = {}
     for name, mode in _MODES.items():
         n_bins = PAPER_BINS if mode == "paper" else scored.settings.bins
         n = scored.settings.resamples
-        nulls = [expected_null_error(p, n_bins=n_bins, mode=mode, n_resamples=n) for p in probs]
+        nulls = [
+            expected_null_error(confidence, n_bins=n_bins, mode=mode, n_resamples=n)
+            for confidence in confidences
+        ]
         found[name] = {
             "mean": float(np.mean([null.mean for null in nulls])),
             "p95": float(np.mean([null.p95 for null in nulls])),

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from prefprop_cli.arrays import Floats, Ints
+
 Statistics = Callable[..., Mapping[str, float]]
 _ROUNDING = 1e-9
 
@@ -29,8 +31,8 @@ class Resampled:
     """The figures of one seed, of all documents (M,) and of each resample of them (R, M)."""
 
     names: tuple[str, ...]
-    observed: NDArray[np.float64]
-    samples: NDArray[np.float64]
+    observed: Floats
+    samples: Floats
 
     def __getitem__(self, name: str) -> float:
         return float(self.observed[self.names.index(name)])
@@ -56,32 +58,12 @@ def resample_documents(
     rng = np.random.default_rng(seed)
     n = len(arrays[0])
 
-    def figures(chosen: NDArray[np.int64] | slice) -> NDArray[np.float64]:
+    def figures(chosen: Ints | slice) -> Floats:
         found = statistics(*(array[chosen] for array in arrays))
         return np.array([found[name] for name in names])
 
     samples = np.array([figures(rng.integers(0, n, n)) for _ in range(n_resamples)])
     return Resampled(tuple(names), figures(slice(None)), samples)
-
-
-def bootstrap_interval(
-    statistic: Callable[..., float],
-    *arrays: NDArray[np.generic],
-    n_resamples: int = 2000,
-    seed: int = 0,
-    level: float = 0.95,
-    bounds: tuple[float, float] = (-inf, inf),
-) -> Interval:
-    """Percentile bootstrap interval of one statistic; see `bootstrap_intervals`."""
-    intervals = bootstrap_intervals(
-        lambda *samples: {"": statistic(*samples)},
-        *arrays,
-        n_resamples=n_resamples,
-        seed=seed,
-        level=level,
-        bounds={"": bounds},
-    )
-    return intervals[""]
 
 
 def bootstrap_intervals(
@@ -103,16 +85,8 @@ def bootstrap_intervals(
     few documents, such as NLL (at n = 65: .92 to .94), which have `mean_interval`; and far short
     for an ECE of few documents or near 0, which has `error_interval.binned_error_interval`.
 
-    Args:
-        statistics: takes the arrays, or a resample of their rows, and returns named numbers.
-        *arrays: (N, ...) each, row i of all of them being document i.
-        n_resamples: resamples of N documents, with replacement.
-        seed: of the resamples.
-        level: nominal coverage.
-        bounds: least and greatest possible value of each statistic.
-
-    Returns:
-        One interval for each name in `bounds`.
+    Arguments are those of `resample_documents`, and `bounds`, the least and greatest possible
+    value of each statistic that is wanted.
 
     Source: Efron & Tibshirani 1993, chapters 10 and 13.
     """
@@ -125,7 +99,7 @@ def bootstrap_intervals(
 
 
 def percentile_interval(
-    samples: NDArray[np.float64], observed: float, *, level: float, bounds: tuple[float, float]
+    samples: Floats, observed: float, *, level: float, bounds: tuple[float, float]
 ) -> Interval:
     """The interval of one statistic from its resamples (R,); see `bootstrap_intervals`."""
     tail = (1 - level) / 2
@@ -135,24 +109,19 @@ def percentile_interval(
 
 
 def mean_interval(
-    values: NDArray[np.float64],
+    values: Floats,
     *,
     level: float = 0.95,
     bounds: tuple[float, float] = (-inf, inf),
 ) -> Interval:
-    """Interval of a mean whose values may be skewed, such as a Brier score or NLL.
+    """Interval of a mean of values (N,) that may be skewed, such as a Brier score or NLL.
 
     mean + s/√n (k (1 + 2t²) ± t), with s the standard deviation, k = skewness / (6√n) and t the
     quantile of n - 1 degrees of freedom: Student's interval, moved towards the longer tail. It
     takes no resampling; coverage at n = 65 is .94 to .96 (`benchmarks/coverage.json`).
 
-    Args:
-        values: (N,).
-        level: nominal coverage.
-        bounds: least and greatest possible mean; the interval is cut to them.
-
-    Returns:
-        The bounds where there is one value, of which nothing can be said.
+    It is cut to the bounds, the least and greatest possible mean, and is them where there is one
+    value, of which nothing can be said.
 
     Source: Johnson 1978; Hall 1983 for the quadratic term.
     """
@@ -162,7 +131,9 @@ def mean_interval(
     sd = float(values.std(ddof=1))
     if sd <= _ROUNDING * abs(mean):  # equal values, of which rounding would make a skewness
         return Interval(mean, mean, level)
-    k = _skewness(values) / (6 * sqrt(n))
+    gaps = values - mean
+    skewness = float(np.mean(gaps**2 * gaps) / np.mean(gaps**2) ** 1.5)
+    k = skewness / (6 * sqrt(n))
     t = float(special.stdtrit(n - 1, (1 + level) / 2))
     low, high = (mean + sd / sqrt(n) * (k * (1 + 2 * t**2) + side * t) for side in (-1, 1))
     return Interval(max(min(low, mean), bounds[0]), min(max(high, mean), bounds[1]), level)
@@ -186,8 +157,3 @@ def wilson_interval(successes: int, n: int, *, level: float = 0.95) -> Interval:
 def binomial_quantile(prob: float, n: int, chance: float) -> int:
     """The least count of n that a binomial variable does not exceed with this probability."""
     return int(np.searchsorted(special.bdtr(np.arange(n + 1), n, chance), prob))
-
-
-def _skewness(values: NDArray[np.float64]) -> float:
-    gaps = values - values.mean()
-    return float(np.mean(gaps**2 * gaps) / np.mean(gaps**2) ** 1.5)

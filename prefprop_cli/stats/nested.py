@@ -20,89 +20,55 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class Difference:
-    """First - second in one figure: the means over seeds, over seeds and documents.
-
-    `p_value` is two-sided, of no difference; below 1 - level where `interval` leaves 0 out.
-    """
+    """First - second in one figure: the means over seeds, over seeds and documents."""
 
     value: float
     interval: Interval
     p_value: float
+    """Two-sided, of no difference; below 1 - level where `interval` leaves 0 out."""
 
 
 def nested_differences(
-    first: Sequence[Resampled],
-    second: Sequence[Resampled],
-    *,
-    bounds: Mapping[str, tuple[float, float]],
-    seed: int = 1,
-    level: float = 0.95,
-) -> dict[str, Difference]:
-    """How far two methods are apart, and whether that may be chance.
-
-    Value and interval as in `nested_intervals`; the p-value is twice the share of resamples, the
-    observed ones counted among them, on the rarer side of 0, after the same correction for bias;
-    a resample in which both are level counts for either side.
-    For accuracy, F1, NLL and Brier score; a binned calibration error has `error_difference`, as
-    bias of which resamples know nothing is left in its differences.
-
-    Args:
-        first: the seeds of a method, from `resample_documents` with one seed of draws.
-        second: those of another on the same documents.
-        bounds: least and greatest possible value of each difference.
-        seed: of the draws of seeds.
-        level: nominal coverage.
-
-    Returns:
-        One difference for each name in `bounds`, in the unit of its figure.
-
-    Source: Efron & Tibshirani 1993, chapters 15 and 16.
-    """
-    names = first[0].names
-    observed, samples = _drawn(first, second, np.random.default_rng(seed))
-    return {
-        name: _difference(
-            samples[:, names.index(name)],
-            float(observed[names.index(name)]),
-            level=level,
-            bounds=bounds[name],
-        )
-        for name in bounds
-    }
-
-
-def nested_intervals(
     first: Sequence[Resampled],
     second: Sequence[Resampled] = (),
     *,
     bounds: Mapping[str, tuple[float, float]],
     seed: int = 1,
     level: float = 0.95,
-) -> dict[str, Interval]:
-    """Intervals of a method's mean over its seeds, or of first - second, over both chances.
+) -> dict[str, Difference]:
+    """How far two methods are apart, or one from 0, and whether that may be chance.
 
     Resample r: the mean over n seeds, drawn with replacement from the n there are, of their
     figures on the documents of resample r. Percentile intervals, corrected for bias and cut to
-    the bounds as in `bootstrap_intervals`.
+    the bounds as in `bootstrap_intervals`. The part of the seeds is too narrow by √((n - 1)/n);
+    with one seed a method, the interval is the paired bootstrap over documents and says nothing of
+    other seeds.
 
-    The part of the seeds is too narrow by √((n - 1)/n); with one seed a method, the interval is
-    the paired bootstrap over documents and says nothing of other seeds.
+    The p-value is twice the share of resamples, the observed ones counted among them, on the
+    rarer side of 0, after the same correction for bias; a resample in which both are level counts
+    for either side. For accuracy, F1, NLL and Brier score; a binned calibration error has
+    `error_difference`, as bias of which resamples know nothing is left in its differences.
 
     Args:
         first: the seeds of a method, from `resample_documents` with one seed of draws.
         second: those of another on the same documents, to be subtracted.
-        bounds: least and greatest possible value of each result.
+        bounds: least and greatest possible value of each result; names those that are wanted.
         seed: of the draws of seeds.
         level: nominal coverage.
 
-    Returns:
-        One interval for each name in `bounds`, in the unit of its figure.
-
-    Source: Efron & Tibshirani 1993, chapter 8; seeds crossed with documents as in Sellam et al.
-    2022 (arXiv 2106.16163), section 3.
+    Source: Efron & Tibshirani 1993, chapters 8, 15 and 16; seeds crossed with documents as in
+    Sellam et al. 2022 (arXiv 2106.16163), section 3.
     """
-    found = nested_differences(first, second, bounds=bounds, seed=seed, level=level)
-    return {name: each.interval for name, each in found.items()}
+    rng = np.random.default_rng(seed)
+    observed, samples = _means(first, rng)
+    if second:
+        others, other_samples = _means(second, rng)
+        observed, samples = observed - others, samples - other_samples
+    places = {name: first[0].names.index(name) for name in bounds}
+    return {
+        name: _difference(samples[:, k], float(observed[k]), level=level, bounds=bounds[name])
+        for name, k in places.items()
+    }
 
 
 def _difference(
@@ -117,17 +83,6 @@ def _difference(
     if p_value > 1 - level and interval.low * interval.high > 0:
         interval = Interval(min(interval.low, 0.0), max(interval.high, 0.0), level)
     return Difference(observed, interval, p_value)
-
-
-def _drawn(
-    first: Sequence[Resampled], second: Sequence[Resampled], rng: np.random.Generator
-) -> tuple[Floats, Floats]:
-    """Of the first, or first - second: observed (M,), and of each resample (R, M)."""
-    observed, samples = _means(first, rng)
-    if not second:
-        return observed, samples
-    others, other_samples = _means(second, rng)
-    return observed - others, samples - other_samples
 
 
 def _means(seeds: Sequence[Resampled], rng: np.random.Generator) -> tuple[Floats, Floats]:

@@ -4,7 +4,43 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from prefprop_cli.calibration.ece import softmax
+from prefprop_cli.calibration.bins import bin_sums
+from prefprop_cli.calibration.predictions import Predictions, softmax
+from prefprop_cli.calibration.reliability import reliability_bins
+from prefprop_cli.calibration.smooth import smooth_error
+
+
+def sums(probs, labels, *, n_bins=15, mode="guo"):
+    return bin_sums(Predictions.from_probs(probs, labels), n_bins=n_bins, mode=mode)
+
+
+def expected_calibration_error(probs, labels, **kind):
+    return sums(probs, labels, **kind).expected_error
+
+
+def maximum_calibration_error(probs, labels, **kind):
+    return sums(probs, labels, **kind).maximum_error
+
+
+def root_mean_square_calibration_error(probs, labels, **kind):
+    return sums(probs, labels, **kind).root_mean_square_error
+
+
+def debiased_squared_error(probs, labels, *, n_bins=15):
+    return sums(probs, labels, n_bins=n_bins, mode="mass").debiased_square
+
+
+def smooth_calibration_error(probs, labels):
+    split = Predictions.from_probs(probs, labels)
+    return smooth_error(split.confidence, split.right)
+
+
+def brier_score(probs, labels):
+    return Predictions.from_probs(probs, labels).squared_errors.mean()
+
+
+def diagram(probs, labels, *, n_bins=15):
+    return reliability_bins(sums(probs, labels, n_bins=n_bins))
 
 
 def binary(*confidences):

@@ -12,8 +12,7 @@ from numpy.typing import ArrayLike
 
 from prefprop_cli.arrays import Ints
 from prefprop_cli.calibration.calibrators.base import SCHEMA_VERSION, Calibrator
-from prefprop_cli.calibration.calibrators.identity import Identity
-from prefprop_cli.calibration.calibrators.removed import REMOVED, Removed
+from prefprop_cli.calibration.calibrators.identity import REMOVED, Identity, Removed
 from prefprop_cli.calibration.calibrators.selection import (
     Trial,
     cross_calibrated,
@@ -21,8 +20,7 @@ from prefprop_cli.calibration.calibrators.selection import (
     settled,
 )
 from prefprop_cli.calibration.calibrators.temperature import Temperature
-from prefprop_cli.calibration.ece import negative_log_likelihood
-from prefprop_cli.calibration.predictions import checked
+from prefprop_cli.calibration.predictions import checked, negative_log_likelihood
 from prefprop_cli.errors import CorruptFileError, UsageError
 from prefprop_cli.tables import CALIBRATORS as METHODS
 
@@ -70,7 +68,7 @@ def fit_calibrator(
             logit is -inf. Then `auto` compares `none` and `temperature`.
 
     Raises:
-        DataError: no rows, shapes that do not fit, a NaN or infinity, or a label outside [0, C).
+        DataError: as `Predictions.from_logits`.
         UsageError: there is no such method, or it needs classes, and there are none, or only one.
         PrefpropError: the method that was named stopped short of its optimum.
     """
@@ -84,9 +82,8 @@ def fit_calibrator(
         notes.append(f"one document is too few to choose by: {STAYS}")
     elif name == AUTO:
         able = [each for each in METHODS.values() if each.fits(values, candidates=candidates)]
-        contest = cross_validate(able, values, names, seed=seed)
-        trials = contest.trials
-        notes += [f"auto goes on without {out}: {why}" for out, why in contest.failures.items()]
+        trials, failures = cross_validate(able, values, names, seed=seed)
+        notes += [f"auto goes on without {out}: {why}" for out, why in failures.items()]
         method = METHODS[next(trial.name for trial in trials if not trial.beaten_by)]
     found = method.fit(values, names, candidates=candidates)
     calibrator = settled(found)

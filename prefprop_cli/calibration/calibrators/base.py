@@ -36,18 +36,16 @@ class Calibrator(ABC):
 
     @classmethod
     def fit(cls, logits: ArrayLike, labels: ArrayLike, *, candidates: bool = False) -> Self:
-        """Fit the method.
+        """Fit the method on validation documents, never on those that are reported.
 
         Args:
-            logits: (N, C), of validation documents, never of those that are reported; -inf for a
-                candidate that a document does not have.
+            logits: (N, C); -inf for a candidate that a document does not have.
             labels: (N,) int, in [0, C).
             candidates: whether each document brings classes of its own; also taken as so where a
                 logit is -inf.
 
         Raises:
-            DataError: no rows, shapes that do not fit, a NaN or infinity, or a label outside
-                [0, C).
+            DataError: as `Predictions.from_logits`.
             UsageError: the method needs classes, and there are none, or only one.
         """
         values, names = checked(logits, labels)
@@ -76,14 +74,10 @@ class Calibrator(ABC):
         return ""
 
     def logits(self, logits: ArrayLike) -> Floats:
-        """Calibrated logits, whose softmax are the calibrated probabilities.
+        """Calibrated logits, whose softmax are the calibrated probabilities; (N, C) float64.
 
-        Args:
-            logits: (N, C), as the model gives them.
-
-        Returns:
-            (N, C) float64, finite wherever the logits are: no class gets the probability 0 that
-            makes a likelihood infinite.
+        They are finite wherever the logits are: no class gets the probability 0 that makes a
+        likelihood infinite.
 
         Raises:
             DataError: C is not the number of classes it was fitted on.
@@ -106,7 +100,7 @@ class Calibrator(ABC):
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> Self:
-        """What `as_dict` gave, each value checked.
+        """Read what `as_dict` gave, and check each value.
 
         Raises:
             CorruptFileError: a value is missing, unknown or out of range.

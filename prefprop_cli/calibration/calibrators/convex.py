@@ -25,7 +25,7 @@ def minimise_cross_entropy(
     targets: Floats,
     start: ArrayLike,
     size: ArrayLike,
-    precision: Floats | float = 0.0,
+    precision: float = 0.0,
 ) -> Floats:
     """The parameters θ that minimise a cross-entropy with a normal prior around the start.
 
@@ -42,10 +42,7 @@ def minimise_cross_entropy(
         targets: t, (N, C); rows sum to 1.
         start: (P,), where no change is.
         size: (P,), the mean absolute value of what each parameter is multiplied by.
-        precision: s, (P,) or one for all; 1 weighs about as much as a document.
-
-    Returns:
-        (P,) float64.
+        precision: s of all parameters; 1 weighs about as much as a document.
 
     Raises:
         PrefpropError: the search stopped short of the optimum.
@@ -57,7 +54,10 @@ def minimise_cross_entropy(
 
     def loss(theta: Floats) -> float:
         prior = (precision * (theta - centre) ** 2).sum() / 2
-        return float(prior - (targets * log_softmax(logits_of(theta))).sum()) / n
+        shifted = logits_of(theta)
+        shifted -= shifted.max(axis=1, keepdims=True)
+        shifted -= np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        return float(prior - (targets * shifted).sum()) / n
 
     def slope(theta: Floats) -> Floats:
         residual = softmax(logits_of(theta)) - targets
@@ -85,10 +85,3 @@ def minimise_cross_entropy(
             f"{found.nit} steps, wanted {TOLERANCE:g}. Use --method temperature"
         )
     return theta
-
-
-def log_softmax(logits: Floats) -> Floats:
-    """Log-probabilities of logits (N, C); finite wherever the logits are."""
-    shifted: Floats = logits - logits.max(axis=1, keepdims=True)
-    shifted -= np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return shifted

@@ -1,22 +1,23 @@
 """Isotonic regression: the best curve that only rises."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
+from pydantic import Field
 
 from prefprop_cli.arrays import Floats, Ints
 from prefprop_cli.calibration.calibrators.base import Calibrator
 from prefprop_cli.calibration.calibrators.one_vs_rest import (
-    Share,
     check_curves,
     claimed_probs,
-    joined_probs,
+    joined_odds,
     n_classes_of,
     problems,
-    rises,
 )
 from prefprop_cli.errors import CorruptFileError
+
+Share = Annotated[float, Field(gt=0, lt=1)]
 
 _DIGITS = 14
 """Of a claim. What differs by less, scikit-learn takes for one knot: it must be one everywhere."""
@@ -45,7 +46,11 @@ class Isotonic(Calibrator):
     def __post_init__(self) -> None:
         check_curves(self.claims, self.shares)
         for claims, shares in zip(self.claims, self.shares, strict=True):
-            if not 0 < len(claims) == len(shares) or not (rises(claims) and rises(shares)):
+            if (
+                not 0 < len(claims) == len(shares)
+                or sorted(claims) != [*claims]
+                or (sorted(shares) != [*shares])
+            ):
                 raise CorruptFileError("isotonic: a curve has no knots, or does not rise")
 
     @property
@@ -71,7 +76,8 @@ class Isotonic(Calibrator):
     def _logits(self, logits: Floats) -> Floats:
         probs = claimed_probs(logits).round(_DIGITS).T
         curves = zip(probs, self.claims, self.shares, strict=True)
-        return joined_probs(np.column_stack([np.interp(*curve) for curve in curves]))
+        calibrated = np.column_stack([np.interp(*curve) for curve in curves])
+        return joined_odds(np.log(calibrated) - np.log1p(-calibrated))
 
     def __str__(self) -> str:
         steps = [len(set(shares)) for shares in self.shares]

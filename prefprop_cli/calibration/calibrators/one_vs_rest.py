@@ -7,16 +7,12 @@ Source: Zadrozny & Elkan 2002, section 5.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated
 
 import numpy as np
-from pydantic import Field
 
 from prefprop_cli.arrays import Flags, Floats, Ints
 from prefprop_cli.calibration.predictions import softmax
 from prefprop_cli.errors import CorruptFileError
-
-Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 def n_classes_of(n_curves: int) -> int:
@@ -25,7 +21,7 @@ def n_classes_of(n_curves: int) -> int:
 
 
 def check_curves(*parts: Sequence[object]) -> None:
-    """That a stored calibrator has each part once for each curve.
+    """Check that a stored calibrator has each part once for each curve.
 
     Raises:
         CorruptFileError: it has not, or has as many curves as no number of classes has.
@@ -33,11 +29,6 @@ def check_curves(*parts: Sequence[object]) -> None:
     n_curves = len(parts[0])
     if n_curves in (0, 2) or any(len(part) != n_curves for part in parts):
         raise CorruptFileError(f"a calibrator has {[*map(len, parts)]} parts of its curves")
-
-
-def rises(numbers: Sequence[float]) -> bool:
-    """Whether no number is less than the one before it."""
-    return list(numbers) == sorted(numbers)
 
 
 def claimed_probs(logits: Floats) -> Floats:
@@ -60,11 +51,6 @@ def problems(claims: Floats, labels: Ints) -> Iterator[tuple[Floats, Flags]]:
     first = 1 if claims.shape[1] == 1 else 0
     for k, column in enumerate(claims.T, start=first):
         yield column, labels == k
-
-
-def joined_probs(probs: Floats) -> Floats:
-    """Logits (N, C) of the calibrated probability of each curve, (N, M), none 0 or 1."""
-    return joined_odds(np.log(probs) - np.log1p(-probs))
 
 
 def joined_odds(odds: Floats) -> Floats:

@@ -34,23 +34,10 @@ class Trial:
     """Standard error of the difference, document by document."""
 
 
-@dataclass(frozen=True)
-class Contest:
-    """Methods in cross-validation, in the order they were given.
-
-    Attributes:
-        trials: one for each method that could be fitted.
-        failures: what became of the others, by name.
-    """
-
-    trials: tuple[Trial, ...]
-    failures: Mapping[str, str]
-
-
 def cross_validate(
     methods: Sequence[Method], logits: Floats, labels: Ints, *, seed: int = 0
-) -> Contest:
-    """How well methods calibrate documents that they were not fitted on, in stratified folds.
+) -> tuple[tuple[Trial, ...], dict[str, str]]:
+    """Try methods on documents that they were not fitted on, in stratified folds.
 
     Two methods are compared by the differences of their losses, document by document, which
     scatter far less than the losses themselves. A method whose fit fails, in a fold or on all
@@ -59,8 +46,12 @@ def cross_validate(
     Args:
         methods: to be compared.
         logits: (N, C), N ≥ 2.
-        labels: (N,) int.
+        labels: (N,).
         seed: of the folds.
+
+    Returns:
+        A trial for each method that could be fitted, in their order, and by name why the others
+        could not.
     """
     losses, failures = {}, {}
     for method in methods:
@@ -70,24 +61,16 @@ def cross_validate(
             losses[method.name] = Predictions.from_logits(held_out, labels).log_losses
         except PrefpropError as error:
             failures[method.name] = str(error).partition(". ")[0]  # advice is for one by name
-    return Contest(tuple(_trial(name, losses) for name in losses), failures)
+    return tuple(_trial(name, losses) for name in losses), failures
 
 
 def cross_calibrated(
     method: Method, logits: ArrayLike, labels: ArrayLike, *, seed: int = 0
 ) -> Floats:
-    """Calibrated logits of documents that there are no others for to fit on.
-
-    Each fold is calibrated by what was fitted on the other folds.
-
-    Args:
-        method: one for all folds.
-        logits: (N, C).
-        labels: (N,) int, in [0, C).
-        seed: of the folds.
+    """Calibrate documents that there are no others for to fit on: each fold by the other folds.
 
     Returns:
-        (N, C) float64, finite wherever the logits are.
+        (N, C) calibrated logits, finite wherever the logits are.
 
     Raises:
         DataError: as `Calibrator.fit`, or there is one document only.
@@ -105,7 +88,7 @@ def settled(found: Calibrator) -> Calibrator:
 
 
 def stratified_folds(labels: Ints, *, seed: int) -> Ints:
-    """The fold of each document, (N,) int: each class is dealt out in turn, in random order.
+    """The fold of each document, (N,): each class is dealt out in turn, in random order.
 
     There are five folds, or N where there are fewer documents.
     """

@@ -10,8 +10,7 @@ from pydantic import Field
 
 from prefprop_cli.arrays import Floats, Ints
 from prefprop_cli.calibration.calibrators.base import Calibrator
-from prefprop_cli.calibration.ece import negative_log_likelihood
-from prefprop_cli.calibration.predictions import softmax
+from prefprop_cli.calibration.predictions import negative_log_likelihood, softmax
 
 LOG_BOUND = 10.0
 """Temperatures are sought in [exp(-10), exp(10)] times the unit of the logits."""
@@ -68,7 +67,7 @@ class Temperature(Calibrator):
             return cls(unit * exp(-LOG_BOUND))
         if slope(-LOG_BOUND) >= 0:
             return cls(unit * exp(LOG_BOUND))
-        best = _search(logits / unit, labels)
+        best = _log_inverse(logits / unit, labels)
         half = _PRECISION
         while not slope(max(best - half, -LOG_BOUND)) < 0 < slope(min(best + half, LOG_BOUND)):
             half *= 10
@@ -81,7 +80,7 @@ class Temperature(Calibrator):
         return f"T = {self.value:.4g}"
 
 
-def _search(logits: Floats, labels: Ints) -> float:
+def _log_inverse(logits: Floats, labels: Ints) -> float:
     """log(1/T) of the least NLL."""
     from scipy import optimize  # 0.4 s that predicting does not need
 

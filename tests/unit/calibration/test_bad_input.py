@@ -5,37 +5,31 @@ from functools import partial
 import numpy as np
 import pytest
 
-from prefprop_cli.calibration import ece
-from prefprop_cli.calibration.binning import StreamingBins
 from prefprop_cli.calibration.calibrators import METHODS, fit_calibrator
-from prefprop_cli.calibration.debiased import debiased_squared_error
 from prefprop_cli.calibration.metrics import classification_metrics, stated_intervals
-from prefprop_cli.calibration.predictions import Predictions, checked, checked_probs
-from prefprop_cli.calibration.smooth import smooth_calibration_error
-from prefprop_cli.errors import DataError, PrefpropError, UsageError
+from prefprop_cli.calibration.null import expected_null_error
+from prefprop_cli.calibration.predictions import Predictions, checked, negative_log_likelihood
+from prefprop_cli.calibration.scores import Split, calibration_scores
+from prefprop_cli.errors import DataError, UsageError
+from tests.helpers import calibration as plain
+
+
+def scores(probs, labels, *, n_bins=15):
+    return calibration_scores(Split(Predictions.from_probs(probs, labels), n_bins))
+
 
 BINNED = {
-    "ece": ece.expected_calibration_error,
-    "ece paper": partial(ece.expected_calibration_error, mode="paper"),
-    "ece mass": partial(ece.expected_calibration_error, mode="mass"),
-    "mce": ece.maximum_calibration_error,
-    "rmsce": ece.root_mean_square_calibration_error,
-    "bins": ece.reliability_bins,
-    "debiased": debiased_squared_error,
-    "terms": ece.calibration_terms,
+    "ece": plain.expected_calibration_error,
+    "ece paper": partial(plain.expected_calibration_error, mode="paper"),
+    "ece mass": partial(plain.expected_calibration_error, mode="mass"),
+    "scores": scores,
     "metrics": partial(classification_metrics, n_classes=2),
     "stated": partial(stated_intervals, n_classes=2, n_resamples=10),
 }
 SCORES = {
     **BINNED,
-    "terms": partial(ece.calibration_terms, n_bins=5),
-    "brier": ece.brier_score,
-    "nll": ece.negative_log_likelihood,
-    "smooth": smooth_calibration_error,
-    "from logits": Predictions.from_logits,
-    "from probs": Predictions.from_probs,
+    "nll": negative_log_likelihood,
     "checked": checked,
-    "checked probs": checked_probs,
     "auto": partial(fit_calibrator, "auto"),
     **{name: method.fit for name, method in METHODS.items()},
 }
@@ -81,19 +75,14 @@ def test_a_number_of_bins_is_a_whole_one_from_1(score, n_bins):
         score(PROBS, [0, 1, 1], n_bins=n_bins)
 
 
-def test_bins_of_a_stream_and_of_the_null_are_checked_too():
+@pytest.mark.parametrize("mode", ["guo", "mass", "paper"])
+def test_bins_of_the_null_are_checked_too(mode):
     with pytest.raises(UsageError, match="n_bins = 0"):
-        StreamingBins.empty(n_bins=0)
-    for mode in ("guo", "mass", "paper"):
-        with pytest.raises(UsageError, match="n_bins = 0"):
-            ece.expected_null_error(PROBS, n_bins=0, mode=mode)
-    with pytest.raises(PrefpropError, match="need shape"):
-        ece.expected_null_error(0.5)
+        expected_null_error(np.array([0.5]), n_bins=0, mode=mode)
 
 
 def test_a_mode_there_is_not_is_refused():
-    for score in (ece.expected_calibration_error, ece.maximum_calibration_error):
-        with pytest.raises(UsageError, match="mode = 'gou'; there are guo, mass, paper"):
-            score(PROBS, [0, 1, 1], mode="gou")
+    with pytest.raises(UsageError, match="mode = 'gou'; there are guo, mass, paper"):
+        plain.expected_calibration_error(PROBS, [0, 1, 1], mode="gou")
     with pytest.raises(UsageError, match="mode = 'gou'"):
-        ece.expected_null_error(PROBS, mode="gou")
+        expected_null_error(np.array([0.5]), mode="gou")

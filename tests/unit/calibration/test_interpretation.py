@@ -2,29 +2,30 @@ import re
 
 import pytest
 
-from prefprop_cli.calibration.interpretation import told_error, told_verdict
+from prefprop_cli.calibration.interpretation import interpret_change, interpret_error
+from prefprop_cli.calibration.null import NullSummary
 
 
 def test_worse_than_chance():
-    assert told_error(0.171, n=65, mean=0.071, p95=0.109, p_value=0.002) == (
+    assert interpret_error(0.171, NullSummary(0.071, 0.109, 0.002), n=65) == (
         "0.071 at n = 65 is what a perfectly calibrated model gets on average; "
         "0.171 is worse than 99.8 % of those"
     )
 
 
 def test_within_chance():
-    assert told_error(0.081, n=65, mean=0.071, p95=0.109, p_value=0.31) == (
+    assert interpret_error(0.081, NullSummary(0.071, 0.109, 0.31), n=65) == (
         "0.081 at n = 65 is within chance: a perfectly calibrated model gets 0.071 on average and "
         "up to 0.109 in 95 % of cases"
     )
 
 
 def test_too_few_documents_to_say():
-    assert told_error(0.3, n=8, mean=0.21, p95=0.36, p_value=0.12) == (
+    assert interpret_error(0.3, NullSummary(0.21, 0.36, 0.12), n=8) == (
         "0.300 at n = 8 says nothing: a perfectly calibrated model gets up to 0.360 in 95 % of "
         "cases. Take more documents or fewer bins"
     )
-    far_off = told_error(0.8, n=8, mean=0.21, p95=0.36, p_value=0.0005)
+    far_off = interpret_error(0.8, NullSummary(0.21, 0.36, 0.0005), n=8)
     assert far_off.endswith("0.800 is worse than 99.9 % of those")
 
 
@@ -33,18 +34,18 @@ def test_too_few_documents_to_say():
     [(0.05, "95.0"), (0.0499, "95.0"), (0.001, "99.9"), (1 / 2001, "99.9"), (1e-9, "99.9")],
 )
 def test_the_share_is_rounded_down(p_value, share):
-    found = told_error(0.2, n=100, mean=0.05, p95=0.1, p_value=p_value)
+    found = interpret_error(0.2, NullSummary(0.05, 0.1, p_value), n=100)
     assert re.search(r"worse than (\S+) %", found)[1] == share
 
 
 @pytest.mark.parametrize(("p_value", "word"), [(0.05, "worse"), (0.0501, "within chance")])
 def test_where_chance_ends(p_value, word):
-    assert word in told_error(0.11, n=100, mean=0.05, p95=0.1, p_value=p_value)
+    assert word in interpret_error(0.11, NullSummary(0.05, 0.1, p_value), n=100)
 
 
 @pytest.mark.parametrize(("p95", "word"), [(0.1999, "within chance"), (0.2, "says nothing")])
 def test_where_nothing_can_be_said(p95, word):
-    assert word in told_error(0.1, n=20, mean=0.09, p95=p95, p_value=0.4)
+    assert word in interpret_error(0.1, NullSummary(0.09, p95, 0.4), n=20)
 
 
 @pytest.mark.parametrize(
@@ -59,4 +60,5 @@ def test_where_nothing_can_be_said(p95, word):
     ],
 )
 def test_what_calibration_did(n, p95, p_before, p_after, told):
-    assert told_verdict(n=n, p95=p95, p_before=p_before, p_after=p_after) == told
+    before, after = (NullSummary(0.01, p95, p_value) for p_value in (p_before, p_after))
+    assert interpret_change(before, after, n=n) == told

@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
-from prefprop_cli.calibration.ece import expected_calibration_error, softmax
 from prefprop_cli.calibration.metrics import classification_metrics, stated_intervals
+from prefprop_cli.calibration.predictions import softmax
 from prefprop_cli.errors import DataError
 from prefprop_cli.stats.intervals import Interval
+from tests.helpers.calibration import expected_calibration_error
 
 LABELS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=30)
 

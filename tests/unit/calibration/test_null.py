@@ -3,15 +3,13 @@ import json
 import numpy as np
 import pytest
 
-from prefprop_cli.calibration.ece import expected_calibration_error, softmax
 from prefprop_cli.calibration.null import Null, expected_null_error
-from prefprop_cli.errors import DataError
-from tests.helpers.calibration import binary
+from tests.helpers.calibration import binary, expected_calibration_error
 
 
 def test_null_of_one_document():
     """One document of confidence p errs by 1 - p with chance p, else by p: mean 2p(1 - p)."""
-    null = expected_null_error([[0.8, 0.2]], n_resamples=20_000)
+    null = expected_null_error(np.array([0.8]), n_resamples=20_000)
     assert np.unique(null.errors) == pytest.approx([0.2, 0.8])
     assert null.mean == pytest.approx(0.32, abs=0.01)
     assert null.p95 == pytest.approx(0.8)
@@ -27,9 +25,7 @@ def test_each_draw_is_the_error_of_a_model_that_is_right_as_often_as_it_claims(m
         labels = (rng.random(60) >= confidence).astype(int)
         error = expected_calibration_error(binary(*confidence), labels, n_bins=n_bins, mode=mode)
         expected.append(error)
-    null = expected_null_error(
-        binary(*confidence[::-1]), n_bins=n_bins, mode=mode, n_resamples=20, seed=7
-    )
+    null = expected_null_error(confidence[::-1], n_bins=n_bins, mode=mode, n_resamples=20, seed=7)
     assert null.errors == pytest.approx(expected, abs=1e-12)
 
 
@@ -46,9 +42,9 @@ def test_golden_null(shared, n, n_bins):
     rng = np.random.default_rng(0)
     drawn = []
     for seed in range(12):
-        probs = binary(*(0.5 + 0.5 * rng.beta(4, 1.2, n)))
+        confidence = 0.5 + 0.5 * rng.beta(4, 1.2, n)
         null, mass, paper = (
-            expected_null_error(probs, n_bins=n_bins, mode=mode, n_resamples=100, seed=seed)
+            expected_null_error(confidence, n_bins=n_bins, mode=mode, n_resamples=100, seed=seed)
             for mode in ("guo", "mass", "paper")
         )
         drawn.append([null.mean, null.p95, mass.mean, paper.mean])
@@ -59,8 +55,10 @@ def test_golden_null(shared, n, n_bins):
 
 
 def test_null_is_seeded():
-    probs = softmax(np.random.default_rng(0).normal(size=(30, 2)))
-    first, same, other = (expected_null_error(probs, n_resamples=50, seed=s) for s in (1, 1, 2))
+    confidence = np.random.default_rng(0).uniform(0.5, 1, 30)
+    first, same, other = (
+        expected_null_error(confidence, n_resamples=50, seed=s) for s in (1, 1, 2)
+    )
     assert np.array_equal(first.errors, same.errors)
     assert not np.array_equal(first.errors, other.errors)
 
@@ -68,13 +66,3 @@ def test_null_is_seeded():
 def test_p_value_counts_the_observation_itself():
     null = Null(np.array([0.1, 0.2, 0.3]))
     assert [null.p_value(e) for e in (0.05, 0.2, 0.9)] == [1.0, 0.75, 0.25]
-
-
-def test_empty_input_has_no_null():
-    with pytest.raises(DataError, match="empty"):
-        expected_null_error(np.empty((0, 2)))
-
-
-def test_logits_are_not_taken_for_probabilities():
-    with pytest.raises(DataError, match=r"Pass softmax\(logits\)"):
-        expected_null_error([[0.4, 0.9]])

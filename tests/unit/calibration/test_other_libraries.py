@@ -15,7 +15,7 @@ from torchmetrics.functional.classification import (
     multiclass_calibration_error,
 )
 
-from prefprop_cli.calibration.ece import (
+from tests.helpers.calibration import (
     expected_calibration_error,
     maximum_calibration_error,
     root_mean_square_calibration_error,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from prefprop_cli.calibration.predictions import Predictions, checked, checked_probs, softmax
+from prefprop_cli.calibration.predictions import Predictions, checked, softmax
 from prefprop_cli.errors import DataError
 from tests.helpers.calibration import predictions, tied_predictions, top_label
 
@@ -109,7 +109,7 @@ def test_logits_keep_their_precision_until_they_are_float64():
     ],
 )
 def test_bad_input_is_refused(rows, labels, message):
-    for check in (checked, checked_probs, Predictions.from_logits, Predictions.from_probs):
+    for check in (checked, Predictions.from_logits, Predictions.from_probs):
         with pytest.raises(DataError, match=message) as caught:
             check(rows, labels)
         assert caught.value.exit_code == 3
@@ -118,9 +118,9 @@ def test_bad_input_is_refused(rows, labels, message):
 @pytest.mark.parametrize("row", [[0.9, 0.9], [70.0, 30.0], [1.5, -0.5], [0.0, 0.0], [0.5, -np.inf]])
 def test_what_is_no_probability_is_refused(row):
     with pytest.raises(DataError, match="1 of 2 rows are no probabilities, first row 1"):
-        checked_probs([[0.5, 0.5], row], [0, 0])
+        Predictions.from_probs([[0.5, 0.5], row], [0, 0])
 
 
 def test_probabilities_of_low_precision_pass():
     probs = np.random.default_rng(0).dirichlet(np.ones(20), 100).astype(np.float16)
-    assert checked_probs(probs, np.zeros(100, int))[0].dtype == np.float64
+    assert Predictions.from_probs(probs, np.zeros(100, int)).probs.dtype == np.float64

@@ -57,15 +57,6 @@ def test_area_of_equal_confidences_is_the_mean_over_their_orders():
     assert risk_coverage(documents(*case)).aurc == pytest.approx(expected, abs=1e-15)
 
 
-def test_excess_is_that_over_the_wrong_ones_last():
-    case = [(0.9, False), (0.8, True), (0.7, True), (0.6, False)]
-    curve = risk_coverage(documents(*case))
-    best = area((1, 2, 0, 3), [r for _, r in case])
-    assert curve.excess_aurc == pytest.approx(curve.aurc - best)
-    ideal = documents((0.9, True), (0.8, True), (0.7, False), (0.6, False))
-    assert risk_coverage(ideal).excess_aurc == pytest.approx(0, abs=1e-15)
-
-
 def test_documents_of_one_confidence_are_kept_together():
     curve = risk_coverage(documents((0.9, True), (0.7, False), (0.7, True), (0.6, True)))
     assert [asdict(point) for point in curve.points()] == [
@@ -87,14 +78,6 @@ def test_accuracy_at_a_coverage_that_is_met_exactly():
     assert curve.at_coverage(0.8, level=0.5).interval == wilson_interval(7, 8, level=0.5)
 
 
-def test_largest_coverage_of_an_accuracy():
-    """Risk is 0, 1/2, 1/3, 1/4, 2/5: the largest coverage counts, not the first one to fail."""
-    case = [(0.9, True), (0.8, False), (0.7, True), (0.6, True), (0.55, False)]
-    curve = risk_coverage(documents(*case))
-    assert [curve.at_accuracy(a).n for a in (0.0, 0.6, 0.75, 0.76, 1.0)] == [5, 5, 4, 1, 1]
-    assert risk_coverage(documents((0.9, False), (0.8, True))).at_accuracy(0.51) is None
-
-
 @pytest.mark.parametrize("coverage", [0, -0.1, 1.1, float("nan")])
 def test_a_coverage_that_is_no_share_is_refused(coverage):
     with pytest.raises(UsageError, match="coverage"):
@@ -105,7 +88,7 @@ def test_a_coverage_that_is_no_share_is_refused(coverage):
 @pytest.mark.parametrize(("right", "area"), [(True, 0.0), (False, 1.0)])
 def test_all_right_or_all_wrong(n, right, area):
     curve = risk_coverage(documents(*[(0.6 + k / 20, right) for k in range(n)]))
-    assert (curve.aurc, curve.excess_aurc) == (area, 0)
+    assert curve.aurc == area
     assert curve.at_coverage(1).accuracy == 1 - area
 
 
@@ -150,10 +133,9 @@ def test_order_of_documents_does_not_matter(predictions, random):
 
 
 @given(predicted())
-def test_area_lies_between_a_perfect_order_and_one(predictions):
+def test_area_is_a_share(predictions):
     curve = risk_coverage(predictions)
     assert 0 <= curve.aurc <= 1
-    assert curve.excess_aurc >= -1e-12
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=50), st.floats(0.5, 1))
@@ -163,15 +145,12 @@ def test_area_of_equal_confidences_is_the_error_rate(right, confidence):
     assert len(curve.points()) == 1
 
 
-@given(predicted(), st.floats(0.01, 1), st.floats(0, 1))
-def test_selections_equal_a_search(predictions, coverage, accuracy):
-    confidence, right = predictions.probs.max(1), predictions.probs.argmax(1) == predictions.labels
+@given(predicted(), st.floats(0.01, 1))
+def test_selections_equal_a_search(predictions, coverage):
+    confidence = predictions.probs.max(1)
     kept = [confidence >= threshold for threshold in sorted(set(confidence), reverse=True)]
     curve = risk_coverage(predictions)
     assert curve.at_coverage(coverage).n == next(k.sum() for k in kept if k.mean() >= coverage)
-    good = [k.sum() for k in kept if right[k].mean() >= accuracy]
-    found = curve.at_accuracy(accuracy)
-    assert (found.n if found else None) == max(good, default=None)
 
 
 def test_a_million_documents_take_less_than_a_second():
@@ -181,5 +160,5 @@ def test_a_million_documents_take_less_than_a_second():
     predictions = Predictions.from_probs(probs, rng.integers(0, 2, 1_000_000))
     start = time.process_time()
     curve = risk_coverage(predictions)
-    curve.points(), curve.aurc, curve.excess_aurc, curve.at_coverage(0.8), curve.at_accuracy(0.5)
+    curve.points(), curve.aurc, curve.at_coverage(0.8)
     assert time.process_time() - start < 1.0

@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import precision_recall_fscore_support
 
-from prefprop_cli.calibration.ece import expected_calibration_error
+from prefprop_cli.calibration import slices
 from prefprop_cli.calibration.null import expected_null_error
 from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.calibration.slices import class_slices, length_slices
 from prefprop_cli.errors import DataError
 from prefprop_cli.stats.intervals import wilson_interval
+from tests.helpers.calibration import expected_calibration_error
 from tests.helpers.predicted import predicted, reordered
 
 
@@ -38,12 +39,12 @@ def plain(record):
     return None if isinstance(record, float) and isnan(record) else record
 
 
-def assert_is_slice(row, predictions, chosen, *, n_resamples):
+def assert_is_slice(row, predictions, chosen):
     """A row against the functions of the whole split, called with the documents of the slice."""
     probs, labels = predictions.probs[chosen], predictions.labels[chosen]
     right = probs.argmax(axis=1) == labels
     ece = expected_calibration_error(probs, labels)
-    null = expected_null_error(probs, n_resamples=n_resamples, seed=0)
+    null = expected_null_error(probs.max(axis=1), n_resamples=slices.NULL_RESAMPLES)
     assert (row.n, row.share) == (sum(chosen), sum(chosen) / len(chosen))
     assert row.accuracy == right.mean()
     several = wilson_interval(int(right.sum()), len(right)) if len(right) > 1 else None
@@ -76,7 +77,7 @@ def test_a_class_from_both_sides():
 
 def test_classes_that_do_not_occur():
     probs = [[0.5, 0.3, 0.2, 0.0], [0.6, 0.3, 0.1, 0.0]]
-    rows = class_slices(Predictions.from_probs(probs, [0, 1]), names="ABCD")
+    rows = class_slices(Predictions.from_probs(probs, [0, 1]), names="ABCD", n_bins=15)
     labelled, neither = rows[1], rows[2]
     assert (labelled.n, labelled.recall, labelled.predicted.n) == (1, 0, 0)
     assert (neither.n, neither.share, neither.interval) == (0, 0, None)
@@ -92,7 +93,7 @@ def test_classes_that_do_not_occur():
 def test_classes_equal_scikit_learn_and_the_functions_of_a_split(predictions):
     probs, labels = predictions.probs, predictions.labels
     names = letters(predictions)
-    rows = class_slices(predictions, names=names, n_resamples=5)
+    rows = class_slices(predictions, names=names, n_bins=15)
     top = probs.argmax(axis=1)
     precision, recall, _, n_labels = precision_recall_fscore_support(
         labels, top, labels=range(len(names)), zero_division=np.nan
@@ -105,50 +106,45 @@ def test_classes_equal_scikit_learn_and_the_functions_of_a_split(predictions):
     assert sum(row.predicted.share for row in rows) == pytest.approx(1)
     for k, row in enumerate(rows):
         if row.predicted.n:
-            assert_is_slice(row.predicted, predictions, top == k, n_resamples=5)
+            assert_is_slice(row.predicted, predictions, top == k)
 
 
 def test_names_are_one_for_each_class():
     with pytest.raises(DataError, match=r"2 names of classes; found 3 columns"):
-        class_slices(documents(10), names=["A", "B"])
+        class_slices(documents(10), names=["A", "B"], n_bins=15)
 
 
 def test_candidates_are_no_classes():
     logits = np.array([[1.0, 0.0, -np.inf], [0.0, 1.0, 2.0]])
     with pytest.raises(DataError, match="Candidates of a question are no classes"):
-        class_slices(Predictions.from_logits(logits, [0, 1]), names="ABC")
+        class_slices(Predictions.from_logits(logits, [0, 1]), names="ABC", n_bins=15)
 
 
 # --- by length
 
 
-def test_edges_are_the_last_lengths_of_slices():
-    predictions, n_tokens = documents(6), [100, 512, 513, 1024, 1025, 9000]
-    rows = length_slices(predictions, n_tokens, edges=[512, 1024])
+def test_slices_are_cut_at_the_quartiles():
+    predictions, n_tokens = documents(6), [100, 510, 511, 770, 1000, 9000]
+    rows = length_slices(predictions, n_tokens, n_bins=15)
     assert [(row.name, row.n) for row in rows] == [
-        ("up to 512", 2),
-        ("513 to 1024", 2),
-        ("over 1024", 2),
+        ("up to 510", 2),
+        ("511 to 640", 1),
+        ("641 to 940", 1),
+        ("over 940", 2),
         ("all", 6),
     ]
-    assert_is_slice(rows[1], predictions, np.arange(6) // 2 == 1, n_resamples=200)
-    assert_is_slice(rows[-1], predictions, np.ones(6, bool), n_resamples=200)
+    assert_is_slice(rows[0], predictions, np.arange(6) < 2)
+    assert_is_slice(rows[-1], predictions, np.ones(6, bool))
 
 
-def test_slices_without_documents_are_left_out():
-    rows = length_slices(documents(4), [100, 200, 5000, 6000], edges=[4096, 512, 1024, 512])
-    assert [row.name for row in rows] == ["up to 512", "over 4096", "all"]
-
-
-@pytest.mark.parametrize("edges", [None, [512], []])
-def test_one_slice_is_all(edges):
-    rows = length_slices(documents(5), [300] * 5, edges=edges)
+def test_one_slice_is_all():
+    rows = length_slices(documents(5), [300] * 5, n_bins=15)
     assert [(row.name, row.n) for row in rows] == [("all", 5)]
 
 
 def test_quartiles_are_rounded_to_something_readable():
     n_tokens = np.array([50, 213, 214, 487, 489, 700, 1034, 1036, 20_000])
-    rows = length_slices(documents(9), n_tokens)
+    rows = length_slices(documents(9), n_tokens, n_bins=15)
     assert [row.name for row in rows] == [
         "up to 210",
         "211 to 490",
@@ -164,12 +160,12 @@ def test_quartiles_are_rounded_to_something_readable():
 def test_lengths_share_out_the_documents_in_any_order(predictions, random):
     n = len(predictions.labels)
     n_tokens = np.array([random.randint(1, 10 ** random.randint(1, 5)) for _ in range(n)])
-    *parts, whole = length_slices(predictions, n_tokens, n_resamples=5)
+    *parts, whole = length_slices(predictions, n_tokens, n_bins=15)
     assert all(row.n for row in parts)
     assert not parts or sum(row.n for row in parts) == whole.n == n
     assert len(parts) != 1
     order = np.array(random.sample(range(n), n))
-    again = length_slices(reordered(predictions, order), n_tokens[order], n_resamples=5)
+    again = length_slices(reordered(predictions, order), n_tokens[order], n_bins=15)
     assert [asdict(row).keys() for row in again] == [asdict(row).keys() for row in [*parts, whole]]
     for row, same in zip([*parts, whole], again, strict=True):
         assert same.name == row.name
@@ -185,7 +181,7 @@ def test_lengths_share_out_the_documents_in_any_order(predictions, random):
 )
 def test_lengths_that_do_not_fit_are_refused(n_tokens, message):
     with pytest.raises(DataError, match=message):
-        length_slices(documents(3), n_tokens)
+        length_slices(documents(3), n_tokens, n_bins=15)
 
 
 # --- chance
@@ -196,15 +192,16 @@ def test_p_values_find_the_slices_that_are_overconfident():
     both = Predictions.from_probs(
         np.concatenate([good.probs, bad.probs]), np.concatenate([good.labels, bad.labels])
     )
-    short, long, _ = length_slices(both, [100] * 600 + [900] * 600, edges=[512])
+    short, long, _ = length_slices(both, [100] * 600 + [900] * 600, n_bins=15)
     assert short.p_value > 0.05
     assert short.null_mean == pytest.approx(short.ece, abs=0.02)
     assert (long.p_value, long.gap > 0.1) == (pytest.approx(1 / 201), True)
     assert long.null_mean < long.ece / 3
 
 
-def test_p_value_of_three_documents_counts_the_draws_that_are_equal():
+def test_p_value_of_three_documents_counts_the_draws_that_are_equal(monkeypatch):
     """All 8 outcomes with their chances; rounding in sums of another order must not part equals."""
+    monkeypatch.setattr(slices, "NULL_RESAMPLES", 4000)
     confidence = np.array([0.7, 0.9, 0.8])
     probs = np.stack([confidence, 1 - confidence], axis=1)
     for right in product([True, False], repeat=3):
@@ -212,17 +209,9 @@ def test_p_value_of_three_documents_counts_the_draws_that_are_equal():
             Predictions.from_probs(probs, [0 if r else 1 for r in right]),
             [5, 5, 5],
             n_bins=1,
-            n_resamples=4000,
         )
         outcomes = np.array(list(product([True, False], repeat=3)))
         chances = np.where(outcomes, confidence, 1 - confidence).prod(axis=1)
         errors = np.abs((outcomes - confidence).sum(axis=1))
         at_least = errors >= abs(sum(right) - confidence.sum()) - 1e-9
         assert row.p_value == pytest.approx(chances[at_least].sum(), abs=0.03)
-
-
-def test_draws_are_seeded():
-    predictions, n_tokens = documents(40), np.arange(40)
-    first, same, other = (length_slices(predictions, n_tokens, seed=s) for s in (1, 1, 2))
-    assert first == same
-    assert first != other

@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefprop_cli.calibration.predictions import Predictions
-from prefprop_cli.calibration.smooth import (
-    error_at_bandwidth,
-    smooth_calibration_error,
-    smooth_error,
-)
-from tests.helpers.calibration import binary, predictions, top_label
+from prefprop_cli.calibration.smooth import _error_at, _waves, smooth_error
+from tests.helpers.calibration import binary, predictions, smooth_calibration_error, top_label
 
 GOLDEN = "smECE relplot (value, bandwidth)"
+
+
+def error_at_bandwidth(confidence, right, *, bandwidth):
+    return _error_at(_waves(confidence, right), bandwidth)
 
 
 def plain_error(pairs, bandwidth, *, points=2001):

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import f1_score
 from sklearn.model_selection import RepeatedStratifiedKFold
 
-from prefprop_cli.calibration.ece import softmax
+from prefprop_cli.calibration.predictions import softmax
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data import read_corpus
 from prefprop_cli.errors import DataError

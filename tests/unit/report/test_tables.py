@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prefprop_cli.calibration.ece import expected_null_error, softmax
+from prefprop_cli.calibration.null import expected_null_error
+from prefprop_cli.calibration.predictions import softmax
 from prefprop_cli.report.baselines import Baseline, Baselines
 from prefprop_cli.report.collect import collect
 from prefprop_cli.report.groups import group
@@ -159,7 +160,9 @@ def test_table_3_has_both_errors_and_what_chance_gives(scored):
         values = np.array(variant.values(name))
         assert cells[column] == f"{values.mean():.3f} ± {values.std(ddof=1):.3f}"
         nulls = [
-            expected_null_error(softmax(logits), n_bins=n_bins, mode=mode, n_resamples=200)
+            expected_null_error(
+                softmax(logits).max(axis=1), n_bins=n_bins, mode=mode, n_resamples=200
+            )
             for logits in variant.logits
         ]
         mean, p95 = np.mean([null.mean for null in nulls]), np.mean([null.p95 for null in nulls])

@@ -4,11 +4,16 @@ from scipy import stats
 
 from prefprop_cli.stats.intervals import (
     binomial_quantile,
-    bootstrap_interval,
     bootstrap_intervals,
     mean_interval,
     wilson_interval,
 )
+
+
+def bootstrap_interval(statistic, *arrays, bounds=(-np.inf, np.inf), **options):
+    return bootstrap_intervals(
+        lambda *drawn: {"": statistic(*drawn)}, *arrays, bounds={"": bounds}, **options
+    )[""]
 
 
 def calibration_gap(index, gap):

@@ -3,8 +3,8 @@ import pytest
 from scipy import stats
 
 from prefprop_cli.calibration.metrics import scores_and_terms
-from prefprop_cli.stats.intervals import Resampled, bootstrap_interval, resample_documents
-from prefprop_cli.stats.nested import nested_differences, nested_intervals
+from prefprop_cli.stats.intervals import Resampled, bootstrap_intervals, resample_documents
+from prefprop_cli.stats.nested import nested_differences
 
 FREE = {"mean": (-np.inf, np.inf)}
 
@@ -17,14 +17,18 @@ def resampled(values, **options):
     return resample_documents(mean, np.asarray(values), names=["mean"], **options)
 
 
+def interval(first, second=()):
+    return nested_differences(first, second, bounds=FREE)["mean"].interval
+
+
 def width(found):
     return found.high - found.low
 
 
 def test_of_one_seed_it_is_the_bootstrap_over_documents():
     values = np.random.default_rng(0).normal(size=80)
-    found = nested_intervals([resampled(values, seed=4)], bounds=FREE)
-    assert found["mean"] == bootstrap_interval(np.mean, values, seed=4)
+    found = nested_differences([resampled(values, seed=4)], bounds=FREE)
+    assert found["mean"].interval == bootstrap_intervals(mean, values, seed=4, bounds=FREE)["mean"]
 
 
 def test_of_two_methods_it_is_paired_by_document():
@@ -32,7 +36,9 @@ def test_of_two_methods_it_is_paired_by_document():
     rng = np.random.default_rng(0)
     hardness = rng.normal(0, 10, 200)
     first, second = hardness + 1, hardness
-    found = nested_intervals([resampled(first)], [resampled(second)], bounds=FREE)["mean"]
+    found = nested_differences([resampled(first)], [resampled(second)], bounds=FREE)[
+        "mean"
+    ].interval
     assert found.low == pytest.approx(1)
     assert found.high == pytest.approx(1)
 
@@ -41,7 +47,9 @@ def test_the_spread_is_that_of_seeds_and_documents():
     """Seed effects a_s and document effects b_i: variance var(a)/n as drawn, plus var(b)/N."""
     rng = np.random.default_rng(1)
     seeds, documents = rng.normal(0, 1, 5), rng.normal(0, 8, 100)
-    found = nested_intervals([resampled(documents + a) for a in seeds], bounds=FREE)["mean"]
+    found = nested_differences([resampled(documents + a) for a in seeds], bounds=FREE)[
+        "mean"
+    ].interval
     variance = seeds.var() / 5 + documents.var() / 100
     assert width(found) == pytest.approx(2 * 1.96 * np.sqrt(variance), rel=0.07)
     assert found.low < documents.mean() + seeds.mean() < found.high
@@ -50,7 +58,7 @@ def test_the_spread_is_that_of_seeds_and_documents():
 def test_seeds_of_two_methods_are_drawn_independently():
     values = np.zeros(10)
     first = [resampled(values + a) for a in (0.0, 1.0)]
-    found = nested_intervals(first, first, bounds=FREE)["mean"]
+    found = interval(first, first)
     assert (found.low, found.high) == (pytest.approx(-1, abs=0.1), pytest.approx(1, abs=0.1))
 
 
@@ -61,7 +69,6 @@ def test_a_difference_has_the_interval_and_the_p_value_of_its_resamples():
     first = second + rng.normal(0.05, 0.5, 400)
     pair = [resampled(first)], [resampled(second)]
     found = nested_differences(*pair, bounds=FREE)["mean"]
-    assert found.interval == nested_intervals(*pair, bounds=FREE)["mean"]
     apart = first - second
     assert found.value == pytest.approx(apart.mean())
     z = apart.mean() / (apart.std() / np.sqrt(400))
@@ -105,7 +112,7 @@ def test_resamples_are_seeded_and_bounded():
     one, same, other = (resampled(values, seed=seed).samples for seed in (1, 1, 2))
     assert np.array_equal(one, same)
     assert not np.array_equal(one, other)
-    found = nested_intervals([resampled(values)], bounds={"mean": (0.5, 0.6)})["mean"]
+    found = nested_differences([resampled(values)], bounds={"mean": (0.5, 0.6)})["mean"].interval
     assert (found.low, found.high) == (0.5, 0.6)
 
 

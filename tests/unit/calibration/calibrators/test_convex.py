@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from prefprop_cli.calibration.calibrators import convex
-from prefprop_cli.calibration.calibrators.convex import log_softmax, minimise_cross_entropy
+from prefprop_cli.calibration.calibrators.convex import minimise_cross_entropy
 from prefprop_cli.errors import PrefpropError
 from tests.helpers.recalibration import log_loss
 
@@ -61,8 +61,3 @@ def test_short_of_the_optimum_is_an_error(monkeypatch):
     monkeypatch.setattr(convex, "TOLERANCE", 1e-30)
     with pytest.raises(PrefpropError, match="Use --method temperature"):
         solve()
-
-
-def test_log_softmax_is_safe():
-    found = log_softmax(np.array([[2000.0, 0.0], [0.0, 0.0]]))
-    assert found == pytest.approx(np.array([[0.0, -2000.0], [-np.log(2)] * 2]))

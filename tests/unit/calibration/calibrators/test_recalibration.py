@@ -14,7 +14,7 @@ from prefprop_cli.calibration.calibrators import (
     calibrator_from,
     fit_calibrator,
 )
-from prefprop_cli.calibration.ece import negative_log_likelihood
+from prefprop_cli.calibration.predictions import negative_log_likelihood
 from prefprop_cli.errors import CorruptFileError, DataError, PrefpropError, UsageError
 from tests.helpers.recalibration import confused, labelled_logits
 

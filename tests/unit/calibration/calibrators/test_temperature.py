@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 
 from prefprop_cli.calibration.calibrators.temperature import Temperature
-from prefprop_cli.calibration.ece import negative_log_likelihood
+from prefprop_cli.calibration.predictions import negative_log_likelihood
 from prefprop_cli.errors import CorruptFileError
 from tests.helpers.recalibration import labelled_logits, of_scikit_learn
 

@@ -3,7 +3,7 @@ import pytest
 
 from prefprop_cli.calibration.calibrators.temperature import Temperature
 from prefprop_cli.calibration.calibrators.vector import Vector
-from prefprop_cli.calibration.ece import negative_log_likelihood
+from prefprop_cli.calibration.predictions import negative_log_likelihood
 from prefprop_cli.errors import CorruptFileError
 from tests.helpers.recalibration import confused, log_loss
 

@@ -1,29 +1,83 @@
 import time
+from math import sqrt
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefprop_cli.calibration.ece import (
-    brier_score,
-    expected_calibration_error,
-    maximum_calibration_error,
-    negative_log_likelihood,
-    reliability_bins,
-    root_mean_square_calibration_error,
-    softmax,
-)
+from prefprop_cli.calibration.bins import by_confidence, edges, group_starts, width_bins
+from prefprop_cli.calibration.predictions import negative_log_likelihood, softmax
 from prefprop_cli.errors import DataError
 from tests.helpers.calibration import (
     bin_errors,
     binary,
+    brier_score,
+    debiased_squared_error,
+    diagram,
+    expected_calibration_error,
     mass_bins,
+    maximum_calibration_error,
     predictions,
+    root_mean_square_calibration_error,
     tied_predictions,
     top_label,
-    width_bins,
 )
+from tests.helpers.calibration import (
+    width_bins as plain_width_bins,
+)
+
+# --- bins and groups
+
+
+@pytest.mark.parametrize("n_bins", [1, 10, 15, 49, 100])
+def test_edges_are_fractions_correctly_rounded(n_bins):
+    assert edges(n_bins).tolist() == [k / n_bins for k in range(n_bins + 1)]
+
+
+@pytest.mark.parametrize("n_bins", [1, 10, 15, 49])
+def test_each_edge_closes_the_bin_below_it(n_bins):
+    index, _ = width_bins(edges(n_bins), n_bins=n_bins, mode="guo")
+    assert index.tolist() == [0, *range(n_bins)]
+    after, _ = width_bins(np.nextafter(edges(n_bins)[:-1], 1), n_bins=n_bins, mode="guo")
+    assert after.tolist() == list(range(n_bins))
+
+
+def test_the_papers_bins_are_closed_below_and_claim_their_upper_edge():
+    index, claim = width_bins(np.array([0, 0.5, 0.7, 0.75, 1]), n_bins=10, mode="paper")
+    assert index.tolist() == [0, 5, 6, 7, 9]  # in float32 .7 lies below .7
+    assert claim.tolist() == [0.1, 0.6, 0.7, 0.8, 1.0]
+
+
+@given(st.integers(1, 60), st.integers(1, 80))
+def test_groups_are_cut_as_numpy_cuts(n, n_groups):
+    groups = np.array_split(np.arange(n), min(n_groups, n))
+    assert group_starts(n, n_groups).tolist() == [group[0] for group in groups]
+
+
+@given(st.one_of(predictions(), tied_predictions()))
+def test_ranks_are_a_stable_sort(case):
+    pairs = top_label(*case)
+    confidence, right = (np.array(column) for column in zip(*pairs, strict=True))
+    found = by_confidence(confidence, right.astype(np.int64))
+    assert list(zip(*found, strict=True)) == sorted(pairs, key=lambda pair: pair[0])
+
+
+def test_ranks_of_0_of_1_and_of_what_is_between():
+    confidence = np.array([1.0, 0.0, 5e-324, 0.5, np.nextafter(0.5, 1), 0.0])
+    ranked, right = by_confidence(confidence, np.array([True, True, False, True, False, True]))
+    assert ranked.tolist() == sorted(confidence.tolist())
+    assert right.tolist() == [1, 1, 0, 1, 0, 1]
+
+
+def test_order_of_equal_confidences_at_a_cut_matters_and_is_that_of_the_documents():
+    probs = binary(0.8, 0.8, 0.8, 0.8)
+    first, other = (
+        expected_calibration_error(probs, labels, n_bins=2, mode="mass")
+        for labels in ([0, 0, 1, 1], [0, 1, 0, 1])
+    )
+    assert (first, other) == (pytest.approx((0.2 + 0.8) / 2), pytest.approx(0.3))
+
 
 UPPER_CLOSED = "reference upper-closed (a,b]"
 PAPER = "reference 'paper' jordyvl/ece: float32, [a,b), bin confidence = UPPER EDGE"
@@ -47,7 +101,7 @@ def paper_bins(probs, labels, n_bins):
 def plain_bins(probs, labels, n_bins, mode):
     if mode == "paper":
         return paper_bins(probs, labels, n_bins)
-    return {"guo": width_bins, "mass": mass_bins}[mode](top_label(probs, labels), n_bins)
+    return {"guo": plain_width_bins, "mass": mass_bins}[mode](top_label(probs, labels), n_bins)
 
 
 # --- against other libraries
@@ -121,10 +175,10 @@ def test_paper_mode_puts_a_confidence_on_an_edge_in_the_bin_above():
 
 
 def test_bins_report_empty_ones_and_means():
-    bins = reliability_bins(binary(0.95, 0.91, 0.55), [0, 1, 0], n_bins=10)
+    bins = diagram(binary(0.95, 0.91, 0.55), [0, 1, 0], n_bins=10)
     assert [b.count for b in bins] == [0, 0, 0, 0, 0, 1, 0, 0, 0, 2]
     assert (bins[9].confidence, bins[9].accuracy) == (pytest.approx(0.93), 0.5)
-    assert np.isnan([bins[0].confidence, bins[0].accuracy]).all()
+    assert (bins[0].confidence, bins[0].accuracy) == (None, None)
 
 
 def test_brier_score_runs_from_0_to_2():
@@ -215,7 +269,7 @@ def test_the_maximum_is_at_least_the_root_and_this_the_mean(case, mode, n_bins):
 
 @given(predictions())
 def test_bins_count_all(case):
-    assert sum(b.count for b in reliability_bins(*case)) == len(case[1])
+    assert sum(b.count for b in diagram(*case)) == len(case[1])
 
 
 # --- bad input, size
@@ -227,7 +281,7 @@ def test_bins_count_all(case):
         expected_calibration_error,
         maximum_calibration_error,
         root_mean_square_calibration_error,
-        reliability_bins,
+        diagram,
         brier_score,
         negative_log_likelihood,
     ],
@@ -254,3 +308,82 @@ def test_a_hundred_thousand_documents_take_less_than_a_second():
     brier_score(probs, labels)
     negative_log_likelihood(logits, labels)
     assert time.process_time() - start < 1.0
+
+
+# --- the debiased error
+
+
+def plain_debiased(pairs, n_bins):
+    """The definition, with the unbiased variance of the outcomes by its own definition."""
+    total = 0.0
+    for inside in mass_bins(pairs, n_bins):
+        claims, outcomes = zip(*inside, strict=True)
+        size, share = len(inside), sum(outcomes) / len(inside)
+        if size > 1:
+            variance = sum((c - share) ** 2 for c in outcomes) / (size - 1)
+            total += size * ((share - sum(claims) / size) ** 2 - variance / size)
+    return total / len(pairs)
+
+
+@given(st.one_of(predictions(), tied_predictions()), st.sampled_from([1, 3, 15]))
+def test_the_debiased_error_equals_its_definition(case, n_bins):
+    expected = plain_debiased(top_label(*case), n_bins)
+    assert debiased_squared_error(*case, n_bins=n_bins) == pytest.approx(expected, abs=1e-12)
+
+
+@given(predictions(), st.sampled_from([1, 3, 15]))
+def test_it_lies_below_the_square_it_corrects(case, n_bins):
+    plain = root_mean_square_calibration_error(*case, n_bins=n_bins, mode="mass")
+    assert debiased_squared_error(*case, n_bins=n_bins) <= plain**2 + 1e-12
+
+
+@pytest.mark.shared
+def test_golden_debiased_error(golden):
+    key = "debiased squared L2 CE (Kumar), equal-mass 15 (may be negative)"
+    known = golden.facts["reference definitions (this report)"][key]
+    found = debiased_squared_error(golden.probs, golden.labels, n_bins=15)
+    assert found == pytest.approx(known, abs=1e-12)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("n_bins", [10, 15, 100])
+@pytest.mark.parametrize("golden", ["A_binary65", "B_news20"], indirect=True)
+def test_golden_debiased_error_of_its_authors(golden, n_bins):
+    """They cut it off at 0. Not case C: they keep equal confidences together."""
+    key = "verified_calibration lower_bound_scaling_top_ce p=2 debias (equal-mass)"
+    found = debiased_squared_error(golden.probs, golden.labels, n_bins=n_bins)
+    assert sqrt(max(found, 0)) == pytest.approx(golden.facts["ece"][str(n_bins)][key], abs=1e-7)
+
+
+def test_of_a_calibrated_model_it_is_0_on_average():
+    """What it corrects is .0142 on average here; the standard error of the mean is .0002."""
+    rng = np.random.default_rng(0)
+    probs = binary(*rng.uniform(0.5, 1, 150))
+    debiased, plain = [], []
+    for _ in range(400):
+        labels = (rng.random(150) > probs[:, 0]).astype(int)
+        debiased.append(debiased_squared_error(probs, labels, n_bins=15))
+        root = root_mean_square_calibration_error(probs, labels, n_bins=15, mode="mass")
+        plain.append(root**2)
+    error = np.std(debiased) / np.sqrt(400)
+    assert abs(np.mean(debiased)) < 4 * error
+    assert np.mean(plain) > 40 * error
+
+
+@pytest.mark.parametrize(("n", "n_bins"), [(1, 15), (4, 15), (15, 15)])
+def test_groups_of_one_document_add_nothing(n, n_bins):
+    probs = binary(*np.linspace(0.6, 0.9, n))
+    assert debiased_squared_error(probs, np.zeros(n, int), n_bins=n_bins) == 0
+
+
+def test_three_documents_in_two_groups_by_hand():
+    """.6 and .7, one of them right, are a group; .9 is one of its own."""
+    found = debiased_squared_error(binary(0.9, 0.6, 0.7), [0, 0, 1], n_bins=2)
+    assert found == pytest.approx(2 / 3 * ((0.5 - 0.65) ** 2 - 0.25))
+
+
+@pytest.mark.parametrize(("label", "square"), [(0, 0.04), (1, 0.64)])
+def test_all_right_or_all_wrong_has_no_variance(label, square):
+    assert debiased_squared_error(binary(*[0.8] * 6), [label] * 6, n_bins=3) == pytest.approx(
+        square
+    )
