@@ -19,7 +19,8 @@ from prefprop_cli.core.encoder.encoder import Encoder
 from prefprop_cli.core.encoder.layout import Layout
 from prefprop_cli.core.methods import Method
 from prefprop_cli.core.modes import shapes_only
-from prefprop_cli.tasks.classification import collate
+from prefprop_cli.tasks.base import Row
+from prefprop_cli.tasks.batch import pack_rows
 
 
 def random_encoder(config: EncoderConfig, **options: object) -> Encoder:
@@ -43,8 +44,9 @@ class Ours:
         self.encoder = encoder
 
     def __call__(self, texts: Sequence[Tensor], method: Method) -> Tensor:
-        records = [{"id": n, "rows": [text], "label": 0} for n, text in enumerate(texts)]
-        tokens = collate(records).tokens.to(texts[0].device)
+        documents = [[Row(text, n_global=1, positions=(0,))] for text in texts]
+        batch = pack_rows(range(len(texts)), documents, labels=[0] * len(texts))
+        tokens = batch.tokens.to(texts[0].device)
         layout = Layout.of(tokens, n_placeholders=method.n_placeholders)
         read = layout.one_per_row(method.n_placeholders)
         return self.encoder.encode(tokens, layout, method(len(texts)), read=read)

@@ -21,6 +21,7 @@ from prefprop_cli.notes import Note
 FILES = ("train.json", "dev.json")
 FOLDERS = ("", "wikihop/", "qangaroo_v1.1/wikihop/")
 WHAT = "qangaroo_v1.1.zip, or the folder it unpacks to"
+NEEDS_FILES = True
 
 
 def read(table: DataTable) -> Corpus:
@@ -48,6 +49,7 @@ def read(table: DataTable) -> Corpus:
         name=f"wikihop-{'halves' if table.split == 'default' else table.split}",
         splits={"train": [*train], **splits},
         labels=(),
+        has_classes=False,
         inputs=_inputs(source, contents),
         notes=tuple(map(Note, notes)),
     )

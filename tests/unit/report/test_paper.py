@@ -4,6 +4,7 @@ import pytest
 from prefprop_cli import tables
 from prefprop_cli.calibration.metrics import classification_metrics
 from prefprop_cli.report.paper import ROBERTA, paper_columns, paper_figures
+from prefprop_cli.tasks.metrics import ClassMetrics
 
 SETS = ("newsgroups", "hyperpartisan", "arxiv", "wikihop")
 METHODS = (ROBERTA, "prefix-tuning", "prefix-propagation", "fine-tuning")
@@ -12,7 +13,7 @@ METHODS = (ROBERTA, "prefix-tuning", "prefix-propagation", "fine-tuning")
 @pytest.mark.parametrize("method_name", METHODS)
 @pytest.mark.parametrize("set_name", SETS)
 def test_figures_are_fractions_of_metrics_that_we_compute(set_name, method_name):
-    ours = classification_metrics(np.eye(2), [0, 1], n_classes=2)
+    ours = classification_metrics(np.eye(2), [0, 1], metrics=ClassMetrics(2))
     figures = paper_figures(set_name, method_name)
     assert figures
     assert set(figures) <= set(ours)
