@@ -19,7 +19,7 @@ from prefprop_cli.core.encoder.encoder import Encoder
 from prefprop_cli.core.encoder.layout import Layout
 from prefprop_cli.core.methods import Method
 from prefprop_cli.core.modes import shapes_only
-from prefprop_cli.tasks.base import Row
+from prefprop_cli.data.form import Row
 from prefprop_cli.tasks.batch import pack_rows
 
 
