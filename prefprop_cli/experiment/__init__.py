@@ -15,34 +15,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from prefprop_cli.experiment.adapter import load_adapter, read_adapter
-    from prefprop_cli.experiment.backbones import load_backbone
     from prefprop_cli.experiment.launch import create_run, train, train_run
     from prefprop_cli.experiment.plan import make_plan, prepare_data
     from prefprop_cli.experiment.predictor import load_run
 
+__all__ = ["create_run", "load_run", "make_plan", "prepare_data", "train", "train_run"]
 _HOME = {
-    "create_run": "launch",
-    "load_adapter": "adapter",
-    "load_backbone": "backbones",
+    **dict.fromkeys(("create_run", "train", "train_run"), "launch"),
+    **dict.fromkeys(("make_plan", "prepare_data"), "plan"),
     "load_run": "predictor",
-    "make_plan": "plan",
-    "prepare_data": "plan",
-    "read_adapter": "adapter",
-    "train": "launch",
-    "train_run": "launch",
 }
-__all__ = [
-    "create_run",
-    "load_adapter",
-    "load_backbone",
-    "load_run",
-    "make_plan",
-    "prepare_data",
-    "read_adapter",
-    "train",
-    "train_run",
-]
 
 
 def __getattr__(name: str) -> Any:

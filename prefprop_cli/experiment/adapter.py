@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from prefprop_cli.calibration.calibrators import (
     Calibrator,
@@ -58,13 +58,7 @@ def make_adapter(plan: "Plan", *, labels: tuple[str, ...]) -> Adapter:
 
 
 def save_adapter(folder: Path, adapter: Adapter, trained: Mapping[str, "Tensor"]) -> None:
-    """Write an adapter folder in the place of an earlier one, all or nothing.
-
-    Args:
-        folder: replaced if it is there.
-        adapter: what it says.
-        trained: the trained tensors by name.
-    """
+    """Write an adapter folder, with tensors by name, in the place of an earlier one at once."""
     from safetensors.torch import save
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trained.items()}
@@ -102,7 +96,7 @@ def load_adapter(
         backbone: where its backbone is now, if not where it was.
 
     Returns:
-        What the folder says, the plan it was trained by, and the model in evaluation mode.
+        What it says, the plan it was trained by, and the model in evaluation mode.
 
     Raises:
         CorruptFileError: a file is missing, damaged or of a later version.
@@ -150,7 +144,11 @@ def _from_json(data: bytes, folder: Path) -> Adapter:
                 f"a later version of prefprop wrote it (schema {version}, this one reads "
                 f"{SCHEMA_VERSION}). Update prefprop"
             )
-        calibrator = calibrator_from(_calibrator_values(values, version=version))
+        if version == 1:
+            temperature = values.pop("temperature")
+            calibrator: Calibrator = Identity() if temperature is None else Temperature(temperature)
+        else:
+            calibrator = calibrator_from(values.pop("calibrator"))
         fits = calibrator.n_classes in (None, len(labels)) if labels else calibrator.for_candidates
         if not fits:
             raise CorruptFileError(f"its calibrator ({calibrator.name}) is not of its labels")
@@ -158,10 +156,3 @@ def _from_json(data: bytes, folder: Path) -> Adapter:
         return Adapter(labels=labels, config=config, calibrator=calibrator, **values)
     except (ValueError, KeyError, TypeError, AttributeError, CorruptFileError) as error:
         raise CorruptFileError(f"{folder}/adapter.json cannot be read: {error}") from error
-
-
-def _calibrator_values(values: dict[str, Any], *, version: int) -> Mapping[str, object]:
-    if version > 1:
-        return values.pop("calibrator")
-    temperature = values.pop("temperature")
-    return (Identity() if temperature is None else Temperature(temperature)).as_dict()

@@ -1,7 +1,6 @@
 """A training run from its folder to its adapter, without a word to anybody."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,8 +84,8 @@ def create_run(
         plan: what the run uses.
         prepared: its documents.
         out: the folder; None for a new one in `./runs`.
-        sources: files and settings that the configuration came from.
-        argv: the command line.
+        sources: files and settings that the configuration came from, for the manifest.
+        argv: the command line, for the same.
 
     Raises:
         UsageError: something is in the folder.
@@ -157,18 +156,18 @@ def train_run(
     Args:
         plan: what the run uses.
         prepared: its documents.
-        folder: where it is kept; described.
+        folder: of the run; described.
         device: `cpu`, `cuda` or `cuda:N`.
-        hooks: what the caller hears, and how it stops the run; the state is then saved.
+        hooks: what the caller hears, and how it stops the run.
         resume: go on from the newest checkpoint.
 
     Raises:
         PrefpropError: as `Trainer.fit`; the manifest says so.
     """
     is_main = world().is_main
-    if is_main:
-        folder.update_manifest(status="running", device=device, exit_reason=None)
-    with _noting_failure(folder):
+    try:
+        if is_main:
+            folder.update_manifest(status="running", device=device, exit_reason=None)
         result = _train(plan, prepared, folder, device=device, hooks=hooks, resume=resume)
         if is_main:
             spent = folder.manifest.get("seconds") or 0.0
@@ -179,18 +178,12 @@ def train_run(
                 best_step=result.best_step,
                 validation=dict(result.metrics),
             )
-    return result
-
-
-@contextmanager
-def _noting_failure(folder: RunFolder) -> Iterator[None]:
-    try:
-        yield
     except Exception as error:
-        if world().is_main:
+        if is_main:
             reason = f"{type(error).__name__}: {error}"
             folder.update_manifest(status="failed", exit_reason=reason)
         raise
+    return result
 
 
 def _train(

@@ -137,11 +137,7 @@ def prepare_data(
 def examples_of(plan: Plan, prepared: Prepared, split: str, *, training: bool = False) -> Examples:
     """Return a split of prepared documents as batches.
 
-    Args:
-        plan: says the task.
-        prepared: the documents as tokens.
-        split: its name.
-        training: put what has no order inside a document into another order in each epoch.
+    For training, what has no order inside a document is put into another one in each epoch.
 
     Raises:
         DataError: there is no such split, or it is empty.

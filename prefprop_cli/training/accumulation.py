@@ -13,7 +13,7 @@ from torch import Tensor
 
 from prefprop_cli.errors import PrefpropError, is_out_of_memory
 from prefprop_cli.runs.distributed import merged, world
-from prefprop_cli.tasks.batch import Batch, Examples
+from prefprop_cli.tasks.batch import Examples
 from prefprop_cli.training.device import out_of_memory
 from prefprop_cli.training.rng import set_rng_state
 from prefprop_cli.training.state import Trainable
@@ -42,8 +42,7 @@ class Accumulator:
         accelerator: of the run.
         micro_batch_size: documents per forward pass.
         should_stop: asked before each.
-        on_micro_batch: called after each with the documents of this rank's share that are done,
-            and with its losses.
+        on_micro_batch: called after each with this rank's documents that are done, and its losses.
     """
 
     def __init__(
@@ -63,7 +62,7 @@ class Accumulator:
     def gradients(
         self, examples: Examples, indices: Sequence[int], *, rng: dict[str, str]
     ) -> Accumulated:
-        """Set the gradients of the mean loss over the documents of one step, on every rank.
+        """Set the gradients of the mean loss over the documents of one step, the same on all ranks.
 
         The mean is over all documents of the step, so that it depends neither on the micro-batch
         nor on the number of ranks. Out of memory, a rank does its share again with half the
@@ -73,9 +72,6 @@ class Accumulator:
             examples: where the documents are.
             indices: those of the step, on all ranks; alike ones stand side by side.
             rng: state of the generators of this rank at the start of the step.
-
-        Returns:
-            What all ranks together have seen, in the order of the documents, the same on each.
 
         Raises:
             StopRequested: `should_stop` said so before a micro-batch of any rank.
@@ -127,20 +123,18 @@ class Accumulator:
             if self.should_stop():
                 raise StopRequested
             batch = examples.load(share[start : start + self.micro_batch_size])
-            losses.append(self._backward(batch.to(self.accelerator.device), n=len(indices)))
+            batch = batch.to(self.accelerator.device)
+            with self.accelerator.autocast():
+                of_batch = self.model.losses(batch).float()
+            if not of_batch.requires_grad:
+                raise PrefpropError("the loss does not depend on anything that trains")
+            self.accelerator.backward(of_batch.sum() / len(indices))
+            losses.append(of_batch.detach())
             ids.extend(batch.ids)
             n_tokens += batch.n_tokens
             self.on_micro_batch(share[: len(ids)], losses[-1])
         on_cpu = torch.cat([loss.cpu() for loss in losses])
         return Accumulated(on_cpu, tuple(ids), n_tokens, tuple(warnings))
-
-    def _backward(self, batch: Batch, *, n: int) -> Tensor:
-        with self.accelerator.autocast():
-            losses = self.model.losses(batch).float()
-        if not losses.requires_grad:
-            raise PrefpropError("the loss does not depend on anything that trains")
-        self.accelerator.backward(losses.sum() / n)
-        return losses.detach()
 
     def _add_up_gradients(self) -> None:
         """Sum over ranks, in one exchange; a rank without a share counts as zeros."""

@@ -54,7 +54,7 @@ class CheckpointManager:
     """One line for each damaged checkpoint that was passed over."""
 
     def save(self, state: TrainingState) -> Path:
-        """Save a state and return its folder; it appears whole or not at all.
+        """Save a state, whole or not at all, and return its folder.
 
         Checkpoints of later steps are removed: they are of a future that this run has left.
 

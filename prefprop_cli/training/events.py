@@ -47,15 +47,13 @@ class DocumentsDone:
     """A micro-batch of the step at hand is done; the event of the step follows the last one."""
 
     step: int
-    """The step at hand."""
     n_steps: int
     epoch: int
     n_epochs: int
     """Epochs of the run if its patience does not end."""
     done: int
-    """Documents of the epoch that are done."""
+    """Documents of the epoch that are done, of so many:"""
     n_examples: int
-    """Documents of an epoch."""
     loss: float | None
     """Mean over the micro-batch; None on a GPU, which would have to be waited for."""
     eta_s: float
@@ -128,7 +126,7 @@ class Evaluation:
 
     metrics: Mapping[str, float]
     n_predicted: tuple[int, ...]
-    """Documents predicted to be of each class."""
+    """Documents predicted to be of each class; empty where there are none."""
     n_labelled: tuple[int, ...]
     """Documents that are of each class."""
 

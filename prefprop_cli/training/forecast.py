@@ -46,10 +46,7 @@ class Costs:
     ) -> float:
         """Return the seconds of all steps and evaluations, if patience does not end the run before.
 
-        Args:
-            lengths: tokens of each training document.
-            validation: of each validation document.
-            settings: the `[train]` table.
+        Of each document for training and for validation the tokens are given.
         """
         per_epoch = -(-len(lengths) // settings.batch_size)
         n_steps = settings.epochs * per_epoch
@@ -71,7 +68,7 @@ def measure(
     Args:
         work: a pass on a document of so many tokens; returns when it is done.
         longest: tokens of the longest document there is.
-        most_s: seconds of processor time that the longer one may take.
+        most_s: seconds of processor time (as `busy` tells it) that the longer one may take.
         clock: seconds since any moment.
         busy: seconds that the processors have worked.
     """
@@ -101,26 +98,19 @@ def weight(lengths: Sequence[int]) -> int:
     return sum(lengths) + DOCUMENT_TOKENS * len(lengths)
 
 
+@dataclass
 class Pace:
-    """The steps and evaluations of a process, measured.
+    """The steps and evaluations of a process, measured."""
 
-    Args:
-        epoch_tokens: the weight of the documents of an epoch.
-        evaluation_tokens: that of the documents of an evaluation; 0 if nobody knows.
-        clock: seconds since any moment.
-    """
+    epoch_tokens: int
+    """The weight of the documents of an epoch."""
+    evaluation_tokens: int = 0
+    """That of the documents of an evaluation; 0 if nobody knows."""
+    clock: Callable[[], float] = perf_counter
 
-    def __init__(
-        self,
-        *,
-        epoch_tokens: int,
-        evaluation_tokens: int = 0,
-        clock: Callable[[], float] = perf_counter,
-    ) -> None:
-        self._epoch_tokens, self._evaluation_tokens = epoch_tokens, evaluation_tokens
-        self._clock, self._begun_at = clock, clock()
+    def __post_init__(self) -> None:
+        self._begun_at, self._evaluating_s = self.clock(), 0.0
         self._tokens = self._evaluations = 0
-        self._evaluating_s = 0.0
 
     def trained(self, n_tokens: int) -> None:
         """Count so many more tokens that went forward and back."""
@@ -129,18 +119,18 @@ class Pace:
     @contextmanager
     def evaluation(self) -> Iterator[None]:
         """Measure an evaluation apart from the steps."""
-        begun_at = self._clock()
+        begun_at = self.clock()
         yield
-        self._evaluating_s += self._clock() - begun_at
+        self._evaluating_s += self.clock() - begun_at
         self._evaluations += 1
 
     def left_s(self, n_tokens: float) -> float:
         """Return the seconds that so many more tokens take, with their share of evaluations."""
         if not self._tokens:  # a rank that had no share of any step
             return 0.0
-        per_token = (self._clock() - self._begun_at - self._evaluating_s) / self._tokens
+        per_token = (self.clock() - self._begun_at - self._evaluating_s) / self._tokens
         if self._evaluations:
             evaluation_s = self._evaluating_s / self._evaluations
         else:
-            evaluation_s = FORWARD_SHARE * per_token * self._evaluation_tokens
-        return n_tokens * (per_token + evaluation_s / self._epoch_tokens)
+            evaluation_s = FORWARD_SHARE * per_token * self.evaluation_tokens
+        return n_tokens * (per_token + evaluation_s / self.epoch_tokens)

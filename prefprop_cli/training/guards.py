@@ -37,7 +37,7 @@ def check_gradients(
 
     Args:
         model: holds the trainable and the frozen parameters.
-        trainable: the parameters the optimizer steps, by name.
+        trainable: by name.
         unreached: names among them that the loss cannot depend on.
 
     Raises:
@@ -70,9 +70,9 @@ def check_finite_step(
     Args:
         losses: (N,), one per document.
         grad_norm: (), global norm before clipping.
-        step: the step that is about to update the weights, from 1.
+        step: the one about to update the weights, from 1.
         ids: the N documents.
-        lr: learning rate of the step.
+        lr: for the message.
 
     Raises:
         NonFiniteError: with the step and the documents; for a loss only those it is not finite of.

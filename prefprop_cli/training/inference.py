@@ -39,7 +39,7 @@ def predict_logits(
     """Return the logits of a whole split, in its order; all of them on every rank.
 
     Args:
-        model: batch → logits (n, C); put into evaluation mode, and left in it.
+        model: batch → logits (n, C); left in evaluation mode.
         examples: the split.
         batch_size: documents computed at a time on a GPU.
         device: where the model is.

@@ -11,11 +11,7 @@ from torch import Tensor
 
 
 def seed_everything(seed: int) -> None:
-    """Set the generators of Python, NumPy and torch (all devices); the same seed, the same run.
-
-    Args:
-        seed: from 0 to 2³² - 1.
-    """
+    """Set the generators of Python, NumPy and torch (all devices) by a seed from 0 to 2³² - 1."""
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
@@ -25,12 +21,8 @@ def process_seed(seed: int, *, rank: int, step: int = 0) -> int:
     """Return the seed of what one of several processes draws: the run's own for rank 0.
 
     Initial values are drawn with the run's seed on every rank, dropout masks are not: two
-    documents of a batch would otherwise get the same ones.
-
-    Args:
-        seed: of the run, from 0 to 2³² - 1.
-        rank: which process.
-        step: optimizer steps done when the process joined the run.
+    documents of a batch would otherwise get the same ones. `step` is the number of optimizer steps
+    done when the process joined the run.
     """
     if rank == 0:
         return seed

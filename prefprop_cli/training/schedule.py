@@ -22,11 +22,7 @@ def learning_rate(step: int, *, n_steps: int, peak: float, warmup: float) -> flo
     `lr = peak · step / w` up to step w, then `peak · (n_steps + 1 - step) / (n_steps + 1 - w)`.
     Neither end is 0: a step with learning rate 0 would be a step thrown away.
 
-    Args:
-        step: optimizer step, from 1 to n_steps.
-        n_steps: optimizer steps of the whole run.
-        peak: largest learning rate, reached at step w.
-        warmup: share of all steps in which the rate rises, in [0, 1).
+    Steps are counted from 1; `warmup` is the share of them in which the rate rises, in [0, 1).
 
     Source: Li et al. 2023, appendix B (linear schedule, warm-up 0.1), arXiv 2305.12086.
     """
@@ -49,11 +45,7 @@ def effective_batches(
         lengths: tokens per document.
         seed: from 0 to 2³² - 1.
         epoch: 0 for the first.
-        batch_size: documents per optimizer step.
-
-    Returns:
-        Lists of `batch_size` indices into `lengths`; one list may be shorter. Each index occurs
-        exactly once.
+        batch_size: documents per optimizer step; those of one batch may be fewer.
     """
     # RandomState, and not Generator, has a stream that NumPy keeps for good (NEP 19).
     random = np.random.RandomState([seed, epoch])

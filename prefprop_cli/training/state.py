@@ -93,13 +93,8 @@ def load_parameters(
 ) -> None:
     """Copy saved tensors into the parameters of the same names.
 
-    Args:
-        tensors: what was saved.
-        trainable: the parameters that train.
-        source: where the tensors come from, for the message.
-
     Raises:
-        CorruptFileError: names or shapes differ.
+        CorruptFileError: names or shapes differ; says it of the source.
     """
     found = {name: tensor.shape for name, tensor in tensors.items()}
     wanted = {name: tensor.shape for name, tensor in trainable.items()}
@@ -133,7 +128,6 @@ def load_optimizer_state(
     Raises:
         CorruptFileError: a tensor belongs to no parameter, or has another shape.
     """
-    moments: dict[str, dict[str, Tensor]] = {}
     for key, value in state.items():
         name, _, moment = key.rpartition(".")
         if name not in trainable or moment not in _MOMENTS:
@@ -143,12 +137,7 @@ def load_optimizer_state(
             raise CorruptFileError(
                 f"the checkpoint holds {key} of shape {tuple(value.shape)}, the run needs {shape}"
             )
-        moments.setdefault(name, {})[moment] = value.clone()
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    numbers = {parameter: number for number, parameter in enumerate(parameters)}
-    optimizer.load_state_dict(
-        {
-            "state": {numbers[trainable[name]]: tensors for name, tensors in moments.items()},
-            "param_groups": optimizer.state_dict()["param_groups"],
-        }
-    )
+        parameter = trainable[name]
+        # AdamW counts its steps on the CPU.
+        copied = value.clone() if moment == "step" else value.clone().to(parameter)
+        optimizer.state[parameter][moment] = copied

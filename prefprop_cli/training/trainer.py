@@ -43,7 +43,7 @@ class Trainer:
     Each epoch, and the run, ends with an evaluation and a checkpoint.
 
     Args:
-        model: everything that takes part; in training mode for the steps, else evaluation mode.
+        model: in training mode for the steps, else evaluation mode.
         examples: the training documents.
         settings: the `[train]` table.
         checkpoints: where states are saved and found; used on rank 0 only.
@@ -68,7 +68,6 @@ class Trainer:
         self.steps_per_epoch = -(-self.n_examples // settings.batch_size)
         n_steps = settings.epochs * self.steps_per_epoch
         self.n_steps = min(n_steps, settings.max_steps or n_steps)
-        self.epoch_tokens = weight(examples.lengths)
 
     def fit(
         self,
@@ -83,30 +82,22 @@ class Trainer:
             evaluate: evaluates the model as it is now on the validation documents; None if a
                 request to stop broke it off. Called on every rank; what rank 0 returns counts.
             resume: continue from the newest checkpoint.
-            evaluation_tokens: of the validation documents, as `forecast.weight` counts them; the
-                time left has them in it from the start.
-
-        Returns:
-            How it ended; `status` is "interrupted" after a request to stop.
+            evaluation_tokens: the `forecast.weight` of the validation documents, for the time left.
 
         Raises:
             DataError: there are no documents.
-            UsageError: the checkpoint is of other data or settings, or the evaluation does not
-                have the metric `settings.metric`.
-            CorruptFileError: no checkpoint is whole, the best one is damaged or gone, or one does
-                not hold what trains.
+            UsageError: the checkpoint is of other data or settings, or there is no such metric.
+            CorruptFileError: no checkpoint is whole, or one is gone or of another model.
             NonFiniteError: a loss, a gradient or a state to save is not finite.
             ResourceError: a single document does not fit in memory, or the disk is full.
             PrefpropError: the first backward missed a trainable tensor, or reached a frozen one.
         """
-        if not self.examples.lengths:
+        if not self.n_examples:
             raise DataError("there are no training documents")
         started_at = perf_counter()
         seed_everything(process_seed(self.settings.seed, rank=self.world.rank))
         with resource_errors():
-            self._prepare()
-            self._begin(resume=resume)
-            self.pace = Pace(epoch_tokens=self.epoch_tokens, evaluation_tokens=evaluation_tokens)
+            self._begin(resume=resume, evaluation_tokens=evaluation_tokens)
             try:
                 while (status := self._status()) is None:
                     self._train_epoch()
@@ -117,22 +108,23 @@ class Trainer:
                 status = "interrupted"
             self.model.eval()
             self._notify(events.Stopped(status))
+        progress = self.progress
         return FitResult(
             status=status,
-            step=self.progress.step,
-            epoch=self.progress.epoch,
-            best_step=self.progress.best_step,
-            best_metric=self.progress.best_metric,
-            metrics=self.progress.metrics,
+            step=progress.step,
+            epoch=progress.epoch,
+            best_step=progress.best_step,
+            best_metric=progress.best_metric,
+            metrics=progress.metrics,
             seconds=perf_counter() - started_at,
         )
 
-    def _prepare(self) -> None:
+    def _begin(self, *, resume: bool, evaluation_tokens: int) -> None:
         settings = self.settings
-        self.precision = resolve_precision(settings.precision, device=self.device)
-        accelerator = make_accelerator(device=self.device, precision=self.precision)
+        precision = resolve_precision(settings.precision, device=self.device)
+        accelerator = make_accelerator(device=self.device, precision=precision)
         self.model.to(accelerator.device)
-        self.trainable: Mapping[str, nn.Parameter] = self.model.trainable
+        self.trainable = self.model.trainable
         self.optimizer = torch.optim.AdamW(
             self.trainable.values(), lr=settings.lr, weight_decay=settings.weight_decay
         )
@@ -145,22 +137,19 @@ class Trainer:
         )
         self.progress = Progress()
         self.saved_place: tuple[int, int, int] | None = None
-
-    def _begin(self, *, resume: bool) -> None:
         is_resumed = resume and self._resume()
         self.first_step = self.progress.step + 1
+        n_trainable = sum(tensor.numel() for tensor in self.trainable.values())
         self._notify(
             events.Started(
-                n_examples=self.n_examples,
-                n_steps=self.n_steps,
-                n_trainable=sum(tensor.numel() for tensor in self.trainable.values()),
-                step=self.progress.step,
-                precision=self.precision,
+                self.n_examples, self.n_steps, n_trainable, self.progress.step, precision
             )
         )
         if resume and not is_resumed:
             self._warn("there is no checkpoint to resume from; training starts at step 1")
         self._pass_on_warnings()
+        self.epoch_tokens = weight(self.examples.lengths)
+        self.pace = Pace(self.epoch_tokens, evaluation_tokens)
 
     def _status(self) -> Status | None:
         if self.progress.step >= self.n_steps and self.progress.position == 0:
@@ -172,20 +161,17 @@ class Trainer:
 
     def _train_epoch(self) -> None:
         self.model.train()
-        settings, progress = self.settings, self.progress
-        examples = self.examples.for_epoch(progress.epoch)
+        settings, epoch = self.settings, self.progress.epoch
+        examples = self.examples.for_epoch(epoch)
         batches = effective_batches(
-            examples.lengths,
-            seed=settings.seed,
-            epoch=progress.epoch,
-            batch_size=settings.batch_size,
+            examples.lengths, seed=settings.seed, epoch=epoch, batch_size=settings.batch_size
         )
-        for indices in remaining(batches, position=progress.position):
+        for indices in remaining(batches, position=self.progress.position):
             if self._epoch_is_over():
                 break
             self._step(examples, indices)
             every = settings.save_every
-            if every and progress.step % every == 0 and not self._epoch_is_over():
+            if every and self.progress.step % every == 0 and not self._epoch_is_over():
                 self._save()
 
     def _epoch_is_over(self) -> bool:
@@ -203,11 +189,7 @@ class Trainer:
         grad_norm = nn.utils.clip_grad_norm_(self.trainable.values(), settings.max_grad_norm)
         guards.check_finite_step(sums.losses, grad_norm, step=step, ids=sums.ids, lr=lr)
         if step == self.first_step:
-            self.world.on_each(
-                lambda: guards.check_gradients(
-                    self.model, self.trainable, unreached=self.model.unreached
-                )
-            )
+            self.world.on_each(self._check_gradients)
         self.optimizer.step()
         self.progress.end_step(n_examples=len(indices))
         self._notify(
@@ -223,30 +205,31 @@ class Trainer:
             )
         )
 
+    def _check_gradients(self) -> None:
+        guards.check_gradients(self.model, self.trainable, unreached=self.model.unreached)
+
     def _documents_done(self, share: Sequence[int], losses: Tensor) -> None:
         """Tell of a micro-batch of this rank's share; the others are taken to be as far."""
+        progress, batch_size, n_examples = self.progress, self.settings.batch_size, self.n_examples
         new = [self.examples.lengths[index] for index in share[-len(losses) :]]
         self.pace.trained(self.world.size * weight(new))
-        n_left = self.n_examples - self.progress.position
-        n_of_step = min(len(share) * self.world.size, self.settings.batch_size, n_left)
-        done = self.progress.position + n_of_step
+        n_left = n_examples - progress.position
+        done = progress.position + min(len(share) * self.world.size, batch_size, n_left)
+        whole_epochs, further_steps = divmod(self.n_steps, self.steps_per_epoch)
+        n_of_run = whole_epochs * n_examples + further_steps * batch_size
+        n_to_do = n_of_run - progress.epoch * n_examples - done
         self._notify(
             events.DocumentsDone(
-                step=self.progress.step + 1,
+                step=progress.step + 1,
                 n_steps=self.n_steps,
-                epoch=self.progress.epoch + 1,
+                epoch=progress.epoch + 1,
                 n_epochs=-(-self.n_steps // self.steps_per_epoch),
                 done=done,
-                n_examples=self.n_examples,
+                n_examples=n_examples,
                 loss=losses.mean().item() if losses.device.type == "cpu" else None,
-                eta_s=self._eta_s(self.progress.epoch * self.n_examples + done),
+                eta_s=self.pace.left_s(n_to_do * self.epoch_tokens / n_examples),
             )
         )
-
-    def _eta_s(self, n_done: int) -> float:
-        whole_epochs, further_steps = divmod(self.n_steps, self.steps_per_epoch)
-        n_all = whole_epochs * self.n_examples + further_steps * self.settings.batch_size
-        return self.pace.left_s((n_all - n_done) * self.epoch_tokens / self.n_examples)
 
     def _end_epoch(self, evaluate: Callable[[], Evaluation | None]) -> None:
         progress, metric = self.progress, self.settings.metric
@@ -303,12 +286,10 @@ class Trainer:
         state = self.world.on_main(self.checkpoints.newest)
         if state is None:
             return False
-        load_parameters(
-            state.trained, self.trainable, source=f"the checkpoint of step {state.step}"
-        )
+        source = f"the checkpoint of step {state.step}"
+        load_parameters(state.trained, self.trainable, source=source)
         load_optimizer_state(self.optimizer, self.trainable, state.optimizer)
-        rngs = [state.rng, *state.other_rngs]
-        rank = self.world.rank
+        rngs, rank = [state.rng, *state.other_rngs], self.world.rank
         if rank < len(rngs):
             set_rng_state(rngs[rank])
         else:  # the run had fewer processes
@@ -316,8 +297,7 @@ class Trainer:
         self.progress = state.progress()
         self.saved_place = self.progress.place()
         if self.progress.best_step == self.progress.step:
-            # The run may have died between the save and the mark.
-            self._mark_best()
+            self._mark_best()  # the run may have died between the save and the mark
         return True
 
     def _load_best(self) -> None:

@@ -1,0 +1,43 @@
+"""What a notebook calls, from a configuration to predictions."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from prefprop_cli import experiment
+from prefprop_cli.config.load import load_config
+from prefprop_cli.training.events import Event, Hooks, Stopped
+from tests.helpers import project
+
+
+def test_a_configuration_is_trained_and_predicts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFPROP_CACHE", str(tmp_path / "cache"))
+    config = project.write_config(
+        tmp_path / "tiny.toml",
+        backbone=project.write_backbone(tmp_path / "backbone"),
+        documents=project.write_documents(tmp_path / "documents.jsonl", range(24)),
+        epochs=1,
+    )
+    seen: list[Event] = []
+    run = experiment.train(
+        load_config(preset=str(config)).config,
+        out=tmp_path / "run",
+        device="cpu",
+        hooks=Hooks(on_event=seen.append),
+    )
+    assert seen[-1] == Stopped("finished")
+    assert run.manifest["status"] == "finished"
+    (prediction,) = experiment.load_run(run.path, device="cpu").predict([project.text(0)])
+    assert prediction.label in project.LABELS
+
+
+def test_each_name_is_there_and_none_costs_torch() -> None:
+    assert all(callable(getattr(experiment, name)) for name in experiment.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'tarin'"):
+        _ = experiment.tarin
+    program = "import sys, prefprop_cli.experiment; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
