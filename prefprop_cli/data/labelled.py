@@ -12,11 +12,11 @@ from base64 import b64encode
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, time
-from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, Self
 
 from prefprop_cli.errors import PrefpropError, UsageError
+from prefprop_cli.json_values import plain
 from prefprop_cli.runs.atomic import disk_errors
 
 ENDINGS = (".csv", ".jsonl", ".parquet")
@@ -277,13 +277,4 @@ def _json(value: object) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, default=as_text)
     except ValueError:
-        return json.dumps(_finite(value), ensure_ascii=False, default=as_text)
-
-
-def _finite(value: object) -> object:
-    """The same with null for NaN and infinity, which JSON has no words for."""
-    if isinstance(value, float):
-        return value if isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, list) else value
+        return json.dumps(plain(value), ensure_ascii=False, default=as_text)
