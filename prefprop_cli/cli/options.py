@@ -5,7 +5,6 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -161,21 +160,6 @@ PICTURES = (".svg", ".png")
 
 
 Seed = Annotated[int | None, typer.Option(min=0, metavar="N", help="Seed of the run (train.seed).")]
-
-
-@dataclass(frozen=True)
-class Machine:
-    """How logits are computed, where they are not stored.
-
-    Attributes:
-        backbone: where it is now, if not where it was in training.
-        device: `auto`, or a device as PyTorch names it.
-        batch_size: documents at a time on a GPU; None for what the run says.
-    """
-
-    backbone: str | None
-    device: str
-    batch_size: int | None = None
 
 
 def run_option(

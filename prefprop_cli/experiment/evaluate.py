@@ -1,100 +1,182 @@
-"""The logits of a run on a split or on other documents; a split is computed once and stored.
+"""Evaluate a run on a split or on other documents; the logits of a split are computed once.
 
-What is stored needs no model: only `build/inference.py` loads one.
+What is stored needs no model: only `experiment/inference.py` loads one.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prefprop_cli.core.encoder.files import file_sha256
-from prefprop_cli.experiment.stored_logits import SavedLogits, is_stored, load_logits
+from prefprop_cli.data.corpus import SPLITS
+from prefprop_cli.errors import UsageError
+from prefprop_cli.experiment.adapter import read_adapter
+from prefprop_cli.experiment.evaluation import RunEvaluation
+from prefprop_cli.experiment.stored_logits import (
+    SavedLogits,
+    is_stored,
+    load_logits,
+    logits_path,
+)
+from prefprop_cli.notes import Note
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.distributed import world
 
+if TYPE_CHECKING:
+    from prefprop_cli.data.prepare import Prepared
+    from prefprop_cli.experiment.plan import Plan
+
+DEAREST = 0.2
+"""Of the time of the training: what an evaluation on test may take that nobody has asked for."""
 HASHED_BYTES = 2**28
 """Larger inputs are not read only to see whether they are the same: it would take longest."""
 
 
 @dataclass(frozen=True)
 class OwnDocuments:
-    """Labelled documents that are no split of a run.
-
-    Args:
-        path: a file, or a folder with one for each class.
-        text_column: where a row has its text; None for where the run's own have it.
-        label_column: the same for the label.
-    """
+    """Labelled documents that are no split of a run."""
 
     path: Path
+    """A file, or a folder with one for each class."""
     text_column: str | None = None
+    """Where a row has its text; None for where the run's own have it."""
     label_column: str | None = None
 
 
 @dataclass(frozen=True)
-class Evaluator:
-    """Gives the logits of one run.
+class Machine:
+    """How logits are computed, where they are not stored."""
 
-    Args:
-        run: its folder.
-        device: `auto`, or a device as PyTorch names it.
-        batch_size: documents at a time on a GPU; None for what the run says.
-        backbone: where the backbone is now, if not where it was in training.
-        progress: told how many documents of how many are done.
-        warn: told what is wrong with the documents.
-    """
-
-    run: RunFolder
-    device: str = "auto"
-    batch_size: int | None = None
     backbone: str | None = None
-    progress: Callable[[int, int], None] = lambda done, total: None
-    warn: Callable[[str], None] = lambda text: None
+    """Where it is now, if not where it was in training."""
+    device: str = "auto"
+    """`auto`, or a device as PyTorch names it."""
+    batch_size: int | None = None
+    """Documents at a time on a GPU; None for what the run says."""
 
-    def of_split(self, split: str) -> SavedLogits:
-        """Logits of a split of the run's own data, stored in the run.
 
-        Raises:
-            UsageError: there is no such device.
-            DataError: there is no such split, or the data are not those of the training.
-            CorruptFileError: what is stored is damaged.
-        """
-        self._check_device()
-        for leak in self.run.manifest.get("data_leaks", ()):  # that training has found
-            self.warn(leak)
-        if not world().on_main(lambda: is_stored(self.run.evaluation, split)):
-            from prefprop_cli.experiment.inference import compute_split
+def evaluate(
+    run: RunFolder,
+    documents: str | OwnDocuments = "test",
+    *,
+    machine: Machine = Machine(),
+) -> RunEvaluation:
+    """Evaluate a run on a split of its data, or on labelled documents of one's own.
 
-            compute_split(self, split)
-        else:
-            for name in changed_inputs(self.run):
-                self.warn(
-                    f"{name} is no longer what {self.run.path} was trained on; these figures are "
-                    "of the documents it had then"
-                )
-        return load_logits(self.run.evaluation, split)
-
-    def of_documents(self, own: OwnDocuments) -> SavedLogits:
-        """Logits of labelled documents of one's own, not stored.
-
-        Raises:
-            UsageError: columns are named, and the run reads questions.
-            DataError: they cannot be read, or have a label the run does not know.
-        """
+    Raises:
+        UsageError: the run is not finished, there is no such split, or columns are named and the
+            run reads questions.
+        DataError: the data are not those of the training; or documents cannot be read, or have a
+            label that the run does not know.
+        CorruptFileError: what is stored is damaged.
+    """
+    adapter = read_adapter(run.trained_adapter)
+    if isinstance(documents, str):
+        split, warnings = documents, warnings_on(run, documents)
+        saved = logits_of(run, split, machine=machine)
+    else:
         from prefprop_cli.experiment.inference import logits_of_documents
 
-        return logits_of_documents(self, own)
+        split = "own data"
+        saved, warnings = logits_of_documents(run, documents, machine)
+    table = adapter.config.eval
+    return RunEvaluation(
+        split, saved, adapter.labels, table.bins, table.resamples, tuple(warnings), adapter
+    )
 
-    def _check_device(self) -> None:
-        if self.device == "auto" and world().size == 1:  # which is there, and PyTorch takes 1.4 s
-            return
+
+def evaluate_trained(
+    plan: "Plan",
+    prepared: "Prepared",
+    run: RunFolder,
+    *,
+    device: str,
+    n_steps: int,
+) -> RunEvaluation:
+    """Evaluate a run that was just trained, beside baselines; the logits are stored in the run.
+
+    On test; on validation where test would take more than a small part of the training's time.
+
+    Args:
+        plan: of the run.
+        prepared: its documents.
+        run: its folder.
+        device: where it computes.
+        n_steps: that it was trained.
+
+    Raises:
+        UsageError, DataError, CorruptFileError: as `evaluate`.
+    """
+    from prefprop_cli.experiment.baselines import baselines_of
+
+    split = "test" if _is_cheap(plan, prepared, n_steps) else "validation"
+    label = "evaluating document"
+    saved = logits_of(run, split, machine=Machine(device=device), label=label)
+    baselines = world().on_main(lambda: baselines_of(plan, prepared, saved, split))
+    return RunEvaluation(split, saved, prepared.labels, baselines=baselines)
+
+
+def _is_cheap(plan: "Plan", prepared: "Prepared", n_steps: int) -> bool:
+    """Whether test is a small part of the work of the training, a step thrice a forward pass."""
+    if not len(prepared.splits.get("test", ())):
+        return False
+    tokens = {name: sum(table["n_computed"]) for name, table in prepared.splits.items()}
+    epochs = n_steps * plan.config.train.batch_size / len(prepared.splits["train"])
+    return tokens["test"] <= DEAREST * epochs * (3 * tokens["train"] + tokens["validation"])
+
+
+def logits_of(
+    run: RunFolder,
+    split: str,
+    *,
+    machine: Machine = Machine(),
+    label: str = "document",
+) -> SavedLogits:
+    """Load the logits of a split of the run's own data; compute and store them the first time.
+
+    Progress is heard as of so many `label`s.
+
+    Raises:
+        UsageError, DataError, CorruptFileError: as `evaluate`.
+    """
+    check_split(run, split)
+    if machine.device != "auto" or world().size > 1:  # PyTorch takes 1.4 s to import
         from prefprop_cli.experiment.predictor import resolve_device
 
-        resolve_device(self.device)
+        resolve_device(machine.device)
+    if not world().on_main(lambda: is_stored(run.evaluation, split)):
+        from prefprop_cli.experiment.inference import compute_split
+
+        compute_split(run, split, machine, label=label)
+    return load_logits(run.evaluation, split)
 
 
-def changed_inputs(run: RunFolder) -> list[str]:
+def check_split(run: RunFolder, split: str) -> None:
+    """See that there is such a split, before anything is loaded.
+
+    Raises:
+        UsageError: data have no such split, and no logits of that name are stored.
+    """
+    if split not in SPLITS and not logits_path(run.evaluation, split).exists():
+        raise UsageError(f"--split {split}: there is no such split. There are {', '.join(SPLITS)}")
+
+
+def warnings_on(run: RunFolder, split: str) -> list[Note]:
+    """Warn of leaks that training found, and of inputs that changed since logits were stored."""
+    leaks = map(str, run.manifest.get("data_leaks", ()))
+    was_stored = world().on_main(lambda: is_stored(run.evaluation, split))
+    changed = _changed_inputs(run) if was_stored else ()
+    others = (
+        f"{name} is no longer what {run.path} was trained on; these figures are of the documents "
+        "it had then"
+        for name in changed
+    )
+    return [Note(text, "warning") for text in (*leaks, *others)]
+
+
+def _changed_inputs(run: RunFolder) -> Iterator[str]:
     """Names of the files a run was trained on that lie where they lay and are others now.
 
     What is not there, cannot be read, comes from a hub or is very large is not looked at.
@@ -102,15 +184,14 @@ def changed_inputs(run: RunFolder) -> list[str]:
     manifest = run.manifest
     data = (manifest.get("config") or {}).get("data") or {}
     if data.get("set") != "files" or not data.get("source"):
-        return []
+        return
     source = Path(str(data["source"])).expanduser()
-    recorded = manifest.get("data_sha256") or {}
-    files = {name: source if source.name == name else source / name for name in recorded}
-    there = {name: path for name, path in files.items() if path.is_file()}
-    return [
-        name
-        for name, path in there.items()
-        if os.access(path, os.R_OK)
-        and path.stat().st_size <= HASHED_BYTES
-        and file_sha256(path) != recorded[name]
-    ]
+    for name, digest in (manifest.get("data_sha256") or {}).items():
+        path = source if source.name == name else source / name
+        if (
+            path.is_file()
+            and os.access(path, os.R_OK)
+            and path.stat().st_size <= HASHED_BYTES
+            and file_sha256(path) != digest
+        ):
+            yield name

@@ -45,15 +45,8 @@ class Prediction:
     truncated: bool
 
 
-class Run:
-    """A trained model with its tokenizer, labels and calibrator.
-
-    Args:
-        adapter: what its folder says.
-        plan: what it was trained by.
-        model: in evaluation mode, on `device`.
-        device: where it computes.
-    """
+class Predictor:
+    """A trained model with its tokenizer, labels and calibrator; see `load_run`."""
 
     def __init__(self, adapter: Adapter, plan: Plan, model: Classifier, *, device: str) -> None:
         self.adapter, self.plan, self.model, self.device = adapter, plan, model.to(device), device
@@ -72,15 +65,10 @@ class Run:
         """What the logits of a document are of: the classes, or its own candidates."""
         return document.candidates if isinstance(document, Question) else self.labels
 
-    @cached_property
-    def form(self) -> Form:
-        """How a document becomes tokens."""
-        return self.plan.form(self.labels)
-
-    @cached_property
-    def collate(self) -> Callable[[Sequence[Record]], Batch]:
-        """How tokens become a batch."""
-        return task_of(self.plan.config).collate(self.plan.tokenizer, self.plan.max_tokens)
+    def batch(self, documents: Sequence[Document]) -> tuple[list[Record], Batch]:
+        """Tokenise documents, and put them together for the model; their labels are not read."""
+        records = self.form.encode([replace(document, label=None) for document in documents])
+        return records, self.collate(records)
 
     def predict(
         self, documents: Iterable[str | Document], *, calibrated: bool = True
@@ -116,14 +104,24 @@ class Run:
     def _stream(
         self, documents: Iterable[str | Document], batch_size: int, calibrator: Calibrator
     ) -> Iterator[Prediction]:
-        for chunk in _chunks(documents, batch_size_on(self.device, batch_size)):
+        rest = iter(documents)
+        while chunk := list(islice(rest, batch_size_on(self.device, batch_size))):
             named = [_document(each) for each in chunk]
-            unlabelled = [replace(document, label=None) for document in named]
-            records = self.form.encode(unlabelled)
             with tensors_on_cpu():
-                raw = batch_logits(self.model, self.collate(records), device=self.device)
+                records, batch = self.batch(named)
+                raw = batch_logits(self.model, batch, device=self.device)
             rows = zip(calibrator.logits(raw), named, records, strict=True)
             yield from (self._prediction(*row) for row in rows)
+
+    @cached_property
+    def form(self) -> Form:
+        """How a document becomes tokens."""
+        return self.plan.form(self.labels)
+
+    @cached_property
+    def collate(self) -> Callable[[Sequence[Record]], Batch]:
+        """How tokens become a batch."""
+        return task_of(self.plan.config).collate(self.plan.tokenizer, self.plan.max_tokens)
 
     def _prediction(
         self, logits: NDArray[np.float64], document: Document, record: Record
@@ -142,7 +140,9 @@ class Run:
 
 
 @plain_modes()
-def load_run(run_dir: str | Path, *, device: str = "auto", backbone: str | None = None) -> Run:
+def load_run(
+    run_dir: str | Path, *, device: str = "auto", backbone: str | None = None
+) -> Predictor:
     """Load a finished run, or a copy of its adapter folder, for prediction.
 
     Args:
@@ -160,7 +160,7 @@ def load_run(run_dir: str | Path, *, device: str = "auto", backbone: str | None 
         folder = RunFolder.open(folder).trained_adapter
     device = resolve_device(device)
     adapter, plan, model = load_adapter(folder, backbone=backbone)
-    return Run(adapter, plan, model, device=device)
+    return Predictor(adapter, plan, model, device=device)
 
 
 def resolve_device(name: str) -> str:
@@ -198,9 +198,3 @@ def _document(given: object) -> Document:
     raise TypeError(
         f"a document is a text or, for a run on wikihop, a Question; got {type(given).__name__}"
     )
-
-
-def _chunks(documents: Iterable[str | Document], size: int) -> Iterator[Sequence[str | Document]]:
-    iterator = iter(documents)
-    while chunk := list(islice(iterator, size)):
-        yield chunk

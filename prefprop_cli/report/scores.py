@@ -17,7 +17,7 @@ from prefprop_cli.config.schema import Config, EvalTable
 from prefprop_cli.data.labels import positive_class
 from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.experiment.adapter import read_adapter
-from prefprop_cli.experiment.evaluate import Evaluator
+from prefprop_cli.experiment.evaluate import logits_of
 from prefprop_cli.experiment.stored_logits import is_stored, load_logits
 from prefprop_cli.notes import note, progress
 from prefprop_cli.report.collect import FinishedRun
@@ -112,7 +112,7 @@ class ScoredSet:
 
 def evaluate_split(run: RunFolder, split: str) -> None:
     """Compute the logits of a run on a split of its data, and store them in the run."""
-    Evaluator(run).of_split(split)
+    logits_of(run, split)
 
 
 def evaluate_missing(

@@ -14,7 +14,7 @@ from prefprop_cli.cli.work import end, train
 from prefprop_cli.config.load import load_config
 from prefprop_cli.config.schema import TrainTable
 from prefprop_cli.errors import DataError
-from prefprop_cli.experiment import fallback, outcome
+from prefprop_cli.experiment import baselines, fallback
 from tests.helpers import project
 from tests.helpers.hub import Hub
 
@@ -135,7 +135,7 @@ def test_an_evaluation_that_fails_costs_no_run(
     def fails(*_: object, **__: object) -> None:
         raise DataError("the documents were moved")
 
-    monkeypatch.setattr(end, "outcome_of", fails)
+    monkeypatch.setattr(end, "evaluate_trained", fails)
     code, out, err = output("train", reviews, "-s", "train.epochs=1")
     assert code == 0
     assert (Path(out.strip()) / "adapter").is_dir()
@@ -148,7 +148,7 @@ def test_ctrl_c_in_the_evaluation_says_how_to_go_on(
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(end, "outcome_of", stopped)
+    monkeypatch.setattr(end, "evaluate_trained", stopped)
     code, out, err = output("train", reviews, "--out", "run", "-s", "train.epochs=1")
     assert (code, out) == (130, "")
     assert "its evaluation was stopped. Go on with: prefprop eval run" in err
@@ -160,7 +160,7 @@ def test_without_tfidf_where_there_are_no_texts_any_more(
     def gone(*_: object) -> None:
         raise DataError("no such file")
 
-    monkeypatch.setattr(outcome, "read_corpus", gone)
+    monkeypatch.setattr(baselines, "read_corpus", gone)
     code, _, err = output("train", reviews, "-s", "train.epochs=1")
     assert code == 0
     assert "TF-IDF" not in err

@@ -90,8 +90,8 @@ def command(
     folders = [finished_run(console, path) for path in named]
     from prefprop_cli.cli.work import calibrate as work
 
-    asked = work.Asked(split, bins, method, ece, allow_same_split)
-    machine = o.Machine(backbone, device)
+    asked = work.CalibrationRequest(split, bins, method, ece, allow_same_split)
+    machine = work.Machine(backbone, device)
     work.check(folders, split, plot=plot)
     found = [work.calibrated(console, folder, asked, machine=machine) for folder in folders]
     world().on_main(lambda: work.write(console, found[0], plot=plot, report=report))

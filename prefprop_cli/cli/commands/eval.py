@@ -63,12 +63,10 @@ def command(
     folder = finished_run(console, run)
     from prefprop_cli.cli.work import eval as work
 
-    machine = o.Machine(backbone, device, batch_size)
-    documents = work.documents_of(
-        split, data=data, text_column=text_column, label_column=label_column
-    )
+    machine = work.Machine(backbone, device, batch_size)
+    documents = work.OwnDocuments(data, text_column, label_column) if data else split
     found = work.evaluate(console, folder, documents, machine=machine)
     work.check_names(found, gates)
-    page = work.beside(console, found, compare, machine=machine) if compare else None
-    work.tell(console, found, page)
+    page = work.beside(folder, compare, split, machine=machine) if compare else None
+    work.tell(console, folder, found, page)
     work.check_gates(found, gates)

@@ -73,8 +73,9 @@ def command(
     o.check_paths(paths or ())
     if html or not paths:
         paths = [finished_run(console, paths[0] if paths else None).path]
-    machine = o.Machine(backbone, device)
     from prefprop_cli.cli.work import report as work
+
+    machine = work.Machine(backbone, device)
 
     if html:
         work.write_page(console, paths[0], html, split=split, machine=machine)

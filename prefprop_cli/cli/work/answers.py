@@ -10,7 +10,7 @@ from prefprop_cli.data.labelled import SeenColumns, free_names
 from prefprop_cli.data.questions import Question
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import PrefpropError
-from prefprop_cli.experiment.predictor import Prediction, Run
+from prefprop_cli.experiment.predictor import Prediction, Predictor
 from prefprop_cli.words import listed, plural
 
 SHOWN_CLASSES = 5
@@ -79,7 +79,7 @@ class Layout:
     top_k: int
 
     @classmethod
-    def of(cls, run: Run, columns: SeenColumns, *, top_k: int) -> "Layout":
+    def of(cls, run: Predictor, columns: SeenColumns, *, top_k: int) -> "Layout":
         """The columns for a run, whose names are none of the input's."""
         top_k = min(top_k, len(run.labels) or top_k)
         ranked = [name for rank in range(1, top_k + 1) for name in _ranked(rank)]

@@ -3,19 +3,18 @@
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from prefprop_cli.calibration.calibrators import METHODS, Calibrator, Fitted, Trial
 from prefprop_cli.calibration.report import CalibrationReport, Score
 from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.options import Machine
 from prefprop_cli.cli.work.bars import reliability_bars
-from prefprop_cli.cli.work.logits import check_split, logits_of
-from prefprop_cli.cli.work.pages import tell_missing, tell_pages
+from prefprop_cli.cli.work.views import tell_missing, tell_pages
 from prefprop_cli.errors import DataError, GateError, UsageError
-from prefprop_cli.experiment.calibrate import Calibration, calibrate, keep
+from prefprop_cli.experiment.calibrate import FITTED_ON, Calibration, calibrate, keep
+from prefprop_cli.experiment.evaluate import Machine, check_split, logits_of, warnings_on
 from prefprop_cli.report.calibration_html import calibration_html
 from prefprop_cli.report.calibration_tables import runs_page
 from prefprop_cli.report.drawing import drawing, write_figure
@@ -27,12 +26,14 @@ from prefprop_cli.runs import RunFolder, write_atomically
 from prefprop_cli.runs.distributed import world
 from prefprop_cli.words import plural
 
+__all__ = ["Machine"]
+
 Ece = Literal["guo", "paper"]
 _SCORE: dict[Ece, str] = {"guo": "ece", "paper": "ece_paper"}
 
 
 @dataclass(frozen=True)
-class Asked:
+class CalibrationRequest:
     """What is to be fitted and reported, for every run."""
 
     split: str
@@ -61,17 +62,21 @@ def check(folders: Sequence[RunFolder], split: str, *, plot: Path | None) -> Non
 
 
 def calibrated(
-    console: Console, folder: RunFolder, asked: Asked, *, machine: Machine
+    console: Console, folder: RunFolder, asked: CalibrationRequest, *, machine: Machine
 ) -> Calibration:
     """Fit a calibrator for a run and store it there, with the report.
 
     Raises:
         UsageError: the split is the one the calibrator is fitted on.
-        PrefpropError: as `build.calibration.calibrate`.
+        PrefpropError: as `experiment.calibrate`.
     """
+    for warning in dict.fromkeys(
+        each for name in (FITTED_ON, asked.split) for each in warnings_on(folder, name)
+    ):
+        console.warn(warning)
     found = calibrate(
         folder,
-        logits_of=partial(logits_of, console, folder, machine=machine, warn=cache(console.warn)),
+        logits_of=partial(logits_of, folder, machine=machine),
         split=asked.split,
         method=asked.method,
         n_bins=asked.bins,
@@ -153,11 +158,11 @@ def tell(console: Console, found: Calibration, *, score: str, all_scores: bool) 
 
 
 def tell_several(
-    console: Console, found: Sequence[Calibration], asked: Asked, *, machine: Machine
+    console: Console, found: Sequence[Calibration], asked: CalibrationRequest, *, machine: Machine
 ) -> None:
     """A row for each run, then the runs beside the first one, before and after calibration."""
     try:
-        pages = _comparisons(console, found, asked, machine)
+        pages = _comparisons(found, asked, machine)
     except (UsageError, DataError) as error:  # the calibrators are stored, and their figures known
         console.warn(f"not compared: {error}")
         pages = {}
@@ -185,7 +190,7 @@ def check_gate(found: Sequence[Calibration], fail_above: float | None, *, score:
 
 
 def _comparisons(
-    console: Console, found: Sequence[Calibration], asked: Asked, machine: Machine
+    found: Sequence[Calibration], asked: CalibrationRequest, machine: Machine
 ) -> dict[str, Page]:
     calibrated = {each.folder.path.resolve(): each.calibrated for each in found}
     compare = partial(
@@ -194,7 +199,7 @@ def _comparisons(
         split=asked.split,
         metrics=(asked.score, "nll"),
         n_bins=asked.bins,
-        evaluate=partial(logits_of, console, machine=machine),
+        evaluate=partial(logits_of, machine=machine),
     )
     return {
         "before": compare(title="Before calibration"),

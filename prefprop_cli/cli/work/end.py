@@ -3,18 +3,23 @@
 import os
 import shlex
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
+import numpy as np
 from rich.cells import cell_len, set_cell_size
 
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.layout import shortened
 from prefprop_cli.cli.text import curve, escape
+from prefprop_cli.cli.work import views
 from prefprop_cli.config.schema import Config
 from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.data.table_rows import JSON_LINES, SUFFIXES
 from prefprop_cli.errors import Interrupted, PrefpropError
-from prefprop_cli.experiment.outcome import TFIDF, Outcome, outcome_of
+from prefprop_cli.experiment.baselines import TFIDF
+from prefprop_cli.experiment.evaluate import evaluate_trained
+from prefprop_cli.experiment.evaluation import RunEvaluation
 from prefprop_cli.experiment.plan import Plan
 from prefprop_cli.experiment.task import has_candidates
 from prefprop_cli.runs import RunFolder, losses_of
@@ -36,22 +41,14 @@ def evaluated(
     result: FitResult,
     *,
     device: str,
-) -> Outcome | None:
+) -> RunEvaluation | None:
     """Evaluate a finished run; None, and a warning, where that fails.
 
     Raises:
         Interrupted: Ctrl-C.
     """
     try:
-        with console.progress(total=None, label="evaluating document") as progress:
-            return outcome_of(
-                plan,
-                prepared,
-                folder,
-                device=device,
-                n_steps=result.step,
-                progress=lambda done, total: progress.update(done, total=total),
-            )
+        return evaluate_trained(plan, prepared, folder, device=device, n_steps=result.step)
     except KeyboardInterrupt as signal:
         again = f"prefprop eval {shlex.quote(str(folder.path))}"
         told = f"the run is finished, its evaluation was stopped. Go on with: {again}"
@@ -61,28 +58,44 @@ def evaluated(
         return None
 
 
-def tell_end(console: Console, outcome: Outcome, prepared: Prepared, folder: RunFolder) -> None:
+def tell_end(console: Console, found: RunEvaluation, prepared: Prepared, folder: RunFolder) -> None:
     """Say how good a run is."""
-    console.info(_figures(outcome, prepared), style="bold")
-    left = _matrix(outcome, console.width or COLUMNS) if outcome.labels else []
-    right = [*_loss(folder), *_mistakes(outcome)]
+    console.info(_figures(found, is_cut=prepared.is_cut), style="bold")
+    left = _matrix(found, console.width or COLUMNS) if found.labels else []
+    losses = curve(losses_of(folder.metrics()))
+    right = [*([f"loss {losses}"] if losses else []), *_mistakes(found)]
     for line in beside(left, right, width=console.width):
         console.info(line)
-    if outcome.baselines.get(TFIDF, 0.0) > outcome.accuracy:
+    if found.baselines.get(TFIDF, 0.0) > found.accuracy:
         console.info(f"{TFIDF} does better here; more epochs may help: -s train.epochs=N")
 
 
 def next_line(console: Console, folder: RunFolder, config: Config) -> None:
     """Say what comes next, with the run named where it would not be found by itself."""
     is_found = folder.path.parent == Path("runs") and "PREFPROP_RUN" not in os.environ
-    run = "" if is_found else f" {shlex.quote(str(folder.path))}"
-    named = f" --run{run}" if run else ""
     suffix = Path(config.data.source or "").suffix.lower()
     new = f"new{suffix if suffix in SUFFIXES else '.txt'}"
-    if has_candidates(config):
-        new = "questions.jsonl"
-    console.info(f"next:  prefprop calibrate{run}")
-    console.info(f"       prefprop predict {new}{named} --out labelled.csv")
+    commands = views.next_commands(
+        "" if is_found else shlex.quote(str(folder.path)),
+        "questions.jsonl" if has_candidates(config) else new,
+        first=["calibrate"],
+        options=" --out labelled.csv",
+    )
+    views.tell_next(console, commands)
+
+
+def record(found: RunEvaluation) -> dict[str, object]:
+    """The evaluation for a program."""
+    return {
+        "split": found.split,
+        "n": found.n,
+        "accuracy": found.accuracy,
+        **views.ends(found.accuracy_interval),
+        "baselines": found.baselines,
+        "labels": found.labels,
+        "confusions": found.confusions if found.labels else None,
+        "mistakes": [vars(each) for each in found.mistakes],
+    }
 
 
 def beside(left: Sequence[str], right: Sequence[str], *, width: int | None) -> Iterator[str]:
@@ -94,79 +107,67 @@ def beside(left: Sequence[str], right: Sequence[str], *, width: int | None) -> I
         yield from left
         yield from right
         return
-    for row in range(max(len(left), len(right))):
-        one = left[row] if row < len(left) else ""
-        two = right[row] if row < len(right) else ""
+    for one, two in zip_longest(left, right, fillvalue=""):
         yield (set_cell_size(one, indent + gap) + two).rstrip()
 
 
-def _figures(outcome: Outcome, prepared: Prepared) -> str:
-    ends = outcome.interval
-    interval = "" if isinstance(ends, str) else f" [{ends.low:.2f}, {ends.high:.2f}]"
-    where = "" if outcome.split == "test" else f" of {outcome.split}, which chose the epoch"
-    parts = [f"accuracy {outcome.accuracy:.2f}{interval} on {outcome.n:,}{where}"]
-    is_cut = prepared.is_cut
-    for name, accuracy in outcome.baselines.items():
+def _figures(found: RunEvaluation, *, is_cut: bool) -> str:
+    interval = views.bracketed(found.accuracy_interval, digits=2)
+    where = "" if found.split == "test" else f" of {found.split}, which chose the epoch"
+    parts = [f"accuracy {found.accuracy:.2f}{interval} on {found.n:,}{where}"]
+    for name, accuracy in found.baselines.items():
         whole = " of whole documents" if name == TFIDF and is_cut else ""
         parts.append(f"{escape(name)}{whole} {accuracy:.2f}")
     return "    ".join(parts)
 
 
-def _matrix(outcome: Outcome, width: int) -> list[str]:
+def _matrix(found: RunEvaluation, width: int) -> list[str]:
     """The confusion matrix, rows true; where it is too wide the pairs that are confused most."""
-    if len(outcome.labels) <= MOST_CLASSES:
+    if len(found.labels) <= MOST_CLASSES:
         for longest in range(LONGEST_NAME, SHORTEST_NAME - 1, -1):
-            lines = _drawn(outcome, shortened(outcome.labels, longest))
+            lines = _drawn(found, shortened(found.labels, longest))
             if cell_len(lines[0]) <= width:
                 return lines
-    return list(_confused(outcome))
+    return list(_confused(found))
 
 
-def _drawn(outcome: Outcome, names: Sequence[str]) -> list[str]:
-    matrix = outcome.confusions
+def _drawn(found: RunEvaluation, names: Sequence[str]) -> list[str]:
+    def right(name: str, width: int) -> str:
+        return " " * (width - cell_len(name)) + name
+
     left = max(map(cell_len, names))
-    digits = len(str(matrix.max()))
+    digits = len(str(found.confusions.max()))
     widths = [max(cell_len(name), digits) for name in names]
-    heads = zip(names, widths, strict=True)
-    lines = ["  " + " " * left + "".join("  " + _right(name, width) for name, width in heads)]
-    for name, row in zip(names, matrix, strict=True):
-        cells = "".join(f"  {n:>{width}}" for n, width in zip(row, widths, strict=True))
-        lines.append(f"  {_right(name, left)}{cells}")
-    return lines
+    rows = [names, *(map(str, row) for row in found.confusions)]
+    return [
+        f"  {right(name, left)}"
+        + "".join(f"  {right(cell, width)}" for cell, width in zip(row, widths, strict=True))
+        for name, row in zip(("", *names), rows, strict=True)
+    ]
 
 
-def _confused(outcome: Outcome) -> Iterator[str]:
-    matrix = outcome.confusions.copy()
-    n_right = int(matrix.trace())
-    yield f"  {n_right} of {plural(outcome.n, 'document')} right; confused most:"
-    for place in range(len(matrix)):
-        matrix[place, place] = 0
-    names = shortened(outcome.labels, LONGEST_NAME)
-    pairs = [(matrix[a, b], a, b) for a, b in zip(*matrix.nonzero(), strict=True)]
-    for count, a, b in sorted(pairs, key=lambda pair: (-pair[0], pair[1], pair[2]))[:MOST_CLASSES]:
-        yield f"    {names[a]} → {names[b]}  {count}"
+def _confused(found: RunEvaluation) -> Iterator[str]:
+    matrix = found.confusions.copy()
+    yield f"  {matrix.trace()} of {plural(found.n, 'document')} right; confused most:"
+    np.fill_diagonal(matrix, 0)
+    names = shortened(found.labels, LONGEST_NAME)
+    pairs = [(-matrix[a, b], a, b) for a, b in zip(*matrix.nonzero(), strict=True)]
+    for count, a, b in sorted(pairs)[:MOST_CLASSES]:
+        yield f"    {names[a]} → {names[b]}  {-count}"
 
 
-def _loss(folder: RunFolder) -> Iterator[str]:
-    if told := curve(losses_of(folder.metrics())):
-        yield f"loss {told}"
-
-
-def _mistakes(outcome: Outcome) -> Iterator[str]:
-    found = outcome.mistakes
-    if not outcome.labels:
+def _mistakes(found: RunEvaluation) -> Iterator[str]:
+    if not found.labels:
         return
-    if not found:
-        yield "no mistake"
-        return
+    n = len(found.mistakes)
     lines = [
         f"{_place(each.id)}, {escape(each.label)} → {escape(each.said)} ({each.prob:.2f})"
-        for each in found[:MISTAKES]
+        for each in found.mistakes[:MISTAKES]
     ]
-    if len(found) == 1:
-        yield f"1 mistake: {lines[0]}"
+    if n < 2:
+        yield f"1 mistake: {lines[0]}" if n else "no mistake"
         return
-    yield f"{len(found):,} mistakes{', the surest' if len(found) > MISTAKES else ''}:"
+    yield f"{n:,} mistakes{', the surest' if n > MISTAKES else ''}:"
     yield from (f"  {line}" for line in lines)
 
 
@@ -176,7 +177,3 @@ def _place(id: str) -> str:
     if not colon or not number.isdecimal():
         return escape(id)
     return f"{'line' if Path(file).suffix.lower() in WITH_LINES else 'row'} {number}"
-
-
-def _right(name: str, width: int) -> str:
-    return " " * (width - cell_len(name)) + name

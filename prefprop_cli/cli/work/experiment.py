@@ -8,7 +8,6 @@ from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.signals import StopRequest
 from prefprop_cli.cli.work.settings import Settings
 from prefprop_cli.cli.work.start_view import data_lines
-from prefprop_cli.config.sweep import with_values
 from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.errors import DataError
 from prefprop_cli.experiment.fallback import length_for, stand_in, why_out_of_reach
@@ -118,8 +117,7 @@ def tell_trained(console: Console, chosen: Chosen, prepared: Prepared) -> Parame
 
 
 def _plan(settings: Settings) -> Plan:
-    """Of a single run, without the table `[sweep]`."""
-    return world().first_on_machine(lambda: make_plan(with_values(settings.config, {})))
+    return world().first_on_machine(lambda: make_plan(settings.config))
 
 
 def _shorter(chosen: Chosen, prepared: Prepared) -> Chosen | None:

@@ -23,7 +23,7 @@ from prefprop_cli.data.sets.common import files_below
 from prefprop_cli.data.table_rows import JSON_SUFFIXES, each_row, is_table
 from prefprop_cli.data.texts import TextRecord, each_text
 from prefprop_cli.errors import CorruptFileError, DataError, PrefpropError, UsageError
-from prefprop_cli.experiment.predictor import Run
+from prefprop_cli.experiment.predictor import Predictor
 from prefprop_cli.experiment.task import has_candidates
 from prefprop_cli.notes import heard_by
 from prefprop_cli.runs import Choice, RunFolder, choose_run
@@ -87,7 +87,7 @@ class Reader:
             yield failure(source, error)
 
 
-def reader_of(run: Run, reading: Reading) -> Reader:
+def reader_of(run: Predictor, reading: Reading) -> Reader:
     """How the files of a run are read: as texts, or as questions where it has no classes.
 
     Raises:

@@ -25,7 +25,7 @@ from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.labelled import LabelledCopy, SeenColumns
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import DataError, PrefpropError
-from prefprop_cli.experiment.predictor import Run, load_run
+from prefprop_cli.experiment.predictor import Predictor, load_run
 from prefprop_cli.runs.distributed import world
 from prefprop_cli.training.inference import batch_size_on
 from prefprop_cli.words import listed, plural
@@ -58,7 +58,7 @@ def opened_run(
     *,
     device: str,
     backbone: str | None,
-) -> Run:
+) -> Predictor:
     """The run that was named, or the newest that fits the sources; says which.
 
     Raises:
@@ -77,7 +77,7 @@ def opened_run(
     return run
 
 
-def predict_rows(console: Console, run: Run, inputs: Inputs, asked: Asked) -> None:
+def predict_rows(console: Console, run: Predictor, inputs: Inputs, asked: Asked) -> None:
     """Predict each document and print its row as soon as it is known.
 
     Raises:
@@ -93,7 +93,7 @@ def predict_rows(console: Console, run: Run, inputs: Inputs, asked: Asked) -> No
 
 
 def predict_copy(
-    console: Console, run: Run, inputs: Inputs, asked: Asked, *, out: Path, force: bool
+    console: Console, run: Predictor, inputs: Inputs, asked: Asked, *, out: Path, force: bool
 ) -> None:
     """Write a labelled copy of the documents and print its name.
 
@@ -139,7 +139,7 @@ def predict_copy(
     _fail_if_any(tally, f"see column {layout.error} of {out}")
 
 
-def watch(console: Console, run: Run, reader: Reader, folder: Path, asked: Asked) -> None:
+def watch(console: Console, run: Predictor, reader: Reader, folder: Path, asked: Asked) -> None:
     """Print a row for each document that is in a folder or appears in it, until a signal comes.
 
     Raises:
@@ -165,7 +165,13 @@ def watch(console: Console, run: Run, reader: Reader, folder: Path, asked: Asked
 
 
 def _predict(
-    console: Console, run: Run, inputs: Inputs, asked: Asked, *, write: Write, total: int | None
+    console: Console,
+    run: Predictor,
+    inputs: Inputs,
+    asked: Asked,
+    *,
+    write: Write,
+    total: int | None,
 ) -> Tally:
     here, tally, records = world(), Tally(), inputs.records()
     work = partial(_answers, run=run, calibrated=not asked.uncalibrated)
@@ -204,7 +210,7 @@ def _fail(error: PrefpropError) -> None:
     raise error
 
 
-def _size(run: Run, asked: Asked) -> int:
+def _size(run: Predictor, asked: Asked) -> int:
     return batch_size_on(run.device, asked.batch_size or run.plan.config.eval.batch_size)
 
 
@@ -213,7 +219,7 @@ def _chunks(records: Iterator[TextRecord], size: int) -> Iterator[Sequence[TextR
         yield chunk
 
 
-def _answers(chunk: Sequence[TextRecord], *, run: Run, calibrated: bool) -> Answers:
+def _answers(chunk: Sequence[TextRecord], *, run: Predictor, calibrated: bool) -> Answers:
     """The chunk, each document with its prediction or with why there is none."""
     documents = [record.found for record in chunk if isinstance(record.found, Document)]
     predicted = iter(_predicted(documents, run, calibrated=calibrated))
@@ -223,7 +229,9 @@ def _answers(chunk: Sequence[TextRecord], *, run: Run, calibrated: bool) -> Answ
     ]
 
 
-def _predicted(documents: Sequence[Document], run: Run, *, calibrated: bool) -> Sequence[Answer]:
+def _predicted(
+    documents: Sequence[Document], run: Predictor, *, calibrated: bool
+) -> Sequence[Answer]:
     """Predictions of all together; one by one if that fails for some of them."""
     try:
         return list(run.stream(documents, batch_size=max(1, len(documents)), calibrated=calibrated))
@@ -246,7 +254,7 @@ def _print(console: Console, record: TextRecord, answer: Answer, *, top_k: int) 
         console.row([record.id, *cells])
 
 
-def _answers_of(run: Run) -> str:
+def _answers_of(run: Predictor) -> str:
     if not run.labels:
         return "which chooses among the candidates of questions"
     return f"{len(run.labels)} classes: {listed(run.labels, shown=SHOWN_CLASSES)}"

@@ -5,9 +5,9 @@ from functools import partial
 from pathlib import Path
 
 from prefprop_cli.cli.console import Console, json_text
-from prefprop_cli.cli.options import PICTURES, Machine
-from prefprop_cli.cli.work.logits import logits_of
-from prefprop_cli.cli.work.pages import tell_pages
+from prefprop_cli.cli.options import PICTURES
+from prefprop_cli.cli.work.views import tell_pages
+from prefprop_cli.experiment.evaluate import Machine, logits_of
 from prefprop_cli.report.drawing import write_figure
 from prefprop_cli.report.page import markdown
 from prefprop_cli.report.parts import Report, document_lengths, make_report
@@ -16,6 +16,8 @@ from prefprop_cli.report.scores import evaluate_missing
 from prefprop_cli.runs import RunFolder, write_atomically
 from prefprop_cli.runs.atomic import make_folder
 from prefprop_cli.runs.distributed import world
+
+__all__ = ["Machine"]
 
 
 def report_of(
@@ -37,7 +39,7 @@ def report_of(
         asked,
         split=split,
         has_pictures=has_pictures,
-        evaluate=partial(logits_of, console, machine=machine),
+        evaluate=partial(logits_of, machine=machine),
         lengths_of=partial(document_lengths, backbone=machine.backbone),
     )
     for note in report.notes:
@@ -77,7 +79,7 @@ def write_page(console: Console, run: Path, file: Path, *, split: str, machine: 
         DataError: its predictions cannot be scored.
     """
     folder = RunFolder(run)
-    evaluate_missing([folder], split, evaluate=partial(logits_of, console, machine=machine))
+    evaluate_missing([folder], split, evaluate=partial(logits_of, machine=machine))
     page = run_page(folder, split=split).encode()
     world().on_main(lambda: write_atomically(file, page))
     if console.common.json:

@@ -9,6 +9,7 @@ from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.signals import StopRequest
 from prefprop_cli.cli.text import about, duration, size
 from prefprop_cli.cli.work.end import evaluated, next_line, tell_end
+from prefprop_cli.cli.work.end import record as record_of
 from prefprop_cli.cli.work.experiment import Chosen, choose, prepare, tell_trained
 from prefprop_cli.cli.work.resumed import advice
 from prefprop_cli.cli.work.settings import QUICK_LENGTH, Settings, quicker
@@ -182,12 +183,12 @@ def tell_result(
         f"best at step {result.best_step}"
     )
     plan, prepared = ready.chosen.plan, ready.prepared
-    outcome = evaluated(console, plan, prepared, folder, result, device=device)
-    if outcome:
-        tell_end(console, outcome, prepared, folder)
+    found = evaluated(console, plan, prepared, folder, result, device=device)
+    if found:
+        tell_end(console, found, prepared, folder)
     next_line(console, folder, plan.config)
     if console.common.json:
         record = {"run": folder.path, **vars(result), "warnings": prepared.warnings}
-        console.result_json({**record, "evaluation": outcome and outcome.record()})
+        console.result_json({**record, "evaluation": found and record_of(found)})
     else:
         console.result(str(folder.path))

@@ -10,7 +10,7 @@ from prefprop_cli.calibration.calibrators.platt import Platt
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.errors import UsageError
 from prefprop_cli.experiment.adapter import Adapter
-from prefprop_cli.experiment.predictor import Run, resolve_device
+from prefprop_cli.experiment.predictor import Predictor, resolve_device
 from tests.helpers import finished
 
 
@@ -56,25 +56,25 @@ class EchoForm:
 
 
 @pytest.fixture
-def echo(monkeypatch: pytest.MonkeyPatch) -> Callable[[Calibrator], Run]:
+def echo(monkeypatch: pytest.MonkeyPatch) -> Callable[[Calibrator], Predictor]:
     """Runs that predict the logits a text spells out."""
 
     def collate(records: Sequence[dict[str, str]]) -> Echo.Batch:
         rows = [[float(logit) for logit in record["text"].split()] for record in records]
         return Echo.Batch(torch.tensor(rows))
 
-    monkeypatch.setattr(Run, "form", EchoForm())
-    monkeypatch.setattr(Run, "collate", staticmethod(collate))
+    monkeypatch.setattr(Predictor, "form", EchoForm())
+    monkeypatch.setattr(Predictor, "collate", staticmethod(collate))
 
-    def run(calibrator: Calibrator) -> Run:
+    def run(calibrator: Calibrator) -> Predictor:
         config = finished.config()
         adapter = Adapter(("no", "yes"), config, "0", "0", calibrator=calibrator)
-        return Run(adapter, None, Echo(), device="cpu")
+        return Predictor(adapter, None, Echo(), device="cpu")
 
     return run
 
 
-def test_a_stored_calibrator_is_applied_unless_told_not_to(echo: Callable[..., Run]) -> None:
+def test_a_stored_calibrator_is_applied_unless_told_not_to(echo: Callable[..., Predictor]) -> None:
     run = echo(Temperature(2.0))
     assert run.calibrator == Temperature(2.0)
     (found,) = run.predict(["0 4"])
@@ -83,7 +83,7 @@ def test_a_stored_calibrator_is_applied_unless_told_not_to(echo: Callable[..., R
     assert raw.probs["yes"] == pytest.approx(1 / (1 + math.exp(-4)))
 
 
-def test_calibrated_probabilities_decide_on_the_label(echo: Callable[..., Run]) -> None:
+def test_calibrated_probabilities_decide_on_the_label(echo: Callable[..., Predictor]) -> None:
     run = echo(Platt((1.0,), (-1.0,)))
     texts = ["0 0.5", "0 4", "0 -1"]
     found = run.predict(texts)
@@ -92,7 +92,9 @@ def test_calibrated_probabilities_decide_on_the_label(echo: Callable[..., Run]) 
     assert [each.label for each in run.predict(texts, calibrated=False)] == ["yes", "yes", "no"]
 
 
-def test_a_temperature_that_levels_probabilities_keeps_the_label(echo: Callable[..., Run]) -> None:
+def test_a_temperature_that_levels_probabilities_keeps_the_label(
+    echo: Callable[..., Predictor],
+) -> None:
     (found,) = echo(Temperature(22026.0)).predict(["0 1e-13"])
     assert found.probs["yes"] == found.probs["no"] == 0.5
     assert found.label == "yes"
@@ -110,7 +112,9 @@ class Frame:
 @pytest.mark.parametrize(
     "documents", ["0 4", b"0 4", {"0 4": "a"}, Frame(), Document("1", "0 4", None), None]
 )
-def test_one_document_where_several_are_taken(echo: Callable[..., Run], documents: object) -> None:
+def test_one_document_where_several_are_taken(
+    echo: Callable[..., Predictor], documents: object
+) -> None:
     run, kind = echo(Temperature(1.0)), type(documents).__name__
     for method in (run.predict, run.stream):
         with pytest.raises(TypeError, match=rf"got one {kind}.*predict\(\[text\]\)\[0\]"):
@@ -118,11 +122,11 @@ def test_one_document_where_several_are_taken(echo: Callable[..., Run], document
 
 
 @pytest.mark.parametrize("item", [b"0 4", 3, None, ["0 4"]])
-def test_what_is_no_document(echo: Callable[..., Run], item: object) -> None:
+def test_what_is_no_document(echo: Callable[..., Predictor], item: object) -> None:
     with pytest.raises(TypeError, match=rf"a document is a text.*got {type(item).__name__}"):
         echo(Temperature(1.0)).predict(["0 4", item])
 
 
-def test_any_iterable_of_texts_is_predicted(echo: Callable[..., Run]) -> None:
+def test_any_iterable_of_texts_is_predicted(echo: Callable[..., Predictor]) -> None:
     run = echo(Temperature(1.0))
     assert run.predict(text for text in ["0 4", "4 0"]) == run.predict(("0 4", "4 0"))
