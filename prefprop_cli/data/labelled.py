@@ -16,11 +16,11 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, Self
 
+from prefprop_cli.data.cells import Fields
 from prefprop_cli.errors import PrefpropError, UsageError
 from prefprop_cli.json_values import plain
 from prefprop_cli.runs.atomic import disk_errors
 
-Fields = Mapping[str, object]
 ENDINGS = (".csv", ".jsonl", ".parquet")
 SEEN_ROWS = 256
 """Of so many rows at a time the types of columns are found out."""
