@@ -2,7 +2,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
@@ -25,7 +25,6 @@ def given_intervals(*arrays, **options):
     return {name: found for name, found in stated.items() if isinstance(found, Interval)}
 
 
-@settings(deadline=None)
 @given(LABELS)
 def test_scores_equal_scikit_learn(pairs):
     """Also where classes lack labels, predictions or both."""
@@ -42,7 +41,6 @@ def test_scores_equal_scikit_learn(pairs):
             assert found["recall_macro"] == pytest.approx(recall)
 
 
-@settings(deadline=None)
 @given(LABELS)
 def test_binary_scores_are_those_of_class_1(pairs):
     labels, predictions = np.array(pairs).T % 2
