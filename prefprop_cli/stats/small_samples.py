@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from prefprop_cli.arrays import Flags, Floats, Ints
 from prefprop_cli.stats.intervals import Interval, mean_interval, wilson_interval
+from prefprop_cli.tasks.metrics import Metrics
 
 LEAST_TRIALS = 2
 """Documents behind a share or a binned error; of one nothing can be said."""
@@ -44,14 +45,14 @@ class Answers:
     """(N,)."""
     predicted: Ints
     """(N,)."""
-    n_classes: int | None
-    """None where documents bring candidates of their own."""
+    metrics: Metrics
+    """Of their task."""
 
 
-def answers_of(logits: ArrayLike, labels: ArrayLike, *, n_classes: int | None) -> Answers:
+def answers_of(logits: ArrayLike, labels: ArrayLike, *, metrics: Metrics) -> Answers:
     """What a model predicts, beside the labels."""
     predicted = np.asarray(logits).argmax(axis=1)
-    return Answers(np.asarray(labels, np.int64), predicted, n_classes)
+    return Answers(np.asarray(labels, np.int64), predicted, metrics)
 
 
 def given(stated: Stated) -> Interval | None:
@@ -65,32 +66,15 @@ def share(successes: int, trials: int, *, of: str, level: float = 0.95) -> State
 
 
 def shares(answers: Answers, *, level: float = 0.95) -> dict[str, Stated]:
-    """Intervals of the metrics that are a share of documents, or rise with one.
-
-    F1 of class 1 is 2 share / (1 + share), of the documents that are of the class or are said to
-    be, the share that is both: what holds for that one holds for F1.
-    """
-    right = answers.predicted == answers.labels
-    accuracy = share(int(right.sum()), len(right), of="documents", level=level)
-    if answers.n_classes is None:
-        return {"accuracy": accuracy}
-    if answers.n_classes != 2:
-        return {"accuracy": accuracy, "f1_micro": accuracy}
-    is_positive, is_called_so = answers.labels == 1, answers.predicted == 1
-    hits = int((is_positive & is_called_so).sum())
-    groups = {
-        "f1_binary": (is_positive | is_called_so, "documents positive or called so"),
-        "precision_binary": (is_called_so, "documents called positive"),
-        "recall_binary": (is_positive, "positive documents"),
+    """Intervals of the metrics of a task that are a share of documents, or rise with one."""
+    found = answers.metrics.shares(answers.labels, answers.predicted)
+    stated = {
+        name: share(hits, trials, of=of, level=level) for name, (hits, trials, of) in found.items()
     }
-    found = {
-        name: share(hits, int(group.sum()), of=of, level=level)
-        for name, (group, of) in groups.items()
-    }
-    if isinstance(both := found["f1_binary"], Interval):
+    if both := given(stated.get("f1_binary", "")):
         low, high = (2 * end / (1 + end) for end in (both.low, both.high))
-        found["f1_binary"] = Interval(low, high, level)
-    return {"accuracy": accuracy, "f1_micro": accuracy, **found}
+        stated["f1_binary"] = Interval(low, high, both.level)
+    return stated
 
 
 def mean(values: Floats, *, bounds: tuple[float, float], level: float = 0.95) -> Stated:

@@ -150,7 +150,7 @@ def watch(console: Console, run: Predictor, reader: Reader, folder: Path, asked:
     arrivals = Arrivals(folder, suffixes=reader.suffixes)
     answers_of = partial(_answers, run=run, calibrated=not asked.uncalibrated)
     write = partial(_print, console, top_k=asked.top_k)
-    tally = Tally()
+    tally = Tally(run.task)
     with StopRequest() as stop:
         with few_notes(console), Repeated(console.warn) as warn:
             for path in arrivals.until(lambda: stop.requested):
@@ -173,7 +173,7 @@ def _predict(
     write: Write,
     total: int | None,
 ) -> Tally:
-    here, tally, records = world(), Tally(), inputs.records()
+    here, tally, records = world(), Tally(run.task), inputs.records()
     work = partial(_answers, run=run, calibrated=not asked.uncalibrated)
     with (
         closing(records),
@@ -255,6 +255,6 @@ def _print(console: Console, record: TextRecord, answer: Answer, *, top_k: int) 
 
 
 def _answers_of(run: Predictor) -> str:
-    if not run.labels:
+    if not run.task.has_classes:
         return "which chooses among the candidates of questions"
     return f"{len(run.labels)} classes: {listed(run.labels, shown=SHOWN_CLASSES)}"
