@@ -19,7 +19,7 @@ from prefprop_cli.calibration.reliability import ReliabilityBin, reliability_bin
 from prefprop_cli.calibration.scores import Split, calibration_scores
 from prefprop_cli.calibration.selective import CurvePoint, Selection
 from prefprop_cli.calibration.slices import ClassSlice, Slice, class_slices, length_slices
-from prefprop_cli.json_values import plain
+from prefprop_cli.plain import plain
 from prefprop_cli.stats.intervals import Interval
 from prefprop_cli.stats.small_samples import Stated, share
 

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, TextIO, cast
 from prefprop_cli.cli.progress import Bar, Log, Progress
 from prefprop_cli.cli.text import can_move_cursor, columns, escape
 from prefprop_cli.errors import PrefpropError, ResourceError
-from prefprop_cli.json_values import plain
+from prefprop_cli.plain import plain
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole

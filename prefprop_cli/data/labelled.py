@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Protocol, Self
 
 from prefprop_cli.data.cells import Fields
 from prefprop_cli.errors import PrefpropError, UsageError
-from prefprop_cli.json_values import plain
+from prefprop_cli.plain import plain
 from prefprop_cli.runs.atomic import disk_errors
 
 ENDINGS = (".csv", ".jsonl", ".parquet")

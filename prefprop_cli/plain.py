@@ -1,13 +1,16 @@
-"""Values as JSON has them."""
+"""What JSON can hold."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields, is_dataclass
 from math import isfinite
 from pathlib import Path
 
 
 def plain(value: object) -> object:
-    """Records as objects, arrays and tuples as lists, paths as text; NaN and infinity as null."""
+    """Return a value as JSON types: records as dicts, arrays as lists, NaN and infinity as None.
+
+    What JSON has no word for otherwise stays, and is an error of whoever writes it.
+    """
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, float):
@@ -17,5 +20,5 @@ def plain(value: object) -> object:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if is_dataclass(value) and not isinstance(value, type):
-        return plain(asdict(value))
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     return str(value) if isinstance(value, Path) else value
