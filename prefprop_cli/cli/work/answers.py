@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from prefprop_cli.cli.text import duration
-from prefprop_cli.data.labelled import SeenColumns, free_names
+from prefprop_cli.data.seen_columns import SeenColumns, free_names
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import PrefpropError
 from prefprop_cli.experiment.predictor import Prediction, Predictor

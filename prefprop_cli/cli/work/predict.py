@@ -22,7 +22,8 @@ from prefprop_cli.cli.work.answers import (
 from prefprop_cli.cli.work.arrivals import Arrivals
 from prefprop_cli.cli.work.inputs import Inputs, Reader, Reading, copied_fields, newest_for
 from prefprop_cli.data.corpus import Document
-from prefprop_cli.data.labelled import LabelledCopy, SeenColumns
+from prefprop_cli.data.labelled import LabelledCopy
+from prefprop_cli.data.seen_columns import SeenColumns
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.experiment.predictor import Predictor, load_run

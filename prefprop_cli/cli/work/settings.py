@@ -20,7 +20,7 @@ from prefprop_cli.data.cells import flag
 from prefprop_cli.data.columns import Column, Columns
 from prefprop_cli.data.own import left_open
 from prefprop_cli.data.sets.files import WHAT
-from prefprop_cli.data.sets.hub import is_set_name, parse
+from prefprop_cli.data.sets.hub_names import is_set_name, parse
 from prefprop_cli.errors import UsageError
 from prefprop_cli.runs import check_free, check_writable
 from prefprop_cli.tables import SETS
