@@ -18,7 +18,7 @@ from prefprop_cli.calibration.report import CalibrationReport, calibration_repor
 from prefprop_cli.errors import UsageError
 from prefprop_cli.experiment.adapter import Adapter, read_adapter, set_calibrator
 from prefprop_cli.experiment.stored_logits import SavedLogits, load_logits
-from prefprop_cli.notes import Note, warnings
+from prefprop_cli.notes import Note
 from prefprop_cli.runs import RunFolder, write_atomically
 
 FITTED_ON = "validation"
@@ -103,16 +103,18 @@ def calibrate(
     fitted = fit_calibrator(
         method, fitted_on.logits, fitted_on.labels, candidates=not adapter.task.has_classes
     )
-    calibrator, notes = fitted.calibrator, list(fitted.notes)
+    calibrator, notes = fitted.calibrator, [*map(Note, fitted.notes)]
     if same:
-        notes.append(f"{split}: each document is calibrated by what was fitted on four fifths")
+        text = f"{split}: each document is calibrated by what was fitted on four fifths"
+        notes.append(Note(text))
         calibrated = cross_calibrated(type(calibrator), reported.logits, reported.labels)
     else:
         if n_shared:
-            notes.append(
+            text = (
                 f"LEAK: {n_shared} of {len(reported.ids)} documents of {split} are among those of "
                 f"{FITTED_ON}, where the calibrator is fitted"
             )
+            notes.append(Note(text, "warning"))
         calibrated = calibrator.logits(reported.logits)
     report = calibration_report(
         Predictions.from_logits(reported.logits, reported.labels),
@@ -123,7 +125,7 @@ def calibrate(
         n_bins=n_bins or adapter.config.eval.bins,
         n_resamples=adapter.config.eval.resamples,
     )
-    return Calibration(folder, adapter, split, fitted, calibrated, same, report, warnings(notes))
+    return Calibration(folder, adapter, split, fitted, calibrated, same, report, notes=tuple(notes))
 
 
 def keep(calibration: Calibration) -> None:

@@ -11,7 +11,7 @@ _PLAIN = "head-only"
 
 
 def table_7(timings: Sequence[Record]) -> Page:
-    """Seconds and overheads beside the paper's.
+    """Show seconds and overheads beside the paper's.
 
     Args:
         timings: rows of `prefprop bench --table 7 --json`.

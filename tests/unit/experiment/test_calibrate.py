@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from prefprop_cli.errors import UsageError
 from prefprop_cli.experiment.adapter import read_adapter
 from prefprop_cli.experiment.calibrate import calibrate, keep
+from prefprop_cli.experiment.stored_logits import load_logits, save_logits
 from prefprop_cli.runs import RunFolder
 from tests.helpers import finished
 
@@ -23,10 +25,14 @@ def test_a_run_is_calibrated_by_its_stored_logits_and_one_record_says_all(run: R
     assert read_adapter(run.adapter).calibrator == found.fitted.calibrator
 
 
-def test_what_it_says_of_documents_that_both_splits_have_is_a_warning(run: RunFolder) -> None:
-    found = calibrate(run, split="validation", allow_same_split=True)
-    assert found.cross_fitted
-    assert [note.severity for note in found.notes] == ["warning"]
+def test_documents_that_both_splits_have_are_a_warning(run: RunFolder) -> None:
+    validation = load_logits(run.evaluation, "validation")
+    half = (*validation.ids[:30], *(f"new-{i}" for i in range(30)))
+    save_logits(run.evaluation, "test", replace(validation, ids=half))
+    assert [note.severity for note in calibrate(run).notes] == ["warning"]
+    crossed = calibrate(run, split="validation", allow_same_split=True)
+    assert crossed.cross_fitted
+    assert [note.severity for note in crossed.notes] == ["info"]
 
 
 def test_a_split_without_logits_is_refused(run: RunFolder) -> None:
