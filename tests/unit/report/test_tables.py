@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prefprop_cli.bench.paper import PAPER_OVERHEAD
 from prefprop_cli.calibration.null import expected_null_error
 from prefprop_cli.calibration.predictions import softmax
 from prefprop_cli.report.baselines import Baseline, Baselines
 from prefprop_cli.report.collect import collect
 from prefprop_cli.report.page import Grid, Heading, Page
+from prefprop_cli.report.paper import PAPER_OVERHEAD
 from prefprop_cli.report.scores import Estimate
 from prefprop_cli.report.table_2 import table_2
 from prefprop_cli.report.table_3 import table_3
