@@ -10,17 +10,18 @@ from prefprop_cli.cli.signals import StopRequest
 from prefprop_cli.cli.text import about, duration, size
 from prefprop_cli.cli.work.end import evaluated, next_line, tell_end
 from prefprop_cli.cli.work.end import record as record_of
-from prefprop_cli.cli.work.experiment import Chosen, choose, prepare, tell_trained
+from prefprop_cli.cli.work.experiment import prepare, tell_trained
 from prefprop_cli.cli.work.resumed import advice
-from prefprop_cli.cli.work.settings import QUICK_LENGTH, Settings, quicker
 from prefprop_cli.cli.work.train_view import TrainView
 from prefprop_cli.config.load import dump_config
 from prefprop_cli.data.prepare import Prepared
+from prefprop_cli.experiment.choice import BackboneChoice, choose_backbone
 from prefprop_cli.experiment.forecast import costs_of, training_bytes
 from prefprop_cli.experiment.launch import create_run, train_run
 from prefprop_cli.experiment.model import ParameterCounts
 from prefprop_cli.experiment.predictor import resolve_device
 from prefprop_cli.experiment.record import check_backbone, check_data
+from prefprop_cli.experiment.settings import QUICK_LENGTH, ExperimentSettings, quicker
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.distributed import world
 from prefprop_cli.runs.state import again
@@ -45,13 +46,13 @@ class Forecast:
 class Ready:
     """All that a training needs but its folder."""
 
-    chosen: Chosen
+    chosen: BackboneChoice
     prepared: Prepared
     numbers: ParameterCounts
 
 
 def make_ready(
-    console: Console, settings: Settings, folder: RunFolder | None, stop: StopRequest
+    console: Console, settings: ExperimentSettings, folder: RunFolder | None, stop: StopRequest
 ) -> Ready:
     """Find the backbone, prepare the documents, and say what they are.
 
@@ -66,7 +67,7 @@ def make_ready(
         DataError: one of them cannot be used, or is not that of the run.
         Interrupted: a signal came.
     """
-    chosen = choose(settings)
+    chosen = choose_backbone(settings)
     if folder:
         record, path, why = folder.manifest, folder.path, advice(folder)
         world().on_main(lambda: check_backbone(record, chosen.plan, of=path, advice=why))
