@@ -37,10 +37,10 @@ HERE = Path(__file__).parent
 TINY = replace(
     LONGFORMER_BASE,
     vocab_size=60,
-    width=32,
+    hidden_size=32,
     n_layers=2,
     n_heads=2,
-    ffn_width=64,
+    intermediate_size=64,
     n_positions=100,
     windows=(16, 16),
 )
@@ -108,7 +108,7 @@ class Setup:
     ) -> Callable[[], Tensor]:
         """A forward pass, or a step that reaches the prefix; waits for the device."""
         model = self.models[name]
-        direction = torch.randn(self.config.width, device=self.device)
+        direction = torch.randn(self.config.hidden_size, device=self.device)
         half = dtype == torch.bfloat16
 
         def run() -> Tensor:

@@ -98,10 +98,10 @@ METHODS: "Table[Callable[[EncoderConfig, Options], Method]]" = Table(
 
 KERNELS: "Table[Callable[..., Kernel]]" = Table(
     {
-        "exp": "prefprop_cli.core.attention.kernels.exp:Exp",
-        "rbf": "prefprop_cli.core.attention.kernels.rbf:Rbf",
-        "poly": "prefprop_cli.core.attention.kernels.poly:Poly",
-        "linear": "prefprop_cli.core.attention.kernels.linear:Linear",
+        "exp": "prefprop_cli.core.attention.kernels:Exp",
+        "rbf": "prefprop_cli.core.attention.kernels:Rbf",
+        "poly": "prefprop_cli.core.attention.kernels:Poly",
+        "linear": "prefprop_cli.core.attention.kernels:Linear",
     }
 )
 """Of the kernel decomposition."""

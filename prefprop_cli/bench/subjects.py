@@ -167,7 +167,7 @@ def _work(model: Model, subject: Subject, job: Job) -> Callable[[], Tensor]:
     method = create_method(subject.method, config).to(device).train(train)
     batches = [[text.to(device) for text in batch] for batch in _texts(subject, config)]
     # Not a sum: that of a normalised vector is a constant, and its gradient zero.
-    direction = torch.randn(config.width, device=device)
+    direction = torch.randn(config.hidden_size, device=device)
     half = subject.dtype == "bfloat16"
 
     def run() -> Tensor:

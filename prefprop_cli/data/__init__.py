@@ -21,7 +21,7 @@ class SetReader(Protocol):
     """A module of `data/sets`."""
 
     def read(self, table: DataTable) -> Corpus:
-        """The set, in splits, as the table asks."""
+        """Read the set, in splits, as the table asks."""
 
 
 NEED_SOURCE = ("files", "hyperpartisan", "wikihop")
@@ -29,7 +29,7 @@ NEED_SOURCE = ("files", "hyperpartisan", "wikihop")
 
 
 def check_source(table: DataTable) -> None:
-    """See that documents are named and there, before anything is fetched or computed for them.
+    """Check that documents are named and there, before anything is fetched or computed for them.
 
     Raises:
         DataError: they are not, or are of a kind that the set does not read.
@@ -48,7 +48,7 @@ def check_source(table: DataTable) -> None:
 
 
 def read_corpus(table: DataTable) -> Corpus:
-    """The labelled documents that `[data]` asks for.
+    """Read the labelled documents that `[data]` asks for.
 
     Raises:
         DataError: they are missing, or cannot be used as they are.
@@ -62,7 +62,7 @@ def read_corpus(table: DataTable) -> Corpus:
 
 
 def _limited(corpus: Corpus, limit: int, seed: int) -> Corpus:
-    """At most `limit` documents of each split, of each class its share."""
+    """Take at most `limit` documents of each split, of each class its share."""
     splits: Splits = {}
     for name, documents in corpus.splits.items():
         share = Fraction(limit, len(documents))

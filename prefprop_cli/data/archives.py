@@ -19,7 +19,7 @@ FREE_BYTES = 16 * 1024**2  # a small archive may pack better than MAX_RATIO
 
 
 def read_members(path: Path, *, max_bytes: int | None = None) -> Iterator[tuple[str, bytes]]:
-    """(name, content) of each regular file of a .tar.gz, in the order of the archive.
+    """Read (name, content) of each regular file of a .tar.gz, in the order of the archive.
 
     Args:
         path: the archive.
@@ -48,7 +48,7 @@ def read_members(path: Path, *, max_bytes: int | None = None) -> Iterator[tuple[
 def read_zip(
     path: Path, *, wanted: Container[str], max_bytes: int | None = None
 ) -> dict[str, bytes]:
-    """The content of those members of a .zip that are wanted and there, by name.
+    """Read those members of a .zip that are wanted and there, by name.
 
     No other is unpacked; `max_bytes`, as for `read_members`, bounds all members together.
 

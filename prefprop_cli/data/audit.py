@@ -1,7 +1,7 @@
 """What a reader of a result should know about the documents it stands on."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prefprop_cli.data.corpus import Corpus, Document, text_key
-from prefprop_cli.data.questions import Question
 from prefprop_cli.notes import Note, warnings
 from prefprop_cli.words import listed, quoted
 
@@ -39,7 +38,7 @@ class Audit:
         splits = self.corpus.splits
         return {
             "documents": {
-                name: dict(sorted(Counter(map(_class_of, documents)).items()))
+                name: dict(sorted(self._by_class(documents).items()))
                 for name, documents in splits.items()
             },
             "empty": {name: len(splits[name]) - len(self._keyed[name]) for name in splits},
@@ -53,9 +52,7 @@ class Audit:
     @property
     def classes(self) -> dict[str, int]:
         """Label -> documents of all splits, in the order of the classes; as in `counts`."""
-        found = Counter(
-            _class_of(d) for documents in self.corpus.splits.values() for d in documents
-        )
+        found = self._by_class([d for part in self.corpus.splits.values() for d in part])
         return {label: found[label] for label in self.corpus.labels or found}
 
     @property
@@ -71,7 +68,19 @@ class Audit:
     @cached_property
     def leaks(self) -> tuple[Note, ...]:
         """Warnings of two splits that share texts, a sentence each."""
-        return warnings(self._leaks())
+        splits = self.corpus.splits
+        return warnings(
+            f"leak: documents of {later} that are in {earlier}, too: {len(shared)} of "
+            f"{len(splits[later])} ({listed(shared)}); figures of {later} are not those of new "
+            "documents"
+            for earlier, later in combinations(splits, 2)
+            if (shared := self._shared(earlier, later))
+        )
+
+    def _by_class(self, documents: Sequence[Document]) -> Counter[str]:
+        if not self.corpus.labels:
+            return Counter(question=len(documents))
+        return Counter(str(document.label) for document in documents)
 
     @cached_property
     def _keyed(self) -> dict[str, list[tuple[str, Document]]]:
@@ -91,15 +100,6 @@ class Audit:
         known = {key for key, _ in self._keyed[earlier]}
         return [document.id for key, document in self._keyed[later] if key in known]
 
-    def _leaks(self) -> Iterator[str]:
-        for earlier, later in combinations(self.corpus.splits, 2):
-            if shared := self._shared(earlier, later):
-                yield (
-                    f"leak: documents of {later} that are in {earlier}, too: {len(shared)} of "
-                    f"{len(self.corpus.splits[later])} ({listed(shared)}); figures of {later} are "
-                    "not those of new documents"
-                )
-
     def _repetitions(self) -> Iterator[str]:
         pairs = [pair for split in self._keyed for pair in self._repeated(split)]
         # The label of a question is one of its own candidates.
@@ -107,7 +107,7 @@ class Audit:
         same = [f"{a.id} as {b.id}" for a, b in pairs if a.label == b.label or not has_classes]
         if same:
             yield f"documents that repeat an earlier one: {len(same)} ({listed(same)})"
-        if self.corpus.labels and (torn := self._torn):
+        if has_classes and (torn := self._torn):
             yield f"texts with more than one label: {len(torn)} ({listed(torn)})"
 
     @cached_property
@@ -124,11 +124,7 @@ class Audit:
         ]
 
 
-def _class_of(document: Document) -> str:
-    return "question" if isinstance(document, Question) else str(document.label)
-
-
 def percentiles(n_tokens: NDArray[np.int64]) -> dict[str, int]:
-    """Lengths of documents that so many percent of them do not exceed, by `PERCENTILES`."""
+    """Return the lengths that so many percent of documents do not exceed, by `PERCENTILES`."""
     at = np.percentile(n_tokens, PERCENTILES, method="nearest")
     return {str(p): int(value) for p, value in zip(PERCENTILES, at, strict=True)}

@@ -19,7 +19,7 @@ _SHOWN = 12
 
 
 def matching(column: str, names: Collection[str]) -> str | None:
-    """The name that is meant by `column`: the same, or the only one that differs in case alone."""
+    """Return the name that is meant: the same, or the only one that differs in case alone."""
     if column in names:
         return column
     found = [name for name in names if folded(name) == folded(column)]
@@ -27,31 +27,31 @@ def matching(column: str, names: Collection[str]) -> str | None:
 
 
 def folded(name: str) -> str:
-    """The name as it is compared with others."""
+    """Return a name as it is compared with others."""
     return name.strip().casefold()
 
 
 def flag(option: str, name: str) -> str:
-    """What to type so that a column of that name is read: `--text-column body`."""
+    """Return what to type so that a column of that name is read: `--text-column body`."""
     plain = name.replace("_", "").replace("-", "").replace(".", "").isalnum()
     typed = name if plain and not name.startswith("-") else "'" + name.replace("'", "'\\''") + "'"
     return f"--{option.replace('_', '-')} {typed}"
 
 
 def is_cell(name: str) -> bool:
-    """Whether a name in the header is none, but belongs to a row."""
+    """Tell whether a name in the header is none, but belongs to a row."""
     return len(name) > LONGEST_NAME or "\n" in name
 
 
 def is_missing(value: object) -> bool:
-    """Whether a cell holds nothing: null, a blank text, or the NaN that tables have in gaps."""
+    """Tell whether a cell holds nothing: null, a blank text, or the NaN of gaps in tables."""
     if isinstance(value, float):
         return isnan(value)
     return value is None or (isinstance(value, str) and not value.strip())
 
 
 def text_of(fields: Fields, column: str, *, where: str, errors: Errors) -> str:
-    """The text in a column.
+    """Return the text in a column.
 
     Raises:
         DataError: there is no such column, or it holds no text.
@@ -70,7 +70,7 @@ def label_of(
     option: str = "label_column",
     as_written: bool = False,
 ) -> str:
-    """The label (or the group) in a column: a text, a number, true or false.
+    """Return the label (or the group) in a column: a text, a number, true or false.
 
     A whole number is written as one whatever its type: whole numbers become floats where a table
     has gaps. White space around a text is left out, unless it is wanted as written.
@@ -103,7 +103,7 @@ def _kind(value: object) -> str:
 def missing_column(
     column: str, names: Collection[str], *, option: str, where: str, meant: str | None = None
 ) -> DataError:
-    """The error that there is no such column, with what to type.
+    """Make the error that there is no such column, with what to type.
 
     Args:
         column: as asked for.

@@ -88,11 +88,11 @@ class ColumnValues:
         return bool(self.given) and all(len(v) == 1 and isinstance(v[0], dict) for v in first)
 
     def as_text(self) -> str:
-        """The column as a message about texts shows it."""
+        """Describe the column in a message about texts."""
         return f"{quoted(self.name)} (median {self.median_length:,} characters)"
 
     def as_label(self) -> str:
-        """The column as a message about labels shows it."""
+        """Describe the column in a message about labels."""
         n = len(self.distinct)
         if self.is_quantity:
             return f"{quoted(self.name)} ({n} numbers: ids, or a quantity, which needs a few bins)"
@@ -100,7 +100,7 @@ class ColumnValues:
         return f"{quoted(self.name)} ({plural(n, 'value')}: {shown})"
 
     def taken_out(self, where: str) -> str:
-        """What to do with nested values, so that what they hold are columns."""
+        """Say what to do with nested values, so that what they hold are columns."""
         value: Any = self.given[0]
         is_list = isinstance(value, list)
         names = listed([quoted(str(name)) for name in (value[0] if is_list else value)], shown=5)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from prefprop_cli.data.cells import Fields, flag, folded, is_cell, matching, missing_column
 from prefprop_cli.data.column_values import ColumnValues
@@ -74,14 +74,10 @@ def columns_of(
     needs_label: bool = True,
     errors: Errors = "strict",
 ) -> Columns:
-    """The columns of a table, found in its first rows.
+    """Find the columns of a table in its first rows.
 
-    Args:
-        path: a .csv, .tsv, .parquet or JSON file.
-        text: the column that the user names, if any; case may differ.
-        label: the same.
-        needs_label: whether a label is looked for that is not named.
-        errors: what to do with bytes that are no text.
+    `text` and `label` are those that the user names, if any, whose case may differ; without
+    `needs_label` no label is looked for that is not named.
 
     Raises:
         DataError: the file cannot be read, has no header, has no such column, or several may be
@@ -105,15 +101,9 @@ def choose_columns(
     needs_label: bool = True,
     classes: Collection[str] = (),
 ) -> Columns:
-    """The same for rows that have been read, such as those of a hub data set.
+    """Find the columns of rows that have been read, such as those of a hub data set.
 
-    Args:
-        rows: column -> value of each.
-        where: file or set, for the message.
-        text: as `columns_of`.
-        label: as `columns_of`.
-        needs_label: as `columns_of`.
-        classes: columns that are known to hold classes.
+    `where` is the file or set, for the message; `classes` are columns known to hold classes.
 
     Raises:
         DataError: there is no such column, or several may be meant.
@@ -132,7 +122,7 @@ def choose_columns(
 def with_columns(
     rows: Iterator[Row], wanted: Mapping[str, str | None], *, path: Path | str, say: Say = note
 ) -> Iterator[Row]:
-    """The rows of a file, if it has the columns; one that it has not is told once.
+    """Yield the rows of a file that has the columns; one that it has not is told once.
 
     Args:
         rows: of the file.
@@ -163,7 +153,7 @@ def with_columns(
 def text_column_in(
     rows: Iterator[Row], wanted: str, *, path: Path | str, say: Say = note
 ) -> tuple[str, Iterator[Row]]:
-    """The column of a file that holds the text, and its rows.
+    """Find the column of a file that holds the text, and return it with the rows.
 
     Where the file has not got the one that is wanted, another is found by name or content, and
     said; the wanted one comes back if there is none.
@@ -209,40 +199,31 @@ def _meant(option: str, sample: Sequence[Fields]) -> Column | None:
     return found.text if option == "text_column" else found.label
 
 
-class _Candidates(NamedTuple):
-    """Columns that may be meant: how they were found, those equally good, and the others."""
-
-    how: How
-    best: Sequence[ColumnValues]
-    others: Sequence[ColumnValues]
+_Candidates = tuple[How, Sequence[ColumnValues], Sequence[ColumnValues]]
+"""Columns that may be meant: how they were found, those equally good, and the others."""
 
 
 def _text_candidates(columns: Sequence[ColumnValues]) -> _Candidates:
     texts = sorted((c for c in columns if c.holds_text), key=lambda each: -each.median_length)
     named = _named(texts, TEXT_NAMES)
-    how: How = "name" if named else "content"
     pool = named or [each for each in texts if not each.words & NEITHER_NAMES]
     best = [each for each in pool if CLEARLY * each.median_length > pool[0].median_length]
     if not named and len(texts) > 1:
         best = [each for each in best if each.median_length >= SHORTEST_TEXT]
-    if not best:
-        return _Candidates(how, best, texts or columns)
     others = [c for c in texts if c not in best and c.median_length >= SHORTEST_TEXT]
-    return _Candidates(how, best, others)
+    return "name" if named else "content", best, others if best else texts or columns
 
 
 def _label_candidates(columns: Sequence[ColumnValues], *, known: Collection[str]) -> _Candidates:
     pool = [each for each in columns if each.name in known] or columns
-    named = _named([each for each in pool if each.may_be_label], LABEL_NAMES)
-    how: How = "name" if named else "content"
-    # A column of that name with numbers of a quantity is refused where all of them are known.
-    best = [each for each in named if each.has_classes] or named
-    if not named:
+    if named := _named([each for each in pool if each.may_be_label], LABEL_NAMES):
+        # Numbers of a quantity under such a name are refused where all of them are known.
+        best = [each for each in named if each.has_classes] or named
+    else:
         classes = [each for each in pool if each.has_classes and len(each.distinct) > 1]
         best = [each for each in classes if not each.words & NEITHER_NAMES]
-    if not best:
-        return _Candidates(how, best, [each for each in columns if each.may_be_label])
-    return _Candidates(how, best, [c for c in columns if c not in best and c.has_classes])
+    others = [c for c in columns if c not in best and (c.has_classes if best else c.may_be_label)]
+    return "name" if named else "content", best, others
 
 
 def _named(columns: Sequence[ColumnValues], names: Sequence[str]) -> list[ColumnValues]:

@@ -22,7 +22,7 @@ _EXCEL = re.compile(r"sep=(.)\s*", re.IGNORECASE | re.DOTALL)
 
 
 def each_csv_row(path: Path, errors: Errors, say: Say) -> Iterator[tuple[int, Fields | DataError]]:
-    """(line, column -> value) of each row; of one that is not as the header, the error.
+    """Read rows: (line, column -> value), or the error of one that is not as the header.
 
     Raises:
         DataError: it is no table, or its header cannot be used.
@@ -43,7 +43,7 @@ def each_csv_row(path: Path, errors: Errors, say: Say) -> Iterator[tuple[int, Fi
 
 
 def separator_in(path: Path) -> str:
-    """What stands between the fields of a .csv or .tsv file."""
+    """Find what stands between the fields of a .csv or .tsv file."""
     if path.suffix.lower() == ".tsv":
         return "\t"
     with opened(path) as stream:
@@ -52,7 +52,7 @@ def separator_in(path: Path) -> str:
 
 
 def separator_of(lines: Sequence[str], *, whole: bool) -> str:
-    """The separator with which the first lines of a table make rows as long as its header.
+    """Find the separator with which the first lines of a table make rows as long as its header.
 
     Each is tried with the parser that reads the file, so that separators and line ends inside of
     quotes do not count. Of two that do equally well the one with more columns is it.
@@ -129,7 +129,7 @@ def _parsed(
 
 
 def _header(header: list[str], separator: str, path: Path) -> list[str]:
-    """The names of the columns; several blank ones, as of empty columns of a sheet, get numbers."""
+    """Name the columns; several blank names, as of empty columns of a sheet, get numbers."""
     if header.count("") > 1:
         header = [name or f"column_{number}" for number, name in enumerate(header, start=1)]
     if len(set(header)) < len(header):
@@ -145,7 +145,6 @@ def _header(header: list[str], separator: str, path: Path) -> list[str]:
 
 
 def _advice(error: str, path: Path) -> str:
-    """What the parser of CSV says, with what to do."""
     if error.startswith("new-line character"):
         return (
             "a line ends in a carriage return alone, as on old Macs: "

@@ -32,11 +32,11 @@ _LEAST_ZEROS = 4
 
 
 def unsaid(text: str) -> None:
-    """Hear it and say nothing."""
+    """Hear a note and say nothing."""
 
 
 def attempt(work: Callable[[], T]) -> T | DataError:
-    """What a piece of work gives, or the error in its place."""
+    """Return what a piece of work gives, or the error in its place."""
     try:
         return work()
     except DataError as error:
@@ -44,7 +44,7 @@ def attempt(work: Callable[[], T]) -> T | DataError:
 
 
 def sound(found: T | DataError) -> T:
-    """What was found; an error in its place is raised."""
+    """Return what was found; raise an error in its place."""
     if isinstance(found, DataError):
         raise found
     return found
@@ -52,7 +52,7 @@ def sound(found: T | DataError) -> T:
 
 @contextmanager
 def opened(path: Path) -> Iterator[BufferedReader]:
-    """The file, open for reading bytes.
+    """Open a file for reading bytes.
 
     Raises:
         DataError: it does not exist, is a folder, or cannot be read.
@@ -69,7 +69,7 @@ def opened(path: Path) -> Iterator[BufferedReader]:
 
 
 def read_text(stream: BinaryIO, *, name: str, errors: Errors, say: Say = unsaid) -> str:
-    """All of a stream as one text; raises as `decode`."""
+    """Read all of a stream as one text; raises as `decode`."""
     data = stream.read()
     encoding = _utf16(data, say)
     if encoding is None:
@@ -82,7 +82,7 @@ def read_text(stream: BinaryIO, *, name: str, errors: Errors, say: Say = unsaid)
 def each_line(
     stream: BinaryIO, *, name: str, errors: Errors, say: Say = unsaid
 ) -> Iterator[tuple[int, str | DataError]]:
-    """(number from 1, text without its line end) of each line.
+    """Read lines: (number from 1, text without its line end).
 
     A line that cannot be decoded is the error, and the others follow.
     """
@@ -157,7 +157,7 @@ def _utf16(start: bytes, say: Say) -> str | None:
 
 
 def decode(data: bytes, *, where: str, errors: Errors, offset: int = 0) -> str:
-    """UTF-8 as text; `where` and `offset`, of the first byte in its file, are for the message.
+    """Decode UTF-8; `where` and `offset`, of the first byte in its file, are for the message.
 
     Raises:
         DataError: invalid UTF-8 or a NUL byte, with its offset in the file; or the byte order mark
@@ -186,7 +186,7 @@ def decode(data: bytes, *, where: str, errors: Errors, offset: int = 0) -> str:
 
 
 def clean(text: str, *, where: str, errors: Errors) -> str:
-    """Text that came inside JSON or a table: CRLF as LF, no half of a surrogate pair.
+    """Clean a text that came inside JSON or a table: CRLF as LF, no half of a surrogate pair.
 
     Raises:
         DataError: a lone surrogate, which no UTF-8 text can hold.

@@ -12,7 +12,7 @@ Numbered = Iterator[tuple[int, object | DataError]]
 
 
 def parse_json(text: str, *, name: str, line: int = 1) -> object:
-    """The value that a JSON text holds, which begins on that line of its file.
+    """Parse a JSON text, which begins on that line of its file.
 
     Raises:
         DataError: it is no JSON, with line and column, or an object has a key twice.
@@ -29,7 +29,7 @@ def parse_json(text: str, *, name: str, line: int = 1) -> object:
 
 
 def each_json_line(lines: Iterable[tuple[int, str | DataError]], *, name: str) -> Numbered:
-    """The value of each numbered line that is not blank; of one that is no JSON, the error."""
+    """Parse each numbered line that is not blank; one that is no JSON gives the error."""
     for number, line in lines:
         if isinstance(line, DataError):
             yield number, line
@@ -38,7 +38,7 @@ def each_json_line(lines: Iterable[tuple[int, str | DataError]], *, name: str) -
 
 
 def json_values(text: str, *, name: str) -> Numbered:
-    """The items of a list, one other value, or JSON lines.
+    """Parse the items of a list, one other value, or JSON lines.
 
     Raises:
         DataError: it is neither JSON nor JSON lines.
@@ -51,13 +51,13 @@ def json_values(text: str, *, name: str) -> Numbered:
 
 
 def is_json_lines(text: str) -> bool:
-    """Whether a text begins with a line that is an object, and has more behind it."""
+    """Tell whether a text begins with a line that is an object, and has more behind it."""
     first, _, others = text.lstrip().partition("\n")
     return bool(others.strip()) and _begins_with_object(first, whole=True)
 
 
 def holds_json_rows(text: str) -> bool:
-    """Whether a text of unknown kind begins as rows in JSON: with an object or a list of them."""
+    """Tell whether a text of unknown kind begins with an object in JSON or a list of them."""
     return _begins_with_object(text.lstrip().removeprefix("[").lstrip(), whole=False)
 
 

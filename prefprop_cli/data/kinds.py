@@ -27,7 +27,7 @@ _WHAT = {suffix: what for what, suffixes in _OTHERS.items() for suffix in suffix
 
 
 def what_is(path: Path) -> str | None:
-    """What a file is that is neither text nor a table that can be read, and what to do, by name."""
+    """Tell by its name what a file is that cannot be read as text or table, and what to do."""
     return _WHAT.get(path.suffix.lower())
 
 
@@ -42,7 +42,7 @@ def refuse_other_kinds(path: Path) -> None:
 
 
 def documents_below(folder: Path, *, suffixes: Collection[str]) -> tuple[list[Path], list[Path]]:
-    """The files below a folder that have one of the endings, and the others.
+    """List the files below a folder that have one of the endings, and the others.
 
     Raises:
         DataError: there is none of the first, or a folder cannot be read.

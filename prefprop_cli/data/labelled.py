@@ -9,9 +9,10 @@ import fcntl
 import json
 import os
 from base64 import b64encode
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import date, time
+from io import StringIO
 from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, Self
@@ -19,18 +20,19 @@ from typing import Any, BinaryIO, Protocol, Self
 from prefprop_cli.errors import PrefpropError, UsageError
 from prefprop_cli.runs.atomic import disk_errors
 
+Fields = Mapping[str, object]
 ENDINGS = (".csv", ".jsonl", ".parquet")
 SEEN_ROWS = 256
 """Of so many rows at a time the types of columns are found out."""
 
 
 def part_of(path: Path) -> Path:
-    """Where the rows of a copy are until it is whole."""
+    """Return where the rows of a copy are until it is whole."""
     return path.with_name(f"{path.name}.part")
 
 
 def free_names(wanted: Iterable[str], *, taken: Collection[str]) -> dict[str, str]:
-    """Names for new columns: as wanted, with `_new` behind one that is taken."""
+    """Name new columns as wanted, with `_new` behind a name that is taken."""
     names: dict[str, str] = {}
     for name in wanted:
         free = name
@@ -51,9 +53,9 @@ class SeenColumns:
         self.names: dict[str, None] = {}
         self.with_types = with_types
         self._types: dict[str, Any] = {}
-        self._rows: list[Mapping[str, object]] = []
+        self._rows: list[Fields] = []
 
-    def see(self, fields: Mapping[str, object]) -> None:
+    def see(self, fields: Fields) -> None:
         """Take a row into account."""
         self.names.update(dict.fromkeys(fields))
         if self.with_types:
@@ -73,7 +75,7 @@ class SeenColumns:
             self._types[name] = found
 
     def types(self) -> dict[str, Any]:
-        """The Arrow type of each column: text where its values have nothing else in common."""
+        """Return the Arrow type of each column: text where values have nothing else in common."""
         rows, self._rows = self._rows, []
         if rows:
             from prefprop_cli.data.parquet_copy import type_of
@@ -125,7 +127,7 @@ class LabelledCopy:
             self._rows = self._writer()
         return self
 
-    def write(self, fields: Mapping[str, object]) -> None:
+    def write(self, fields: Fields) -> None:
         """Write one row; columns that were not announced are left out and noted in `left_out`.
 
         Raises:
@@ -178,13 +180,15 @@ class LabelledCopy:
             self.part.unlink()
 
     def _writer(self) -> "_Rows":
-        if self.path.suffix == ".csv":
-            return _Csv(self._file, self._names)
-        if self.path.suffix == ".jsonl":
-            return _JsonLines(self._file)
-        from prefprop_cli.data.parquet_copy import ParquetRows
+        if self.path.suffix == ".parquet":
+            from prefprop_cli.data.parquet_copy import ParquetRows
 
-        return ParquetRows(self._file, self._names, self._types)
+            return ParquetRows(self._file, self._names, self._types)
+        if self.path.suffix == ".jsonl":
+            return _Lines(self._file, _json)
+        rows = _Lines(self._file, _csv)
+        rows.write({name: name for name in self._names})
+        return rows
 
     def _end(self) -> None:
         with self._file:
@@ -224,39 +228,31 @@ class LabelledCopy:
 class _Rows(Protocol):
     """Rows on their way to a file."""
 
-    def write(self, row: Mapping[str, object]) -> None: ...
+    def write(self, row: Fields) -> None: ...
     def close(self) -> None: ...
 
 
-class _Csv:
-    def __init__(self, file: BinaryIO, names: Sequence[str]) -> None:
-        self._file = file
-        # To end a line so has both characters quoted inside of a field; only \n is written.
-        self._writer = csv.writer(self, lineterminator="\r\n")
-        self._writer.writerow(names)
+class _Lines:
+    """Rows that are a line of text each."""
 
-    def write(self, row: Mapping[str, object] | str) -> None:
-        """Write a row, or the line that the writer makes of it."""
-        if isinstance(row, str):
-            self._file.write(encoded(row.removesuffix("\r\n") + "\n"))
-        else:
-            self._writer.writerow([*map(as_text, row.values())])
+    def __init__(self, file: BinaryIO, line: Callable[[Fields], str]) -> None:
+        self._file, self._line = file, line
+
+    def write(self, row: Fields) -> None:
+        self._file.write(encoded(self._line(row) + "\n"))
 
     def close(self) -> None: ...
 
 
-class _JsonLines:
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    def write(self, row: Mapping[str, object]) -> None:
-        self._file.write(encoded(_json(row) + "\n"))
-
-    def close(self) -> None: ...
+def _csv(row: Fields) -> str:
+    line = StringIO(newline="")
+    # To end a line so has both characters quoted inside of a field; only \n is written.
+    csv.writer(line, lineterminator="\r\n").writerow([*map(as_text, row.values())])
+    return line.getvalue().removesuffix("\r\n")
 
 
 def as_text(value: object) -> str:
-    """A value of a table as a cell of a .csv file; nothing where there is none."""
+    """Write a value of a table as a cell of a .csv file; nothing where there is none."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -269,7 +265,7 @@ def as_text(value: object) -> str:
 
 
 def encoded(text: str) -> bytes:
-    r"""A text as UTF-8; `\udXXX` for half of a surrogate pair, or a byte that is no text."""
+    r"""Encode a text; half of a surrogate pair, or a byte that is no text, becomes `\udXXX`."""
     return text.encode("utf-8", "backslashreplace")
 
 
@@ -281,7 +277,7 @@ def _json(value: object) -> str:
 
 
 def _finite(value: object) -> object:
-    """The same with null for NaN and infinity, which JSON has no words for."""
+    """Put null for NaN and infinity, which JSON has no words for."""
     if isinstance(value, float):
         return value if isfinite(value) else None
     if isinstance(value, Mapping):

@@ -12,7 +12,7 @@ MANY_NUMBERS, FEW_DOCUMENTS = 20, 10
 
 
 def canonical(label: str) -> str:
-    """The one spelling of all labels that mean the same.
+    """Return the one spelling of all labels that mean the same.
 
     `1`, `+1` and `1.0` are one number, `-1` may have the sign of typesetters (U+2212), and `True`
     and `TRUE` are `true`. Names lose white space around them and keep their case. Zeros in
@@ -30,7 +30,7 @@ def canonical(label: str) -> str:
 
 
 def in_order(labels: Iterable[str]) -> tuple[str, ...]:
-    """Different labels: numbers by value, then false and true, then names.
+    """Sort different labels: numbers by value, then false and true, then names.
 
     The last of two is the positive class: 1 of -1 and 1, true of false and true.
     """
@@ -42,15 +42,15 @@ def positive_class(labels: Sequence[str]) -> str | None:
     return labels[1] if len(labels) == 2 else None
 
 
-def places(labels: Sequence[str], *, known: Sequence[str]) -> list[int] | None:
-    """Where each label stands among known ones; None if one is not there or two are the same."""
+def positions(labels: Sequence[str], *, known: Sequence[str]) -> list[int] | None:
+    """Find labels among known ones by number; None if one is not there or two are the same."""
     numbers = {canonical(label): number for number, label in enumerate(known)}
     found = [numbers[name] for name in map(canonical, labels) if name in numbers]
     return found if len(set(found)) == len(labels) else None
 
 
 def quantity(labels: Sequence[str], *, n_documents: int) -> str | None:
-    """What to say of labels that look like numbers to predict; None if they do not."""
+    """Say what is odd about labels that look like numbers to predict; None if they do not."""
     fractions = any(map(is_fraction, labels))
     if not all(map(is_number, labels)) or not (fractions or _are_many(labels, n_documents)):
         return None
@@ -61,7 +61,7 @@ def quantity(labels: Sequence[str], *, n_documents: int) -> str | None:
 
 
 def no_classes(labels: Sequence[str], *, n_documents: int) -> str | None:
-    """Why numbers are no classes: so many that most would have few documents. None if they are."""
+    """Say why numbers are no classes, most of which would have few documents; None if they are."""
     if not _are_many(labels, n_documents) or not all(map(is_number, labels)):
         return None
     return (
@@ -71,12 +71,12 @@ def no_classes(labels: Sequence[str], *, n_documents: int) -> str | None:
 
 
 def is_number(label: str) -> bool:
-    """Whether a label is written as a number."""
+    """Tell whether a label is written as a number."""
     return _number(label) is not None
 
 
 def is_fraction(label: str) -> bool:
-    """Whether a label is written as a number that is not a whole one."""
+    """Tell whether a label is written as a number that is not a whole one."""
     number = _number(label)
     return bool(number and (number[3] or "").strip("0"))
 

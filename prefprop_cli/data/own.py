@@ -51,7 +51,7 @@ def left_open(table: DataTable) -> Own:
 
 
 def set_of(source: str) -> str:
-    """`files` for what is on this disk, `hub` for what may be the name of a data set there.
+    """Return `files` for what is on this disk, `hub` for what may be a data set there.
 
     Raises:
         DataError: it is neither.

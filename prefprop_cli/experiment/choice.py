@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from prefprop_cli.cache import default_cache
-from prefprop_cli.config.sweep import with_values
 from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.errors import DataError
 from prefprop_cli.experiment.fallback import length_for, stand_in, why_out_of_reach
@@ -85,5 +84,4 @@ def prepare_documents(
 
 
 def _plan(settings: ExperimentSettings) -> Plan:
-    """Of a single run, without the table `[sweep]`."""
-    return world().first_on_machine(lambda: make_plan(with_values(settings.config, {})))
+    return world().first_on_machine(lambda: make_plan(settings.config))

@@ -17,7 +17,7 @@ LENGTHS = (512, 1024, 2048, 4096)
 
 
 def why_out_of_reach(name: str) -> str | None:
-    """Why a backbone of the hub cannot be had now, in a few words; None if it can, or is no such.
+    """Say why a backbone of the hub cannot be had now; None if it can, or is no such.
 
     Takes a second at most.
     """
@@ -30,7 +30,7 @@ def why_out_of_reach(name: str) -> str | None:
 
 
 def stand_in(why: str) -> Mapping[str, Mapping[str, object]]:
-    """What to set, by table, where the backbone is out of reach; `why` it is, in a few words.
+    """Return what to set, by table, where the backbone is out of reach, and `why` it is.
 
     Raises:
         DataError: MiniLM is not installed.
@@ -45,5 +45,5 @@ def stand_in(why: str) -> Mapping[str, Mapping[str, object]]:
 
 
 def length_for(longest: int) -> int:
-    """The usual length, in positions, that a document of `longest` tokens needs."""
+    """Return the usual length, in positions, that a document of `longest` tokens needs."""
     return next((length for length in LENGTHS if longest <= length), LENGTHS[-1])

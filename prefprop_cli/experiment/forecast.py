@@ -30,13 +30,13 @@ def training_bytes(plan: Plan, counts: ParameterCounts) -> int:
     encoder, config = plan.encoder, plan.config
     weights = counts.of_backbone + counts.method + counts.head
     # Query, key, value, their strips, mixed values, two sums before LayerNorm, two outputs.
-    per_layer = 12 * encoder.width + 2 * encoder.ffn_width
+    per_layer = 12 * encoder.hidden_size + 2 * encoder.intermediate_size
     if counts.backbone:
-        per_layer += 2 * encoder.width
+        per_layer += 2 * encoder.hidden_size
     if config.method.name == "head-only":
-        per_token = 4 * encoder.width
+        per_token = 4 * encoder.hidden_size
     elif config.model.gradient_checkpointing:
-        per_token = encoder.n_layers * encoder.width + per_layer
+        per_token = encoder.n_layers * encoder.hidden_size + per_layer
     else:
         per_token = encoder.n_layers * per_layer
     activations = per_token * config.train.micro_batch_size * config.data.max_length

@@ -55,7 +55,7 @@ _ADVICE = (
 
 
 def from_hub(name: str) -> Path:
-    """The folder with a backbone of the hub, `NAME` or `NAME@REVISION`.
+    """Return the folder with a backbone of the hub, `NAME` or `NAME@REVISION`.
 
     Where the hub does not give it, for whatever reason, the cache does, if it has all of it.
 
@@ -82,7 +82,7 @@ def from_hub(name: str) -> Path:
 
 
 def kept_folder(repository: str, revision: str) -> Path | None:
-    """The folder of a branch or commit if the cache has all of it."""
+    """Return the folder of a branch or commit if the cache has all of it."""
     known = str(_read(repository, revision).get("commit"))
     for commit in (last_commit(repository, revision, "models"), known, revision):
         if commit and is_commit(commit):

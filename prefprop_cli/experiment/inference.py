@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from prefprop_cli.cache import default_cache
 from prefprop_cli.data.corpus import Document
-from prefprop_cli.data.labels import places
+from prefprop_cli.data.labels import positions
 from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.data.questions import read_questions
 from prefprop_cli.data.seen import read_keys, seen
@@ -38,7 +38,7 @@ def compute_split(run: RunFolder, split: str, machine: Machine, *, label: str) -
     """
     predictor = load_run(run.path, device=machine.device, backbone=machine.backbone)
     prepared = prepare_data(predictor.plan, cache=default_cache())
-    order = places(prepared.labels, known=predictor.labels)
+    order = positions(prepared.labels, known=predictor.labels)
     world().on_each(lambda: _check_data(run, predictor, prepared, order))
     examples = examples_of(predictor.plan, prepared, split)
     found = with_documents(_predict(predictor, examples, machine, label=label), prepared, split)
@@ -137,7 +137,7 @@ def _label_indices(documents: Sequence[Document], predictor: Predictor) -> list[
     for document in documents:
         if document.label is None:
             raise DataError(f"{document.id}: the answer is not given")
-        place = places([document.label], known=predictor.names_of(document))
+        place = positions([document.label], known=predictor.names_of(document))
         found += place or []
         unknown += [] if place else [document]
     if unknown:

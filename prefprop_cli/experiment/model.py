@@ -71,7 +71,9 @@ class Classifier(Trainable):
         if self.pool == "prefix":
             read = layout.one_per_row(0)
         else:
-            read = layout.read([[layout.n_placeholders + p for p in row] for row in places])
+            read = layout.output_positions(
+                [[layout.n_placeholders + p for p in row] for row in places]
+            )
         prefix = self.method(len(layout.rows))
         hidden = self.backbone.encode(tokens, layout, prefix, read=read, markers=self.head.markers)
         return self.head(hidden, read.rows)
@@ -158,7 +160,7 @@ def create_classifier(backbone: Encoder, config: Config, *, n_labels: int) -> Cl
         n_labels: classes; 0 where each document brings its own candidates.
     """
     # The head first: seeds mean the same weights as in earlier runs.
-    head = task_of(config).head(config, backbone.config.width, n_labels)
+    head = task_of(config).head(config, backbone.config.hidden_size, n_labels)
     return Classifier(
         backbone,
         create_method(config.method, backbone.config),

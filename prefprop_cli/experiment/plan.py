@@ -39,7 +39,7 @@ class Plan:
     """What a run will use."""
 
     config: Config
-    """As asked for, with paths made absolute and the conversion to a Longformer decided."""
+    """Of a single run, with paths made absolute and the conversion to a Longformer decided."""
     backbone: Path
     """Folder of the backbone."""
     encoder: EncoderConfig
@@ -202,7 +202,7 @@ def _resolved(config: Config, folder: Path, encoder: EncoderConfig) -> Config:
         source = str(Path(source).expanduser().resolve())
     model = config.model.model_copy(update={"backbone": backbone, "to_long": to_long})
     data = config.data.model_copy(update={"source": source})
-    return config.model_copy(update={"model": model, "data": data})
+    return config.model_copy(update={"model": model, "data": data, "sweep": None})
 
 
 def _check_metric(metric: str, *, n_labels: int) -> None:

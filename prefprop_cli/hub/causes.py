@@ -74,7 +74,7 @@ def hub_errors(what: str, *, advice: str = "") -> Iterator[None]:
 
 
 def hub_cause(error: BaseException) -> Cause | None:
-    """What an error says of the hub; None if it says nothing of it.
+    """Find what an error says of the hub; None if it says nothing of it.
 
     The first in a chain of errors that has a cause of its own counts; "cannot connect" and the
     like count only if none has.

@@ -6,7 +6,7 @@ import socket
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -23,14 +23,14 @@ _MB = 1_000_000
 
 
 def is_offline() -> bool:
-    """Whether the user has switched the network off."""
+    """Tell whether the user has switched the network off."""
     from huggingface_hub import constants
 
     return bool(constants.HF_HUB_OFFLINE)
 
 
 def why_unreachable(*, timeout_s: float = 1.0) -> str | None:
-    """Why the hub cannot be asked now, in a few words; None if it can.
+    """Say in a few words why the hub cannot be asked now; None if it can.
 
     A connection to it, or to the proxy on the way, is opened and closed, which takes `timeout_s` at
     most, the resolution of names included. That it answers as a hub does is not looked at.
@@ -93,33 +93,39 @@ def fetch(
     """
     folder = snapshot(repository, commit, kind)
     missing = {n: size for n, size in sizes.items() if not (folder and (folder / n).is_file())}
-    total = sum(size or 0 for size in missing.values())
-    is_told = any(size != 0 for size in missing.values())
-    counted: AbstractContextManager[Callable[[int], None]] = nullcontext(lambda done: None)
-    if is_told:
-        size = f", {total / _MB:,.1f} MB" if total else ""
-        note(f"downloading {repository}: {plural(len(missing), 'file')}{size}")
-        counted = (
-            progress(total=total // _MB, label="downloaded MB")
-            if total
-            else progress(total=len(missing), label="files")
-        )
-    with quiet(), counted as on_progress:
-        n_bytes = 0
-
-        def count(n: float) -> None:
-            nonlocal n_bytes
-            n_bytes += int(n)
-            if total:
-                on_progress(n_bytes // _MB)
-
-        for n_files, name in enumerate(missing, start=1):
-            fetch_one(repository, name, commit, kind=kind, offline=offline, on_bytes=count)
-            if not total:
-                on_progress(n_files)
+    with quiet(), _counted(repository, missing) as (on_bytes, on_file):
+        for number, name in enumerate(missing, start=1):
+            fetch_one(repository, name, commit, kind=kind, offline=offline, on_bytes=on_bytes)
+            on_file(number)
     folder = snapshot(repository, commit, kind)
     assert folder is not None  # its config.json is among the files, or was
     return folder
+
+
+@contextmanager
+def _counted(
+    repository: str, sizes: Mapping[str, int | None]
+) -> Iterator[tuple[Callable[[float], None], Callable[[int], None]]]:
+    """Tell of megabytes, or of files whose sizes nobody knows; what has no size is not told of."""
+    total = sum(size or 0 for size in sizes.values())
+    if all(size == 0 for size in sizes.values()):
+        yield (lambda n_bytes: None), (lambda number: None)
+        return
+    size = f", {total / _MB:,.1f} MB" if total else ""
+    note(f"downloading {repository}: {plural(len(sizes), 'file')}{size}")
+    if not total:
+        with progress(total=len(sizes), label="files") as on_progress:
+            yield (lambda n_bytes: None), on_progress
+        return
+    n_bytes = 0.0
+    with progress(total=total // _MB, label="downloaded MB") as on_progress:
+
+        def count(n: float) -> None:
+            nonlocal n_bytes
+            n_bytes += n
+            on_progress(int(n_bytes) // _MB)
+
+        yield count, (lambda number: None)
 
 
 def fetch_one(
@@ -193,7 +199,7 @@ class _Bar:
 
 @contextmanager
 def quiet(*others: Any) -> Iterator[None]:
-    """No lines, bars and warnings on stderr: of huggingface_hub, and of the `utils` of others."""
+    """Keep lines, bars and warnings of huggingface_hub off stderr, and of the `utils` of others."""
     from huggingface_hub import utils
 
     with ExitStack() as restored:

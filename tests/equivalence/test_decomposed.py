@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from prefprop_cli.core.attention import Band, Rows, VisibleKeys, reference
-from prefprop_cli.core.attention.kernels.exp import Exp
+from prefprop_cli.core.attention.kernels import Exp
 from prefprop_cli.core.encoder.encoder import Encoder
 from prefprop_cli.core.methods import Options, create
 from prefprop_cli.core.methods.prefix_propagation import PrefixPropagation
@@ -83,7 +83,7 @@ def test_without_weight_the_text_comes_out_as_of_the_plain_model(
     if method.n_placeholders:
         plain = shifted(plain, method.n_placeholders)
     texts = tiny.batch([30, 9], [2, 1])
-    arguments = texts.input_ids, texts.key_mask, texts.global_mask
+    arguments = texts.input_ids, texts.attention_mask, texts.global_mask
     with torch.no_grad():
         expected = plain(*arguments)
         assert_close(encoder(*arguments, method(2)), expected, within=1e-5)

@@ -54,8 +54,8 @@ def watch(embeddings: nn.Module) -> list[Tensor]:
 def run_both(theirs: PreTrainedModel, encoder: Encoder, texts: tiny.Batch) -> tuple[Tensor, Tensor]:
     """Outputs at the tokens, (T, W), of ours and of theirs."""
     expected = theirs(**texts.arguments_of(encoder.config.model_type)).last_hidden_state
-    actual = encoder(texts.input_ids, texts.key_mask, texts.global_mask)
-    return actual[texts.key_mask], expected[texts.key_mask]
+    actual = encoder(texts.input_ids, texts.attention_mask, texts.global_mask)
+    return actual[texts.attention_mask], expected[texts.attention_mask]
 
 
 @pytest.mark.parametrize("backend", ON_CPU)
@@ -131,10 +131,10 @@ def test_gradients(model_type: str, layout: str, backend: str):
     assert of_weights.keys() == dict(theirs.named_parameters()).keys()
     for name, gradient in gradients(theirs).items():
         assert_close(of_weights[name], gradient, within=5e-5, relative=True, what=name)
-    padded = their_embedded[0].grad[:, : texts.key_mask.shape[1]]  # theirs fill up the window
+    padded = their_embedded[0].grad[:, : texts.attention_mask.shape[1]]  # theirs fill up the window
     assert_close(
         our_embedded[0].grad,
-        padded[texts.key_mask],
+        padded[texts.attention_mask],
         within=5e-5,
         relative=True,
         what="embeddings",

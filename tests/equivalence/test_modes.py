@@ -81,7 +81,7 @@ def assert_usual(encoder: torch.nn.Module) -> None:
 
 def hidden(encoder: Encoder) -> torch.Tensor:
     with torch.no_grad() if encoder.attention == "flex" else nullcontext():
-        return encoder(TEXTS.input_ids, TEXTS.key_mask, TEXTS.global_mask)
+        return encoder(TEXTS.input_ids, TEXTS.attention_mask, TEXTS.global_mask)
 
 
 @pytest.mark.parametrize("backend", ON_CPU)

@@ -75,7 +75,7 @@ def test_values_and_gradients(
     theirs, prefixes = hooked(stock, placeholder=placeholder)
     prefixes.load_state_dict(method.prefix.state_dict())
 
-    is_there = torch.nn.functional.pad(texts.key_mask, (P, 0), value=True)
+    is_there = torch.nn.functional.pad(texts.attention_mask, (P, 0), value=True)
     expected = run_theirs(theirs, texts)[is_there]
     actual = encode(encoder, texts, method)
     assert_close(actual, expected, within=1e-5, what="hidden states")
@@ -111,7 +111,7 @@ def test_the_public_call_leaves_the_placeholders_out():
     method = create("prefix-propagation", encoder.config, Options(prefix_length=P)).eval()
     texts = tiny.batch([20, 9], [1, 1])
     with torch.no_grad():
-        padded = encoder(texts.input_ids, texts.key_mask, texts.global_mask, method(2))
+        padded = encoder(texts.input_ids, texts.attention_mask, texts.global_mask, method(2))
         first, second = encode(encoder, texts, method).split([P + 20, P + 9])
     assert torch.equal(padded[0], first[P:])
     assert torch.equal(padded[1, :9], second[P:])

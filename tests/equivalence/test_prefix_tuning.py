@@ -25,7 +25,7 @@ def test_the_oracle_itself_is_the_transformers_model(layout: str):
     texts = tiny.batch(lengths, n_globals, pad_id=theirs.config.pad_token_id)
     with torch.no_grad():
         expected = theirs(**texts.arguments_of(model_type)).last_hidden_state
-        for row, mask in enumerate(texts.key_mask):
+        for row, mask in enumerate(texts.attention_mask):
             ids, is_global = texts.input_ids[row, mask], texts.global_mask[row, mask]
             actual = oracle.Oracle(theirs)(ids, is_global)
             assert_close(actual, expected[row, mask], within=1e-5, what=f"row {row}")

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from prefprop_cli.core.encoder.encoder import Encoder
-from prefprop_cli.core.encoder.layout import Layout, Read
+from prefprop_cli.core.encoder.layout import Layout, OutputPositions
 from prefprop_cli.core.methods import METHODS, Method, Options, create
 from tests.helpers import tiny
 from tests.helpers.compare import assert_close, random
@@ -19,20 +19,20 @@ CASES = [(name, "none") for name in METHODS] + [
 OPTIONS = {"prefix_length": 3, "tuning_length": 2, "init_std": 1.0, "alpha_trainable": True}
 
 
-def cls(layout: Layout) -> Read:
+def cls(layout: Layout) -> OutputPositions:
     return layout.one_per_row(layout.n_placeholders)
 
 
-def first(layout: Layout) -> Read:
+def first(layout: Layout) -> OutputPositions:
     return layout.one_per_row(0)
 
 
-def local(layout: Layout) -> Read:
+def local(layout: Layout) -> OutputPositions:
     """A position that is not global."""
     return layout.one_per_row(layout.n_placeholders + 4)
 
 
-def several(layout: Layout) -> Read:
+def several(layout: Layout) -> OutputPositions:
     """All global tokens, as many as each row has."""
     return layout.globals
 
@@ -63,7 +63,7 @@ def case(
 def test_same_rows(
     name: str,
     kernel: str,
-    read: Callable[[Layout], Read],
+    read: Callable[[Layout], OutputPositions],
     model_type: str,
     n_globals: list[int],
 ):
@@ -88,7 +88,7 @@ def test_same_rows(
     ],
 )
 def test_the_last_layer_computes_what_is_read_where_it_can(
-    model_type: str, read: Callable[[Layout], Read], n_computed: int
+    model_type: str, read: Callable[[Layout], OutputPositions], n_computed: int
 ):
     encoder, method, texts = case("head-only", "none", model_type=model_type, n_globals=[3, 2])
     computed: list[int] = []

@@ -27,8 +27,8 @@ def run_both(theirs: PreTrainedModel, encoder: Encoder, texts: tiny.Batch) -> tu
     """(T, W) of ours, with global tokens, and of theirs."""
     with torch.no_grad():
         expected = theirs(**texts.arguments_of(theirs.config.model_type)).last_hidden_state
-        actual = encoder(texts.input_ids, texts.key_mask, texts.global_mask)
-    return actual[texts.key_mask], expected[texts.key_mask]
+        actual = encoder(texts.input_ids, texts.attention_mask, texts.global_mask)
+    return actual[texts.attention_mask], expected[texts.attention_mask]
 
 
 @pytest.mark.parametrize("model_type", ["roberta", "bert"])

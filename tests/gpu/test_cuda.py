@@ -152,7 +152,7 @@ def step(
     """Output, and gradients of all that trains, on the CPU."""
     both = nn.ModuleDict({"encoder": copy.deepcopy(encoder), "method": copy.deepcopy(method)})
     both.to(device)
-    tokens = pack(texts.input_ids.to(device), texts.key_mask, texts.global_mask)
+    tokens = pack(texts.input_ids.to(device), texts.attention_mask, texts.global_mask)
     layout = Layout.of(tokens, n_placeholders=method.n_placeholders)
     read = layout.one_per_row(0) if read_one else None
     prefix = both["method"](len(tokens.rows))
@@ -249,7 +249,7 @@ def test_the_forward_pass_does_not_wait_for_the_device():
     encoder, method = model("prefix-propagation", "none", model_type="longformer")
     encoder, method = encoder.to(DEVICE), method.to(DEVICE)
     texts = tiny.batch([300, 40, 9], [1, 1, 1])
-    on_cpu = pack(texts.input_ids, texts.key_mask, texts.global_mask)
+    on_cpu = pack(texts.input_ids, texts.attention_mask, texts.global_mask)
 
     def forward() -> None:
         tokens = on_cpu.to(DEVICE)

@@ -10,10 +10,10 @@ from prefprop_cli.tasks.batch import Batch
 TINY = EncoderConfig(
     model_type="longformer",
     vocab_size=30,
-    width=16,
+    hidden_size=16,
     n_layers=2,
     n_heads=2,
-    ffn_width=24,
+    intermediate_size=24,
     n_positions=40,
     n_token_types=1,
     pad_id=1,

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from prefprop_cli.core.encoder.encoder import Encoder
-from prefprop_cli.core.encoder.layout import Layout, Read, Tokens, pack
+from prefprop_cli.core.encoder.layout import Layout, OutputPositions, Tokens, pack
 from prefprop_cli.core.methods import Method
 from tests.helpers import oracle
 from tests.helpers.compare import assert_close, random
@@ -19,7 +19,7 @@ def encode(
     texts: Batch,
     method: Method,
     *,
-    read: Callable[[Layout], Read] | None = None,
+    read: Callable[[Layout], OutputPositions] | None = None,
 ) -> Tensor:
     """Packed hidden states (T, W), placeholders included, or those that `read` chooses."""
     tokens, layout = lay_out(texts, method)
@@ -28,7 +28,7 @@ def encode(
 
 
 def lay_out(texts: Batch, method: Method) -> tuple[Tokens, Layout]:
-    tokens = pack(texts.input_ids, texts.key_mask, texts.global_mask)
+    tokens = pack(texts.input_ids, texts.attention_mask, texts.global_mask)
     return tokens, Layout.of(tokens, n_placeholders=method.n_placeholders)
 
 
@@ -46,7 +46,7 @@ def assert_is_the_formula(
         method, kernel=oracle.KERNELS.get(kernel), zero_placeholders=zero_placeholders
     )
     actual = encode(encoder, texts, method)
-    rows = zip(texts.input_ids, texts.key_mask, texts.global_mask, strict=True)
+    rows = zip(texts.input_ids, texts.attention_mask, texts.global_mask, strict=True)
     expected = torch.cat(
         [
             oracle.Oracle(theirs)(ids[mask], is_global[mask], formula)

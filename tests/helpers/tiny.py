@@ -91,12 +91,12 @@ class Batch:
     """A padded batch: the arguments of `Encoder.forward`, in their order."""
 
     input_ids: Tensor
-    key_mask: Tensor
+    attention_mask: Tensor
     global_mask: Tensor
 
     def arguments_of(self, model_type: str) -> dict[str, Tensor]:
         """What the `transformers` model of that type is called with."""
-        given = {"input_ids": self.input_ids, "attention_mask": self.key_mask.long()}
+        given = {"input_ids": self.input_ids, "attention_mask": self.attention_mask.long()}
         if model_type == "longformer":
             given["global_attention_mask"] = self.global_mask.long()
         return given
@@ -107,8 +107,8 @@ def batch(lengths: Sequence[int], n_globals: Sequence[int], *, pad_id: int = 1) 
     generator = torch.Generator().manual_seed(sum(lengths) + len(lengths))
     shape = len(lengths), max(lengths)
     input_ids = torch.randint(3, VOCAB, shape, generator=generator)
-    key_mask = torch.arange(shape[1]) < torch.tensor(lengths)[:, None]
+    attention_mask = torch.arange(shape[1]) < torch.tensor(lengths)[:, None]
     global_mask = torch.zeros(shape, dtype=torch.bool)
     for row, (length, n) in enumerate(zip(lengths, n_globals, strict=True)):
         global_mask[row, torch.randperm(length, generator=generator)[:n]] = True
-    return Batch(input_ids.masked_fill(~key_mask, pad_id), key_mask, global_mask)
+    return Batch(input_ids.masked_fill(~attention_mask, pad_id), attention_mask, global_mask)

@@ -99,7 +99,7 @@ def _what(request: Request, *, documents: str) -> str:
         dtype += ", gradient checkpointing in prefprop"
     attention = ", ".join(dict.fromkeys(_attention(request).values()))
     return (
-        f"{name}: {encoder.n_layers} layers of width {encoder.width}; {documents}, "
+        f"{name}: {encoder.n_layers} layers of width {encoder.hidden_size}; {documents}, "
         f"P = {n}\n"
         f"{' and '.join(STEPS[step] for step in request.steps)}\n"
         f"{dtype}; attention {attention}; times per document are compared with the first row of a "

@@ -19,6 +19,8 @@ _ALIASES = {
     "swish": "silu",
 }
 """Other names that `transformers.activations` has for the same function."""
+_EARLIER_NAMES = {"hidden_size": "width", "intermediate_size": "ffn_width"}
+"""What the hash of a configuration that runs have recorded calls its fields."""
 _OTHER_MODELS = ("is_decoder", "add_cross_attention", "quantization_config")
 _MOST = {"num_hidden_layers": 1000}
 _MOST_OF_ANY = 2**31
@@ -30,11 +32,11 @@ class EncoderConfig:
 
     model_type: str
     vocab_size: int
-    width: int
+    hidden_size: int
     """W, numbers per token."""
     n_layers: int
     n_heads: int
-    ffn_width: int
+    intermediate_size: int
     n_positions: int
     """Rows of the position table, those before the first real position included."""
     n_token_types: int
@@ -47,8 +49,10 @@ class EncoderConfig:
     def __post_init__(self) -> None:
         _known_type(self.model_type)
         _known_activation(self.activation)
-        if self.width % self.n_heads:
-            raise DataError(f"width {self.width} does not divide into {self.n_heads} heads")
+        if self.hidden_size % self.n_heads:
+            raise DataError(
+                f"hidden_size {self.hidden_size} does not divide into {self.n_heads} heads"
+            )
         if self.windows is None:
             return
         if len(self.windows) != self.n_layers:
@@ -62,7 +66,7 @@ class EncoderConfig:
     @property
     def head_width(self) -> int:
         """D, numbers per head."""
-        return self.width // self.n_heads
+        return self.hidden_size // self.n_heads
 
     @property
     def first_position(self) -> int:
@@ -77,7 +81,8 @@ class EncoderConfig:
     @property
     def fingerprint(self) -> str:
         """The sha256 over all of it, however the `config.json` it was read from is laid out."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        values = {_EARLIER_NAMES.get(name, name): value for name, value in asdict(self).items()}
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def from_hugging_face(values: Mapping[str, object]) -> EncoderConfig:
@@ -97,10 +102,10 @@ def from_hugging_face(values: Mapping[str, object]) -> EncoderConfig:
     config = EncoderConfig(
         model_type=model_type,
         vocab_size=_int(values, "vocab_size"),
-        width=_int(values, "hidden_size"),
+        hidden_size=_int(values, "hidden_size"),
         n_layers=n_layers,
         n_heads=_int(values, "num_attention_heads"),
-        ffn_width=_int(values, "intermediate_size"),
+        intermediate_size=_int(values, "intermediate_size"),
         n_positions=_int(values, "max_position_embeddings"),
         n_token_types=_int(values, "type_vocab_size"),
         pad_id=_int(values, "pad_token_id", 0 if model_type == "bert" else 1, least=0),
@@ -122,10 +127,10 @@ def to_hugging_face(config: EncoderConfig) -> dict[str, object]:
         "architectures": [_ARCHITECTURES[config.model_type]],
         "model_type": config.model_type,
         "vocab_size": config.vocab_size,
-        "hidden_size": config.width,
+        "hidden_size": config.hidden_size,
         "num_hidden_layers": config.n_layers,
         "num_attention_heads": config.n_heads,
-        "intermediate_size": config.ffn_width,
+        "intermediate_size": config.intermediate_size,
         "max_position_embeddings": config.n_positions,
         "type_vocab_size": config.n_token_types,
         "pad_token_id": config.pad_id,

@@ -16,7 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from prefprop_cli.core.attention import choose
 from prefprop_cli.core.encoder.config import EncoderConfig
 from prefprop_cli.core.encoder.dropout import Dropout
-from prefprop_cli.core.encoder.layout import Layout, Read, Tokens, pack, unpack
+from prefprop_cli.core.encoder.layout import Layout, OutputPositions, Tokens, pack, unpack
 from prefprop_cli.core.encoder.prefix import LayerPrefix, Prefix
 from prefprop_cli.core.encoder.self_attention import Context, SelfAttention
 from prefprop_cli.core.modes import tensors_on_cpu
@@ -63,7 +63,7 @@ class Encoder(nn.Module):
     def forward(
         self,
         input_ids: Tensor,
-        key_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
         global_mask: Tensor | None = None,
         prefix: Prefix | None = None,
     ) -> Tensor:
@@ -71,8 +71,8 @@ class Encoder(nn.Module):
 
         Args:
             input_ids: (B, S) int64.
-            key_mask: (B, S) bool, False for padding, which stands at the end of a row; None if
-                there is none.
+            attention_mask: (B, S) bool, False for padding, which stands at the end of a row; None
+                if there is none.
             global_mask: (B, S) bool, True for global tokens; None if there are none. Without a
                 window every token sees every token, and it has no effect.
             prefix: what a method gives each layer; None is the plain model.
@@ -84,7 +84,7 @@ class Encoder(nn.Module):
             ValueError: a shape is wrong, or a row has more tokens than the encoder positions.
         """
         with tensors_on_cpu():
-            tokens = pack(input_ids, key_mask, global_mask)
+            tokens = pack(input_ids, attention_mask, global_mask)
             layout = Layout.of(tokens, n_placeholders=prefix.n_placeholders if prefix else 0)
             hidden = self.encode(tokens, layout, prefix)
             padded = unpack(hidden[layout.text_index], tokens.rows)
@@ -96,7 +96,7 @@ class Encoder(nn.Module):
         layout: Layout,
         prefix: Prefix | None = None,
         *,
-        read: Read | None = None,
+        read: OutputPositions | None = None,
         markers: Tensor | None = None,
     ) -> Tensor:
         """Hidden states of the last layer, packed.
@@ -123,12 +123,16 @@ class Encoder(nn.Module):
             return self._run_layer(self.layers[-1], hidden, last, read)
         return self._run_layer(self.layers[-1], hidden, last)[read.index]
 
-    def _can_read(self, read: Read) -> bool:
+    def _can_read(self, read: OutputPositions) -> bool:
         """Whether the last layer can compute these positions alone."""
         return self.config.windows is None or read.all_global
 
     def _run_layer(
-        self, layer: nn.Module, hidden: Tensor, context: Context, read: Read | None = None
+        self,
+        layer: nn.Module,
+        hidden: Tensor,
+        context: Context,
+        read: OutputPositions | None = None,
     ) -> Tensor:
         if self.gradient_checkpointing and torch.is_grad_enabled():
             return checkpoint(layer, hidden, context, read, use_reentrant=False)
@@ -151,10 +155,10 @@ class Embeddings(nn.Module):
     def __init__(self, config: EncoderConfig, *, dropout: float) -> None:
         super().__init__()
         self.config = config
-        self.word = nn.Embedding(config.vocab_size, config.width)
-        self.position = nn.Embedding(config.n_positions, config.width)
-        self.token_type = nn.Embedding(config.n_token_types, config.width)
-        self.norm = nn.LayerNorm(config.width, eps=config.layer_norm_eps)
+        self.word = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.position = nn.Embedding(config.n_positions, config.hidden_size)
+        self.token_type = nn.Embedding(config.n_token_types, config.hidden_size)
+        self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = Dropout(dropout)
 
     def forward(
@@ -175,7 +179,7 @@ class Embeddings(nn.Module):
             )
         words = self._words(tokens.input_ids, markers)
         if layout.n_placeholders:
-            nothing = words.new_zeros(layout.rows.n_tokens, self.config.width)
+            nothing = words.new_zeros(layout.rows.n_tokens, self.config.hidden_size)
             words = nothing.index_copy(0, layout.text_index, words)
         position = self.position(layout.positions + self.config.first_position)
         hidden = self.dropout(self.norm(words + position + self.token_type.weight[0]))
@@ -195,23 +199,25 @@ class Layer(nn.Module):
 
     def __init__(self, config: EncoderConfig, *, window: int | None, dropout: float) -> None:
         super().__init__()
-        width = config.width
+        width = config.hidden_size
         self.activation = ACTIVATIONS[config.activation]
         self.attention = SelfAttention(config, window=window)
         self.attention_output = nn.Linear(width, width)
         self.attention_norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
-        self.up = nn.Linear(width, config.ffn_width)
-        self.down = nn.Linear(config.ffn_width, width)
+        self.up = nn.Linear(width, config.intermediate_size)
+        self.down = nn.Linear(config.intermediate_size, width)
         self.output_norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
         self.dropout = Dropout(dropout)
 
-    def forward(self, hidden: Tensor, context: Context, read: Read | None = None) -> Tensor:
+    def forward(
+        self, hidden: Tensor, context: Context, read: OutputPositions | None = None
+    ) -> Tensor:
         """(T, W) to (T, W), or to (R, W) if only the positions in `read` are wanted."""
         text = hidden
         if (added := context.prefix.added) is not None:
-            places = context.layout.placeholder_index
+            positions = context.layout.placeholder_index
             # Out of place: a checkpointed layer sees its input a second time.
-            hidden = hidden.index_add(0, places, added.flatten(0, 1).to(hidden.dtype))
+            hidden = hidden.index_add(0, positions, added.flatten(0, 1).to(hidden.dtype))
         mixed = self.attention(hidden, context, read, text=text)
         if read is not None:
             hidden = hidden[read.index]

@@ -3,7 +3,7 @@
 Axes: B rows, S longest row, T packed tokens, G global tokens, V most global tokens of one row.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -39,11 +39,11 @@ class Tokens:
 
 
 @dataclass(frozen=True)
-class Read:
+class OutputPositions:
     """The only positions somebody reads after the last layer, row by row.
 
     Args:
-        index: (R,) places in the packed tokens, in the order of the rows.
+        index: (R,) positions in the packed tokens, in the order of the rows.
         rows: how many of them each row has.
         all_global: whether all of them are global tokens.
     """
@@ -53,33 +53,37 @@ class Read:
     all_global: bool
 
 
-def pack(input_ids: Tensor, key_mask: Tensor | None, global_mask: Tensor | None) -> Tokens:
+def pack(input_ids: Tensor, attention_mask: Tensor | None, global_mask: Tensor | None) -> Tokens:
     """Take the padding out of a padded batch.
 
     Args:
         input_ids: (B, S) int64.
-        key_mask: (B, S) bool, False for padding, which stands at the end of a row.
+        attention_mask: (B, S) bool, False for padding, which stands at the end of a row.
         global_mask: (B, S) bool, True for global tokens.
 
     Raises:
         ValueError: the shapes differ, a row is empty, or padding precedes a token.
     """
     shape = input_ids.shape
-    key_mask = torch.ones(shape, dtype=torch.bool) if key_mask is None else key_mask.cpu().bool()
+    attention_mask = (
+        torch.ones(shape, dtype=torch.bool)
+        if attention_mask is None
+        else attention_mask.cpu().bool()
+    )
     is_global = torch.zeros(shape, dtype=torch.bool)
     if global_mask is not None:
         is_global = global_mask.cpu().bool()
-    if not input_ids.ndim == 2 or not shape == key_mask.shape == is_global.shape:
+    if not input_ids.ndim == 2 or not shape == attention_mask.shape == is_global.shape:
         raise ValueError(
-            f"input_ids {tuple(shape)}, key_mask {tuple(key_mask.shape)} and global_mask "
-            f"{tuple(is_global.shape)} must have one shape (B, S)"
+            f"input_ids {tuple(shape)}, attention_mask {tuple(attention_mask.shape)} and "
+            f"global_mask {tuple(is_global.shape)} must have one shape (B, S)"
         )
-    lengths = key_mask.sum(dim=1)
-    if (lengths == 0).any() or (key_mask[:, 1:] & ~key_mask[:, :-1]).any():
-        raise ValueError("key_mask: each row needs tokens first, then padding")
-    places = send(key_mask.flatten().nonzero().squeeze(1), input_ids.device)
+    lengths = attention_mask.sum(dim=1)
+    if (lengths == 0).any() or (attention_mask[:, 1:] & ~attention_mask[:, :-1]).any():
+        raise ValueError("attention_mask: each row needs tokens first, then padding")
+    positions = send(attention_mask.flatten().nonzero().squeeze(1), input_ids.device)
     rows = Rows.of_lengths(lengths.tolist())
-    return Tokens(input_ids.flatten()[places], rows, is_global[key_mask])
+    return Tokens(input_ids.flatten()[positions], rows, is_global[attention_mask])
 
 
 def send(tensor: Tensor, device: str | torch.device) -> Tensor:
@@ -128,17 +132,19 @@ class Layout:
 
     @cached_property
     def placeholder_index(self) -> Tensor:
-        """(B · P,) places of the placeholders."""
-        return self._send(self._places(range(self.n_placeholders)))
+        """(B · P,) positions of the placeholders."""
+        starts = self.rows.offsets[:-1]
+        index = [start + number for start in starts for number in range(self.n_placeholders)]
+        return self._send(torch.tensor(index).long())
 
     @cached_property
     def text_index(self) -> Tensor:
-        """(T - B · P,) places of the text tokens."""
+        """(T - B · P,) positions of the text tokens."""
         return self._send((~self._host_is_placeholder).nonzero().squeeze(1))
 
     @cached_property
     def positions(self) -> Tensor:
-        """(T,) place of each token in its own row, from 0."""
+        """(T,) of each token in its own row, from 0."""
         return self._send(self._host_positions)
 
     @cached_property
@@ -147,15 +153,15 @@ class Layout:
         return self._send(self._host_is_placeholder)
 
     @cached_property
-    def globals(self) -> Read:
+    def globals(self) -> OutputPositions:
         """The global tokens, placeholders included."""
         counts = [int(self.host_is_global[row].sum()) for row in self.rows]
         index = self.host_is_global.nonzero().squeeze(1)
-        return Read(self._send(index), Rows.of_lengths(counts), all_global=True)
+        return OutputPositions(self._send(index), Rows.of_lengths(counts), all_global=True)
 
     @cached_property
     def global_table(self) -> tuple[Tensor, Tensor | None]:
-        """Places of each row's global tokens (B, V), and a mask (B, V); see `_table`."""
+        """Positions of each row's global tokens (B, V), and a mask (B, V); see `_table`."""
         return self._table(self.host_is_global)
 
     @cached_property
@@ -163,17 +169,19 @@ class Layout:
         """The same without the placeholders, for the decomposed form."""
         return self._table(self.host_is_global & ~self._host_is_placeholder)
 
-    def one_per_row(self, place: int) -> Read:
-        """Position `place` of each row; place 0 is the first placeholder, if there is one."""
-        return self.read([(place,)] * len(self.rows))
+    def one_per_row(self, position: int) -> OutputPositions:
+        """The same position of each row; position 0 is the first placeholder, if there is one."""
+        return self.output_positions([(position,)] * len(self.rows))
 
-    def read(self, places: Sequence[Sequence[int]]) -> Read:
-        """The positions `places[b]` of each row b, counted with the placeholders."""
-        starts = self.rows.offsets[:-1]
-        pairs = zip(starts, places, strict=True)
-        index = torch.tensor([start + place for start, row in pairs for place in row]).long()
-        all_global = bool(self.host_is_global[index].all())
-        return Read(self._send(index), Rows.of_lengths([len(row) for row in places]), all_global)
+    def output_positions(self, positions: Sequence[Sequence[int]]) -> OutputPositions:
+        """The positions `positions[b]` of each row b, counted with the placeholders."""
+        pairs = zip(self.rows.offsets[:-1], positions, strict=True)
+        index = torch.tensor([start + position for start, row in pairs for position in row]).long()
+        return OutputPositions(
+            self._send(index),
+            Rows.of_lengths([len(row) for row in positions]),
+            all_global=bool(self.host_is_global[index].all()),
+        )
 
     def band(self, half_window: int) -> Band:
         """The band of a window of that half; the same object each time, for what it derives.
@@ -210,16 +218,12 @@ class Layout:
             chosen: (T,) bool on the CPU.
 
         Returns:
-            Places (B, V) and a mask (B, V) that is False in the gaps; None where there are none.
+            Positions (B, V) and a mask (B, V) that is False in the gaps; None where there are none.
         """
-        places = [chosen[row].nonzero().squeeze(1) + row.start for row in self.rows]
-        table = torch.nn.utils.rnn.pad_sequence(places, batch_first=True, padding_value=-1)
+        positions = [chosen[row].nonzero().squeeze(1) + row.start for row in self.rows]
+        table = torch.nn.utils.rnn.pad_sequence(positions, batch_first=True, padding_value=-1)
         mask = table >= 0
         return self._send(table.clamp_min(0)), None if mask.all() else self._send(mask)
-
-    def _places(self, places: Collection[int]) -> Tensor:
-        starts = self.rows.offsets[:-1]
-        return torch.tensor([start + place for start in starts for place in places]).long()
 
     def _send(self, tensor: Tensor) -> Tensor:
         return send(tensor, self.device)

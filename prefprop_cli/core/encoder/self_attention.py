@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from prefprop_cli.core.attention import Attend, Band, Rows, VisibleKeys
 from prefprop_cli.core.attention.absorbed import attend_absorbed
 from prefprop_cli.core.encoder.config import EncoderConfig
-from prefprop_cli.core.encoder.layout import Layout, Read
+from prefprop_cli.core.encoder.layout import Layout, OutputPositions
 from prefprop_cli.core.encoder.prefix import LayerPrefix
 from prefprop_cli.core.encoder.projection import split_qkv
 
@@ -53,7 +53,7 @@ class SelfAttention(nn.Module):
 
     def __init__(self, config: EncoderConfig, *, window: int | None) -> None:
         super().__init__()
-        width = config.width
+        width = config.hidden_size
         self.half_window = None if window is None else window // 2
         self.n_heads, self.head_width = config.n_heads, config.head_width
         self.qkv = nn.Linear(width, 3 * width)
@@ -66,7 +66,7 @@ class SelfAttention(nn.Module):
         self,
         hidden: Tensor,
         context: Context,
-        read: Read | None = None,
+        read: OutputPositions | None = None,
         *,
         text: Tensor | None = None,
     ) -> Tensor:
@@ -94,7 +94,7 @@ class SelfAttention(nn.Module):
             mixed = mixed.index_copy(0, everywhere.index, of_globals)
         return mixed.flatten(1)
 
-    def _full(self, hidden: Tensor, context: Context, read: Read | None) -> Tensor:
+    def _full(self, hidden: Tensor, context: Context, read: OutputPositions | None) -> Tensor:
         query, key, value = self._split_heads(self.qkv(hidden))
         query_rows = context.layout.rows
         if read is not None:
@@ -106,15 +106,15 @@ class SelfAttention(nn.Module):
     ) -> Tensor:
         layout = context.layout
         table, mask = layout.global_text_table if context.is_decomposed else layout.global_table
-        places = table.flatten()
+        positions = table.flatten()
         if frozen is None or context.is_decomposed:
             projected = self.qkv(hidden)
-            query, key, value, *of_globals = split_qkv(projected, places, n_heads=self.n_heads)
+            query, key, value, *of_globals = split_qkv(projected, positions, n_heads=self.n_heads)
         else:
             # The first layer of a frozen backbone: nothing but the placeholders wants a gradient,
             # and they, being global, are neither keys of the band nor local queries that count.
             query, key, value = self._split_heads(self.qkv(frozen))
-            _, *of_globals = self._split_heads(self.qkv(hidden[places]))
+            _, *of_globals = self._split_heads(self.qkv(hidden[positions]))
         global_key, global_value = (part.unflatten(0, table.shape) for part in of_globals)
         visible = VisibleKeys(global_key, global_value, mask) if table.numel() else None
         return self._attend(query, key, value, layout.band(half_window), context, visible)
@@ -134,10 +134,10 @@ class SelfAttention(nn.Module):
         mixed = context.attend(query, key, value, band, visible=visible, dropout=dropout)
         if not context.is_decomposed:
             return mixed
-        places = context.layout.placeholder_index
-        return _add_prefix_term(mixed, query, band, context, key[places], value[places])
+        positions = context.layout.placeholder_index
+        return _add_prefix_term(mixed, query, band, context, key[positions], value[positions])
 
-    def _global(self, hidden: Tensor, context: Context, read: Read) -> Tensor:
+    def _global(self, hidden: Tensor, context: Context, read: OutputPositions) -> Tensor:
         (query,) = self._split_heads(self.query_global(hidden[read.index]))
         band = context.whole_rows(read.rows)
         if max(read.rows.lengths) * self.n_heads > 2 * hidden.shape[1]:

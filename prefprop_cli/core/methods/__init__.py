@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from functools import partial
 
-from prefprop_cli.core.attention.kernels import KERNELS, Kernel
+from prefprop_cli.core.attention.kernels import Kernel
 from prefprop_cli.core.encoder.config import EncoderConfig
 from prefprop_cli.core.methods.base import Method, Options
 from prefprop_cli.core.methods.decomposed import KernelDecomposition
-from prefprop_cli.tables import METHODS
+from prefprop_cli.tables import KERNELS, METHODS
 
 
 def create(name: str, config: EncoderConfig, options: Options) -> Method:

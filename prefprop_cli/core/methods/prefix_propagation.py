@@ -29,7 +29,7 @@ class PrefixPropagation(Method):
         super().__init__()
         self.n_placeholders = options.prefix_length
         self.placeholder = options.placeholder
-        shape = (options.prefix_length, config.width)
+        shape = (options.prefix_length, config.hidden_size)
         self.prefix = normal_parameters(config.n_layers, *shape, std=options.init_std)
         self.dropout = nn.Dropout(options.dropout)
 

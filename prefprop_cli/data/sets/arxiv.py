@@ -19,7 +19,7 @@ HUB_SET = hub.HubSet("ccdv/arxiv-classification", configuration="no_ref")
 
 
 def read(table: DataTable) -> Corpus:
-    """The papers, each cut at 30,000 characters as in the released code of the paper.
+    """Read the papers, each cut at 30,000 characters as in the released code of the paper.
 
     `data.source` is a folder with a folder of .txt files for each class, or split files; without
     it the hub is asked.

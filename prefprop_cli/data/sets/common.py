@@ -17,7 +17,7 @@ from prefprop_cli.words import quoted
 
 
 def source_of(table: DataTable, *, what: str) -> Path:
-    """The local file or folder that `data.source` names; `what` belongs there, for the message.
+    """Find the local file or folder that `data.source` names; `what` belongs there.
 
     Raises:
         DataError: it names none, or there is nothing at it.
@@ -46,7 +46,7 @@ def default_split(table: DataTable) -> None:
 
 
 def document_of(fields: Fields, table: DataTable, *, id: str, where: str) -> Document:
-    """One row as a document, with the columns the table names.
+    """Make a document of one row, with the columns the table names.
 
     Raises:
         DataError: a column is missing or holds something else.
@@ -61,7 +61,7 @@ def document_of(fields: Fields, table: DataTable, *, id: str, where: str) -> Doc
 
 
 def files_below(folder: Path, *, inside: frozenset[Path] = frozenset()) -> Iterator[Path]:
-    """All files below a folder, in order; none is hidden, such as `.DS_Store`, or in `.git`.
+    """List all files below a folder, in order, without hidden ones such as `.DS_Store`.
 
     A link to a folder that it lies in, such as those `inside`, is not followed, for all would come
     again.
@@ -93,7 +93,7 @@ def corpus_of(
     labels: tuple[str, ...] = (),
     notes: tuple[Note, ...] = (),
 ) -> Corpus:
-    """A corpus whose missing splits are drawn from `train` by the fractions of the table.
+    """Make a corpus whose missing splits are drawn from `train` by the fractions of the table.
 
     Raises:
         DataError: the labels are numbers and no classes, or a split cannot be drawn.
@@ -115,7 +115,7 @@ def corpus_of(
 
 
 def digest(path: Path) -> str:
-    """The sha256 of a file, or of the names and contents of all files below a folder.
+    """Return the sha256 of a file, or of the names and contents of all files below a folder.
 
     Hidden ones do not count: to look at a folder on a Mac makes some.
     """

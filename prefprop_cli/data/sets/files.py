@@ -39,7 +39,7 @@ SPLIT_NAMES = {"train": "train", "test": "test"} | dict.fromkeys(
 
 
 def read(table: DataTable) -> Corpus:
-    """The documents at `data.source`, a local file or folder.
+    """Read the documents at `data.source`, a local file or folder.
 
     Raises:
         DataError: there is nothing that can be read, a row is not as it should be, or a class has
@@ -71,7 +71,7 @@ def find_columns(
     needs_label: bool = True,
     errors: Errors = "strict",
 ) -> Columns:
-    """The columns of a file, or of the training file of a folder, as `columns_of`.
+    """Find the columns of a file, or of the training file of a folder, as `columns_of`.
 
     A folder with a folder per class has none.
 
@@ -94,7 +94,7 @@ def find_columns(
 
 
 def labelled_documents(path: Path, table: DataTable) -> list[Document]:
-    """The documents of one file, or of a folder with a folder per class, without splits.
+    """Read the documents of one file, or of a folder with a folder per class, without splits.
 
     Raises:
         DataError: it is missing, or a row is not as it should be.

@@ -16,7 +16,7 @@ UNLABELLED = ("unsup", "unsupervised", "unlabeled", "unlabelled")
 
 
 def class_folders(folder: Path, *, root: Path, errors: Errors) -> Iterator[Document]:
-    """The documents `folder/<label>/*.txt`, in order; the id is the path below `root`.
+    """Read the documents `folder/<label>/*.txt`, in order; the id is the path below `root`.
 
     Raises:
         DataError: there are none, texts lie deeper, or bytes are not UTF-8.
@@ -40,7 +40,7 @@ def class_folders(folder: Path, *, root: Path, errors: Errors) -> Iterator[Docum
 
 
 def labelled(documents: list[Document], folder: Path) -> tuple[list[Document], list[str]]:
-    """The documents of a folder that have a class, and notes on all that is left out of it."""
+    """Keep the documents of a folder that have a class; note all that is left out of it."""
     kept = [each for each in documents if str(each.label).lower() not in UNLABELLED]
     notes = []
     if len(kept) < len(documents):

@@ -42,7 +42,7 @@ class HubSet:
 
 
 def parse(source: str) -> HubSet:
-    """`owner/name@revision:configuration` in its parts.
+    """Take `owner/name@revision:configuration` apart.
 
     Raises:
         DataError: it is neither of that form nor a folder.
@@ -56,7 +56,7 @@ def parse(source: str) -> HubSet:
 
 
 def named(table: DataTable) -> HubSet:
-    """The data set that `data.source` names.
+    """Return the data set that `data.source` names.
 
     Raises:
         DataError: it names none.
@@ -67,7 +67,7 @@ def named(table: DataTable) -> HubSet:
 
 
 def is_set_name(source: str) -> bool:
-    """Whether this may be the name of a data set on the hub."""
+    """Tell whether this may be the name of a data set on the hub."""
     try:
         parse(source)
     except DataError:
@@ -76,7 +76,7 @@ def is_set_name(source: str) -> bool:
 
 
 def read(table: DataTable) -> Corpus:
-    """The data set `data.source`: `owner/name`, with `@revision` or `:configuration` behind it.
+    """Read `data.source`: `owner/name`, with `@revision` or `:configuration` behind it.
 
     Raises:
         DataError: no name is given, the set cannot be had, or its rows are not as they should be.
@@ -86,7 +86,7 @@ def read(table: DataTable) -> Corpus:
 
 
 def find_columns(source: str, *, text: str | None = None, label: str | None = None) -> Columns:
-    """The columns of a hub data set, as `choose_columns`; one whose classes it names is the label.
+    """Find the columns of a hub data set, as `choose_columns`, by the classes that it names, too.
 
     Raises:
         DataError: the set cannot be had, or no column can be meant.
@@ -105,7 +105,7 @@ def find_columns(source: str, *, text: str | None = None, label: str | None = No
 
 
 def read_set(asked: HubSet, table: DataTable) -> Corpus:
-    """A hub data set; splits it has not, or whose labels are secret, are drawn.
+    """Read a hub data set; draw splits it has not, or whose labels are secret.
 
     Raises:
         DataError: as `read`.

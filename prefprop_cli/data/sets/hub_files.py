@@ -48,7 +48,7 @@ _LOCAL_FILES = (
 
 
 def load(asked: HubSet) -> tuple[datasets.DatasetDict, list[str]]:
-    """All splits of a data set, and notes on where they are from.
+    """Read all splits of a data set, with notes on where they are from.
 
     Where the hub does not give them, for whatever reason, the cache does, if it has all of them.
 
@@ -107,7 +107,7 @@ def _find(asked: HubSet) -> _Found:
 
 
 def info_of(name: str, revision: str | None) -> tuple[DatasetInfo, str]:
-    """What the hub says of a data set, and the commit that the revision is at."""
+    """Ask the hub of a data set, and for the commit that the revision is at."""
     if _is_offline():
         raise OfflineModeIsEnabled("no network is to be used")
     found = HfApi().dataset_info(name, revision=revision, timeout=TIMEOUT_S)

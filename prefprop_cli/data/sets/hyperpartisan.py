@@ -34,7 +34,7 @@ CHUNK_BYTES = 2**16
 
 
 def read(table: DataTable) -> Corpus:
-    """The articles; `data.source` is a folder with the original files.
+    """Read the articles; `data.source` is a folder with the original files.
 
     `data.split`: `dedup` (default) draws splits in which no text stands twice; `kfold5` holds out
     fold `data.fold` for testing; `reference` is the split of Beltagy et al. (hp-splits.json), whose
@@ -110,7 +110,7 @@ def _reference(documents: list[Document], _: DataTable, path: Path) -> tuple[Spl
 
 
 def read_articles(path: Path) -> Iterator[tuple[str, str]]:
-    """(id, text) of each article, streamed; titles and attributes are no text.
+    """Read (id, text) of each article, streamed; titles and attributes are no text.
 
     Raises:
         DataError: the file cannot be read, or an article has no id or no label.
@@ -121,7 +121,7 @@ def read_articles(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def read_labels(path: Path) -> Iterator[tuple[str, str]]:
-    """(id, `true` or `false`) of each article; raises as `read_articles`."""
+    """Read (id, `true` or `false`) of each article; raises as `read_articles`."""
     for attributes, _ in _articles(path):
         label = _attribute(attributes, "hyperpartisan", path)
         if label not in LABELS:

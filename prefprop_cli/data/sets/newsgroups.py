@@ -27,7 +27,7 @@ Posts = Iterable[tuple[PurePath, str]]
 
 
 def read(table: DataTable) -> Corpus:
-    """The posts; `data.source` is the archive or its folder, without it scikit-learn downloads.
+    """Read the posts of `data.source`, the archive or its folder; else scikit-learn downloads.
 
     Raises:
         DataError: the posts are not there, or cannot be downloaded.

@@ -27,7 +27,7 @@ WHAT = "metadata.csv and speeches/"
 
 
 def read(table: DataTable) -> Corpus:
-    """The addresses: two thirds for training, a sixth each for validation and test.
+    """Read the addresses: two thirds for training, a sixth each for validation and test.
 
     What a president said and what he sent in writing on the same day stays in one split.
     `data.source` is the package's data folder; default: that of the installed package.

@@ -4,7 +4,7 @@ from prefprop_cli.data.labels import (
     canonical,
     in_order,
     no_classes,
-    places,
+    positions,
     positive_class,
     quantity,
 )
@@ -54,11 +54,11 @@ def test_the_order_of_labels(ordered: tuple[str, ...]) -> None:
 
 
 def test_labels_are_found_among_known_ones_whatever_their_order_and_spelling() -> None:
-    assert places(["-1", "1"], known=["1", "-1"]) == [1, 0]
-    assert places(["True", "False"], known=["false", "true"]) == [1, 0]
-    assert places(["b"], known=["a", "b"]) == [1]
-    assert places(["a", "c"], known=["a", "b"]) is None
-    assert places(["1", "1.0"], known=["1", "2"]) is None
+    assert positions(["-1", "1"], known=["1", "-1"]) == [1, 0]
+    assert positions(["True", "False"], known=["false", "true"]) == [1, 0]
+    assert positions(["b"], known=["a", "b"]) == [1]
+    assert positions(["a", "c"], known=["a", "b"]) is None
+    assert positions(["1", "1.0"], known=["1", "2"]) is None
 
 
 @pytest.mark.parametrize(

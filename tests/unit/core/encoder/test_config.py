@@ -101,7 +101,7 @@ def test_left_out_keys_have_the_defaults_of_transformers(model_type: str, pad_id
         ),
         ({"model_type": None}, "config.json names no model_type"),
         ({"position_embedding_type": "relative_key"}, '"relative_key" is not supported'),
-        ({"num_attention_heads": 7}, "width 768 does not divide into 7 heads"),
+        ({"num_attention_heads": 7}, "hidden_size 768 does not divide into 7 heads"),
         ({"attention_window": [512] * 3}, "3 attention windows for 12 layers"),
         ({"attention_window": 511}, "attention window 511 is not an even number"),
         ({"attention_window": [512] * 11 + [0]}, "attention window 0 is not an even number"),

@@ -14,7 +14,7 @@ def run(encoder: Encoder, *, seed: int = 0) -> Tensor:
     torch.manual_seed(seed)
     texts = tiny.batch([40, 9], [2, 0])
     with torch.no_grad():
-        return encoder(texts.input_ids, texts.key_mask, texts.global_mask)
+        return encoder(texts.input_ids, texts.attention_mask, texts.global_mask)
 
 
 def longformer(**options: object) -> Encoder:
@@ -24,7 +24,7 @@ def longformer(**options: object) -> Encoder:
 def test_the_output_is_padded_like_the_input_with_zeros():
     texts = tiny.batch([12, 9], [1, 0])
     ids = torch.nn.functional.pad(texts.input_ids, (0, 5))  # no row fills the width
-    mask = torch.nn.functional.pad(texts.key_mask, (0, 5))
+    mask = torch.nn.functional.pad(texts.attention_mask, (0, 5))
     hidden = longformer()(ids, mask)
     assert hidden.shape == (2, 17, 32)
     assert not hidden[~mask].any()
@@ -35,8 +35,8 @@ def test_a_row_does_not_depend_on_its_neighbours():
     texts = tiny.batch([40, 9, 23], [2, 0, 1])
     encoder = longformer()
     with torch.no_grad():
-        together = encoder(texts.input_ids, texts.key_mask, texts.global_mask)
-        for row, mask in enumerate(texts.key_mask):
+        together = encoder(texts.input_ids, texts.attention_mask, texts.global_mask)
+        for row, mask in enumerate(texts.attention_mask):
             alone = encoder(
                 texts.input_ids[row : row + 1, mask], None, texts.global_mask[row : row + 1, mask]
             )

@@ -36,16 +36,16 @@ def test_unpacking_puts_zeros_at_the_end():
 
 
 @pytest.mark.parametrize(
-    ("key_mask", "message"),
+    ("attention_mask", "message"),
     [
         (torch.tensor([[1, 1], [0, 0]]), "tokens first, then padding"),
         (torch.tensor([[1, 1], [0, 1]]), "tokens first, then padding"),
-        (torch.tensor([[1, 1, 1], [1, 1, 1]]), r"\(2, 2\), key_mask \(2, 3\)"),
+        (torch.tensor([[1, 1, 1], [1, 1, 1]]), r"\(2, 2\), attention_mask \(2, 3\)"),
     ],
 )
-def test_a_batch_that_cannot_be_packed(key_mask: Tensor, message: str):
+def test_a_batch_that_cannot_be_packed(attention_mask: Tensor, message: str):
     with pytest.raises(ValueError, match=message):
-        pack(torch.ones(2, 2, dtype=torch.int64), key_mask, None)
+        pack(torch.ones(2, 2, dtype=torch.int64), attention_mask, None)
 
 
 def test_a_single_text_needs_a_row_of_its_own():

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from prefprop_cli.core.attention.kernels.poly import Poly
+from prefprop_cli.core.attention.kernels import Poly
 from prefprop_cli.core.encoder.config import EncoderConfig
 from prefprop_cli.core.methods import Options, create
 from prefprop_cli.core.methods.decomposed import KernelDecomposition
