@@ -7,9 +7,8 @@ from math import isnan, nan
 
 import numpy as np
 
-from prefprop_cli.report.estimates import difference
 from prefprop_cli.report.methods import PROPAGATION
-from prefprop_cli.report.scores import ScoredSet, ScoredVariant
+from prefprop_cli.report.scores import ScoredSet, ScoredVariant, difference
 from prefprop_cli.stats.intervals import Interval
 from prefprop_cli.stats.seeds import (
     Effect,
@@ -34,27 +33,24 @@ class Comparison:
 
     metric: str
     first: str
-    """The name of the variant the others are compared with, such as propagation."""
     second: str
     n: tuple[int, int]
     """Seeds of both."""
     difference: float
     """Of the means."""
     interval: Interval | None
-    """Of the difference, over seeds and documents, the same ones for both."""
+    """Of the difference, over seeds and documents, the same ones for both; so is `p_paired`."""
     p_paired: float | None
-    """Of no difference, in the same way."""
     why: str
     """What keeps both from being given, if they are not. Tests over seeds are not made then: they
     would say that the seeds differ on documents that are too few to speak of others."""
     detectable_sd: float
-    """The difference that these numbers of seeds show in 80 % of cases, in standard deviations
-    over seeds; NaN with one seed."""
+    """What these numbers of seeds show in 80 % of cases, in standard deviations over seeds; NaN
+    with one seed."""
     detectable: float
     """The same in the unit of the metric, at the standard deviation that was seen."""
     welch: WelchTest | None
-    """Over seeds, as the next two; None with one seed, without any spread, or with too few
-    documents."""
+    """None with one seed, without any spread, or with too few documents; so are the next two."""
     effect: Effect | None
     permutation: PermutationTest | None
     p_holm: float | None = None
@@ -62,7 +58,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """What the seeds say, in a word."""
+        """What the seeds say, in words."""
         if self.p_holm is None:
             return "cannot be told"
         if self.p_holm > ALPHA:
@@ -86,42 +82,42 @@ class Order:
     """Pairs that stand in one order here and in the other there."""
 
 
+def reference(variants: Sequence[ScoredVariant]) -> ScoredVariant | None:
+    """The one of plain propagation that differs from other methods in the fewest settings."""
+    mine = [each for each in variants if each.method == PROPAGATION]
+    others = [each.settings for each in variants if each.method != PROPAGATION]
+
+    def n_differing(each: ScoredVariant) -> int:
+        own = each.settings
+        return sum(own[key] != other[key] for other in others for key in own.keys() & other.keys())
+
+    return min(mine, key=n_differing, default=None)
+
+
 def compare(
-    sets: Sequence[ScoredSet], *, metric: str | None = None, first: First | None = None
+    sets: Sequence[ScoredSet], *, metric: str | None = None, first: First = reference
 ) -> list[list[Comparison]]:
     """Compare every variant with one of its set, set by set; Holm's family is all of them.
 
     Args:
         sets: scored on the same split.
         metric: default: the one that decides in each set.
-        first: picks the variant the others are compared with; default: `reference`.
+        first: picks the variant the others are compared with.
 
     Returns:
         A list for each set; empty where the first or another variant is missing.
     """
-    found: list[list[Comparison]] = []
+    found = []
     for each in sets:
-        one = (first or reference)(each.variants)
-        others = [other for other in each.variants if one is not None and other is not one]
-        found.append([_comparison(one, other, metric or each.metric) for other in others if one])
+        one, decisive = first(each.variants), metric or each.metric
+        others = [other for other in each.variants if other is not one]
+        found.append([_comparison(one, other, decisive) for other in others] if one else [])
     tested = [c.welch.p_value for comparisons in found for c in comparisons if c.welch]
     corrected = iter(holm(tested))
     return [
         [replace(c, p_holm=next(corrected)) if c.welch else c for c in comparisons]
         for comparisons in found
     ]
-
-
-def reference(variants: Sequence[ScoredVariant]) -> ScoredVariant | None:
-    """The one of plain propagation that differs from other methods in the fewest settings."""
-    mine = [each for each in variants if each.variant.method == PROPAGATION]
-    others = [each.variant.settings for each in variants if each.variant.method != PROPAGATION]
-
-    def n_differing(each: ScoredVariant) -> int:
-        own = each.variant.settings
-        return sum(own[key] != other[key] for other in others for key in own.keys() & other.keys())
-
-    return min(mine, key=n_differing, default=None)
 
 
 def compare_order(scored: ScoredSet, metric: str) -> Order | None:
@@ -132,7 +128,7 @@ def compare_order(scored: ScoredSet, metric: str) -> Order | None:
     sign = 1 if metric in LOWER_IS_BETTER else -1
     known = [each for each in scored.variants if metric in each.paper]
     ranked = sorted(known, key=lambda each: sign * each.mean(metric))
-    best = {each.variant.method: each for each in reversed(ranked)}
+    best = {each.method: each for each in reversed(ranked)}
     if len(best) < 2:
         return None
     ours = {name: sign * each.mean(metric) for name, each in best.items()}

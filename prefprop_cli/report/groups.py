@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import TypeVar
 
-from prefprop_cli.config.schema import MethodTable
+from prefprop_cli.config.schema import Config, MethodTable
 from prefprop_cli.experiment.stored_logits import load_logits
 from prefprop_cli.report.collect import FinishedRun
 from prefprop_cli.report.methods import PROPAGATION, backbone_name, method_order
@@ -43,6 +43,11 @@ class Variant:
     """By seed."""
     own: Settings = field(default_factory=dict)
     """Those settings that set it apart from other variants of its method."""
+
+    @property
+    def config(self) -> Config:
+        """Of its first run."""
+        return self.runs[0].config
 
     @property
     def name(self) -> str:

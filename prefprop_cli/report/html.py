@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -29,33 +31,11 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Aside:
-    """A quiet paragraph."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """Beside each other, where there is room."""
-
-    pictures: Sequence[Picture]
-
-
-@dataclass(frozen=True)
 class Matrix:
     """Counts of each class (rows) that are said to be each class (columns); (C, C)."""
 
     labels: Sequence[str]
     counts: Sequence[Sequence[int]]
-
-    @property
-    def rows(self) -> list[tuple[str, list[tuple[int, float]]]]:
-        """By class: counts, and their shares of it."""
-        return [
-            (name, [(count, round(count / (sum(row) or 1), 3)) for count in row])
-            for name, row in zip(self.labels, self.counts, strict=True)
-        ]
 
 
 @dataclass(frozen=True)
@@ -71,35 +51,20 @@ class ShownDocument:
 
 
 @dataclass(frozen=True)
-class Documents:
-    """A numbered list."""
+class Element:
+    """What only HTML has, by what it shows.
 
-    documents: Sequence[ShownDocument]
+    `aside`: a quiet paragraph; `code`: text as it is in a file; `facts`: names and what they stand
+    for; `pictures`: beside each other; `documents`: a list; `folded`: a grid or facts for those who
+    open it, under a title.
+    """
 
-
-@dataclass(frozen=True)
-class Facts:
-    """Names and what they stand for."""
-
-    facts: Mapping[str, object]
-
-
-@dataclass(frozen=True)
-class Code:
-    """Text as it is in a file."""
-
-    text: str
+    kind: Literal["aside", "code", "facts", "pictures", "documents", "folded"]
+    value: str | Grid | Mapping[str, object] | Sequence[Picture] | Sequence[ShownDocument]
+    title: str = ""
 
 
-@dataclass(frozen=True)
-class Folded:
-    """What is shown to those who open it."""
-
-    title: str
-    block: Grid | Facts
-
-
-HtmlBlock = Block | Aside | Pictures | Matrix | Documents | Facts | Code | Folded
+aside = partial(Element, "aside")
 
 
 @dataclass(frozen=True)
@@ -107,7 +72,7 @@ class Section:
     """A heading and what is below it."""
 
     title: str
-    blocks: Sequence[HtmlBlock]
+    blocks: Sequence[Block | Matrix | Element]
 
 
 def html_page(
@@ -136,12 +101,12 @@ def html_page(
         trim_blocks=True,
         finalize=_visible,
     )
-    environment.filters["kind"] = lambda block: type(block).__name__
+    environment.tests["grid"] = lambda value: isinstance(value, Grid)
     values = {"title": title, "lead": lead, "cards": cards, "warnings": warnings}
     return environment.get_template("page.html.j2").render(sections=sections, **values).lstrip()
 
 
-def where_from(run: RunFolder, adapter: Adapter, *, documents: str) -> Facts:
+def where_from(run: RunFolder, adapter: Adapter, *, documents: str) -> Element:
     """Where figures come from: method, data, backbone, seed, versions.
 
     `documents` says which ones the figures are of.
@@ -149,7 +114,8 @@ def where_from(run: RunFolder, adapter: Adapter, *, documents: str) -> Facts:
     config, manifest = adapter.config, run.manifest
     packages = manifest.get("packages")
     versions = packages if isinstance(packages, dict) else {}
-    return Facts(
+    return Element(
+        "facts",
         {
             "run": str(run.path),
             "method": method_label(config),
@@ -159,7 +125,7 @@ def where_from(run: RunFolder, adapter: Adapter, *, documents: str) -> Facts:
             "seed": config.train.seed,
             "trained": f"{manifest.get('started')} on {manifest.get('device')}",
             "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
-        }
+        },
     )
 
 

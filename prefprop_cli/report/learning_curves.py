@@ -6,6 +6,7 @@ from statistics import fmean
 from prefprop_cli.report.charts import Axis, Chart, Mark, Picture, Point
 from prefprop_cli.report.comparison_text import SHORT
 from prefprop_cli.report.drawing import at_least
+from prefprop_cli.report.html import Element, Section
 from prefprop_cli.report.page import SHARE, Grid
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.atomic import Record
@@ -30,6 +31,14 @@ class LearningCurves:
 
     def __bool__(self) -> bool:
         return bool(self._evaluations)
+
+    def section(
+        self, title: str, drawn: Sequence[str], listed: Sequence[str], *, has_loss: bool = False
+    ) -> Section:
+        """Pictures of some metrics, perhaps of the loss, and the figures of others, folded."""
+        pictures = [*([self.loss()] if has_loss else []), *map(self.metric, drawn)]
+        figures = Element("folded", self.by_epoch(listed), "The figures of each epoch")
+        return Section(title, [Element("pictures", pictures), figures])
 
     def loss(self) -> Picture:
         """The training loss, and the same loss on validation."""

@@ -31,6 +31,12 @@ def backbone_name(config: Config) -> str:
     return PurePath(config.model.backbone).name.partition("@")[0]
 
 
+def long_backbone_name(config: Config) -> str:
+    """The name of the backbone, and what was made of it."""
+    to_long, name = config.model.to_long, backbone_name(config)
+    return name if to_long is None else f"{name} as a Longformer of {to_long} positions"
+
+
 def papers_backbone(config: Config) -> str:
     """The backbone the paper has for such a run."""
     return "roberta-base" if _is_roberta(config) else "longformer-base-4096"

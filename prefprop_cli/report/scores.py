@@ -1,68 +1,76 @@
 """The figures of each variant on a split: of its seeds, their mean, and intervals of two kinds.
 
+Where a sample is too small for an interval there is none, but a sentence that says why.
 Axes: N documents, C classes or candidates.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 
 from prefprop_cli.bench.paper import paper_columns, paper_figures
+from prefprop_cli.calibration.error_difference import Gaps, error_difference
 from prefprop_cli.calibration.metrics import scores_and_terms
-from prefprop_cli.config.schema import Config, EvalTable
+from prefprop_cli.config.schema import EvalTable
 from prefprop_cli.data.labels import positive_class
 from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.experiment.adapter import read_adapter
-from prefprop_cli.experiment.evaluate import logits_of
+from prefprop_cli.experiment.evaluate import Machine, logits_of
 from prefprop_cli.experiment.stored_logits import is_stored, load_logits
 from prefprop_cli.notes import note, progress
 from prefprop_cli.report.collect import FinishedRun
-from prefprop_cli.report.estimates import Estimate, Seed, estimates_of
 from prefprop_cli.report.groups import DataSet, Variant
-from prefprop_cli.report.methods import backbone_name, has_papers_backbone
 from prefprop_cli.runs import RunFolder
-from prefprop_cli.stats.intervals import resample_documents
-from prefprop_cli.stats.small_samples import answers_of
+from prefprop_cli.stats import small_samples as small
+from prefprop_cli.stats.intervals import Interval, Resampled, resample_documents
+from prefprop_cli.stats.nested import Difference, nested_differences
+from prefprop_cli.stats.seeds import Summary, summary
 
 CALIBRATION = ("ece", "ece_paper", "nll")
-Evaluate = Callable[[RunFolder, str], object]
+UNBOUNDED = ("nll",)
 Calibrated = Callable[[FinishedRun, NDArray[np.float32]], NDArray[np.floating]]
 
 
 @dataclass(frozen=True)
-class ScoredVariant:
+class Estimate:
+    """A metric of one variant."""
+
+    seeds: Summary
+    """n, mean, standard deviation and the t-interval of the mean over seeds."""
+    overall: Interval | None
+    """The interval over seeds and documents; see `difference`."""
+    why: str = ""
+    """What keeps `overall` from being given, if it is not."""
+
+
+@dataclass(frozen=True)
+class Seed:
+    """One model on the documents of a set."""
+
+    figures: Resampled
+    """Its metrics, and those of resampled documents."""
+    gaps: Mapping[str, Gaps]
+    """Of the binned errors among them, which no bootstrap gets right."""
+    answers: small.Answers
+
+    def __getitem__(self, metric: str) -> float:
+        return self.figures[metric]
+
+
+@dataclass(frozen=True)
+class ScoredVariant(Variant):
     """A variant with its figures on a split."""
 
-    variant: Variant
-    seeds: tuple[Seed, ...]
+    seeds: tuple[Seed, ...] = ()
     """Of each run, in its order."""
-    logits: tuple[NDArray[np.floating], ...]
-    paper: Mapping[str, float]
+    logits: tuple[NDArray[np.floating], ...] = ()
+    paper: Mapping[str, float] = field(default_factory=dict)
     """The paper's figures for this set and method; may be empty."""
-
-    @property
-    def name(self) -> str:
-        return self.variant.name
-
-    @property
-    def config(self) -> Config:
-        """Of its first run."""
-        return self.variant.runs[0].config
-
-    @property
-    def backbone(self) -> str:
-        """Its name, and what was made of it."""
-        to_long = self.config.model.to_long
-        name = backbone_name(self.config)
-        return name if to_long is None else f"{name} as a Longformer of {to_long} positions"
-
-    @property
-    def on_papers_backbone(self) -> bool:
-        return has_papers_backbone(self.config)
 
     @cached_property
     def estimates(self) -> dict[str, Estimate]:
@@ -110,13 +118,8 @@ class ScoredSet:
         return (*self.columns, "accuracy") if self.metric == "f1_binary" else self.columns
 
 
-def evaluate_split(run: RunFolder, split: str) -> None:
-    """Compute the logits of a run on a split of its data, and store them in the run."""
-    logits_of(run, split)
-
-
 def evaluate_missing(
-    runs: Iterable[RunFolder], split: str, *, evaluate: Evaluate = evaluate_split
+    runs: Iterable[RunFolder], split: str, *, machine: Machine = Machine()
 ) -> None:
     """Evaluate the runs that never were on this split, or on validation, which tells their task."""
     missing = [
@@ -127,7 +130,7 @@ def evaluate_missing(
     ]
     for number, (run, name) in enumerate(missing, start=1):
         note(f"evaluating {run.path} on {name} ({number} of {len(missing)})")
-        evaluate(run, name)
+        logits_of(run, name, machine=machine)
 
 
 def score(
@@ -177,7 +180,8 @@ def score(
                 seeds.append(seed_of(logits[-1], scored))
                 update(next(n_done))
             paper = paper_figures(data.set, variant.method)
-            variants.append(ScoredVariant(variant, tuple(seeds), tuple(logits), paper))
+            of = (variant.method, variant.settings, variant.runs, variant.own)
+            variants.append(ScoredVariant(*of, tuple(seeds), tuple(logits), paper))
     return replace(scored, variants=tuple(variants))
 
 
@@ -192,7 +196,53 @@ def seed_of(logits: NDArray[np.generic], scored: ScoredSet) -> Seed:
     )
     _, index, gap, paper_index, paper_gap, *_ = terms
     gaps = {"ece": (index, gap), "ece_paper": (paper_index, paper_gap)}
-    return Seed(figures, gaps, answers_of(logits, scored.labels, n_classes=scored.n_classes))
+    return Seed(figures, gaps, small.answers_of(logits, scored.labels, n_classes=scored.n_classes))
+
+
+def estimates_of(seeds: Sequence[Seed]) -> dict[str, Estimate]:
+    """The metrics of models that differ in their seed, by name."""
+    return {name: _estimate(seeds, name) for name in seeds[0].figures.names}
+
+
+def difference(first: Sequence[Seed], second: Sequence[Seed], metric: str) -> Difference | str:
+    """First - second in the mean of a metric, over seeds and documents, or why there is none.
+
+    The nested paired bootstrap, but for binned errors what `error_difference` puts in its place.
+    """
+    answers = [[seed.answers for seed in seeds] for seeds in (first, second)]
+    if why := small.difference_obstacle(metric, *answers):
+        return why
+    found = _difference(first, second, metric)
+    return found if found.interval.low < found.interval.high else "the two do not differ at all"
+
+
+def _estimate(seeds: Sequence[Seed], metric: str) -> Estimate:
+    most = inf if metric in UNBOUNDED else 1.0
+    found = summary([each[metric] for each in seeds], bounds=(0.0, most))
+    answers = [seed.answers for seed in seeds]
+    if len(seeds) == 1 and metric in (stated := small.shares(answers[0])):
+        exact = small.given(stated[metric])
+        return Estimate(found, exact, "" if exact else str(stated[metric]))
+    if why := small.bootstrap_obstacle(metric, answers):
+        return Estimate(found, None, why)
+    overall = _difference(seeds, (), metric).interval
+    if overall.low == overall.high:
+        return Estimate(found, None, "it is the same for all documents")
+    return Estimate(found, overall)
+
+
+def _difference(first: Sequence[Seed], second: Sequence[Seed], metric: str) -> Difference:
+    """First - second, or the first alone where there is no second."""
+    if metric in first[0].gaps:
+        return error_difference(
+            [seed.gaps[metric] for seed in first],
+            [seed.gaps[metric] for seed in second],
+            n_resamples=len(first[0].figures.samples),
+        )
+    most = inf if metric in UNBOUNDED else 1.0
+    figures = ([seed.figures for seed in seeds] for seeds in (first, second))
+    bounds = {metric: (-most if second else 0.0, most)}
+    return nested_differences(*figures, bounds=bounds)[metric]
 
 
 def _classes(run: FinishedRun) -> tuple[str | None, bool]:

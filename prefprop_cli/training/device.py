@@ -26,10 +26,7 @@ def resolve_precision(asked: Literal["auto", "fp32", "bf16"], *, device: str) ->
 
 
 def make_accelerator(*, device: str, precision: Precision) -> Accelerator:
-    """Return an Accelerator on exactly this device, of this process where there are several.
-
-    Parameters and gradients stay float32, whatever the precision.
-    """
+    """Return an Accelerator on exactly this device; parameters and gradients stay float32."""
     world().connect()
     logging.getLogger("accelerate").setLevel(logging.ERROR)
     # Its state is one per process, and it refuses a second run with another device or precision.

@@ -53,7 +53,7 @@ def saved(split: str, logits: Logits, labels: NDArray[np.int64]) -> SavedLogits:
     return SavedLogits(ids, logits, labels, n_tokens=np.array([100 + 30 * i for i in numbers]))
 
 
-def evaluate(run: RunFolder, split: str) -> None:
+def evaluate(run: RunFolder, split: str, *, machine: object) -> None:
     """What an evaluation does: the logits of a split are stored."""
     save_logits(run.evaluation, split, saved(split, logits(1.0, seed=0, of=1), labels()))
 

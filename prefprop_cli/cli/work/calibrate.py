@@ -15,9 +15,8 @@ from prefprop_cli.cli.work.views import tell_missing, tell_pages
 from prefprop_cli.errors import DataError, GateError, UsageError
 from prefprop_cli.experiment.calibrate import FITTED_ON, Calibration, calibrate, keep
 from prefprop_cli.experiment.evaluate import Machine, check_split, logits_of, warnings_on
-from prefprop_cli.report.calibration_html import calibration_html
-from prefprop_cli.report.calibration_tables import runs_page
-from prefprop_cli.report.drawing import drawing, write_figure
+from prefprop_cli.report.calibration_html import calibration_html, runs_page
+from prefprop_cli.report.drawing import new_figure, write_figure
 from prefprop_cli.report.methods import paper_figures_of
 from prefprop_cli.report.page import Page
 from prefprop_cli.report.pairwise import compare_runs
@@ -55,7 +54,7 @@ def check(folders: Sequence[RunFolder], split: str, *, plot: Path | None) -> Non
         UsageError: there is no such split, or nothing to draw with.
     """
     if plot:
-        with drawing(1, 1):  # which says so where matplotlib is not installed
+        with new_figure(1, 1):  # which says so where matplotlib is not installed
             pass
     for folder in folders:
         check_split(folder, split)
@@ -199,7 +198,7 @@ def _comparisons(
         split=asked.split,
         metrics=(asked.score, "nll"),
         n_bins=asked.bins,
-        evaluate=partial(logits_of, machine=machine),
+        machine=machine,
     )
     return {
         "before": compare(title="Before calibration"),

@@ -14,6 +14,8 @@ from prefprop_cli.data.sets import files, hub
 from prefprop_cli.data.sets.common import default_split
 from prefprop_cli.notes import Note
 
+WHAT = files.WHAT
+NEEDS_FILES = False
 MAX_CHARACTERS = 30_000
 HUB_SET = hub.HubSet("ccdv/arxiv-classification", configuration="no_ref")
 

@@ -20,7 +20,8 @@ from prefprop_cli.words import listed
 if TYPE_CHECKING:
     import datasets
 
-FORM = "owner/name, owner/name:configuration or owner/name@revision:configuration"
+WHAT = "owner/name, owner/name:configuration or owner/name@revision:configuration"
+NEEDS_FILES = False
 NO_LABEL = -1
 """What hub data sets put where a label is not given, as null says, too."""
 
@@ -51,7 +52,7 @@ def parse(source: str) -> HubSet:
     name, revision = split_name(asked)
     is_known = is_repository(name) or (name and Path(name).expanduser().is_dir())
     if not is_known or revision == "" or (colon and not configuration):
-        raise DataError(f"data.source = {source}: no name of a data set on the hub. Give {FORM}")
+        raise DataError(f"data.source = {source}: no name of a data set on the hub. Give {WHAT}")
     return HubSet(name, revision, configuration or None)
 
 
@@ -62,7 +63,7 @@ def named(table: DataTable) -> HubSet:
         DataError: it names none.
     """
     if table.source is None:
-        raise DataError(f'data.set = "hub" needs data.source (or --source): {FORM}')
+        raise DataError(f'data.set = "hub" needs data.source (or --source): {WHAT}')
     return parse(table.source)
 
 

@@ -21,6 +21,7 @@ from prefprop_cli.notes import Note
 FILES = ("train.json", "dev.json")
 FOLDERS = ("", "wikihop/", "qangaroo_v1.1/wikihop/")
 WHAT = "qangaroo_v1.1.zip, or the folder it unpacks to"
+NEEDS_FILES = True
 
 
 def read(table: DataTable) -> Corpus:

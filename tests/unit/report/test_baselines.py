@@ -48,10 +48,11 @@ def test_baselines_on_the_same_documents(scored):
     assert found.warnings[1] == "a warning"
     tfidf, majority = found.found
     assert (tfidf.name, majority.name) == ("TF-IDF, logistic regression", "most frequent class")
-    assert tfidf.figures["f1_binary"] == pytest.approx(60 / 66)  # 6 of class 0 look like class 1
-    assert tfidf.intervals["f1_binary"].low < 60 / 66 < tfidf.intervals["f1_binary"].high
-    assert majority.figures["recall_binary"] == 0.0
-    assert majority.figures["ece"] == pytest.approx(32 / 63 - 0.5, abs=0.01)
+    assert tfidf.mean("f1_binary") == pytest.approx(60 / 66)  # 6 of class 0 look like class 1
+    interval = tfidf.estimates["f1_binary"].overall
+    assert interval.low < 60 / 66 < interval.high
+    assert majority.mean("recall_binary") == 0.0
+    assert majority.mean("ece") == pytest.approx(32 / 63 - 0.5, abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,11 @@ def test_candidates_have_chance(tmp_path):
     found = baselines_of(score(data, "test"), corpus_of=corpus)
     assert found.warnings == ("leak: all of them",)
     (chance,) = found.found
-    assert (chance.name, chance.figures) == ("a candidate by lot", {"accuracy": 3 / 8})
+    assert chance.as_dict() == {
+        "name": "a candidate by lot",
+        "figures": {"accuracy": 3 / 8},
+        "intervals": {},
+    }
 
 
 @pytest.mark.parametrize("word", ["today", "yesterday"])

@@ -87,7 +87,7 @@ def test_the_reference_has_the_settings_of_the_others(tmp_path):
     finished.write(tmp_path / "b", finished.config())
     finished.write(tmp_path / "c", finished.config("prefix-tuning"))
     found = scored_in(tmp_path)
-    assert reference(found.variants).variant.settings["train.weight_decay"] == 0.0
+    assert reference(found.variants).settings["train.weight_decay"] == 0.0
     assert [c.second for c in compare([found])[0]] == [
         "prefix-tuning",
         "prefix-propagation (weight_decay = 0.1)",

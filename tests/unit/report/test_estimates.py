@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from prefprop_cli.report.collect import collect
-from prefprop_cli.report.estimates import difference, estimates_of
 from prefprop_cli.report.groups import group
-from prefprop_cli.report.scores import score
+from prefprop_cli.report.scores import difference, estimates_of, score
 from prefprop_cli.stats.small_samples import shares
 from tests.helpers import finished
 

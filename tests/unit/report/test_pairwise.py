@@ -1,6 +1,7 @@
 import pytest
 
 from prefprop_cli.errors import DataError, UsageError
+from prefprop_cli.report import scores
 from prefprop_cli.report.page import Grid
 from prefprop_cli.report.pairwise import compare_runs
 from tests.helpers import finished
@@ -60,10 +61,11 @@ def test_the_first_that_was_named_must_be_there(folder, tmp_path):
     assert heard.notes[0].startswith(f"left out, interrupted: {run}")
 
 
-def test_runs_that_were_not_evaluated_are_first(folder, tmp_path):
+def test_runs_that_were_not_evaluated_are_first(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(scores, "logits_of", finished.evaluate)
     run = finished.write(tmp_path / "new", finished.config("fine-tuning"), splits=["validation"])
     with hearing() as heard:
-        compare_runs([run, folder / "tuned"], evaluate=finished.evaluate)
+        compare_runs([run, folder / "tuned"])
     assert heard.notes == [f"evaluating {run} on test (1 of 1)"]
 
 

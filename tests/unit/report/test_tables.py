@@ -13,17 +13,20 @@ from prefprop_cli.report.baselines import Baseline, Baselines
 from prefprop_cli.report.collect import collect
 from prefprop_cli.report.groups import group
 from prefprop_cli.report.page import Grid, Heading, Page
-from prefprop_cli.report.scores import score
+from prefprop_cli.report.scores import Estimate, score
 from prefprop_cli.report.table_2 import table_2
 from prefprop_cli.report.table_3 import table_3
 from prefprop_cli.report.table_7 import table_7
 from prefprop_cli.stats.intervals import Interval
+from prefprop_cli.stats.seeds import summary
 from tests.helpers import finished
 
 FIGURES = {"precision_binary": 0.7, "recall_binary": 0.6, "f1_binary": 0.65}
 FIGURES |= {"accuracy": 0.8, "ece": 0.11, "ece_paper": 0.12}
-INTERVALS = {name: Interval(0.5, 0.75, 0.95) for name in FIGURES}
-BASELINES = Baselines((Baseline("TF-IDF", FIGURES, INTERVALS),), ("no text is in two splits",))
+ESTIMATES = {
+    name: Estimate(summary([value]), Interval(0.5, 0.75, 0.95)) for name, value in FIGURES.items()
+}
+BASELINES = Baselines((Baseline("TF-IDF", ESTIMATES),), ("no text is in two splits",))
 
 
 def grids(page: Page) -> list[Grid]:
@@ -95,7 +98,9 @@ def test_the_record_is_json_with_every_number(page_2, scored):
     assert line["paper"]["f1_binary"] == 0.818
     assert found["comparisons"][0]["verdict"] == "better"
     assert found["order"]["reversed"] == [["fine-tuning", "prefix-propagation"]]
-    assert found["baselines"][0]["figures"]["f1_binary"] == 0.65
+    (baseline,) = found["baselines"]
+    assert (baseline["name"], baseline["figures"]) == ("TF-IDF", FIGURES)
+    assert baseline["intervals"]["f1_binary"] == {"low": 0.5, "high": 0.75, "level": 0.95}
 
 
 def scored_in(folder, split="test"):

@@ -1,33 +1,25 @@
-"""What `prefprop predict` is given: files, folders and standard input, and a run that fits them."""
+"""Documents to be predicted: of files, folders and standard input, in order."""
 
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, partial
-from io import BufferedReader
+from functools import cached_property, partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from prefprop_cli.config.load import load_config
-from prefprop_cli.data.cells import matching
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.kinds import TEXT_SUFFIXES, documents_below
 from prefprop_cli.data.labelled import SeenColumns
-from prefprop_cli.data.questions import each_question, looks_like_questions
-from prefprop_cli.data.sets.common import files_below
-from prefprop_cli.data.table_rows import JSON_SUFFIXES, each_row, is_table
+from prefprop_cli.data.questions import each_question
+from prefprop_cli.data.table_rows import JSON_SUFFIXES, is_table
 from prefprop_cli.data.texts import TextRecord, each_text
 from prefprop_cli.errors import CorruptFileError, DataError, PrefpropError, UsageError
-from prefprop_cli.experiment.predictor import Predictor
-from prefprop_cli.experiment.task import has_candidates
 from prefprop_cli.notes import heard_by
-from prefprop_cli.runs import Choice, RunFolder, choose_run
-from prefprop_cli.runs.distributed import world
 from prefprop_cli.tables import Errors
 from prefprop_cli.words import listed
 
@@ -42,40 +34,28 @@ STANDARD_INPUT = "-"
 
 @dataclass(frozen=True)
 class Reading:
-    """How inputs are read.
-
-    Args:
-        lines: each line is a document.
-        errors: what to do with bytes that are no text.
-        text_column: the column that the user names; None for that of the run, or one like it.
-    """
+    """How inputs are read."""
 
     lines: bool = False
+    """Each line is a document."""
     errors: Errors = "strict"
+    """What to do with bytes that are no text."""
     text_column: str | None = None
+    """The column that the user names; None for that of the run, or one like it."""
 
 
 @dataclass(frozen=True)
 class Reader:
-    """How the files of a run's task are read.
-
-    Args:
-        read: gives the documents of a file or stream.
-        suffixes: of the files in a folder that are read.
-        holds_rows: whether a file of that name may hold several documents.
-    """
+    """How files of one kind, texts or questions, are read."""
 
     read: Callable[[Path | BinaryIO], Iterator[TextRecord]]
     suffixes: Sequence[str]
+    """Of the files in a folder that are read."""
     holds_rows: Callable[[Path], bool]
+    """Whether a file of that name may hold several documents."""
 
     def records(self, source: str, *, stream: IO[bytes] | None = None) -> Iterator[TextRecord]:
-        """What a file, or `-`, gives; failures in their places.
-
-        Args:
-            source: the file.
-            stream: what to read as `-`; default: the standard input.
-        """
+        """Read a file, or `-` from a stream or the standard input; failures in their places."""
         standard = cast("BinaryIO", stream or sys.stdin.buffer)
         try:
             for record in self.read(standard if source == STANDARD_INPUT else Path(source)):
@@ -87,27 +67,29 @@ class Reader:
             yield failure(source, error)
 
 
-def reader_of(run: Predictor, reading: Reading) -> Reader:
-    """How the files of a run are read: as texts, or as questions where it has no classes.
+def question_reader(reading: Reading) -> Reader:
+    """Read questions that bring their candidates.
 
     Raises:
-        UsageError: a column is named, and the run reads questions.
+        UsageError: a column is named.
     """
-    named, lines = reading.text_column, reading.lines
-    # Without classes, each document is a question that brings its candidates.
-    if not run.labels:
-        if named:
-            raise UsageError(f"--text-column {named}: the run reads questions, not columns")
-        questions = partial(each_question, lines=lines, errors=reading.errors)
-        return Reader(questions, JSON_SUFFIXES, holds_rows=lambda path: True)
-    texts = partial(
+    if reading.text_column:
+        named = reading.text_column
+        raise UsageError(f"--text-column {named}: the run reads questions, not columns")
+    read = partial(each_question, lines=reading.lines, errors=reading.errors)
+    return Reader(read, JSON_SUFFIXES, holds_rows=lambda path: True)
+
+
+def text_reader(reading: Reading, column: str) -> Reader:
+    """Read texts, in tables from the column that is named, else from `column` or one like it."""
+    read = partial(
         each_text,
-        lines=lines,
+        lines=reading.lines,
         errors=reading.errors,
-        text_column=named or run.plan.config.data.text_column,
-        or_another=named is None,
+        text_column=reading.text_column or column,
+        or_another=reading.text_column is None,
     )
-    return Reader(texts, TEXT_SUFFIXES, holds_rows=lambda path: lines or is_table(path))
+    return Reader(read, TEXT_SUFFIXES, holds_rows=lambda path: reading.lines or is_table(path))
 
 
 class Inputs:
@@ -256,69 +238,3 @@ def copied_fields(record: TextRecord) -> Mapping[str, object]:
 def failure(source: str, error: PrefpropError) -> TextRecord:
     """The record of a file that cannot be read."""
     return TextRecord(source, error, source)
-
-
-def newest_for(sources: Sequence[str], reading: Reading) -> tuple[Choice, str]:
-    """The newest run that fits the first source; of several processes the first looks.
-
-    It has the task of the source and, if it is a table and no column is named, its column of texts;
-    where no run has that, the newest of the task.
-
-    Returns:
-        The run, and why it may be the wrong one; empty if it fits.
-
-    Raises:
-        UsageError: there is none of the task.
-    """
-
-    def find() -> tuple[Choice, str]:
-        source = sources[0]
-        asks = _asks_questions(source)
-        names = () if asks or reading.text_column else _columns_in(source, reading)
-        config_of = cache(lambda run: load_config(preset=str(run.config)).config)
-
-        def has_task(run: RunFolder) -> bool:
-            return has_candidates(config_of(run)) == asks
-
-        def fits(run: RunFolder) -> bool:
-            return has_task(run) and matching(config_of(run).data.text_column, names) is not None
-
-        if names:
-            with suppress(UsageError):
-                return choose_run(None, accept=fits), ""
-        does = " that answers questions" if asks else " that classifies texts"
-        choice = choose_run(None, accept=has_task, does=does)
-        if not names:
-            return choice, ""
-        run = choice.folder.path
-        return choice, f"{source} has not the column that {run} was trained on. Another: --run RUN"
-
-    return world().on_main(find)
-
-
-def _columns_in(source: str, reading: Reading) -> Sequence[str]:
-    """The columns of a table; none of what is no table, or cannot be read."""
-    path = Path(source)
-    if source == STANDARD_INPUT or not path.is_file() or not is_table(path):
-        return ()
-    with heard_by(None):
-        rows = (row.fields for row in islice(each_row(path, errors=reading.errors), 1))
-        try:
-            return [name for fields in rows if not isinstance(fields, DataError) for name in fields]
-        except (DataError, CorruptFileError):
-            return ()
-
-
-def _asks_questions(source: str) -> bool:
-    """Whether a source holds questions with candidates; of a folder, its first JSON file."""
-    if source == STANDARD_INPUT:
-        stream = sys.stdin.buffer
-        head = stream.peek(HEAD_BYTES) if isinstance(stream, BufferedReader) else b""
-        return looks_like_questions(head)
-    path = Path(source)
-    files = files_below(path) if os.path.isdir(path) else (path,)
-    first = next((file for file in files if file.suffix.lower() in JSON_SUFFIXES), None)
-    if first is None or not os.path.isfile(first):
-        return False
-    with first.open("rb") as stream:
-        return looks_like_questions(stream.read(HEAD_BYTES))
