@@ -1,6 +1,6 @@
 """What a row has in a column, whose name may be typed otherwise than the file has it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from difflib import get_close_matches
 from math import isfinite, isnan
@@ -10,7 +10,7 @@ from prefprop_cli.errors import DataError
 from prefprop_cli.tables import Errors
 from prefprop_cli.words import listed, quoted
 
-Fields = dict[str, object]
+Fields = Mapping[str, object]
 """Column -> value of one row."""
 QUESTION = {"query", "candidates", "supports"}
 LONGEST_NAME = 80

@@ -17,10 +17,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, Self
 
+from prefprop_cli.data.cells import Fields
 from prefprop_cli.errors import PrefpropError, UsageError
 from prefprop_cli.runs.atomic import disk_errors
 
-Fields = Mapping[str, object]
 ENDINGS = (".csv", ".jsonl", ".parquet")
 SEEN_ROWS = 256
 """Of so many rows at a time the types of columns are found out."""

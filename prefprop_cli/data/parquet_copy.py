@@ -7,7 +7,8 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 from pyarrow import parquet
 
-from prefprop_cli.data.labelled import SEEN_ROWS, Fields, as_text, encoded
+from prefprop_cli.data.cells import Fields
+from prefprop_cli.data.labelled import SEEN_ROWS, as_text, encoded
 
 GROUP_ROWS, GROUP_BYTES = 4096, 2**24
 """So much is kept in memory before it goes to the file as one row group."""

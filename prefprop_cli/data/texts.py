@@ -1,6 +1,6 @@
 """Texts without labels, for prediction: streamed, one document at a time."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,7 +33,7 @@ class TextRecord:
     row: int | None = None
     """Number of the row or line, from 1, neither header nor blank lines of a table counted; None
     where the file is one document."""
-    fields: Mapping[str, object] = field(default_factory=dict)
+    fields: Fields = field(default_factory=dict)
     """All columns of the row, as read; empty where it has none, or cannot be read."""
 
 
