@@ -26,7 +26,8 @@ from prefprop_cli.core.methods import Method
 from prefprop_cli.core.modes import shapes_only
 from prefprop_cli.experiment.model import create_method
 from prefprop_cli.experiment.plan import load_encoder, make_plan
-from prefprop_cli.tasks.classification import collate
+from prefprop_cli.tasks.base import Row
+from prefprop_cli.tasks.batch import pack_rows
 
 
 class Model(Protocol):
@@ -106,8 +107,9 @@ class Ours:
         self.encoder = encoder
 
     def __call__(self, texts: Sequence[Tensor], method: Method, *, pad_to: int | None) -> Tensor:
-        records = [{"id": n, "rows": [text], "label": 0} for n, text in enumerate(texts)]
-        tokens = collate(records).tokens.to(texts[0].device)
+        documents = [[Row(text, n_global=1, positions=(0,))] for text in texts]
+        batch = pack_rows(range(len(texts)), documents, labels=[0] * len(texts))
+        tokens = batch.tokens.to(texts[0].device)
         layout = Layout.of(tokens, n_placeholders=method.n_placeholders)
         read = layout.one_per_row(method.n_placeholders)
         return self.encoder.encode(tokens, layout, method(len(texts)), read=read)

@@ -67,7 +67,7 @@ def _limited(corpus: Corpus, limit: int, seed: int) -> Corpus:
     for name, documents in corpus.splits.items():
         share = Fraction(limit, len(documents))
         splits[name], _ = split_off(
-            documents, share=share, seed=seed, together=False, stratified=bool(corpus.labels)
+            documents, share=share, seed=seed, together=False, stratified=corpus.has_classes
         )
     note = Note(f"at most {limit} documents of each split are used")
     return replace(corpus, splits=splits, notes=(*corpus.notes, note))

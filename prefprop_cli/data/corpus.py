@@ -46,11 +46,11 @@ class Corpus:
     Attributes:
         name: short name of the set and its split.
         splits: keys among `train`, `validation` and `test`.
-        labels: the classes; numbers by value, other labels by name, eras by time. None where each
-            document brings its own candidates and its label is one of them.
+        labels: the classes; numbers by value, other labels by name, eras by time.
         inputs: sha256 of each input, by name; a folder of texts counts as one input.
         notes: what the reader of a result should know, a sentence each: facts, and warnings of
             what may be wrong.
+        has_classes: False where each document brings its own candidates, of which its label is one.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Corpus:
     labels: tuple[str, ...]
     inputs: dict[str, str]
     notes: tuple[Note, ...] = ()
+    has_classes: bool = True
 
     @property
     def facts(self) -> tuple[Note, ...]:
@@ -124,13 +125,13 @@ def check(corpus: Corpus) -> None:
             f"{corpus.name}: no documents in split {', '.join(empty_splits or ['train'])}. "
             "Give more documents, or set the fraction of that split to 0"
         )
-    if corpus.labels:
+    if corpus.has_classes:
         _check_classes(corpus)
 
 
 def with_warnings(corpus: Corpus) -> Corpus:
     """The corpus with warnings on what can be seen of it without comparing the texts."""
-    of_classes = _of_classes(corpus) if corpus.labels else ()
+    of_classes = _of_classes(corpus) if corpus.has_classes else ()
     found = warnings([*_of_sizes(corpus.splits), *of_classes])
     return replace(corpus, notes=(*corpus.notes, *found))
 

@@ -7,18 +7,16 @@ import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from prefprop_cli.data.corpus import Document
-from prefprop_cli.data.kinds import TEXT_SUFFIXES, documents_below
+from prefprop_cli.data.kinds import documents_below
 from prefprop_cli.data.labelled import SeenColumns
-from prefprop_cli.data.questions import each_question
-from prefprop_cli.data.table_rows import JSON_SUFFIXES, is_table
-from prefprop_cli.data.texts import TextRecord, each_text
-from prefprop_cli.errors import CorruptFileError, DataError, PrefpropError, UsageError
+from prefprop_cli.data.texts import TextRecord
+from prefprop_cli.errors import CorruptFileError, DataError, PrefpropError
 from prefprop_cli.notes import heard_by
 from prefprop_cli.tables import Errors
 from prefprop_cli.words import listed
@@ -65,31 +63,6 @@ class Reader:
                 yield replace(record, found=found)
         except (DataError, CorruptFileError) as error:
             yield failure(source, error)
-
-
-def question_reader(reading: Reading) -> Reader:
-    """Read questions that bring their candidates.
-
-    Raises:
-        UsageError: a column is named.
-    """
-    if reading.text_column:
-        named = reading.text_column
-        raise UsageError(f"--text-column {named}: the run reads questions, not columns")
-    read = partial(each_question, lines=reading.lines, errors=reading.errors)
-    return Reader(read, JSON_SUFFIXES, holds_rows=lambda path: True)
-
-
-def text_reader(reading: Reading, column: str) -> Reader:
-    """Read texts, in tables from the column that is named, else from `column` or one like it."""
-    read = partial(
-        each_text,
-        lines=reading.lines,
-        errors=reading.errors,
-        text_column=reading.text_column or column,
-        or_another=reading.text_column is None,
-    )
-    return Reader(read, TEXT_SUFFIXES, holds_rows=lambda path: reading.lines or is_table(path))
 
 
 class Inputs:

@@ -3,21 +3,18 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.audit import Audit, percentiles
 from prefprop_cli.data.corpus import SPLITS, Corpus, Document
-from prefprop_cli.data.forms import Form, form_of
-from prefprop_cli.data.forms.base import COUNTS
 from prefprop_cli.data.seen import keys_of
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import CorruptFileError
@@ -29,8 +26,28 @@ if TYPE_CHECKING:
 
 FORMAT = 4
 BATCH_DOCUMENTS, BATCH_CHARACTERS = 64, 2**20
+COUNTS = (
+    "n_tokens",  # of the document, special tokens included
+    "n_cut",  # those of them that are not read
+    "n_rows",  # rows the document becomes
+    "n_computed",  # tokens of all its rows, placeholders not counted
+)
 SUMMARY, KEYS = "summary.json", "texts.json"
 Counts = dict[str, NDArray[np.int64]]
+
+
+class Form(Protocol):
+    """How documents become columns; that of a task (`tasks/base.py`) also makes rows of them."""
+
+    @property
+    def tokenizer(self) -> TextTokenizer: ...
+    @property
+    def max_tokens(self) -> int: ...
+    @property
+    def token_columns(self) -> Mapping[str, int]: ...
+    @property
+    def settings(self) -> dict[str, object]: ...
+    def encode(self, documents: Sequence[Document]) -> list[dict[str, Any]]: ...
 
 
 @dataclass(frozen=True)
@@ -40,7 +57,7 @@ class Prepared:
     Attributes:
         folder: where it lies.
         labels: the classes; none where each document brings its own candidates.
-        splits: name -> documents, in the columns of their form (`data/forms`).
+        splits: name -> documents, in the columns of `schema_of` their form.
         summary: what the reader of a result should know of the data; JSON.
     """
 
@@ -77,9 +94,7 @@ class Prepared:
 def prepare(
     corpus: Corpus,
     *,
-    tokenizer: TextTokenizer,
-    data: DataTable,
-    max_tokens: int,
+    form: Form,
     cache: Path,
     force: bool = False,
     stop: Callable[[], None] | None = None,
@@ -88,9 +103,7 @@ def prepare(
 
     Args:
         corpus: labelled documents in splits.
-        tokenizer: of the backbone.
-        data: says what documents become, and what is read of long ones.
-        max_tokens: longest row, special tokens included.
+        form: what documents become.
         cache: folder that holds prepared corpora.
         force: tokenise even if it has been done.
         stop: called before each batch; may raise to end the work, nothing is left behind.
@@ -99,8 +112,7 @@ def prepare(
         DataError: a document cannot be tokenised.
         ResourceError: the cache cannot be written.
     """
-    form = form_of(data, labels=corpus.labels, tokenizer=tokenizer, max_tokens=max_tokens)
-    key = _key(corpus, tokenizer, form)
+    key = _key(corpus, form)
     plain_name = re.sub(r"[^a-zA-Z0-9]+", "-", corpus.name).strip("-")[:40]
     folder = cache / f"{plain_name}-{key[:16]}"
     if not force and folder.exists():
@@ -113,7 +125,7 @@ def prepare(
         for name, documents in corpus.splits.items():
             tokenised = _tokenised(documents, form, stop, on_batch)
             files[f"{name}.arrow"], counts[name] = _arrow(tokenised, form)
-    summary = _summary(corpus, counts, tokenizer, form, max_tokens)
+    summary = _summary(corpus, counts, form)
     told = {SUMMARY: json.dumps(summary, indent=1).encode(), KEYS: keys_of(corpus.splits)}
     save_folder(folder, files | told)
     return load_prepared(folder)
@@ -134,11 +146,19 @@ def load_prepared(folder: Path) -> Prepared:
     return Prepared(folder, tuple(summary["labels"]), splits, summary)
 
 
-def _key(corpus: Corpus, tokenizer: TextTokenizer, form: Form) -> str:
+def schema_of(form: Form) -> pa.Schema:
+    """The columns of a form's documents."""
+    ids = {1: pa.list_(pa.int32()), 2: pa.list_(pa.list_(pa.int32()))}
+    tokens = [(name, ids[depth]) for name, depth in form.token_columns.items()]
+    numbers = [(name, pa.int64()) for name in ("label", *COUNTS)]
+    return pa.schema([("id", pa.string()), *tokens, *numbers])
+
+
+def _key(corpus: Corpus, form: Form) -> str:
     told = [corpus.facts, corpus.warnings]
     facts = [FORMAT, corpus.name, corpus.labels, corpus.inputs, told, corpus.contents]
     return hashlib.sha256(
-        json.dumps([*facts, tokenizer.fingerprint, form.settings]).encode()
+        json.dumps([*facts, form.tokenizer.fingerprint, form.settings]).encode()
     ).hexdigest()
 
 
@@ -169,7 +189,7 @@ def _tokenised(
     for batch in _batches(documents):
         if stop is not None:
             stop()
-        yield pa.RecordBatch.from_pylist(form.encode(batch), schema=form.schema)
+        yield pa.RecordBatch.from_pylist(form.encode(batch), schema=schema_of(form))
         on_batch(len(batch))
 
 
@@ -190,21 +210,15 @@ def _arrow(batches: Iterator[pa.RecordBatch], form: Form) -> tuple[pa.Buffer, Co
     """The documents as an Arrow stream, and their counts."""
     counts: list[pa.RecordBatch] = []
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, form.schema) as writer:
+    with pa.ipc.new_stream(sink, schema_of(form)) as writer:
         for batch in batches:
             writer.write_batch(batch)
-            counts.append(batch.select([name for name, _ in COUNTS]))
+            counts.append(batch.select(COUNTS))
     table = pa.Table.from_batches(counts)
     return sink.getvalue(), {name: table[name].to_numpy() for name in table.column_names}
 
 
-def _summary(
-    corpus: Corpus,
-    counts: dict[str, Counts],
-    tokenizer: TextTokenizer,
-    form: Form,
-    max_tokens: int,
-) -> dict[str, object]:
+def _summary(corpus: Corpus, counts: dict[str, Counts], form: Form) -> dict[str, object]:
     audit = Audit(corpus)
     return {
         "source": corpus.name,
@@ -214,13 +228,13 @@ def _summary(
         "notes": list(corpus.facts),
         "leaks": list(audit.leaks),
         "warnings": list(audit.warnings),
-        "tokenizer": tokenizer.fingerprint,
+        "tokenizer": form.tokenizer.fingerprint,
         **form.settings,
         "tokens": {name: percentiles(of["n_tokens"]) for name, of in counts.items()},
         "truncated": {name: float((of["n_cut"] > 0).mean()) for name, of in counts.items()},
         "chunked": {name: float((of["n_rows"] > 1).mean()) for name, of in counts.items()},
         "rows": {name: int(of["n_rows"].sum()) for name, of in counts.items()},
-        "overall": _overall(audit, counts, max_tokens),
+        "overall": _overall(audit, counts, form.max_tokens),
         **audit.counts,
     }
 

@@ -9,7 +9,7 @@ Ids = Sequence[int]
 
 
 def pieces(
-    ids: Ids, *, room: int, beyond: Truncation = "truncate", max_chunks: int | None = None
+    ids: Ids, *, room: int, truncation: Truncation = "truncate", max_chunks: int | None = None
 ) -> list[Ids]:
     """The parts of a text that are read, in order; each becomes a row.
 
@@ -19,15 +19,15 @@ def pieces(
     Args:
         ids: tokens of the text, without special tokens.
         room: most tokens of a part.
-        beyond: what is read of a text longer than that.
+        truncation: what is read of a text longer than that.
         max_chunks: most parts; of a text with more, what lies behind is not read.
 
     Returns:
         One part, possibly empty, or with `chunk` as many as it takes.
     """
-    if beyond == "chunk":
+    if truncation == "chunk":
         return chunks(ids if max_chunks is None else ids[: max_chunks * room], room=room)
-    if beyond == "truncate" or len(ids) <= room:
+    if truncation == "truncate" or len(ids) <= room:
         return [ids[:room]]
     return [[*ids[: room - room // 2], *ids[len(ids) - room // 2 :]]]
 

@@ -104,7 +104,7 @@ def calibrate(
             "say --allow-same-split, which fits it anew for each fifth of the documents"
         )
     fitted = fit_calibrator(
-        method, fitted_on.logits, fitted_on.labels, candidates=not adapter.labels
+        method, fitted_on.logits, fitted_on.labels, candidates=not adapter.task.has_classes
     )
     calibrator, notes = fitted.calibrator, list(fitted.notes)
     if same:

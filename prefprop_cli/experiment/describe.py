@@ -13,6 +13,8 @@ from prefprop_cli.experiment.evaluation import RunEvaluation
 from prefprop_cli.experiment.stored_logits import is_step_name, load_logits
 from prefprop_cli.runs import RunFolder, losses_of, summarize
 from prefprop_cli.runs.atomic import Record
+from prefprop_cli.tables import TASK_OF_SET, TASKS
+from prefprop_cli.tasks.base import Task
 
 
 class RunDescription:
@@ -30,9 +32,15 @@ class RunDescription:
         self.damaged: list[str] = []
         """What could not be read, of the parts that were asked for."""
 
+    @property
+    def task(self) -> Task:
+        """What the run is trained for."""
+        data_set = str(self.summary.table("data").get("set"))
+        return TASKS[TASK_OF_SET.get(data_set, "classification")]
+
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """The classes; none where each document brings candidates."""
+        """The classes, where the task has any."""
         found = self.summary.manifest.get("labels") or self._adapter.get("labels") or ()
         return tuple(map(str, found))
 
@@ -82,7 +90,7 @@ class RunDescription:
                 continue
             try:
                 saved = load_logits(self.folder.evaluation, split)
-                each = RunEvaluation(split, saved, self.labels, n_bins)
+                each = RunEvaluation(split, saved, self.task, self.labels, n_bins)
                 each.metrics  # noqa: B018 - says what is wrong with the logits
                 found.append(each)
             except PrefpropError as error:

@@ -52,7 +52,7 @@ def costs_of(plan: Plan, *, n_labels: int, device: str = "cpu") -> Costs:
 
     Args:
         plan: what the run uses.
-        n_labels: classes; 0 where each document brings its own candidates.
+        n_labels: classes; 0 where the task has none.
         device: `cpu`, `cuda` or `cuda:N`.
     """
     kind = torch.device(device).type

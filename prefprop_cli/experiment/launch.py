@@ -214,7 +214,7 @@ def _train(
         found = with_documents(logits, prepared, "validation")
         if world().is_main:
             save_logits(folder.evaluation, step_name(trainer.progress.step), found)
-        return _evaluation(found, n_classes=len(prepared.labels) or None, n_bins=config.eval.bins)
+        return _evaluation(found, plan, n_classes=len(prepared.labels))
 
     trainer = Trainer(
         model,
@@ -239,9 +239,14 @@ def _train(
     return result
 
 
-def _evaluation(found: SavedLogits, *, n_classes: int | None, n_bins: int) -> Evaluation:
-    metrics = classification_metrics(found.logits, found.labels, n_classes=n_classes, n_bins=n_bins)
-    if n_classes is None:  # the first candidate of one question is no class with that of another
+def _evaluation(found: SavedLogits, plan: Plan, *, n_classes: int) -> Evaluation:
+    metrics = classification_metrics(
+        found.logits,
+        found.labels,
+        metrics=plan.task.metrics(n_classes),
+        n_bins=plan.config.eval.bins,
+    )
+    if not plan.task.has_classes:
         return Evaluation(metrics, (), ())
     n_predicted, n_labelled = (
         tuple(np.bincount(classes, minlength=n_classes).tolist())

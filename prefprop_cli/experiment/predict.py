@@ -13,24 +13,19 @@ from pathlib import Path
 from prefprop_cli.config.load import load_config
 from prefprop_cli.data.cells import matching
 from prefprop_cli.data.corpus import Document
-from prefprop_cli.data.inputs import (
-    STANDARD_INPUT,
-    Reader,
-    Reading,
-    question_reader,
-    text_reader,
-)
+from prefprop_cli.data.inputs import STANDARD_INPUT, Reader, Reading
 from prefprop_cli.data.labelled import SeenColumns, free_names
-from prefprop_cli.data.questions import looks_like_questions
 from prefprop_cli.data.sets.common import files_below
 from prefprop_cli.data.table_rows import JSON_SUFFIXES, each_row, is_table
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import CorruptFileError, DataError, PrefpropError, UsageError
 from prefprop_cli.experiment.predictor import Prediction, Predictor
-from prefprop_cli.experiment.task import has_candidates
 from prefprop_cli.notes import heard_by
 from prefprop_cli.runs import Choice, RunFolder, choose_run
 from prefprop_cli.runs.distributed import world
+from prefprop_cli.tables import TASKS
+from prefprop_cli.tasks import task_that_recognises
+from prefprop_cli.tasks.base import Task
 
 HEAD_BYTES = 2**16
 """So much of a file shows whether it holds questions."""
@@ -40,14 +35,13 @@ Answers = Sequence[tuple[TextRecord, Answer]]
 
 
 def reader_of(predictor: Predictor, reading: Reading) -> Reader:
-    """How the files of a run are read: as texts, or as questions where it has no classes.
+    """How the files of a run are read.
 
     Raises:
-        UsageError: a column is named, and the run reads questions.
+        UsageError: a column is named, and the run's task has none.
     """
-    if not predictor.labels:
-        return question_reader(reading)
-    return text_reader(reading, predictor.plan.config.data.text_column)
+    found = predictor.task.file_reader(predictor.plan.config.data, **vars(reading))
+    return Reader(found.read, found.suffixes, found.holds_rows)
 
 
 def answered(
@@ -94,7 +88,7 @@ class AnswerColumns:
     @classmethod
     def of(cls, predictor: Predictor, seen: SeenColumns, *, top_k: int) -> "AnswerColumns":
         """The columns for a run, whose names are none of the input's."""
-        top_k = min(top_k, len(predictor.labels) or top_k)
+        top_k = min(top_k, len(predictor.labels)) if predictor.task.has_classes else top_k
         ranked = [name for rank in range(1, top_k + 1) for name in _ranked(rank)]
         wanted = (*ranked, "source_file", "source_row", "error")
         return cls(free_names(wanted, taken=seen.names), top_k)
@@ -146,12 +140,13 @@ def newest_for(sources: Sequence[str], reading: Reading) -> tuple[Choice, str]:
 
     def find() -> tuple[Choice, str]:
         source = sources[0]
-        asks = _asks_questions(source)
-        names = () if asks or reading.text_column else _columns_in(source, reading)
+        task = _task_of(source)
+        has_columns = task.has_classes and not reading.text_column
+        names = _columns_in(source, reading) if has_columns else ()
         config_of = cache(lambda run: load_config(preset=str(run.config)).config)
 
         def has_task(run: RunFolder) -> bool:
-            return has_candidates(config_of(run)) == asks
+            return TASKS[config_of(run).data.task] is task
 
         def fits(run: RunFolder) -> bool:
             return has_task(run) and matching(config_of(run).data.text_column, names) is not None
@@ -159,8 +154,7 @@ def newest_for(sources: Sequence[str], reading: Reading) -> tuple[Choice, str]:
         if names:
             with suppress(UsageError):
                 return choose_run(None, accept=fits), ""
-        does = " that answers questions" if asks else " that classifies texts"
-        choice = choose_run(None, accept=has_task, does=does)
+        choice = choose_run(None, accept=has_task, does=f" that {task.does}")
         if not names:
             return choice, ""
         run = choice.folder.path
@@ -182,16 +176,16 @@ def _columns_in(source: str, reading: Reading) -> Sequence[str]:
             return ()
 
 
-def _asks_questions(source: str) -> bool:
-    """Whether a source holds questions with candidates; of a folder, its first JSON file."""
+def _task_of(source: str) -> Task:
+    """The task for a source; of a folder, for its first JSON file."""
     if source == STANDARD_INPUT:
         stream = sys.stdin.buffer
         head = stream.peek(HEAD_BYTES) if isinstance(stream, BufferedReader) else b""
-        return looks_like_questions(head)
+        return task_that_recognises(head)
     path = Path(source)
     files = files_below(path) if os.path.isdir(path) else (path,)
     first = next((file for file in files if file.suffix.lower() in JSON_SUFFIXES), None)
     if first is None or not os.path.isfile(first):
-        return False
+        return task_that_recognises(b"")
     with first.open("rb") as stream:
-        return looks_like_questions(stream.read(HEAD_BYTES))
+        return task_that_recognises(stream.read(HEAD_BYTES))

@@ -71,18 +71,19 @@ def baselines_of(scored: ScoredSet, *, corpus_of: CorpusOf) -> Baselines:
     `corpus_of` reads the texts; what it raises becomes a note.
     """
     run = scored.data.runs[0]
-    if scored.n_classes is None:
+    if not scored.task.has_classes:
         chance = summary([chance_share(scored.variants[0].logits[0])])
         by_lot = Baseline("a candidate by lot", {"accuracy": Estimate(chance, None)})
         return Baselines((by_lot,), warnings=run.data_warnings)
     try:
         corpus = corpus_of(run.config.data)
-        return replace(_fitted(scored, corpus, scored.n_classes), warnings=Audit(corpus).warnings)
+        return replace(_fitted(scored, corpus), warnings=Audit(corpus).warnings)
     except PrefpropError as error:
         return Baselines(notes=(f"without baselines: {error}",), warnings=run.data_warnings)
 
 
-def _fitted(scored: ScoredSet, corpus: Corpus, n_classes: int) -> Baselines:
+def _fitted(scored: ScoredSet, corpus: Corpus) -> Baselines:
+    n_classes = scored.variants[0].logits[0].shape[1]
     train, documents = corpus.splits["train"], corpus.splits.get(scored.split, [])
     numbers = {label: number for number, label in enumerate(corpus.labels)}
     names = np.array([numbers[str(document.label)] for document in train])

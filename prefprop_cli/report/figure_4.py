@@ -16,6 +16,7 @@ from prefprop_cli.report import drawing
 from prefprop_cli.report.collect import FinishedRun
 from prefprop_cli.report.groups import DataSet
 from prefprop_cli.report.page import SHARE, Block, Grid, Heading, Page
+from prefprop_cli.tables import TASKS
 
 TITLE = "Figure 4: calibration error and accuracy on validation, along training"
 METRICS = ("ece", "ece_paper", "accuracy")
@@ -77,8 +78,9 @@ def _epochs(run: FinishedRun) -> dict[int, dict[str, float]]:
         name = step_name(row["step"])
         if "validation" in row and logits_path(run.folder.evaluation, name).exists():
             saved = load_logits(run.folder.evaluation, name)
+            metrics = TASKS[run.config.data.task].metrics(saved.logits.shape[1])
             found[int(row["epoch"])] = classification_metrics(
-                saved.logits, saved.labels, n_classes=None, n_bins=run.config.eval.bins
+                saved.logits, saved.labels, metrics=metrics, n_bins=run.config.eval.bins
             )
     return found
 

@@ -73,7 +73,7 @@ def run_page(
     """
     found = _examined(run, split, corpus_of, excerpts=excerpts)
     leaks = (str(leak) for leak in run.manifest.get("data_leaks") or ())
-    classes = f", {len(found.labels)} classes" if found.labels else ""
+    classes = f", {len(found.labels)} classes" if found.adapter.task.has_classes else ""
     backbone = long_backbone_name(found.own.config)
     return html_page(
         str(run.path),
@@ -199,7 +199,7 @@ def _sections(found: _Examined) -> Iterator[Section]:
         chosen_by = found.adapter.config.train.metric
         drawn = ["accuracy", *([chosen_by] if chosen_by not in _DRAWN else [])]
         yield curves.section("Learning curves", drawn, ("nll", *drawn, "ece"), has_loss=True)
-    if found.labels:
+    if found.adapter.task.has_classes:
         yield from _classes(found)
     report = calibration_report(
         found.before,

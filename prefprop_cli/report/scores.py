@@ -30,6 +30,9 @@ from prefprop_cli.stats import small_samples as small
 from prefprop_cli.stats.intervals import Interval, Resampled, resample_documents
 from prefprop_cli.stats.nested import Difference, nested_differences
 from prefprop_cli.stats.seeds import Summary, summary
+from prefprop_cli.tables import TASKS
+from prefprop_cli.tasks.base import Task
+from prefprop_cli.tasks.metrics import Metrics
 
 CALIBRATION = ("ece", "ece_paper", "nll")
 UNBOUNDED = ("nll",)
@@ -101,11 +104,20 @@ class ScoredSet:
     labels: NDArray[np.int64]
     """Theirs, (N,)."""
     n_classes: int | None
-    """C; None where documents bring candidates of their own."""
+    """C; None where the task has none."""
     settings: EvalTable
     """Bins and resamples."""
     variants: tuple[ScoredVariant, ...]
     """As in `data`."""
+
+    @property
+    def task(self) -> Task:
+        """What its runs were trained for."""
+        return TASKS[self.data.runs[0].config.data.task]
+
+    @property
+    def metrics(self) -> Metrics:
+        return self.task.metrics(self.n_classes or 0)
 
     @property
     def metric(self) -> str:
@@ -157,12 +169,12 @@ def score(
     """
     run = data.runs[0]
     first = load_logits(run.folder.evaluation, split)
-    positive, has_classes = _classes(run)
+    has_classes = TASKS[run.config.data.task].has_classes
     scored = ScoredSet(
         data=data,
         split=split,
         columns=paper_columns(data.set),
-        positive=positive,
+        positive=_positive(run),
         ids=first.ids,
         labels=first.labels,
         n_classes=first.logits.shape[1] if has_classes else None,
@@ -188,7 +200,7 @@ def score(
 def seed_of(logits: NDArray[np.generic], scored: ScoredSet) -> Seed:
     """The metrics of table 2 and the calibration scores of one model on the set's documents."""
     statistics, terms = scores_and_terms(
-        logits, scored.labels, n_classes=scored.n_classes, n_bins=scored.settings.bins
+        logits, scored.labels, metrics=scored.metrics, n_bins=scored.settings.bins
     )
     names = (*scored.shown, *CALIBRATION)
     figures = resample_documents(
@@ -196,7 +208,7 @@ def seed_of(logits: NDArray[np.generic], scored: ScoredSet) -> Seed:
     )
     _, index, gap, paper_index, paper_gap, *_ = terms
     gaps = {"ece": (index, gap), "ece_paper": (paper_index, paper_gap)}
-    return Seed(figures, gaps, small.answers_of(logits, scored.labels, n_classes=scored.n_classes))
+    return Seed(figures, gaps, small.answers_of(logits, scored.labels, metrics=scored.metrics))
 
 
 def estimates_of(seeds: Sequence[Seed]) -> dict[str, Estimate]:
@@ -245,13 +257,13 @@ def _difference(first: Sequence[Seed], second: Sequence[Seed], metric: str) -> D
     return nested_differences(*figures, bounds=bounds)[metric]
 
 
-def _classes(run: FinishedRun) -> tuple[str | None, bool]:
-    """The second of two classes by its name, or number where it is lost; whether there are any."""
+def _positive(run: FinishedRun) -> str | None:
+    """The second of two classes by its name, or number where it is lost."""
     try:
         labels = read_adapter(run.folder.adapter).labels
     except PrefpropError:
-        return "1", True
-    return positive_class(labels), bool(labels)
+        return "1"
+    return positive_class(labels)
 
 
 def _logits(run: FinishedRun, scored: ScoredSet) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ from prefprop_cli.config.schema import Config
 from prefprop_cli.experiment.adapter import Adapter, save_adapter
 from prefprop_cli.experiment.stored_logits import SavedLogits, save_logits
 from prefprop_cli.runs import RunFolder
+from prefprop_cli.tasks.metrics import ClassMetrics
 
 N_DOCUMENTS = 60
 Logits = NDArray[np.float32]
@@ -87,10 +88,12 @@ def write(
         found = logits(quality * epoch / epochs, seed=seed, **size)
         name = f"validation-step-{5 * epoch:06d}"
         save_logits(run.evaluation, name, saved("validation", found, truth))
-        metrics = classification_metrics(found, truth, n_classes=n_classes)
+        metrics = classification_metrics(found, truth, metrics=ClassMetrics(n_classes))
         run.append_metrics({"step": 5 * epoch - 1, "epoch": epoch, "loss": 1.0})
         run.append_metrics({"step": 5 * epoch, "epoch": epoch, "validation": metrics})
-    best = classification_metrics(logits(quality, seed=seed, **size), truth, n_classes=n_classes)
+    best = classification_metrics(
+        logits(quality, seed=seed, **size), truth, metrics=ClassMetrics(n_classes)
+    )
     run.update_manifest(
         status=status,
         exit_reason=status,

@@ -29,7 +29,7 @@ def prepare(
         choice, cache=cache, force=force, stop=stop.raise_if_requested
     )
     max_length = choice.plan.config.data.max_length
-    for line in data_lines(prepared, max_length=max_length, width=console.width):
+    for line in data_lines(prepared, choice.plan.task, max_length=max_length, width=console.width):
         console.info(line)
     for note in prepared.notes:
         if note.severity == "warning":

@@ -17,7 +17,6 @@ from prefprop_cli.cli.text import duration
 from prefprop_cli.data.arrivals import Arrivals
 from prefprop_cli.data.inputs import Inputs, Reader, Reading, copied_fields
 from prefprop_cli.data.labelled import LabelledCopy, SeenColumns
-from prefprop_cli.data.questions import Question
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.experiment.predict import (
@@ -31,6 +30,7 @@ from prefprop_cli.experiment.predict import (
 )
 from prefprop_cli.experiment.predictor import Predictor, load_run
 from prefprop_cli.runs.distributed import world
+from prefprop_cli.tasks.base import Task
 from prefprop_cli.training.inference import batch_size_on
 from prefprop_cli.words import listed, plural
 
@@ -73,10 +73,10 @@ def opened_run(
         choice, doubt = newest_for(sources, reading)
         path = choice.folder.path
     run = load_run(path, device=device, backbone=backbone)
-    what = f"{len(run.labels)} classes: {listed(run.labels, shown=SHOWN_CLASSES)}"
-    console.info(
-        f"run: {path}, {what if run.labels else 'which chooses among the candidates of questions'}"
-    )
+    what = "which chooses among the candidates of questions"
+    if run.task.has_classes:
+        what = f"{len(run.labels)} classes: {listed(run.labels, shown=SHOWN_CLASSES)}"
+    console.info(f"run: {path}, {what}")
     if doubt:
         console.warn(doubt)
     if choice:
@@ -165,7 +165,7 @@ def watch(
     """
     console.info(f"watching {folder}; Ctrl-C ends it")
     arrivals = Arrivals(folder, suffixes=reader.suffixes)
-    size, tally = _size(run, request), Tally()
+    size, tally = _size(run, request), Tally(run.task)
     write = partial(_print, console, top_k=request.top_k)
     with StopRequest() as stop:
         with few_notes(console), Repeated(console.warn) as warn:
@@ -182,18 +182,19 @@ def watch(
 class Tally:
     """How many documents there were, and what became of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, task: Task) -> None:
+        self._has_classes = task.has_classes
         self.n_documents, self.n_failed = 0, 0
         self._labels: Counter[str] = Counter()
         self._started_s = time.monotonic()
 
     def add(self, answers: Answers) -> None:
         """Count some more."""
-        for record, answer in answers:
+        for _, answer in answers:
             self.n_documents += 1
             if isinstance(answer, PrefpropError):
                 self.n_failed += 1
-            elif not isinstance(record.found, Question):  # whose candidates are no classes
+            elif self._has_classes:
                 self._labels[answer.label] += 1
 
     @property
@@ -229,7 +230,7 @@ def _predict(
     write: Write,
     total: int | None,
 ) -> Tally:
-    here, tally, records = world(), Tally(), inputs.records()
+    here, tally, records = world(), Tally(run.task), inputs.records()
     work = partial(answered, run, calibrated=not request.uncalibrated)
     with (
         closing(records),

@@ -54,7 +54,7 @@ def _next_commands(run: RunDescription) -> list[str]:
         return [] if status == "training" else [again(run.folder.path)]
     has_test = any(each.split == "test" for each in run.evaluations)
     first = [*([] if has_test else ["eval"]), *([] if run.calibrations else ["calibrate"])]
-    new = "new.csv" if run.labels else "questions.jsonl"
+    new = "new.csv" if run.task.has_classes else "questions.jsonl"
     return views.next_commands(shlex.quote(str(run.folder.path)), new, first=first)
 
 

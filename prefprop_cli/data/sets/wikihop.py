@@ -49,6 +49,7 @@ def read(table: DataTable) -> Corpus:
         name=f"wikihop-{'halves' if table.split == 'default' else table.split}",
         splits={"train": [*train], **splits},
         labels=(),
+        has_classes=False,
         inputs=_inputs(source, contents),
         notes=tuple(map(Note, notes)),
     )

@@ -12,6 +12,7 @@ from prefprop_cli.report.groups import group
 from prefprop_cli.report.scores import evaluate_missing, score
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.stats.seeds import summary
+from prefprop_cli.tasks.metrics import ClassMetrics
 from tests.helpers import finished
 from tests.helpers.heard import hearing
 
@@ -27,7 +28,7 @@ def test_every_metric_of_every_seed(runs, scored):
     assert len(variant.seeds) == 4
     for seed in range(4):
         saved = load_logits(runs / f"prefix-propagation-{seed}" / "eval", "test")
-        wanted = classification_metrics(saved.logits, saved.labels, n_classes=2)
+        wanted = classification_metrics(saved.logits, saved.labels, metrics=ClassMetrics(2))
         for name in ("precision_binary", "recall_binary", "f1_binary", "ece", "ece_paper", "nll"):
             assert variant.values(name)[seed] == wanted[name]
     assert variant.paper["f1_binary"] == 0.818

@@ -32,13 +32,13 @@ class QuestionRows:
     Attributes:
         rows: token ids, each row with the whole front.
         n_global: length of the front.
-        places: index in a row of each candidate's `[ent]`, in the order of the candidates.
+        positions: index in a row of each candidate's `[ent]`, in the order of the candidates.
         n_cut: tokens of query and candidates that found no room; of the supports none is cut.
     """
 
     rows: list[list[int]]
     n_global: int
-    places: list[int]
+    positions: list[int]
     n_cut: int
 
 
@@ -72,17 +72,17 @@ def question_rows(
     room = max_tokens - min(len(stream), -(-max_tokens // SUPPORTS_SHARE))
     parts = [query, *candidates]
     shortened = _shortened(parts, room=room - 1 - 2 * len(parts))
-    front, places = _front(shortened[0], shortened[1:], cls_id=cls_id)
+    front, positions = _front(shortened[0], shortened[1:], cls_id=cls_id)
     return QuestionRows(
         rows=[[*front, *chunk] for chunk in chunks(stream, room=max_tokens - len(front))],
         n_global=len(front),
-        places=places,
+        positions=positions,
         n_cut=sum(map(len, parts)) - sum(map(len, shortened)),
     )
 
 
 def _front(query: Ids, candidates: Sequence[Ids], *, cls_id: int) -> tuple[list[int], list[int]]:
-    """The front and the places of `[ent]` in it."""
+    """The front and the positions of `[ent]` in it."""
     head = [cls_id, QUESTION, *query, END_QUESTION]
     marked = [[ENT, *candidate, END_ENT] for candidate in candidates]
     ends = accumulate(map(len, marked), initial=len(head))
