@@ -11,7 +11,7 @@ from prefprop_cli.cli.work import views
 from prefprop_cli.errors import UsageError
 from prefprop_cli.experiment.describe import RunDescription
 from prefprop_cli.experiment.evaluation import RunEvaluation
-from prefprop_cli.runs import RunFolder, Summary, list_runs
+from prefprop_cli.runs import RunFolder, RunSummary, list_runs
 from prefprop_cli.runs.atomic import Record
 from prefprop_cli.runs.state import again
 from prefprop_cli.words import listed
@@ -81,7 +81,7 @@ def _lines(run: RunDescription) -> Iterator[tuple[str, str]]:
     yield "adapter", size(run.adapter_bytes) if run.adapter_bytes else ""
 
 
-def _status(run: Summary) -> Iterator[str]:
+def _status(run: RunSummary) -> Iterator[str]:
     yield f"{run.state}, started {age(run.started)}"
     if (seconds := run.manifest.get("seconds")) is not None:
         yield f"took {duration(seconds)}"
@@ -102,7 +102,7 @@ def _data(run: RunDescription) -> Iterator[str]:
         yield ", ".join(f"{n:,} {split}" for split, n in run.n_texts.items()) + " texts"
 
 
-def _backbone(run: Summary) -> Iterator[str]:
+def _backbone(run: RunSummary) -> Iterator[str]:
     model = run.table("model")
     yield Path(str(model.get("backbone", "-"))).name.partition("@")[0]
     if model.get("to_long"):
