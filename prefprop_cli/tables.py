@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+Ece = Literal["guo", "paper"]
+"""Which definition of the expected calibration error."""
 Errors = Literal["strict", "replace"]
 """What is done with bytes that are no text."""
 Placeholder = Literal["embedded", "zero"]

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from prefprop_cli import __version__
-from prefprop_cli.cli import completion, runtime, signals, streams
+from prefprop_cli.cli import completion, process, signals
 from prefprop_cli.cli.command import Command, built, coloured
 from prefprop_cli.cli.console import Console, OutputClosed, output_failure
 from prefprop_cli.cli.failures import report
@@ -88,9 +88,9 @@ app = typer.Typer(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program, by default with the arguments of the process; return its exit code."""
-    streams.repair()
+    process.repair_streams()
     signals.leave_on_signals()
-    runtime.set_up()
+    process.set_up()
     if completion.VARIABLE in os.environ:
         completion.register_shells()
     code = 0
@@ -104,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = report(failure, Console())
     except OSError as failure:
         code = report(output_failure(failure), Console())
-    streams.settle()
+    process.settle_streams()
     return code
 
 

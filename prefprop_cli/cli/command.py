@@ -79,8 +79,8 @@ class Command(TyperCommand):
             with heard_by(console):
                 return super().invoke(ctx)
         except (Exception, KeyboardInterrupt) as failure:
-            teller = Console(common) if world().tells(failure) else console
-            raise typer.Exit(report(failure, teller)) from failure
+            heard = Console(common) if world().reports(failure) else console
+            raise typer.Exit(report(failure, heard)) from failure
 
     def get_help(self, ctx: Any) -> str:
         """Return the help text, coloured if the standard output takes it."""

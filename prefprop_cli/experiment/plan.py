@@ -158,16 +158,7 @@ def with_documents(logits: NDArray[np.float32], prepared: Prepared, split: str) 
 
 def load_encoder(plan: Plan) -> Encoder:
     """Return the backbone of a plan, with its weights."""
-    table = plan.config.model
-    return load_backbone(
-        plan.backbone,
-        to_long=table.to_long,
-        window=table.window,
-        attention=table.attention,
-        dropout=table.dropout,
-        attention_dropout=table.attention_dropout,
-        gradient_checkpointing=table.gradient_checkpointing,
-    )
+    return load_backbone(plan.backbone, **plan.config.model.model_dump(exclude={"backbone"}))
 
 
 def load_classifier(plan: Plan, *, n_labels: int) -> Classifier:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from prefprop_cli.calibration.calibrators import METHODS, Calibrator, Trial
 from prefprop_cli.calibration.report import CalibrationReport
@@ -23,11 +22,11 @@ from prefprop_cli.report.pairwise import compare_runs
 from prefprop_cli.report.reliability_diagram import reliability_figure
 from prefprop_cli.runs import RunFolder, write_atomically
 from prefprop_cli.runs.distributed import world
+from prefprop_cli.tables import Ece
 from prefprop_cli.words import plural
 
 __all__ = ["Machine"]
 
-Ece = Literal["guo", "paper"]
 _SCORE: dict[Ece, str] = {"guo": "ece", "paper": "ece_paper"}
 
 
