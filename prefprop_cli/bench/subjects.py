@@ -24,9 +24,9 @@ from prefprop_cli.core.encoder.encoder import Encoder
 from prefprop_cli.core.encoder.layout import Layout
 from prefprop_cli.core.methods import Method
 from prefprop_cli.core.modes import shapes_only
+from prefprop_cli.data.form import Row
 from prefprop_cli.experiment.model import create_method
 from prefprop_cli.experiment.plan import load_encoder, make_plan
-from prefprop_cli.tasks.base import Row
 from prefprop_cli.tasks.batch import pack_rows
 
 

@@ -14,7 +14,7 @@ from typing import IO, BinaryIO, cast
 
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.kinds import documents_below
-from prefprop_cli.data.labelled import SeenColumns
+from prefprop_cli.data.seen_columns import SeenColumns
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import CorruptFileError, DataError, PrefpropError
 from prefprop_cli.notes import heard_by

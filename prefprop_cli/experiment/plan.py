@@ -15,6 +15,7 @@ from prefprop_cli.core.encoder.encoder import Encoder
 from prefprop_cli.core.encoder.to_long import long_config
 from prefprop_cli.core.modes import shapes_only
 from prefprop_cli.data import read_corpus
+from prefprop_cli.data.form import Form
 from prefprop_cli.data.prepare import Prepared, prepare
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import ConfigError, DataError
@@ -30,7 +31,7 @@ from prefprop_cli.experiment.stored_logits import SavedLogits
 from prefprop_cli.hub import is_repository
 from prefprop_cli.runs.distributed import world
 from prefprop_cli.tables import TASKS
-from prefprop_cli.tasks.base import Form, Task
+from prefprop_cli.tasks.base import Task
 from prefprop_cli.tasks.batch import Examples
 
 

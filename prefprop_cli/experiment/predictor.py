@@ -18,13 +18,14 @@ from prefprop_cli.calibration.calibrators import Calibrator, Identity
 from prefprop_cli.calibration.predictions import softmax
 from prefprop_cli.core.modes import plain_modes, tensors_on_cpu
 from prefprop_cli.data.corpus import Document
+from prefprop_cli.data.form import Form, Record
 from prefprop_cli.errors import UsageError
 from prefprop_cli.experiment.adapter import Adapter, load_adapter
 from prefprop_cli.experiment.model import Classifier
 from prefprop_cli.experiment.plan import Plan
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.distributed import world
-from prefprop_cli.tasks.base import Form, Record, Task
+from prefprop_cli.tasks.base import Task
 from prefprop_cli.tasks.batch import Batch, collate
 from prefprop_cli.training.inference import batch_logits, batch_size_on
 

@@ -17,7 +17,7 @@ from prefprop_cli.data import check_source
 from prefprop_cli.data.columns import Columns
 from prefprop_cli.data.own import left_open
 from prefprop_cli.data.sets.files import WHAT
-from prefprop_cli.data.sets.hub import is_set_name, parse
+from prefprop_cli.data.sets.hub_names import is_set_name, parse
 from prefprop_cli.errors import UsageError
 from prefprop_cli.tables import SETS
 

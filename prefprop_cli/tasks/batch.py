@@ -18,8 +18,8 @@ from torch.nn import functional
 
 from prefprop_cli.core.attention import Rows
 from prefprop_cli.core.encoder.layout import Tokens, send
+from prefprop_cli.data.form import Form, Record, Row
 from prefprop_cli.tables import Pooling
-from prefprop_cli.tasks.base import Form, Record, Row
 
 
 class Head(nn.Module, ABC):
@@ -64,7 +64,7 @@ class Batch:
 
 
 def collate(form: Form, records: Sequence[Record]) -> Batch:
-    """The batch of prepared documents."""
+    """Make a batch of prepared documents."""
     documents = [form.rows(record) for record in records]
     ids, labels = ([record[name] for record in records] for name in ("id", "label"))
     return pack_rows(ids, documents, labels)
@@ -73,7 +73,7 @@ def collate(form: Form, records: Sequence[Record]) -> Batch:
 def pack_rows(
     ids: Sequence[object], documents: Sequence[Sequence[Row]], labels: Sequence[int]
 ) -> Batch:
-    """The batch of N documents, given as their rows."""
+    """Make a batch of N documents, given as their rows."""
     rows = [row for document in documents for row in document]
     texts = [torch.as_tensor(row.input_ids, dtype=torch.int64) for row in rows]
     packed = Rows.of_lengths([len(text) for text in texts])
@@ -90,7 +90,7 @@ def pack_rows(
 
 
 def pooled(logits: Tensor, n_rows: Sequence[int], *, how: Pooling) -> Tensor:
-    """Logits of documents, (N, C), from those of their rows, (R, C): their mean, maximum or sum."""
+    """Pool logits of rows, (R, C), to those of documents, (N, C)."""
     if len(n_rows) == len(logits):
         return logits
     of_documents = logits.split(list(n_rows))
@@ -103,7 +103,7 @@ def pooled(logits: Tensor, n_rows: Sequence[int], *, how: Pooling) -> Tensor:
 
 
 def losses(logits: Tensor, batch: Batch) -> Tensor:
-    """Cross-entropy of each document; (N,) float32 from logits (N, C)."""
+    """Return the cross-entropy of each document; (N,) float32 from logits (N, C)."""
     return functional.cross_entropy(logits.float(), batch.labels, reduction="none")
 
 
@@ -132,7 +132,7 @@ class Examples:
         return len(self.lengths)
 
     def load(self, indices: Sequence[int]) -> Batch:
-        """The batch of these documents, in this order."""
+        """Load the batch of these documents, in this order."""
         columns = self.table[list(indices)]
         rows = zip(*columns.values(), strict=True)
         records = [dict(zip(columns, row, strict=True)) for row in rows]
@@ -144,5 +144,5 @@ class Examples:
         return collate(self.form, records)
 
     def for_epoch(self, epoch: int) -> "Examples":
-        """The documents as that epoch of the training sees them."""
+        """Return the documents as that epoch of the training sees them."""
         return replace(self, epoch=epoch)

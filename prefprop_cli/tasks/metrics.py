@@ -22,17 +22,17 @@ class Metrics(Protocol):
     """What right and wrong answers add up to; errors of calibration are the same for all tasks."""
 
     def outcomes(self, logits: NDArray[np.floating], labels: Ints) -> Ints:
-        """(N,), of each document all that the scores depend on, in one number.
+        """Return (N,), of each document all that the scores depend on, in one number.
 
         Raises:
             DataError: the logits (N, C) are not of this task.
         """
 
     def scores(self, outcomes: Ints) -> dict[str, float]:
-        """The scores of these documents, in [0, 1]."""
+        """Return the scores of these documents, in [0, 1]."""
 
     def shares(self, labels: Ints, predicted: Ints) -> dict[str, tuple[int, int, str]]:
-        """Scores that are a share: (documents that have it, of how many, what these are called)."""
+        """Return the scores that are a share: (documents that have it, of how many, of what)."""
 
 
 def better(metric_name: str, new: float, best: float | None) -> bool:
@@ -72,7 +72,7 @@ class ClassMetrics:
     n_classes: int
 
     def outcomes(self, logits: NDArray[np.floating], labels: Ints) -> Ints:
-        """(N,), the cell of the confusion matrix in which each document is."""
+        """Return (N,), the cell of the confusion matrix in which each document is."""
         if logits.shape[1] != self.n_classes:
             raise DataError(
                 f"logits have {logits.shape[1]} columns, the task {self.n_classes} classes"
@@ -92,11 +92,9 @@ class ClassMetrics:
             "precision_macro": float(precision[present].mean()),
             "recall_macro": float(recall[present].mean()),
         }
-        if n == 2:
-            scores["f1_binary"] = float(f1[1])
-            scores["precision_binary"] = float(precision[1])
-            scores["recall_binary"] = float(recall[1])
-        return scores
+        rates = {"f1": f1, "precision": precision, "recall": recall}
+        binary = {f"{name}_binary": float(rate[1]) for name, rate in rates.items() if n == 2}
+        return scores | binary
 
     def shares(self, labels: Ints, predicted: Ints) -> dict[str, tuple[int, int, str]]:
         """As of every task; that of `f1_binary` is the share F1 rises with.

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from prefprop_cli.data.corpus import Document
+from prefprop_cli.data.form import Form, Record, Row
 from prefprop_cli.data.kinds import TEXT_SUFFIXES
 from prefprop_cli.data.table_rows import is_table
 from prefprop_cli.data.texts import each_text
 from prefprop_cli.data.tokenizer import TextTokenizer
-from prefprop_cli.data.truncation import Ids, pieces
+from prefprop_cli.data.truncation import pieces
 from prefprop_cli.tables import Errors, Truncation
-from prefprop_cli.tasks.base import FileReader, Form, Record, Row, Task
+from prefprop_cli.tasks.base import FileReader, Task
 from prefprop_cli.tasks.metrics import ClassMetrics
 
 if TYPE_CHECKING:
@@ -45,22 +46,23 @@ class ClassificationForm(Form):
         return {"max_tokens": self.max_tokens, "beyond": self.truncation, **bounded}
 
     def encode(self, documents: Sequence[Document]) -> list[Record]:
-        ids = self.tokenizer.ids([document.text for document in documents])
-        return [self._record(*pair) for pair in zip(documents, ids, strict=True)]
-
-    def _record(self, document: Document, ids: Ids) -> Record:
-        room = self.max_tokens - N_SPECIAL
-        read = pieces(ids, room=room, truncation=self.truncation, max_chunks=self.max_chunks)
-        rows = [[self.tokenizer.cls_id, *piece, self.tokenizer.sep_id] for piece in read]
-        return {
-            "id": document.id,
-            "rows": rows,
-            "label": -1 if document.label is None else self.labels.index(document.label),
-            "n_tokens": len(ids) + N_SPECIAL,
-            "n_cut": len(ids) - sum(map(len, read)),
-            "n_rows": len(rows),
-            "n_computed": sum(map(len, rows)),
-        }
+        room, records = self.max_tokens - N_SPECIAL, []
+        all_ids = self.tokenizer.ids([document.text for document in documents])
+        for document, ids in zip(documents, all_ids, strict=True):
+            read = pieces(ids, room=room, truncation=self.truncation, max_chunks=self.max_chunks)
+            rows = [[self.tokenizer.cls_id, *piece, self.tokenizer.sep_id] for piece in read]
+            records.append(
+                {
+                    "id": document.id,
+                    "rows": rows,
+                    "label": -1 if document.label is None else self.labels.index(document.label),
+                    "n_tokens": len(ids) + N_SPECIAL,
+                    "n_cut": len(ids) - sum(map(len, read)),
+                    "n_rows": len(rows),
+                    "n_computed": sum(map(len, rows)),
+                }
+            )
+        return records
 
     def rows(self, record: Record) -> list[Row]:
         return [Row(ids, n_global=1, positions=(0,)) for ids in record["rows"]]

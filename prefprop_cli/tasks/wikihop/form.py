@@ -11,9 +11,9 @@ from typing import ClassVar
 import numpy as np
 
 from prefprop_cli.data.corpus import Document
+from prefprop_cli.data.form import Form, Record, Row
 from prefprop_cli.data.questions import Question
 from prefprop_cli.errors import DataError
-from prefprop_cli.tasks.base import Form, Record, Row
 from prefprop_cli.tasks.wikihop.rows import QuestionRows, question_rows
 
 
@@ -69,7 +69,7 @@ class QuestionForm(Form):
         )
 
     def shuffled(self, record: Record, random: np.random.RandomState) -> Record:
-        """The question with its candidates and supports in another order."""
+        """Put candidates and supports into another order."""
         order = random.permutation(len(record["candidates"]))
         supports = random.permutation(len(record["supports"]))
         return {
@@ -81,11 +81,7 @@ class QuestionForm(Form):
 
 
 def as_question(document: Document) -> Question:
-    """The document, which has to be a question.
-
-    Raises:
-        DataError: it is none.
-    """
+    """Return the document, which has to be a question; else raise `DataError`."""
     if not isinstance(document, Question):
         raise DataError(f"{document.id}: a text without candidates, where a question is needed")
     return document

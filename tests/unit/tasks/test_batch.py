@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from prefprop_cli.tasks.base import Record, Row
+from prefprop_cli.data.form import Record, Row
 from prefprop_cli.tasks.batch import Examples, losses, pack_rows, pooled
 
 LONG, SHORT = (

@@ -2,10 +2,10 @@ import pytest
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.corpus import Document
+from prefprop_cli.data.form import Record
 from prefprop_cli.data.prepare import schema_of
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.tables import TASKS
-from prefprop_cli.tasks.base import Record
 
 LONG = "the a state of union war peace tax law"
 

@@ -5,12 +5,12 @@ import pytest
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.corpus import Document
+from prefprop_cli.data.form import Record
 from prefprop_cli.data.prepare import schema_of
 from prefprop_cli.data.questions import Question, read_questions
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import DataError
 from prefprop_cli.tables import TASKS
-from prefprop_cli.tasks.base import Record
 from prefprop_cli.tasks.wikihop.rows import question_rows
 
 RECORD = {
