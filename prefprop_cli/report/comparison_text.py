@@ -38,7 +38,7 @@ _LEAKS = {
 
 
 def introduction(scored: ScoredSet, baselines: Baselines) -> tuple[Heading, str]:
-    """The set, its documents, and how far its figures can be held against the paper's."""
+    """Introduce a set: its documents, how far its figures can be held against the paper's."""
     n_classes = f", {scored.n_classes} classes" if scored.n_classes else ""
     parts = [f"{len(scored.ids)} documents of {scored.split}{n_classes}"]
     others = [each for each in scored.variants if not has_papers_backbone(each.config)]
@@ -60,7 +60,7 @@ def introduction(scored: ScoredSet, baselines: Baselines) -> tuple[Heading, str]
 def comparison_blocks(
     comparisons: Sequence[Comparison], *, family: Iterable[Comparison], unit: Unit
 ) -> Iterator[Block]:
-    """What these numbers of seeds can find, then what they found in one metric of one set.
+    """Say what these seeds can find, then what they found in one metric of one set.
 
     `family` is all of those that Holm's correction is for, of all sets.
     """
@@ -98,14 +98,14 @@ def comparison_blocks(
 
 
 def missing(variants: Sequence[ScoredVariant], metrics: Sequence[str]) -> Iterator[str]:
-    """Which figures of which variants have no interval over seeds and documents, and why."""
+    """Say which figures of which variants have no interval over seeds and documents, and why."""
     for metric in metrics:
         whys = ((each.name, each.estimates[metric].why) for each in variants)
         yield from missing_intervals(whys, of=f"{SHORT[metric]} of {{}}")
 
 
 def order_of(order: Order) -> str:
-    """Where the order of the methods differs from the paper's."""
+    """Say where the order of the methods differs from the paper's."""
     what, ours, paper = SHORT[order.metric], " > ".join(order.ours), " > ".join(order.paper)
     if not order.reversed:
         return f"The order by mean {what} is the paper's: {ours}, best first."
@@ -123,7 +123,7 @@ def set_record(
     order: Order | None,
     metrics: Sequence[str],
 ) -> dict[str, object]:
-    """All that a table knows of a set, as JSON types."""
+    """Return all that a table knows of a set, as JSON types."""
     return {
         "set": scored.data.set,
         "name": scored.data.name,
@@ -141,7 +141,7 @@ def set_record(
 
 
 def variant_record(each: ScoredVariant, metrics: Sequence[str]) -> dict[str, object]:
-    """A variant with its figures in some metrics, as JSON types."""
+    """Return a variant with its figures in some metrics, as JSON types."""
     return {
         "method": each.method,
         "name": each.name,
