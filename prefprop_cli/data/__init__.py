@@ -8,7 +8,7 @@ from typing import Protocol
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.corpus import Corpus, Splits, check, with_warnings
 from prefprop_cli.data.sets.common import source_of
-from prefprop_cli.data.sets.hub import named
+from prefprop_cli.data.sets.hub_names import named
 from prefprop_cli.data.splits import split_off
 from prefprop_cli.data.table_rows import is_table
 from prefprop_cli.errors import DataError

@@ -65,7 +65,7 @@ def make_adapter(plan: "Plan", *, labels: tuple[str, ...]) -> Adapter:
 
 
 def save_adapter(folder: Path, adapter: Adapter, trained: Mapping[str, "Tensor"]) -> None:
-    """Write an adapter folder, with tensors by name, in the place of an earlier one at once."""
+    """Write an adapter folder, all or nothing; an earlier one is replaced."""
     from safetensors.torch import save
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trained.items()}

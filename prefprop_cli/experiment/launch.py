@@ -1,6 +1,7 @@
 """A training run from its folder to its adapter, without a word to anybody."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,7 +64,9 @@ def train(
     plan = make_plan(config)
     prepared = prepare_data(plan, cache=default_cache())
     folder = create_run(plan, prepared, out=out, sources=[], argv=[])
-    with folder.lock():
+    lock = folder.lock()
+    with ExitStack() as held:
+        world().on_main(lambda: held.enter_context(lock))
         train_run(plan, prepared, folder, device=device, hooks=hooks)
     return folder
 

@@ -36,11 +36,11 @@ class Baseline:
     paper: Mapping[str, float] = field(default_factory=dict)
 
     def mean(self, metric: str) -> float | None:
-        """Its figure; None where it has none."""
+        """Return its figure; None where it has none."""
         return self.estimates[metric].seeds.mean if metric in self.estimates else None
 
     def as_dict(self) -> dict[str, object]:
-        """All of it as JSON types."""
+        """Return all of it as JSON types."""
         figures = {metric: each.seeds.mean for metric, each in self.estimates.items()}
         intervals = {name: each.overall for name, each in self.estimates.items() if each.overall}
         ends = {name: asdict(interval) for name, interval in intervals.items()}
@@ -61,7 +61,7 @@ class Baselines:
     """What may be wrong with the documents; None where nobody knows."""
 
     def below(self, scored: ScoredSet) -> list[Row]:
-        """The variants, and then the baselines."""
+        """Return the rows of a table: the variants, and then the baselines."""
         return [*scored.variants, *self.found]
 
 

@@ -3,19 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 
-from prefprop_cli.bench.paper import paper_figures
 from prefprop_cli.calibration.null import NullSummary
 from prefprop_cli.calibration.report import CalibrationReport, Score
 from prefprop_cli.calibration.slices import ClassSlice, Slice
 from prefprop_cli.experiment.calibrate import FITTED_ON, Calibration
+from prefprop_cli.notes import having
+from prefprop_cli.report import methods
 from prefprop_cli.report.html import Element, Section, aside, html_page, where_from
 from prefprop_cli.report.learning_curves import LearningCurves
-from prefprop_cli.report.methods import (
-    backbone_name,
-    has_papers_backbone,
-    method_label,
-    papers_backbone,
-)
 from prefprop_cli.report.page import (
     NOTHING,
     PERCENT,
@@ -25,6 +20,7 @@ from prefprop_cli.report.page import (
     missing_intervals,
     p_value,
 )
+from prefprop_cli.report.paper import paper_figures
 from prefprop_cli.report.reliability_diagram import reliability_picture, risk_coverage_picture
 
 SCORES = {
@@ -55,7 +51,7 @@ _TESTS = aside(
 
 
 def runs_page(found: Sequence[Calibration], *, score: str) -> Page:
-    """A row for each run: `ece` or `ece_paper` before and after, what chance gives, and the NLL."""
+    """Show in a row for each run `ece` or `ece_paper` before and after, chance, and the NLL."""
     grid = Grid.of(
         found,
         ("run", lambda each: str(each.folder.path)),
@@ -74,7 +70,7 @@ def runs_page(found: Sequence[Calibration], *, score: str) -> Page:
 
 
 def calibration_html(found: Calibration) -> str:
-    """The whole report of a calibrated run as the text of an HTML file."""
+    """Write the whole report of a calibrated run as the text of an HTML file."""
     report = found.report
     states = {"Before": report.before, "After": report.after}
     return html_page(
@@ -84,14 +80,15 @@ def calibration_html(found: Calibration) -> str:
             f"{when} calibration: {state.interpretation('ece', n=report.n)}."
             for when, state in states.items()
         ],
+        warnings=having("warning", found.notes),
     )
 
 
 def _scores(found: Calibration) -> Section:
     report, config = found.report, found.adapter.config
-    paper = paper_figures(config.data.set, method_label(config))
-    theirs, ours = papers_backbone(config), backbone_name(config)
-    other = "" if has_papers_backbone(config) else f", here it is {ours}"
+    paper = paper_figures(config.data.set, methods.method_label(config))
+    theirs, ours = methods.papers_backbone(config), methods.backbone_name(config)
+    other = "" if methods.has_papers_backbone(config) else f", here it is {ours}"
     of_paper = aside(f"The paper's figures (its tables 2 and 3) are of {theirs}{other}.")
     names = report.before.scores
     missing = missing_intervals((SCORES[name][0], each.why) for name, each in names.items())
@@ -126,34 +123,7 @@ def _sections(found: Calibration) -> Iterator[Section]:
         if found.cross_fitted
         else f"calibrated by what was fitted on {report.n_fit:,} of {FITTED_ON}"
     )
-    choice = Grid.of(
-        found.fitted.trials,
-        ("method", lambda each: each.name),
-        ("NLL in cross-validation", lambda each: f"{each.nll:.4f} ± {each.se:.4f}"),
-        ("beaten by", lambda each: each.beaten_by or NOTHING),
-        (
-            "by",
-            lambda each: f"{each.behind:.4f} ± {each.behind_se:.4f}" if each.beaten_by else NOTHING,
-        ),
-    )
-    parts = asdict(before.brier), asdict(after.brier)
-    of = "" if after.by_class else " of the top label"
-    brier = Grid.of(
-        parts[0],
-        (f"Brier score{of} and its parts", lambda name: name.replace("_", " ")),
-        ("before", lambda name: SHARE.show(parts[0][name])),
-        ("after", lambda name: SHARE.show(parts[1][name])),
-    )
-    yield Section(
-        "What calibration did",
-        [
-            f"{calibrator.name}: {calibrator}, {fitted_on}. It changed {report.changed:.1%} of the "
-            "predicted classes.",
-            *([choice] if found.fitted.trials else []),
-            brier,
-            aside("Lower reliability is better, higher resolution is better."),
-        ],
-    )
+    yield _what_it_did(found, fitted_on)
     selection = Grid.of(
         after.selections,
         ("kept", lambda each: f"{each.coverage:.0%}"),
@@ -178,8 +148,33 @@ def _sections(found: Calibration) -> Iterator[Section]:
     yield Section("Where it comes from", [facts])
 
 
+def _what_it_did(found: Calibration, fitted_on: str) -> Section:
+    before, after = asdict(found.report.before.brier), asdict(found.report.after.brier)
+    calibrator, changed = found.fitted.calibrator, found.report.changed
+    of = "" if found.report.after.by_class else " of the top label"
+    choice = Grid.of(
+        found.fitted.trials,
+        ("method", lambda each: each.name),
+        ("NLL in cross-validation", lambda each: f"{each.nll:.4f} ± {each.se:.4f}"),
+        ("beaten by", lambda each: each.beaten_by or NOTHING),
+        ("by", lambda t: f"{t.behind:.4f} ± {t.behind_se:.4f}" if t.beaten_by else NOTHING),
+    )
+    brier = Grid.of(
+        before,
+        (f"Brier score{of} and its parts", lambda name: name.replace("_", " ")),
+        ("before", lambda name: SHARE.show(before[name])),
+        ("after", lambda name: SHARE.show(after[name])),
+    )
+    text = (
+        f"{calibrator.name}: {calibrator}, {fitted_on}. It changed {changed:.1%} of the predicted"
+    )
+    quiet = aside("Lower reliability is better, higher resolution is better.")
+    tables = [choice, brier] if found.fitted.trials else [brier]
+    return Section("What calibration did", [f"{text} classes.", *tables, quiet])
+
+
 def score_table(report: CalibrationReport, *, paper: Mapping[str, float]) -> Grid:
-    """All scores before and after, what chance gives, and the paper's where there are some."""
+    """Show all scores before and after, what chance gives, and the paper's if there are some."""
     before, after = report.before, report.after
     header = ("score", "before", "95 %", "after", "95 %", *(["the paper's"] if paper else []))
     rows = []
@@ -193,7 +188,7 @@ def score_table(report: CalibrationReport, *, paper: Mapping[str, float]) -> Gri
 
 
 def class_table(rows: Sequence[ClassSlice]) -> Grid:
-    """Every class from both sides: its documents, and the predictions of it."""
+    """Show every class from both sides: its documents, and the predictions of it."""
     return Grid.of(
         rows,
         ("class", lambda each: each.name),
@@ -203,14 +198,14 @@ def class_table(rows: Sequence[ClassSlice]) -> Grid:
         ("predicted", lambda each: f"{each.predicted.n:,}"),
         ("precision, %", lambda each: PERCENT.show(each.predicted.accuracy)),
         ("confidence, %", lambda each: PERCENT.show(each.predicted.confidence)),
-        ("ECE", lambda each: _if_any(each.predicted, SHARE.show(each.predicted.ece))),
-        ("by chance", lambda each: _if_any(each.predicted, SHARE.show(each.predicted.null_mean))),
-        ("p", lambda each: _if_any(each.predicted, p_value(each.predicted.p_value))),
+        ("ECE", lambda each: SHARE.show(each.predicted.ece)),
+        ("by chance", lambda each: SHARE.show(each.predicted.null_mean)),
+        ("p", lambda each: p_value(each.predicted.p_value)),
     )
 
 
 def length_table(rows: Sequence[Slice]) -> Grid:
-    """Documents by their length."""
+    """Show documents by their length."""
     return Grid.of(
         rows,
         ("tokens", lambda each: each.name),
@@ -218,9 +213,9 @@ def length_table(rows: Sequence[Slice]) -> Grid:
         ("accuracy, %", lambda each: PERCENT.show(each.accuracy)),
         ("95 %", lambda each: PERCENT.between(each.interval)),
         ("confidence, %", lambda each: PERCENT.show(each.confidence)),
-        ("ECE", lambda each: _if_any(each, SHARE.show(each.ece))),
-        ("by chance", lambda each: _if_any(each, SHARE.show(each.null_mean))),
-        ("p", lambda each: _if_any(each, p_value(each.p_value))),
+        ("ECE", lambda each: SHARE.show(each.ece)),
+        ("by chance", lambda each: SHARE.show(each.null_mean)),
+        ("p", lambda each: p_value(each.p_value)),
     )
 
 
@@ -230,8 +225,3 @@ def _cells(score: Score) -> tuple[str, str]:
 
 def _null(found: NullSummary) -> tuple[str, str]:
     return SHARE.show(found.mean), f"up to {SHARE.show(found.p95)}, p = {p_value(found.p_value)}"
-
-
-def _if_any(found: Slice, cell: str) -> str:
-    """What a slice shows where it has documents."""
-    return cell if found.n else NOTHING

@@ -17,6 +17,7 @@ from prefprop_cli.report.page import (
     p_value,
 )
 from prefprop_cli.report.scores import ScoredSet, ScoredVariant
+from prefprop_cli.words import plural
 
 SHORT = {
     "precision_macro": "P macro",
@@ -38,7 +39,7 @@ _LEAKS = {
 
 
 def introduction(scored: ScoredSet, baselines: Baselines) -> tuple[Heading, str]:
-    """The set, its documents, and how far its figures can be held against the paper's."""
+    """Introduce a set: its documents, how far its figures can be held against the paper's."""
     n_classes = f", {scored.n_classes} classes" if scored.n_classes else ""
     parts = [f"{len(scored.ids)} documents of {scored.split}{n_classes}"]
     others = [each for each in scored.variants if not has_papers_backbone(each.config)]
@@ -60,7 +61,7 @@ def introduction(scored: ScoredSet, baselines: Baselines) -> tuple[Heading, str]
 def comparison_blocks(
     comparisons: Sequence[Comparison], *, family: Iterable[Comparison], unit: Unit
 ) -> Iterator[Block]:
-    """What these numbers of seeds can find, then what they found in one metric of one set.
+    """Say what these seeds can find, then what they found in one metric of one set.
 
     `family` is all of those that Holm's correction is for, of all sets.
     """
@@ -98,14 +99,14 @@ def comparison_blocks(
 
 
 def missing(variants: Sequence[ScoredVariant], metrics: Sequence[str]) -> Iterator[str]:
-    """Which figures of which variants have no interval over seeds and documents, and why."""
+    """Say which figures of which variants have no interval over seeds and documents, and why."""
     for metric in metrics:
         whys = ((each.name, each.estimates[metric].why) for each in variants)
         yield from missing_intervals(whys, of=f"{SHORT[metric]} of {{}}")
 
 
 def order_of(order: Order) -> str:
-    """Where the order of the methods differs from the paper's."""
+    """Say where the order of the methods differs from the paper's."""
     what, ours, paper = SHORT[order.metric], " > ".join(order.ours), " > ".join(order.paper)
     if not order.reversed:
         return f"The order by mean {what} is the paper's: {ours}, best first."
@@ -123,7 +124,7 @@ def set_record(
     order: Order | None,
     metrics: Sequence[str],
 ) -> dict[str, object]:
-    """All that a table knows of a set, as JSON types."""
+    """Return all that a table knows of a set, as JSON types."""
     return {
         "set": scored.data.set,
         "name": scored.data.name,
@@ -141,7 +142,7 @@ def set_record(
 
 
 def variant_record(each: ScoredVariant, metrics: Sequence[str]) -> dict[str, object]:
-    """A variant with its figures in some metrics, as JSON types."""
+    """Return a variant with its figures in some metrics, as JSON types."""
     return {
         "method": each.method,
         "name": each.name,
@@ -160,8 +161,8 @@ def _power(each: Comparison) -> str:
     n, m = each.n
     if min(each.n) < 2:
         return (
-            f"{n} beside {m} seeds: nothing can be said of other seeds, and the 95 % below are "
-            "those of these very models on other documents."
+            f"{n} beside {plural(m, 'seed')}: nothing can be said of other seeds, and the 95 % "
+            "below are those of these very models on other documents."
         )
     test = each.permutation
     least = f" No permutation p can be under {p_value(test.least)}." if test else ""

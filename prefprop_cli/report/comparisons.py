@@ -9,18 +9,8 @@ import numpy as np
 
 from prefprop_cli.report.methods import PROPAGATION
 from prefprop_cli.report.scores import ScoredSet, ScoredVariant, difference
+from prefprop_cli.stats import seeds
 from prefprop_cli.stats.intervals import Interval
-from prefprop_cli.stats.seeds import (
-    Effect,
-    PermutationTest,
-    WelchTest,
-    hedges_g,
-    holm,
-    minimum_detectable_effect,
-    permutation_test,
-    pooled_sd,
-    welch_test,
-)
 from prefprop_cli.tasks.metrics import LOWER_IS_BETTER
 
 ALPHA = 0.05
@@ -49,10 +39,10 @@ class Comparison:
     with one seed."""
     detectable: float
     """The same in the unit of the metric, at the standard deviation that was seen."""
-    welch: WelchTest | None
+    welch: seeds.WelchTest | None
     """None with one seed, without any spread, or with too few documents; so are the next two."""
-    effect: Effect | None
-    permutation: PermutationTest | None
+    effect: seeds.Effect | None
+    permutation: seeds.PermutationTest | None
     p_holm: float | None = None
     """Welch's p-value, corrected for the number of comparisons; None without one."""
 
@@ -67,7 +57,7 @@ class Comparison:
         return "better" if (self.difference < 0) == lower_is_better else "worse"
 
     def as_dict(self) -> dict[str, object]:
-        """All of it as JSON types."""
+        """Return all of it as JSON types."""
         return {**asdict(self), "verdict": self.verdict}
 
 
@@ -83,7 +73,7 @@ class Order:
 
 
 def reference(variants: Sequence[ScoredVariant]) -> ScoredVariant | None:
-    """The one of plain propagation that differs from other methods in the fewest settings."""
+    """Pick the variant of plain propagation whose settings are most like other methods'."""
     mine = [each for each in variants if each.method == PROPAGATION]
     others = [each.settings for each in variants if each.method != PROPAGATION]
 
@@ -97,15 +87,10 @@ def reference(variants: Sequence[ScoredVariant]) -> ScoredVariant | None:
 def compare(
     sets: Sequence[ScoredSet], *, metric: str | None = None, first: First = reference
 ) -> list[list[Comparison]]:
-    """Compare every variant with one of its set, set by set; Holm's family is all of them.
+    """Compare every variant with the first one of its set, set by set; Holm's family is all.
 
-    Args:
-        sets: scored on the same split.
-        metric: default: the one that decides in each set.
-        first: picks the variant the others are compared with.
-
-    Returns:
-        A list for each set; empty where the first or another variant is missing.
+    The sets are scored on the same split; the metric is by default the one that decides in each.
+    The list of a set is empty where the first or another variant is missing.
     """
     found = []
     for each in sets:
@@ -113,7 +98,7 @@ def compare(
         others = [other for other in each.variants if other is not one]
         found.append([_comparison(one, other, decisive) for other in others] if one else [])
     tested = [c.welch.p_value for comparisons in found for c in comparisons if c.welch]
-    corrected = iter(holm(tested))
+    corrected = iter(seeds.holm(tested))
     return [
         [replace(c, p_holm=next(corrected)) if c.welch else c for c in comparisons]
         for comparisons in found
@@ -121,7 +106,7 @@ def compare(
 
 
 def compare_order(scored: ScoredSet, metric: str) -> Order | None:
-    """Our order of the methods beside the paper's; None with fewer than two of its methods.
+    """Order the methods in ours and the paper's figures; None with fewer than two of its.
 
     A method with several variants stands there with its best one.
     """
@@ -148,7 +133,7 @@ def compare_order(scored: ScoredSet, metric: str) -> Order | None:
 
 def _comparison(first: ScoredVariant, second: ScoredVariant, metric: str) -> Comparison:
     x, y = first.values(metric), second.values(metric)
-    detectable_sd = minimum_detectable_effect(len(x), len(y))
+    detectable_sd = seeds.minimum_detectable_effect(len(x), len(y))
     found = difference(first.seeds, second.seeds, metric)
     why = found if isinstance(found, str) else ""
     return Comparison(
@@ -161,8 +146,8 @@ def _comparison(first: ScoredVariant, second: ScoredVariant, metric: str) -> Com
         p_paired=None if isinstance(found, str) else found.p_value,
         why=why,
         detectable_sd=detectable_sd,
-        detectable=nan if isnan(detectable_sd) else detectable_sd * pooled_sd(x, y),
-        welch=None if why else welch_test(x, y),
-        effect=None if why else hedges_g(x, y),
-        permutation=None if why else permutation_test(x, y),
+        detectable=nan if isnan(detectable_sd) else detectable_sd * seeds.pooled_sd(x, y),
+        welch=None if why else seeds.welch_test(x, y),
+        effect=None if why else seeds.hedges_g(x, y),
+        permutation=None if why else seeds.permutation_test(x, y),
     )

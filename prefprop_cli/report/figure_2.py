@@ -18,7 +18,7 @@ _SPAN = 20.0
 
 
 def figure_2(sets: Sequence[ScoredSet]) -> Page:
-    """The figures of the picture, and what draws it."""
+    """Give the numbers of the picture, and what draws it."""
     blocks = [block for each in sets for block in (Heading(each.data.name), _grid(each))]
     record = {
         scored.data.name: {
@@ -44,11 +44,7 @@ def _grid(scored: ScoredSet) -> Grid:
 
 
 def draw_2(sets: Sequence[ScoredSet]) -> drawing.Figure:
-    """A point for each seed, a bar at the mean of several, a diamond at the paper's mean.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-    """
+    """Draw a point for each seed, a bar at the mean of several, a diamond at the paper's mean."""
     found = drawing.colours(each.name for scored in sets for each in scored.variants)
     heights = [0.75 + 0.34 * len(scored.variants) for scored in sets]
     with drawing.new_figure(7.6, sum(heights) + 0.5) as figure:

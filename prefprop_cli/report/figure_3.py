@@ -23,7 +23,7 @@ Lengths = Mapping[str, Ints]
 
 
 def figure_3(lengths: Lengths) -> Page:
-    """The figures of the picture, and what draws it; all splits of a set together."""
+    """Give the numbers of the picture, and what draws it; all splits of a set together."""
     header = ("set", "documents", *(f"{p} %" if p < 100 else "longest" for p in PERCENTILES))
     rows, record = [], {}
     for name, counts in lengths.items():
@@ -38,11 +38,7 @@ def figure_3(lengths: Lengths) -> Page:
 
 
 def draw_3(lengths: Lengths) -> drawing.Figure:
-    """A histogram for each set over a common axis, the windows of both backbones marked.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-    """
+    """Draw a histogram for each set over a common axis, the windows of both backbones marked."""
     edges, colour_of = _edges(lengths.values()), drawing.colours(lengths)
     with drawing.new_figure(7.6, 0.8 + 1.7 * len(lengths)) as figure:
         panels = figure.subplots(len(lengths), 1, squeeze=False, sharex=True)[:, 0]

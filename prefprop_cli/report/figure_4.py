@@ -35,7 +35,7 @@ class EpochScores:
     """By metric, (E, seeds)."""
 
     def mean(self, metric: str) -> Floats:
-        """Over seeds, (E,)."""
+        """Return the mean over seeds, (E,)."""
         return np.asarray(self.values[metric].mean(axis=1))
 
     @property
@@ -86,7 +86,7 @@ def _epochs(run: FinishedRun) -> dict[int, dict[str, float]]:
 
 
 def figure_4(sets: EpochSets) -> Page:
-    """The figures of the picture: first, lowest and last error; all epochs in the record."""
+    """Give first, lowest and last error; all epochs are in the record."""
     columns: tuple[tuple[str, Callable[[EpochScores], str]], ...] = (
         ("method", lambda each: each.name),
         ("seeds", lambda each: str(each.n_seeds)),
@@ -108,11 +108,7 @@ def figure_4(sets: EpochSets) -> Page:
 
 
 def draw_4(sets: EpochSets) -> drawing.Figure:
-    """Two panels for each set: a line at the mean of the seeds, a band from least to greatest.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-    """
+    """Draw two panels for each set: a line at the mean of the seeds, a band over all of them."""
     colour_of = drawing.colours(each.name for variants in sets.values() for each in variants)
     with drawing.new_figure(max(5.2, 3.8 * len(sets)), 5.6) as figure:
         panels = figure.subplots(2, len(sets), squeeze=False, sharex="col")

@@ -31,36 +31,21 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Matrix:
-    """Counts of each class (rows) that are said to be each class (columns); (C, C)."""
-
-    labels: Sequence[str]
-    counts: Sequence[Sequence[int]]
-
-
-@dataclass(frozen=True)
-class ShownDocument:
-    """A document that was taken for another class; `excerpt` may be empty."""
-
-    id: str
-    label: str
-    predicted: str
-    prob: str
-    n_tokens: str | None
-    excerpt: str
-
-
-@dataclass(frozen=True)
 class Element:
     """What only HTML has, by what it shows.
 
-    `aside`: a quiet paragraph; `code`: text as it is in a file; `facts`: names and what they stand
-    for; `pictures`: beside each other; `documents`: a list; `folded`: a grid or facts for those who
-    open it, under a title.
+    aside      a quiet paragraph
+    code       text as it is in a file
+    facts      names and what they stand for
+    pictures   beside each other
+    matrix     `labels` (C) and `counts` (C, C) of each class (rows) that are said to be each
+    documents  that were taken for another class: `id`, `label`, `predicted`, `prob`, and
+               `n_tokens` and `excerpt`, which may be empty
+    folded     a grid or facts for those who open it, under a title
     """
 
-    kind: Literal["aside", "code", "facts", "pictures", "documents", "folded"]
-    value: str | Grid | Mapping[str, object] | Sequence[Picture] | Sequence[ShownDocument]
+    kind: Literal["aside", "code", "facts", "pictures", "matrix", "documents", "folded"]
+    value: str | Grid | Mapping[str, object] | Sequence[Picture] | Sequence[Mapping[str, str]]
     title: str = ""
 
 
@@ -72,7 +57,7 @@ class Section:
     """A heading and what is below it."""
 
     title: str
-    blocks: Sequence[Block | Matrix | Element]
+    blocks: Sequence[Block | Element]
 
 
 def html_page(
@@ -83,7 +68,7 @@ def html_page(
     cards: Sequence[Card] = (),
     warnings: Sequence[str] = (),
 ) -> str:
-    """The text of an HTML file; the same arguments give the same text.
+    """Write the text of an HTML file; the same arguments give the same text.
 
     Labels, texts and paths are escaped, and characters that cannot be seen left out.
 
@@ -102,12 +87,13 @@ def html_page(
         finalize=_visible,
     )
     environment.tests["grid"] = lambda value: isinstance(value, Grid)
+    sections = [each.filled if isinstance(each, Page) else each for each in sections]
     values = {"title": title, "lead": lead, "cards": cards, "warnings": warnings}
     return environment.get_template("page.html.j2").render(sections=sections, **values).lstrip()
 
 
 def where_from(run: RunFolder, adapter: Adapter, *, documents: str) -> Element:
-    """Where figures come from: method, data, backbone, seed, versions.
+    """Say where figures come from: method, data, backbone, seed, versions.
 
     `documents` says which ones the figures are of.
     """

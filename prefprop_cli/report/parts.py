@@ -43,12 +43,12 @@ class Report:
         return markdown(self.pages)
 
     def as_dict(self) -> dict[str, object]:
-        """Every number, as JSON types."""
+        """Return every number, as JSON types."""
         return {"parts": {page.name: page.record for page in self.pages}, "notes": self.notes}
 
 
 def document_lengths(run: FinishedRun, *, backbone: str | None = None) -> NDArray[np.int64]:
-    """Tokens of each document of a run's data, all splits, before any are cut: (N,).
+    """Count the tokens of each document of a run's data, all splits, before any are cut: (N,).
 
     `backbone` says where it is now, if not where it was in training.
     """
@@ -110,7 +110,7 @@ def _missing(name: str, notes: Sequence[str]) -> str:
     if name in _OF_TIMINGS:
         return (
             f"{what} is made of timings, and none were named. Name FILE.json of "
-            "`prefprop bench --shape longformer-base --table 7 --json > FILE.json`"
+            "`python benchmarks/table_7.py > FILE.json`"
         )
     said = "".join(f"\n{note}" for note in notes)
     return f"{what} is made of finished runs, and none were found. Train one first{said}"
@@ -145,7 +145,7 @@ class _Material:
         return [baselines_of(each, corpus_of=self.corpus_of) for each in self.scores]
 
     def lengths(self) -> dict[str, NDArray[np.int64]]:
-        """Of the documents of each set that can be read."""
+        """Return those of the documents of each set that can be read."""
         found: dict[str, NDArray[np.int64]] = {}
         failures: list[PrefpropError] = []
         for data in self.sets:

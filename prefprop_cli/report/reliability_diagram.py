@@ -31,7 +31,7 @@ _LOOKS: dict[str, dict[str, Any]] = {
 
 
 def reliability_picture(state: State, *, n: int, title: str) -> Picture:
-    """The reliability diagram of n documents, and below it how many are in each bin."""
+    """Draw the reliability diagram of n documents, and below it how many are in each bin."""
     filled = [each for each in state.bins if each.count]
     counts = bars(*_edges(filled), [0.0] * len(filled), [float(each.count) for each in filled])
     text = _ece_text(state, n=n)
@@ -47,7 +47,7 @@ def reliability_picture(state: State, *, n: int, title: str) -> Picture:
 
 
 def reliability_figure(report: CalibrationReport, *, after: str) -> drawing.Figure:
-    """The reliability diagram before and after calibration, side by side.
+    """Draw the reliability diagram before and after calibration, side by side.
 
     `after` says what was done, for the title: `T = 1.31`.
 
@@ -69,7 +69,7 @@ def reliability_figure(report: CalibrationReport, *, after: str) -> drawing.Figu
 
 
 def risk_coverage_picture(report: CalibrationReport) -> Picture:
-    """The share of wrong answers among the documents that are kept, most confident first."""
+    """Draw the share of wrong answers among the documents kept, most confident first."""
     looks = {"before": ("first", report.before), "after": ("second dashed", report.after)}
     curves = [
         Mark(

@@ -15,21 +15,13 @@ from prefprop_cli.data.corpus import Corpus
 from prefprop_cli.errors import UsageError
 from prefprop_cli.experiment.adapter import Adapter, read_adapter
 from prefprop_cli.experiment.stored_logits import SavedLogits, load_logits
+from prefprop_cli.notes import heard_by
 from prefprop_cli.report.baselines import Baselines, CorpusOf, Row, baselines_of
 from prefprop_cli.report.calibration_html import length_table
 from prefprop_cli.report.collect import collect
 from prefprop_cli.report.comparison_text import SHORT
 from prefprop_cli.report.groups import group
-from prefprop_cli.report.html import (
-    Card,
-    Element,
-    Matrix,
-    Section,
-    ShownDocument,
-    aside,
-    html_page,
-    where_from,
-)
+from prefprop_cli.report.html import Card, Element, Section, aside, html_page, where_from
 from prefprop_cli.report.learning_curves import LearningCurves
 from prefprop_cli.report.methods import has_papers_backbone, long_backbone_name
 from prefprop_cli.report.page import PERCENT, SHARE, Grid, missing_intervals
@@ -124,7 +116,8 @@ def _examined(run: RunFolder, split: str, corpus_of: CorpusOf, *, excerpts: bool
     if not collected.runs:
         raise UsageError("; ".join(collected.notes))
     (data,), _ = group(collected.runs)
-    scored = score(data, split)
+    with heard_by(None):
+        scored = score(data, split)
     texts: dict[str, str] = {}
 
     def reading(table: DataTable) -> Corpus:
@@ -226,7 +219,8 @@ def _classes(found: _Examined) -> Iterator[Section]:
     labels, saved = found.labels, found.saved
     counts = confusion_matrix(saved.logits, saved.labels, n_classes=len(labels))
     if len(labels) <= MOST_CLASSES:
-        yield Section("Confusion matrix", [Matrix(labels, counts.tolist())])
+        matrix = {"labels": labels, "counts": counts.tolist()}
+        yield Section("Confusion matrix", [Element("matrix", matrix)])
     else:
         wrong = counts - np.diag(counts.diagonal())
         places = [divmod(int(k), len(labels)) for k in np.argsort(-wrong, axis=None, kind="stable")]
@@ -271,14 +265,14 @@ def _worst(found: _Examined) -> Section:
     names = found.labels or [f"candidate {k + 1}" for k in range(after.probs.shape[1])]
     texts = found.texts or {}
     documents = [
-        ShownDocument(
-            id=saved.ids[place],
-            label=names[int(saved.labels[place])],
-            predicted=names[int(after.probs[place].argmax())],
-            prob=SHARE.show(float(after.confidence[place])),
-            n_tokens=None if saved.n_tokens is None else f"{saved.n_tokens[place]:,}",
-            excerpt=shortened(" ".join(texts.get(saved.ids[place], "").split()), length=EXCERPT),
-        )
+        {
+            "id": saved.ids[place],
+            "label": names[int(saved.labels[place])],
+            "predicted": names[int(after.probs[place].argmax())],
+            "prob": SHARE.show(float(after.confidence[place])),
+            "n_tokens": "" if saved.n_tokens is None else f"{saved.n_tokens[place]:,}",
+            "excerpt": shortened(" ".join(texts.get(saved.ids[place], "").split()), length=EXCERPT),
+        }
         for place in surest
     ]
     shown = f"; the surest {WORST}" if len(wrong) > WORST else ""

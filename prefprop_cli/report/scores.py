@@ -13,7 +13,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from prefprop_cli.bench.paper import paper_columns, paper_figures
+from prefprop_cli.arrays import Ints
 from prefprop_cli.calibration.error_difference import Gaps, error_difference
 from prefprop_cli.calibration.metrics import scores_and_terms
 from prefprop_cli.config.schema import EvalTable
@@ -25,6 +25,7 @@ from prefprop_cli.experiment.stored_logits import is_stored, load_logits
 from prefprop_cli.notes import note, progress
 from prefprop_cli.report.collect import FinishedRun
 from prefprop_cli.report.groups import DataSet, Variant
+from prefprop_cli.report.paper import paper_columns, paper_figures
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.stats import small_samples as small
 from prefprop_cli.stats.intervals import Interval, Resampled, resample_documents
@@ -81,11 +82,11 @@ class ScoredVariant(Variant):
         return estimates_of(self.seeds)
 
     def mean(self, metric: str) -> float:
-        """Over seeds."""
+        """Return the mean over seeds."""
         return self.estimates[metric].seeds.mean
 
     def values(self, metric: str) -> list[float]:
-        """Of each seed."""
+        """Return the figure of each seed."""
         return [each[metric] for each in self.seeds]
 
 
@@ -95,13 +96,11 @@ class ScoredSet:
 
     data: DataSet
     split: str
-    columns: tuple[str, ...]
-    """Metrics of the paper's table 2, the one that decides last."""
     positive: str | None
     """The class that precision, recall and F1 are of; None where it is not one."""
     ids: tuple[str, ...]
     """The documents, N."""
-    labels: NDArray[np.int64]
+    labels: Ints
     """Theirs, (N,)."""
     n_classes: int | None
     """C; None where the task has none."""
@@ -109,6 +108,11 @@ class ScoredSet:
     """Bins and resamples."""
     variants: tuple[ScoredVariant, ...]
     """As in `data`."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Metrics of the paper's table 2, the one that decides last."""
+        return paper_columns(self.data.set)
 
     @property
     def task(self) -> Task:
@@ -154,13 +158,8 @@ def score(
 ) -> ScoredSet:
     """Score the variants of a data set on a split, from the logits that its runs have stored.
 
-    How far it is can be heard; see `notes`.
-
-    Args:
-        data: the set.
-        split: of its documents.
-        settings: bins and resamples; default: the first run's.
-        calibrated: a run and its logits (N, C) → calibrated ones; default: as they are.
+    How far it is can be heard; see `notes`. `settings`, bins and resamples, are the first run's by
+    default; `calibrated` takes a run and its logits (N, C) and gives calibrated ones.
 
     Raises:
         UsageError: a run was not evaluated on the split.
@@ -173,7 +172,6 @@ def score(
     scored = ScoredSet(
         data=data,
         split=split,
-        columns=paper_columns(data.set),
         positive=_positive(run),
         ids=first.ids,
         labels=first.labels,
@@ -198,7 +196,7 @@ def score(
 
 
 def seed_of(logits: NDArray[np.generic], scored: ScoredSet) -> Seed:
-    """The metrics of table 2 and the calibration scores of one model on the set's documents."""
+    """Score one model on the set's documents: metrics of table 2, and of calibration."""
     statistics, terms = scores_and_terms(
         logits, scored.labels, metrics=scored.metrics, n_bins=scored.settings.bins
     )
@@ -212,12 +210,12 @@ def seed_of(logits: NDArray[np.generic], scored: ScoredSet) -> Seed:
 
 
 def estimates_of(seeds: Sequence[Seed]) -> dict[str, Estimate]:
-    """The metrics of models that differ in their seed, by name."""
+    """Estimate the metrics of models that differ in their seed, by name."""
     return {name: _estimate(seeds, name) for name in seeds[0].figures.names}
 
 
 def difference(first: Sequence[Seed], second: Sequence[Seed], metric: str) -> Difference | str:
-    """First - second in the mean of a metric, over seeds and documents, or why there is none.
+    """Estimate first - second in the mean of a metric, or say why that cannot be.
 
     The nested paired bootstrap, but for binned errors what `error_difference` puts in its place.
     """

@@ -14,7 +14,7 @@ TITLE = "Table 2: scores in %, mean ± standard deviation over seeds"
 
 
 def table_2(sets: Sequence[ScoredSet], baselines: Sequence[Baselines]) -> Page:
-    """Ours beside the paper's, the baselines of each set, and propagation beside each method."""
+    """Show ours beside the paper's, the baselines, and propagation beside each method."""
     comparisons = compare(sets)
     blocks: list[Block] = []
     records = []

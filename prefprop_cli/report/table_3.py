@@ -23,7 +23,7 @@ means over its seeds."""
 
 
 def table_3(sets: Sequence[ScoredSet], baselines: Sequence[Baselines]) -> Page:
-    """Both errors beside what chance gives a calibrated model, and propagation compared by Guo's.
+    """Show both errors beside what chance gives, and propagation beside others by Guo's.
 
     The baselines are those of each set.
     """

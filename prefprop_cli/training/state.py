@@ -88,7 +88,7 @@ def load_parameters(
     """Copy saved tensors into the parameters of the same names.
 
     Raises:
-        CorruptFileError: names or shapes differ; says it of the source.
+        CorruptFileError: names or shapes differ; the message names the source.
     """
     found = {name: tensor.shape for name, tensor in tensors.items()}
     wanted = {name: tensor.shape for name, tensor in trainable.items()}

@@ -11,6 +11,9 @@ from prefprop_cli.config.load import dump_config
 from prefprop_cli.config.schema import Config
 from prefprop_cli.experiment.adapter import Adapter, save_adapter
 from prefprop_cli.experiment.stored_logits import SavedLogits, save_logits
+from prefprop_cli.report.collect import collect
+from prefprop_cli.report.groups import group
+from prefprop_cli.report.scores import ScoredSet, score
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.tasks.metrics import ClassMetrics
 
@@ -112,3 +115,9 @@ def write(
     )
     save_adapter(run.adapter, adapter, {})
     return folder
+
+
+def scored_in(folder: Path, split: str = "test") -> ScoredSet:
+    """The runs of one data set in a folder, scored on a split."""
+    (data,), _ = group(collect([folder]).runs)
+    return score(data, split)

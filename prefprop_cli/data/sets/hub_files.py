@@ -30,8 +30,8 @@ from huggingface_hub.errors import (
 )
 
 import prefprop_cli
-from prefprop_cli.data.sets import files, hub
-from prefprop_cli.data.sets.hub import HubSet
+from prefprop_cli.data.sets import files
+from prefprop_cli.data.sets.hub_names import FORM, HubSet
 from prefprop_cli.errors import DataError, PrefpropError, is_disk_full
 from prefprop_cli.hub import hub_cause, hub_errors, is_commit, is_repository, last_commit
 from prefprop_cli.hub.client import TIMEOUT_S, fetch, fetch_one, quiet
@@ -246,7 +246,7 @@ def _library_errors(what: str) -> Iterator[None]:
         if traceback.extract_tb(first.__traceback__)[-1].filename.startswith(_PACKAGE):
             raise
         said = ": ".join(dict.fromkeys(_in_one_line(each) for each in (error, first)))
-        hint = f". Give {hub.WHAT}" if "config" in said.lower() else ""
+        hint = f". Give {FORM}" if "config" in said.lower() else ""
         raise DataError(f"{what}: {said}{hint}") from error
 
 

@@ -8,9 +8,6 @@ from prefprop_cli.errors import DataError
 from prefprop_cli.experiment.stored_logits import load_logits, save_logits
 from prefprop_cli.notes import Note
 from prefprop_cli.report.baselines import baselines_of
-from prefprop_cli.report.collect import collect
-from prefprop_cli.report.groups import group
-from prefprop_cli.report.scores import score
 from prefprop_cli.runs import RunFolder
 from tests.helpers import finished
 
@@ -95,8 +92,7 @@ def test_candidates_have_chance(tmp_path):
     logits[saved.labels < 2, 2:] = -np.inf
     save_logits(path / "eval", "test", replace(saved, logits=logits))
     RunFolder(path).update_manifest(data_warnings=["leak: all of them"])
-    (data,), _ = group(collect([tmp_path]).runs)
-    found = baselines_of(score(data, "test"), corpus_of=corpus)
+    found = baselines_of(finished.scored_in(tmp_path), corpus_of=corpus)
     assert found.warnings == ("leak: all of them",)
     (chance,) = found.found
     assert chance.as_dict() == {

@@ -2,10 +2,12 @@ import pytest
 
 from prefprop_cli.errors import DataError, UsageError
 from prefprop_cli.report import scores
+from prefprop_cli.report.html import html_page
 from prefprop_cli.report.page import Grid
 from prefprop_cli.report.pairwise import compare_runs
 from tests.helpers import finished
 from tests.helpers.heard import hearing
+from tests.helpers.html import Page
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +43,16 @@ def test_the_page_has_the_variants_and_a_comparison_for_each_metric(folder):
     assert grids[0].header == ("runs", "seeds", "F1", "95 %", "ECE", "95 %")
     assert [row[1] for row in grids[0].rows] == ["1", "3", "3"]
     assert [grid.header[1] for grid in grids[1:]] == ["F1 +", "ECE +"]
+
+
+def test_a_comparison_can_be_printed_and_is_html(folder):
+    page = page_of(folder)
+    assert str(page).startswith(f"## {folder / 'lr-0.001-1'} beside others, on test")
+    found = Page(html_page("Runs", [page]))
+    found.assert_alone()
+    assert found.texts["h2"] == [page.title]
+    assert page.blocks[0].rows[0][0] in found.texts["th"]
+    assert len(found.texts["p"]) == sum(isinstance(block, str) for block in page.blocks)
 
 
 def test_calibrated_logits_are_compared(folder):

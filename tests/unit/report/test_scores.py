@@ -17,11 +17,6 @@ from tests.helpers import finished
 from tests.helpers.heard import hearing
 
 
-def scored_in(folder, split="test"):
-    (data,), _ = group(collect([folder]).runs)
-    return score(data, split)
-
-
 def test_every_metric_of_every_seed(runs, scored):
     assert (scored.metric, scored.n_classes, len(scored.ids)) == ("f1_binary", 2, 60)
     variant = next(each for each in scored.variants if each.name == "prefix-propagation")
@@ -46,7 +41,7 @@ def test_two_intervals_of_each_estimate(scored):
 
 
 def test_another_split_has_other_figures(runs, scored):
-    validation = scored_in(runs, "validation")
+    validation = finished.scored_in(runs, "validation")
     assert validation.ids[0] == "validation-0"
     assert validation.variants[0].values("ece") != scored.variants[0].values("ece")
 
@@ -64,7 +59,7 @@ def test_candidates_have_accuracy_and_calibration(tmp_path):
     saved = load_logits(path / "eval", "test")
     logits = np.where(np.arange(4) > np.maximum(saved.labels, 1)[:, None], -np.inf, saved.logits)
     save_logits(path / "eval", "test", replace(saved, logits=logits))
-    found = scored_in(tmp_path)
+    found = finished.scored_in(tmp_path)
     assert (found.columns, found.n_classes) == (("accuracy",), None)
     (variant,) = found.variants
     assert variant.values("accuracy")[0] == np.mean(logits.argmax(axis=1) == saved.labels)
@@ -79,13 +74,13 @@ def test_other_documents_are_refused(tmp_path):
     ids = tuple(f"x{number}" for number in range(len(saved.ids)))
     save_logits(other / "eval", "test", replace(saved, ids=ids))
     with pytest.raises(DataError, match=r"two was evaluated on other documents of test"):
-        scored_in(tmp_path)
+        finished.scored_in(tmp_path)
 
 
 def test_a_split_that_was_not_evaluated(tmp_path):
     finished.write(tmp_path / "one", finished.config(), splits=["validation"])
     with pytest.raises(UsageError, match="no logits of split 'test'"):
-        scored_in(tmp_path)
+        finished.scored_in(tmp_path)
 
 
 def test_a_run_without_logits_of_validation_is_evaluated_first(tmp_path, monkeypatch):

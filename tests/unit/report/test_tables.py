@@ -6,14 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prefprop_cli.bench.paper import PAPER_OVERHEAD
 from prefprop_cli.calibration.null import expected_null_error
 from prefprop_cli.calibration.predictions import softmax
 from prefprop_cli.report.baselines import Baseline, Baselines
 from prefprop_cli.report.collect import collect
-from prefprop_cli.report.groups import group
 from prefprop_cli.report.page import Grid, Heading, Page
-from prefprop_cli.report.scores import Estimate, score
+from prefprop_cli.report.paper import PAPER_OVERHEAD
+from prefprop_cli.report.scores import Estimate
 from prefprop_cli.report.table_2 import table_2
 from prefprop_cli.report.table_3 import table_3
 from prefprop_cli.report.table_7 import table_7
@@ -77,7 +76,7 @@ def test_what_can_be_detected_stands_before_the_verdict(page_2):
     assert found["permuted"] == "0.057"  # 2 of 35: the least there is
     assert "No permutation p can be under 0.057" in words(page_2)
     assert row(grids(page_2)[1], "fine-tuning")["p Welch"] == "-"
-    assert "4 beside 1 seeds: nothing can be said of other seeds" in words(page_2)
+    assert "4 beside 1 seed: nothing can be said of other seeds" in words(page_2)
     assert "comparisons (1)" in words(page_2)
 
 
@@ -103,21 +102,16 @@ def test_the_record_is_json_with_every_number(page_2, scored):
     assert baseline["intervals"]["f1_binary"] == {"low": 0.5, "high": 0.75, "level": 0.95}
 
 
-def scored_in(folder, split="test"):
-    (data,), _ = group(collect([folder]).runs)
-    return score(data, split)
-
-
 def test_the_leak_of_the_reference_split_is_told_once(tmp_path):
     finished.write(tmp_path / "a", finished.config(data={"split": "reference"}))
-    found = scored_in(tmp_path)
+    found = finished.scored_in(tmp_path)
     assert "Leak: most of these articles are in the training split" in words(
         table_2([found], [Baselines()])
     )
     of_data = table_2([found], [Baselines(warnings=("leak: 51 of 65",))])
     assert words(of_data).count("Leak") == 1
     assert of_data.record["sets"][0]["warnings"] == ["leak: 51 of 65"]
-    validation = table_3([scored_in(tmp_path, "validation")], [Baselines()])
+    validation = table_3([finished.scored_in(tmp_path, "validation")], [Baselines()])
     assert "Leak" not in words(validation)
     assert "validation split" not in words(validation)
 
@@ -127,7 +121,7 @@ def test_what_else_is_said_of_runs_that_are_not_the_papers(tmp_path):
     finished.write(tmp_path / "a", finished.config(model=small))
     finished.write(tmp_path / "b", finished.config("fine-tuning", model=small, train={"lr": 1e-5}))
     finished.write(tmp_path / "c", finished.config(model=small, train={"lr": 0.5}), quality=0.2)
-    page = table_2([scored_in(tmp_path)], [Baselines()])
+    page = table_2([finished.scored_in(tmp_path)], [Baselines()])
     text = words(page)
     assert "minilm as a Longformer of 512 positions, the paper's is longformer-base-4096" in text
     assert "Not the same for all: train.lr = 0.01, but 1e-05 in fine-tuning." in text
@@ -139,14 +133,14 @@ def test_the_papers_order(tmp_path):
     for quality, method in enumerate(("prefix-tuning", "fine-tuning", "prefix-propagation")):
         config = finished.config(method)
         finished.write(tmp_path / method, config, quality=0.3 + quality)
-    page = table_2([scored_in(tmp_path)], [Baselines()])
+    page = table_2([finished.scored_in(tmp_path)], [Baselines()])
     assert "The order by mean F1 is the paper's: prefix-propagation > fine-tuning" in words(page)
 
 
 def test_a_set_the_paper_has_not(tmp_path):
     finished.write(tmp_path / "a", finished.config(set_name="sotu"), n_classes=6)
     finished.write(tmp_path / "b", finished.config("prefix-tuning", set_name="sotu"), n_classes=6)
-    page = table_2([scored_in(tmp_path)], [Baselines()])
+    page = table_2([finished.scored_in(tmp_path)], [Baselines()])
     assert Heading("sotu") in page.blocks
     assert row(grids(page)[0], "prefix-tuning")["paper"] == "-"
     assert "paper" not in words(page)
