@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 
-from prefprop_cli.bench.paper import paper_figures
 from prefprop_cli.calibration.null import NullSummary
 from prefprop_cli.calibration.report import CalibrationReport, Score
 from prefprop_cli.calibration.slices import ClassSlice, Slice
@@ -21,6 +20,7 @@ from prefprop_cli.report.page import (
     missing_intervals,
     p_value,
 )
+from prefprop_cli.report.paper import paper_figures
 from prefprop_cli.report.reliability_diagram import reliability_picture, risk_coverage_picture
 
 SCORES = {

@@ -2,8 +2,8 @@
 
 from pathlib import PurePath
 
-from prefprop_cli.bench.paper import paper_figures
 from prefprop_cli.config.schema import Config
+from prefprop_cli.report.paper import paper_figures
 
 PROPAGATION = "prefix-propagation"
 _ORDER = ("head-only", "RoBERTa", "prefix-tuning", PROPAGATION, "combined", "fine-tuning")

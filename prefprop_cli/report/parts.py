@@ -110,7 +110,7 @@ def _missing(name: str, notes: Sequence[str]) -> str:
     if name in _OF_TIMINGS:
         return (
             f"{what} is made of timings, and none were named. Name FILE.json of "
-            "`prefprop bench --shape longformer-base --table 7 --json > FILE.json`"
+            "`python benchmarks/table_7.py > FILE.json`"
         )
     said = "".join(f"\n{note}" for note in notes)
     return f"{what} is made of finished runs, and none were found. Train one first{said}"

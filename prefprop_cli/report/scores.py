@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prefprop_cli.arrays import Ints
-from prefprop_cli.bench.paper import paper_columns, paper_figures
 from prefprop_cli.calibration.error_difference import Gaps, error_difference
 from prefprop_cli.calibration.metrics import scores_and_terms
 from prefprop_cli.config.schema import EvalTable
@@ -26,6 +25,7 @@ from prefprop_cli.experiment.stored_logits import is_stored, load_logits
 from prefprop_cli.notes import note, progress
 from prefprop_cli.report.collect import FinishedRun
 from prefprop_cli.report.groups import DataSet, Variant
+from prefprop_cli.report.paper import paper_columns, paper_figures
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.stats import small_samples as small
 from prefprop_cli.stats.intervals import Interval, Resampled, resample_documents

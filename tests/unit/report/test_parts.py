@@ -77,5 +77,5 @@ def test_what_is_missing_is_said(tmp_path):
     run = finished.write(tmp_path / "a", finished.config(), status="interrupted")
     with pytest.raises(UsageError, match=f"Train one first\nleft out, interrupted: {run}"):
         report([run])
-    with pytest.raises(UsageError, match="--table 7 --json"):
+    with pytest.raises(UsageError, match=r"table_7\.py > FILE\.json"):
         report([run], "table-7")

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prefprop_cli.bench.paper import PAPER_OVERHEAD
 from prefprop_cli.calibration.null import expected_null_error
 from prefprop_cli.calibration.predictions import softmax
 from prefprop_cli.report.baselines import Baseline, Baselines
 from prefprop_cli.report.collect import collect
 from prefprop_cli.report.page import Grid, Heading, Page
+from prefprop_cli.report.paper import PAPER_OVERHEAD
 from prefprop_cli.report.scores import Estimate
 from prefprop_cli.report.table_2 import table_2
 from prefprop_cli.report.table_3 import table_3
@@ -76,7 +76,7 @@ def test_what_can_be_detected_stands_before_the_verdict(page_2):
     assert found["permuted"] == "0.057"  # 2 of 35: the least there is
     assert "No permutation p can be under 0.057" in words(page_2)
     assert row(grids(page_2)[1], "fine-tuning")["p Welch"] == "-"
-    assert "4 beside 1 seeds: nothing can be said of other seeds" in words(page_2)
+    assert "4 beside 1 seed: nothing can be said of other seeds" in words(page_2)
     assert "comparisons (1)" in words(page_2)
 
 

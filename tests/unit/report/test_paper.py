@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from prefprop_cli import tables
-from prefprop_cli.bench.paper import ROBERTA, paper_columns, paper_figures
 from prefprop_cli.calibration.metrics import classification_metrics
+from prefprop_cli.report.paper import ROBERTA, paper_columns, paper_figures
 from prefprop_cli.tasks.metrics import ClassMetrics
 
 SETS = ("newsgroups", "hyperpartisan", "arxiv", "wikihop")
