@@ -1,16 +1,16 @@
 """Errors a user can meet, and the exit code of each.
 
 ```
-PrefpropError                1   failed while running
-├── UsageError               2   the command line asks for something that cannot be
-│   └── ConfigError          2   problems in the configuration, all of them at once
-├── DataError                3   bad input data
-├── CorruptFileError         4   a file is damaged, of the wrong kind, or unsafe to open
-├── RunLockedError           5   another process writes to the run folder
-├── NonFiniteError           6   a loss or gradient is NaN or infinite
-├── ResourceError            7   out of disk or memory
-├── GateError                8   the command ran, a --fail-* gate was not met
-└── Interrupted        128 + n   stopped by signal n, state saved
+PrefpropError             1
+├── UsageError            2
+│   └── ConfigError       2
+├── DataError             3
+├── CorruptFileError      4
+├── RunLockedError        5
+├── NonFiniteError        6
+├── ResourceError         7
+├── GateError             8
+└── Interrupted     128 + n
 ```
 
 A message says what was asked, what was found and what to do next.
@@ -23,6 +23,21 @@ NOT_ON_WINDOWS = (
     "prefprop runs on Linux and macOS, not on Windows itself. Use WSL 2: type `wsl --install` in "
     "PowerShell, and install prefprop in the Ubuntu it gives you, as on Linux"
 )
+
+EXIT_CODES = {
+    "0": "done",
+    "1": "failed while running",
+    "2": "usage or configuration, nothing was started",
+    "3": "bad input data",
+    "4": "corrupt or unsafe file",
+    "5": "run folder locked",
+    "6": "non-finite training",
+    "7": "out of disk or memory",
+    "8": "ran, but a `--fail-*` gate was not met",
+    "129, 130, 143": "hang-up, Ctrl-C, SIGTERM",
+    "141": "nobody reads the output",
+}
+"""Of the program, and what they mean."""
 
 
 class PrefpropError(Exception):

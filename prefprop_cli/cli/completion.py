@@ -4,10 +4,9 @@
 """
 
 import json
-import os
 import re
 import sys
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 VARIABLE = "_PREFPROP_COMPLETE"
@@ -19,7 +18,6 @@ _UNSAFE = re.compile(r"[^\w .,()+%-]+")
 
 # A `=` parts words for bash; what was typed around one is put together again, and of what comes
 # back only what is right of it replaces the word.
-_BASH_ASKS = "    COMPREPLY=("
 _BASH_JOINS = """\
     local words=() word last=-1  # without ${words[-1]}, which bash 3.2 of macOS does not know
     for word in "${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
@@ -30,7 +28,6 @@ _BASH_JOINS = """\
       fi
     done
     COMPREPLY=("""
-_BASH_RETURNS = "    return 0"
 _BASH_PARTS = """\
     [[ ${words[last]} == *=* ]] && COMPREPLY=( "${COMPREPLY[@]#*=}" )
     return 0"""
@@ -46,10 +43,10 @@ fi"""
 
 _CHANGES: dict[str, dict[str, str]] = {
     "bash": {
-        _BASH_JOINS: _BASH_ASKS,
+        _BASH_JOINS: "    COMPREPLY=(",
         'COMP_WORDS="${words[*]}"': 'COMP_WORDS="${COMP_WORDS[*]}"',
         "COMP_CWORD=$last": "COMP_CWORD=$COMP_CWORD",
-        _BASH_PARTS: _BASH_RETURNS,
+        _BASH_PARTS: "    return 0",
     },
     "zsh": {_ZSH_RUNS_OR_REGISTERS: _ZSH_REGISTERS},
     "fish": {},
@@ -69,10 +66,7 @@ def presets(incomplete: str) -> list[tuple[str, str]]:
 
 
 def settings(incomplete: str) -> list[tuple[str, str]]:
-    """Keys of the configuration as `-s` takes them; of a key that is whole, its values.
-
-    A number or a text has no list of values, and its default is offered.
-    """
+    """Keys of the configuration as `-s` takes them; of a key that is whole, values or default."""
     from prefprop_cli.config.documented import documented_keys
 
     key, equals, _ = incomplete.partition("=")
@@ -83,9 +77,7 @@ def settings(incomplete: str) -> list[tuple[str, str]]:
         return [(f"{each.path}=", _harmless(each.meaning)) for each in found]
     values = [(each, value) for each in found for value in each.values or (each.default,)]
     offered = [(f"{each.path}={value}", _harmless(each.meaning)) for each, value in values]
-    return [
-        each for each in offered if each[0].startswith(incomplete) and _SAFE_NAME.fullmatch(each[0])
-    ]
+    return [o for o in offered if o[0].startswith(incomplete) and _SAFE_NAME.fullmatch(o[0])]
 
 
 def _harmless(description: str) -> str:
@@ -104,36 +96,18 @@ def runs_to_resume(incomplete: str) -> list[str]:
 
 
 def _offered(incomplete: str, *, finished_first: bool) -> list[str]:
-    found = [path for path in newest_runs() if _SAFE_NAME.fullmatch(path.name)]
-    paths = [path for path in found if path.as_posix().startswith(incomplete)]
-    return [path.as_posix() for path in sorted(paths, key=lambda p: _ended(p) != finished_first)]
-
-
-def newest_runs(folder: Path = Path("runs")) -> list[Path]:
-    """Folders with a manifest in a folder of runs, the newest manifest first."""
-    return [path for _, path in sorted(_dated_runs(folder), reverse=True)]
-
-
-def _dated_runs(folder: Path) -> Iterator[tuple[float, Path]]:
-    try:
-        entries = list(os.scandir(folder))
-    except OSError:
-        return
-    for entry in entries:
-        try:
-            written_s = os.stat(Path(entry.path) / "manifest.json").st_mtime
-        except OSError:
-            continue
-        yield written_s, Path(entry.path)
-
-
-def _ended(run: Path) -> bool:
-    """Whether a run is finished; what its manifest says is not verified here."""
-    try:
-        manifest = json.loads((run / "manifest.json").read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(manifest, dict) and manifest.get("status") == "finished"
+    """What a manifest says is not verified here: it need not be whole to be offered."""
+    found = []
+    for file in Path("runs").glob("*/manifest.json"):
+        path, manifest = file.parent.as_posix(), None
+        if path.startswith(incomplete) and _SAFE_NAME.fullmatch(file.parent.name):
+            with suppress(OSError):
+                written_s = file.stat().st_mtime
+                with suppress(ValueError, RecursionError):
+                    manifest = json.loads(file.read_bytes())
+                is_finished = isinstance(manifest, dict) and manifest.get("status") == "finished"
+                found.append((is_finished == finished_first, written_s, path))
+    return [path for *_, path in sorted(found, reverse=True)]
 
 
 def register_shells() -> None:
@@ -160,11 +134,6 @@ def script(shell: str) -> str:
     return text + "\n"
 
 
-def write_scripts(folder: Path) -> None:
-    """Write the scripts of all shells into a folder."""
-    for shell, name in SCRIPTS.items():
-        (folder / name).write_text(script(shell), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    write_scripts(Path(sys.argv[1]))
+    for shell, name in SCRIPTS.items():
+        (Path(sys.argv[1]) / name).write_text(script(shell), encoding="utf-8")

@@ -14,8 +14,8 @@ from io import StringIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TextIO, cast
 
-from prefprop_cli.cli.progress import Bar, Display, Log, Nowhere, Progress
-from prefprop_cli.cli.text import escape
+from prefprop_cli.cli.progress import Bar, Log, Progress
+from prefprop_cli.cli.text import can_move_cursor, columns, escape
 from prefprop_cli.errors import PrefpropError, ResourceError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Console:
 
     @classmethod
     def silent(cls, common: Common) -> "Console":
-        """One that nobody hears: of a process whose results another one tells."""
+        """Make one that nobody hears: of a process whose results another one tells."""
         return cls(replace(common, quiet=True), stdout=_Nobody(), stderr=_Nobody())
 
     @property
@@ -75,16 +75,14 @@ class Console:
     @property
     def width(self) -> int | None:
         """Columns of the terminal that messages go to; None if they go elsewhere."""
-        from prefprop_cli.cli import layout
-
-        return layout.columns(self._stderr) if self._stderr.isatty() else None
+        return columns(self._stderr) if self._stderr.isatty() else None
 
     def fits(self, rows: Sequence[Sequence[str]], *, n_whole: int = 0) -> bool:
         """Whether a table, its header among the rows, fits the terminal that results go to."""
         from prefprop_cli.cli import layout
 
         cells = [[*map(escape, row)] for row in rows]
-        return layout.fits(cells, layout.columns(self._stdout), n_whole=n_whole)
+        return layout.fits(cells, columns(self._stdout), n_whole=n_whole)
 
     def result(self, text: str) -> None:
         """Write a result and a line end; on a terminal without control characters.
@@ -100,9 +98,6 @@ class Console:
 
         Args:
             value: dicts, lists, tuples, text, numbers, bool, None, paths, NumPy values.
-
-        Raises:
-            OutputClosed, ResourceError: as `result`.
         """
         self._write(json_text(value))
 
@@ -127,7 +122,7 @@ class Console:
         from prefprop_cli.cli import layout
 
         cells = ([escape(cell) for cell in row] for row in rows)
-        width = layout.columns(self._stdout)
+        width = columns(self._stdout)
         titles = [*map(escape, header)]
         for line in layout.table(cells, header=titles, width=width, n_whole=n_whole):
             self._write(line)
@@ -137,7 +132,7 @@ class Console:
         if self._stdout.isatty():
             from prefprop_cli.cli import layout
 
-            text = layout.prose(escape(text, keep="\n\t"), layout.columns(self._stdout))
+            text = layout.prose(escape(text, keep="\n\t"), columns(self._stdout))
         self._write(text)
 
     def detail(self, text: str) -> None:
@@ -177,16 +172,13 @@ class Console:
             label: what is counted, in the singular: `step`, `document`.
             done: how many were done before, by a run that is resumed.
         """
-        return Progress(label, total=total, done=done, display=self._display())
-
-    def _display(self) -> Display:
-        if self.common.quiet:
-            return Nowhere()
-        # Not Rich's opinion: with FORCE_COLOR it moves the cursor in a pipe, too.
-        if not self._stderr.isatty() or os.environ.get("TERM", "dumb") in ("dumb", "unknown"):
-            return Log(self.info)
-        self._bar = Bar(self.info, rich=self._rich)
-        return self._bar
+        display: Log | Bar | None = None
+        if not self.common.quiet:
+            # Not Rich's opinion: with FORCE_COLOR it moves the cursor in a pipe, too.
+            moves = self._stderr.isatty() and can_move_cursor()
+            display = self._bar = Bar(self.info, rich=self._rich) if moves else None
+            display = display or Log(self.info)
+        return Progress(label, total=total, done=done, display=display)
 
     @cached_property
     def _rich(self) -> "RichConsole":
@@ -202,7 +194,7 @@ class Console:
 
         shown = label + escape(text, keep="\n\t")
         if self._stderr.isatty():
-            shown = layout.prose(shown, layout.columns(self._stderr), indent="  ")
+            shown = layout.prose(shown, columns(self._stderr), indent="  ")
         rest = shown.removeprefix(label)
         self._rich.print(Text.assemble((label, style), (rest, "" if label else style)))
 
@@ -227,14 +219,14 @@ class Console:
 
 
 def json_text(value: object) -> str:
-    """A value as one line of JSON, as `Console.result_json` writes it."""
+    """Return a value as one line of JSON, as `Console.result_json` writes it."""
     text = json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)
     # Half of a surrogate pair is no text in UTF-8; in JSON it has the escape \udXXX.
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def output_failure(failure: OSError) -> Exception:
-    """What a failed write to the standard output means: nobody reads it, or its disk is full."""
+    """Say what a failed write to the standard output means: nobody reads it, or a full disk."""
     if failure.errno in (errno.EPIPE, errno.EBADF):
         return OutputClosed("the standard output is closed")
     return ResourceError(f"cannot write to the standard output: {failure.strerror}")

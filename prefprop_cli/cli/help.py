@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from prefprop_cli.cli.options import COMMON
+from prefprop_cli.cli.text import can_move_cursor
 
 _BOLD, _NAME, _PLAIN = "\x1b[1m", "\x1b[36m", "\x1b[0m"
 _HEADING = re.compile(r"^(\S[^\n]*:)$|^(Usage:)", re.MULTILINE)
@@ -61,4 +62,4 @@ def _shows_colours() -> bool:
         return False
     if os.environ.get("FORCE_COLOR"):
         return True
-    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
+    return sys.stdout.isatty() and can_move_cursor()

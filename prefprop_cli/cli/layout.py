@@ -1,16 +1,13 @@
 """Prose and tables in the columns of a terminal."""
 
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TextIO
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
 from prefprop_cli.cli.text import escape
 
 _GAP = "  "
-_DEFAULT_COLUMNS = 80
 
 # An interval and a mean with its deviation stay together; a word may be broken behind a slash, a
 # bar, or a hyphen between letters.
@@ -35,17 +32,6 @@ def shortened(names: Sequence[str], longest: int) -> list[str]:
             if len({*found}) == len({*names}):
                 return found
     return names
-
-
-def columns(stream: TextIO) -> int:
-    """How many characters a line of a terminal has; COLUMNS decides, 80 where nobody knows."""
-    given = os.environ.get("COLUMNS", "")
-    if given.isdecimal() and int(given):
-        return int(given)
-    try:
-        return os.get_terminal_size(stream.fileno()).columns or _DEFAULT_COLUMNS
-    except (OSError, ValueError):
-        return _DEFAULT_COLUMNS
 
 
 def prose(text: str, width: int, *, indent: str = "") -> str:

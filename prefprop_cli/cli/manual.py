@@ -12,9 +12,9 @@ from typing import Any
 import typer
 
 from prefprop_cli import __version__
-from prefprop_cli.cli import failures
 from prefprop_cli.cli.app import app
 from prefprop_cli.cli.help import grouped
+from prefprop_cli.errors import EXIT_CODES
 
 NAME = "prefprop.1"
 
@@ -39,18 +39,21 @@ def manual() -> str:
     return "\n".join(
         [
             f'.TH PREFPROP 1 "" "prefprop {__version__}" "User Commands"',
-            *_section(
-                "NAME", [r"prefprop \- long documents in, labels with honest probabilities out"]
-            ),
-            *_section(
-                "SYNOPSIS", [r".B prefprop", r"\fICOMMAND\fR [\fIOPTIONS\fR] [\fIARGUMENTS\fR]"]
-            ),
-            *_section("DESCRIPTION", _paragraphs(group.help)),
+            ".SH NAME",
+            r"prefprop \- long documents in, labels with honest probabilities out",
+            ".SH SYNOPSIS",
+            ".B prefprop",
+            r"\fICOMMAND\fR [\fIOPTIONS\fR] [\fIARGUMENTS\fR]",
+            ".SH DESCRIPTION",
+            *_paragraphs(group.help),
             ".SH COMMANDS",
             *(line for name in group.commands for line in _command(group, name, context)),
-            *_section("EXIT STATUS", _definitions(_exit_codes())),
-            *_section("ENVIRONMENT", _definitions(_ENVIRONMENT.items())),
-            *_section("FILES", _definitions(_FILES.items())),
+            '.SH "EXIT STATUS"',
+            *_definitions(EXIT_CODES.items()),
+            ".SH ENVIRONMENT",
+            *_definitions(_ENVIRONMENT.items()),
+            ".SH FILES",
+            *_definitions(_FILES.items()),
             "",
         ]
     )
@@ -66,10 +69,6 @@ def _command(group: Any, name: str, parent: Any) -> Iterator[str]:
             yield from (".PP", rf"\fI{_escaped(heading)}\fR", *_definitions(records))
 
 
-def _section(title: str, lines: Iterable[str]) -> list[str]:
-    return [f".SH {title}" if " " not in title else f'.SH "{title}"', *lines]
-
-
 def _definitions(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
     for term, text in pairs:
         yield from (".TP", rf"\fB{_escaped(term)}\fR", _escaped(" ".join(text.split())))
@@ -83,10 +82,6 @@ def _paragraphs(text: str | None) -> Iterator[str]:
             yield from (".PP", ".nf", *map(_escaped, lines[1:]), ".fi")
         else:
             yield from (".PP", _escaped(" ".join(lines)))
-
-
-def _exit_codes() -> list[tuple[str, str]]:
-    return re.findall(r"^\| ([\d, ]+) \| (.+) \|$", failures.__doc__ or "", re.MULTILINE)
 
 
 def _escaped(text: str) -> str:

@@ -3,10 +3,9 @@
 import math
 import os
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,158 +18,134 @@ CONFIGURATION = "Configuration"
 DATA = "Data"
 MACHINE = "Machine"
 
-Json = Annotated[
-    bool,
-    typer.Option("--json", rich_help_panel=COMMON, help="Print the result as one JSON document."),
-]
-Quiet = Annotated[
-    bool,
-    typer.Option("-q", "--quiet", rich_help_panel=COMMON, help="Show warnings and errors only."),
-]
-Verbose = Annotated[
-    bool, typer.Option("-v", "--verbose", rich_help_panel=COMMON, help="Tell more of what happens.")
-]
-Debug = Annotated[
-    bool, typer.Option("--debug", rich_help_panel=COMMON, help="Show the traceback of an error.")
-]
+PICTURES = (".svg", ".png")
+
+
+def option(
+    text: str,
+    *flags: str,
+    metavar: str | None = None,
+    panel: str | None = None,
+    least: int | None = None,
+    offers: Callable[[str], Any] | None = None,
+    variable: str | None = None,
+) -> Any:
+    """Describe an option; without flags it goes by the name of its parameter.
+
+    Args:
+        text: of the help.
+        flags: e.g. `-q`, `--quiet`.
+        metavar: what stands for its value in the help.
+        panel: heading of the help under which it stands.
+        least: smallest number it takes.
+        offers: what TAB offers for it.
+        variable: of the environment, which it is read from where it is not given.
+    """
+    return typer.Option(
+        *flags,
+        help=text,
+        metavar=metavar,
+        rich_help_panel=panel,
+        min=least,
+        autocompletion=offers,
+        envvar=variable,
+    )
+
+
+def argument(text: str, metavar: str, offers: Callable[[str], Any] | None = None) -> Any:
+    """Describe an argument."""
+    return typer.Argument(metavar=metavar, help=text, autocompletion=offers)
+
+
+Json = Annotated[bool, option("Print the result as one JSON document.", "--json", panel=COMMON)]
+Quiet = Annotated[bool, option("Show warnings and errors only.", "-q", "--quiet", panel=COMMON)]
+Verbose = Annotated[bool, option("Tell more of what happens.", "-v", "--verbose", panel=COMMON)]
+Debug = Annotated[bool, option("Show the traceback of an error.", "--debug", panel=COMMON)]
 
 Preset = Annotated[
     str | None,
-    typer.Option(
-        "-p",
-        "--preset",
+    option(
+        "Preset (see `prefprop presets`), a TOML file, or - for standard input.",
+        *("-p", "--preset"),
         metavar="NAME|FILE",
-        rich_help_panel=CONFIGURATION,
-        help="Preset (see `prefprop presets`), a TOML file, or - for standard input.",
-        autocompletion=completion.presets,
+        panel=CONFIGURATION,
+        offers=completion.presets,
     ),
 ]
-PresetName = Annotated[
-    str | None,
-    typer.Argument(metavar="NAME", help="A preset.", autocompletion=completion.presets),
-]
+PresetName = Annotated[str | None, argument("A preset.", "NAME", completion.presets)]
 Documents = Annotated[
     str | None,
-    typer.Argument(
-        metavar="FILE|FOLDER|HUB-NAME",
-        help="Your documents: .csv .tsv .jsonl .json .parquet, a folder for each class, or a data "
-        "set of the hub.",
+    argument(
+        "Your documents: .csv .tsv .jsonl .json .parquet, a folder for each class, or a data set "
+        "of the hub.",
+        "FILE|FOLDER|HUB-NAME",
     ),
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option(
-        "-s",
-        "--set",
+    option(
+        "Set one key, e.g. train.lr=1e-3; repeatable.",
+        *("-s", "--set"),
         metavar="KEY=VALUE",
-        rich_help_panel=CONFIGURATION,
-        help="Set one key, e.g. train.lr=1e-3; repeatable.",
-        autocompletion=completion.settings,
+        panel=CONFIGURATION,
+        offers=completion.settings,
     ),
 ]
 Source = Annotated[
     str | None,
-    typer.Option(
-        metavar="PATH",
-        rich_help_panel=DATA,
-        help="File, folder or hub name of the data (data.source).",
-    ),
+    option("File, folder or hub name of the data (data.source).", metavar="PATH", panel=DATA),
 ]
 TextColumn = Annotated[
     str | None,
-    typer.Option(
-        metavar="NAME",
-        rich_help_panel=DATA,
-        help="Column of the texts; default: that of the run.",
-    ),
+    option("Column of the texts; default: that of the run.", metavar="NAME", panel=DATA),
 ]
 OwnTextColumn = Annotated[
     str | None,
-    typer.Option(
-        "--text-column",
+    option(
+        "Column of the texts; default: found by name and content (data.text_column).",
         metavar="NAME",
-        rich_help_panel=DATA,
-        help="Column of the texts; default: found by name and content (data.text_column).",
+        panel=DATA,
     ),
 ]
 OwnLabelColumn = Annotated[
     str | None,
-    typer.Option(
-        "--label-column",
+    option(
+        "Column of the labels; default: found by name and content (data.label_column).",
         metavar="NAME",
-        rich_help_panel=DATA,
-        help="Column of the labels; default: found by name and content (data.label_column).",
+        panel=DATA,
     ),
 ]
 Errors = Annotated[
     tables.Errors | None,
-    typer.Option(
-        rich_help_panel=DATA, help="What to do with bytes that are no text (data.errors)."
-    ),
+    option("What to do with bytes that are no text (data.errors).", panel=DATA),
 ]
 Quick = Annotated[
     bool,
-    typer.Option(
-        "--quick",
-        rich_help_panel=DATA,
-        help="A first result soon: 512 tokens of each document, few epochs.",
-    ),
+    option("A first result soon: 512 tokens of each document, few epochs.", "--quick", panel=DATA),
 ]
-Device = Annotated[
-    str,
-    typer.Option(metavar="NAME", rich_help_panel=MACHINE, help="auto, cpu, cuda, cuda:1 or mps."),
-]
+Split = Annotated[str, option("Split to report on.", metavar="NAME")]
+Device = Annotated[str, option("auto, cpu, cuda, cuda:1 or mps.", metavar="NAME", panel=MACHINE)]
 Offline = Annotated[
-    bool,
-    typer.Option(
-        "--offline", rich_help_panel=MACHINE, help="Download nothing, use what is on the disk."
-    ),
+    bool, option("Download nothing, use what is on the disk.", "--offline", panel=MACHINE)
 ]
 Backbone = Annotated[
     str | None,
-    typer.Option(
+    option(
+        "Where the backbone is now, if it has moved since training.",
         metavar="PATH",
-        rich_help_panel=MACHINE,
-        help="Where the backbone is now, if it has moved since training.",
+        panel=MACHINE,
     ),
 ]
 BatchSize = Annotated[
     int | None,
-    typer.Option(
-        min=1,
-        metavar="N",
-        rich_help_panel=MACHINE,
-        help="Documents at a time (eval.batch_size).",
-    ),
+    option("Documents at a time (eval.batch_size).", metavar="N", panel=MACHINE, least=1),
 ]
 FinishedRun = Annotated[
     Path | None,
-    typer.Argument(
-        metavar="RUN",
-        help="Run folder; default: the newest finished one of ./runs.",
-        autocompletion=completion.runs,
-    ),
+    argument("Run folder; default: the newest finished one of ./runs.", "RUN", completion.runs),
 ]
-OptionalRun = Annotated[
-    Path | None,
-    typer.Argument(metavar="RUN", help="Run folder.", autocompletion=completion.runs),
-]
-
-PICTURES = (".svg", ".png")
-
-
-Seed = Annotated[int | None, typer.Option(min=0, metavar="N", help="Seed of the run (train.seed).")]
-
-
-def run_option(
-    flag: str,
-    text: str,
-    *,
-    envvar: str | None = None,
-    offers: Callable[[str], list[str]] = completion.runs,
-) -> object:
-    """An option that takes a run folder."""
-    return typer.Option(flag, metavar="RUN", help=text, envvar=envvar, autocompletion=offers)
+OptionalRun = Annotated[Path | None, argument("Run folder.", "RUN", completion.runs)]
+Seed = Annotated[int | None, option("Seed of the run (train.seed).", metavar="N", least=0)]
 
 
 def stay_offline(offline: bool) -> None:
@@ -207,11 +182,20 @@ def gates(texts: list[str] | None, *, flag: str) -> dict[str, float]:
     Raises:
         UsageError: an item is not a metric and a number, or a metric has two.
     """
-    found = [_gate(text, flag) for text in texts or ()]
-    for metric, times in Counter(metric for metric, _ in found).items():
-        if times > 1:
+    found: dict[str, float] = {}
+    for text in texts or ():
+        metric, _, limit = (part.strip() for part in text.partition("="))
+        try:
+            number = float(limit)
+        except ValueError:
+            number = math.nan
+        if not metric or not math.isfinite(number):
+            raise UsageError(f"{flag} {text}: expected METRIC=NUMBER, e.g. {flag} accuracy=0.8")
+        if metric in found:
+            times = sum(other.partition("=")[0].strip() == metric for other in texts or ())
             raise UsageError(f"{flag} {metric}: given {times} times. Give each metric one limit")
-    return dict(found)
+        found[metric] = number
+    return found
 
 
 def check_paths(paths: Sequence[Path], *, flag: str = "") -> None:
@@ -242,14 +226,3 @@ def check_file(path: Path, *, flag: str, endings: Sequence[str]) -> None:
         raise UsageError(f"{flag} {path}: there is no folder {path.parent}. Make it first")
     if not os.access(path.parent, os.W_OK):
         raise UsageError(f"{flag} {path}: the folder {path.parent} cannot be written to")
-
-
-def _gate(text: str, flag: str) -> tuple[str, float]:
-    metric, _, limit = (part.strip() for part in text.partition("="))
-    try:
-        number = float(limit)
-    except ValueError:
-        number = math.nan
-    if not metric or not math.isfinite(number):
-        raise UsageError(f"{flag} {text}: expected METRIC=NUMBER, e.g. {flag} accuracy=0.8")
-    return metric, number

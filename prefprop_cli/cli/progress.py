@@ -6,14 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
 from threading import Event, Lock, Thread
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 from prefprop_cli.cli.text import duration, escape, quantity
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
-    from rich.progress import Progress as RichProgress
-    from rich.progress import ProgressColumn
 
 Field = float | str
 Clock = Callable[[], float]
@@ -23,19 +21,6 @@ _PATIENCE_S = 1.0
 _FRAME_S = 0.1
 _ROOMY = 60
 """Columns of a screen that has room for more than the line and a piece of the bar."""
-
-
-class Display(Protocol):
-    """Where progress is shown."""
-
-    def open(self, progress: "Progress") -> None:
-        """The loop begins."""
-
-    def show(self, progress: "Progress") -> None:
-        """The loop is a bit further."""
-
-    def close(self, progress: "Progress") -> None:
-        """The loop has ended, with or without an error."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +42,7 @@ class Progress:
         label: what is counted, in the singular: `step`, `document`.
         total: how many there are; None if nobody knows.
         done: how many were done before, by a run that is resumed; left out of the rate.
-        display: where it is shown.
+        display: where it is shown; None for nowhere.
         clock: seconds since any moment.
     """
 
@@ -66,7 +51,7 @@ class Progress:
         label: str,
         *,
         total: int | None,
-        display: Display,
+        display: "Log | Bar | None",
         done: int = 0,
         clock: Clock = time.monotonic,
     ) -> None:
@@ -104,15 +89,16 @@ class Progress:
         self._fields.update(fields or {})
         if left_s is not None:
             self._ends_s = self._clock() + left_s
-        self._display.show(self)
+        if self._display:
+            self._display.show(self)
 
     def ahead(self) -> Callable[[int], None]:
-        """A function to be told how many are done from here on."""
+        """Return a function to be told how many are done from here on."""
         before = self.done
         return lambda done: self.update(before + done)
 
     def line(self) -> str:
-        """The state in words: `step 400/2000 20% loss 0.512 lr 2.1e-05 12.3k tok/s eta 14:02`.
+        """Return the state in words: `step 400/2000 20% loss 0.512 12.3k tok/s eta 14:02`.
 
         Between two steps with the part that is done: `step 0/60 0% document 3/158 loss 0.7`.
         """
@@ -120,10 +106,10 @@ class Progress:
         if self.total:
             words.append(f"{100 * self.done // self.total}%")
         part = self._part() if self._is_between else []
-        return " ".join([*words, *part, *self._figures(), *self._eta()])
+        return " ".join([*words, *part, *self._figures(*self._fields), *self._eta()])
 
     def short_line(self) -> str:
-        """What stands behind a bar, whose own length tells the rest: of a part, only the loss."""
+        """Return what stands behind a bar, which tells the rest: of a part, only the loss."""
         if self.part is None:
             return self.line()
         return " ".join([*self._part(), *self._figures("loss"), *self._eta()])
@@ -131,41 +117,33 @@ class Progress:
     def _part(self) -> list[str]:
         return [f"{self.part.label} {self.part.done}/{self.part.total}"] if self.part else []
 
-    def _figures(self, *names: str) -> list[str]:
-        shown = {name: self._fields.get(name) for name in names or self._fields}
-        return [_figure(name, value) for name, value in shown.items() if value is not None]
+    def _figures(self, *names: str) -> Iterator[str]:
+        for name in names:
+            match self._fields.get(name):
+                case str(text):
+                    yield f"{name} {escape(text)}"
+                case float() | int() as value:
+                    rate = name.endswith("/s")
+                    yield f"{quantity(value)} {name}" if rate else f"{name} {value:.3g}"
 
     def _eta(self) -> list[str]:
-        left_s = self._left_s()
-        return [] if left_s is None else [f"eta {duration(left_s)}"]
-
-    def _left_s(self) -> float | None:
-        if self._ends_s is not None:
-            return self._ends_s - self._clock() if self.done != self.total else None
         done_here = self.done - self._first
+        if self._ends_s is not None:
+            left_s = self._ends_s - self._clock()
+            return [f"eta {duration(left_s)}"] if self.done != self.total else []
         if self.total is None or not 0 < done_here < self.total - self._first:
-            return None
-        return (self._clock() - self._started_s) / done_here * (self.total - self.done)
+            return []
+        passed_s = self._clock() - self._started_s
+        return [f"eta {duration(passed_s / done_here * (self.total - self.done))}"]
 
     def __enter__(self) -> Self:
-        self._display.open(self)
+        if self._display:
+            self._display.open(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._display.close(self)
-
-
-class Nowhere:
-    """Shows nothing."""
-
-    def open(self, progress: Progress) -> None:
-        """Do nothing."""
-
-    def show(self, progress: Progress) -> None:
-        """Do nothing."""
-
-    def close(self, progress: Progress) -> None:
-        """Do nothing."""
+        if self._display:
+            self._display.close(self)
 
 
 class Log:
@@ -178,20 +156,20 @@ class Log:
 
     def __init__(self, say: Callable[[str], None], *, clock: Clock = time.monotonic) -> None:
         self._say, self._clock = say, clock
-        self._said_s, self._said, self._told = clock(), 0, ""
+        self._said_s, self._said, self._place = clock(), 0, ""
         self._lock = Lock()
         self._closed = Event()
 
     def open(self, progress: Progress) -> None:
         """Start the first 30 seconds."""
         self._said_s, self._said = self._clock(), progress.done
-        self._told = f"{progress.done} {progress.part}"
+        self._place = f"{progress.done} {progress.part}"
         Thread(target=self._watch, args=(progress,), daemon=True).start()
 
     def show(self, progress: Progress) -> None:
         """Write a line if it is time for one."""
         with self._lock:
-            if self._clock() - self._said_s >= INTERVAL_S:
+            if self._silent_s() <= 0:
                 self._say_line(progress)
 
     def close(self, progress: Progress) -> None:
@@ -214,8 +192,8 @@ class Log:
 
     def _say_line(self, progress: Progress) -> None:
         place = f"{progress.done} {progress.part}"
-        still = "still working: " if place == self._told else ""
-        self._said_s, self._said, self._told = self._clock(), progress.done, place
+        still = "still working: " if place == self._place else ""
+        self._said_s, self._said, self._place = self._clock(), progress.done, place
         self._say(still + progress.line())
 
 
@@ -229,25 +207,35 @@ class Bar:
     """
 
     def __init__(
-        self,
-        say: Callable[[str], None],
-        *,
-        rich: "RichConsole",
-        clock: Clock = time.monotonic,
+        self, say: Callable[[str], None], *, rich: "RichConsole", clock: Clock = time.monotonic
     ) -> None:
+        from rich.progress import BarColumn, TextColumn
+        from rich.progress import Progress as RichProgress
+        from rich.table import Column
+
+        whole, cut = Column(no_wrap=True), Column(no_wrap=True, overflow="ellipsis")
+        self._columns = (
+            TextColumn("{task.fields[caption]}", markup=False, table_column=whole),
+            # Where it is narrow the bar gives up its place first, then the line its end.
+            BarColumn(bar_width=None, table_column=Column(min_width=4, max_width=20)),
+            TextColumn("{task.description}", markup=False, table_column=cut),
+        )
         self._say, self._clock, self._rich = say, clock, rich
-        self._columns = _columns()
-        self._rich_bar = _rich_bar(rich, *self._columns[1:])
+        self._rich_bar = RichProgress(
+            *self._columns[1:],
+            console=rich,
+            refresh_per_second=4,
+            transient=True,
+            redirect_stdout=False,
+        )
         self._task = self._rich_bar.add_task("", total=None, caption="")
-        self._active = False
-        self._progress: Progress | None = None
-        self._first = 0
-        self._shown_s = -inf
+        self._progress: Progress | None = None  # while the bar is on the screen
+        self._first, self._shown_s = 0, -inf
         self._log: Log | None = None
 
     def open(self, progress: Progress) -> None:
         """Put the bar on the screen."""
-        self._active, self._progress, self._first = True, progress, progress.done
+        self._progress, self._first = progress, progress.done
         self._rich_bar.start()
 
     def show(self, progress: Progress) -> None:
@@ -256,15 +244,15 @@ class Bar:
             self._log.show(progress)
         elif self._clock() - self._shown_s >= _FRAME_S:
             self._shown_s = self._clock()
-            counted = progress.part or progress
-            has_caption = progress.part and self._rich.width >= _ROOMY
+            part = progress.part
+            has_caption = part and self._rich.width >= _ROOMY
             self._rich_bar.columns = self._columns if has_caption else self._columns[1:]
             self._rich_bar.update(
                 self._task,
-                completed=counted.done,
-                total=counted.total,
+                completed=(part or progress).done,
+                total=(part or progress).total,
                 description=progress.short_line(),
-                caption=progress.part.caption if progress.part else "",
+                caption=part.caption if part else "",
             )
 
     def close(self, progress: Progress) -> None:
@@ -272,7 +260,7 @@ class Bar:
         if self._log:
             self._log.close(progress)
             return
-        self._active = False
+        self._progress = None
         self._rich_bar.stop()
         if progress.total and progress.done != self._first:
             self._say(progress.line())
@@ -282,50 +270,20 @@ class Bar:
 
         So do the readers of a pipe that results are streamed into.
         """
-        if self._active and self._progress:
+        if self._progress:
             self._rich_bar.stop()
-            self._active, self._log = False, Log(self._say, clock=self._clock)
+            self._log = Log(self._say, clock=self._clock)
             self._log.open(self._progress)
+            self._progress = None
 
     @contextmanager
     def hidden(self) -> Iterator[None]:
         """Take the bar off the screen while somebody else writes to it."""
-        if not self._active:
-            yield
-            return
-        self._rich_bar.stop()
+        is_shown = self._progress is not None
+        if is_shown:
+            self._rich_bar.stop()
         try:
             yield
         finally:
-            self._rich_bar.start()
-
-
-def _figure(name: str, value: Field) -> str:
-    if isinstance(value, str):
-        return f"{name} {escape(value)}"
-    return f"{quantity(value)} {name}" if name.endswith("/s") else f"{name} {value:.3g}"
-
-
-def _columns() -> "tuple[ProgressColumn, ...]":
-    """Caption, bar and line."""
-    from rich.progress import BarColumn, TextColumn
-    from rich.table import Column
-
-    return (
-        TextColumn("{task.fields[caption]}", markup=False, table_column=Column(no_wrap=True)),
-        # Where it is narrow the bar gives up its place first, then the line its end.
-        BarColumn(bar_width=None, table_column=Column(min_width=4, max_width=20)),
-        TextColumn(
-            "{task.description}",
-            markup=False,
-            table_column=Column(no_wrap=True, overflow="ellipsis"),
-        ),
-    )
-
-
-def _rich_bar(rich: "RichConsole", *columns: "ProgressColumn") -> "RichProgress":
-    from rich.progress import Progress as RichProgress
-
-    return RichProgress(
-        *columns, console=rich, refresh_per_second=4, transient=True, redirect_stdout=False
-    )
+            if is_shown:
+                self._rich_bar.start()

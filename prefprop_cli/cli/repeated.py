@@ -18,7 +18,6 @@ LOOKED_AT = 500
 """Characters of a warning that tell its kind."""
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _PLACE = re.compile(r"^(:\d+)*:\s*")
-_DIGIT = re.compile(r"\d")
 _OTHERS = "others"
 
 
@@ -26,9 +25,6 @@ class Repeated:
     """Tells at most five warnings of a kind, and at its end how many there were besides.
 
     A context manager.
-
-    Args:
-        warn: tells one.
     """
 
     def __init__(self, warn: Callable[[str], None]) -> None:
@@ -43,11 +39,13 @@ class Repeated:
             text: two that differ in numbers and in what stands in quotes are of one kind.
             where: what the text begins with if it begins with its place, which makes no kind.
         """
-        kind = _kind(text.removeprefix(where))
+        said = text.removeprefix(where)
+        words = _QUOTED.sub("", said[:LOOKED_AT]).split()
+        kind = " ".join(word for word in words if not re.search(r"\d", word))
         if kind not in self._counts and len(self._counts) >= KINDS:
             kind = _OTHERS
         self._counts[kind] += 1
-        self._first.setdefault(kind, _PLACE.sub("", text.removeprefix(where)))
+        self._first.setdefault(kind, _PLACE.sub("", said))
         if self._counts[kind] <= SHOWN:
             self._warn(text)
 
@@ -69,8 +67,6 @@ def few_notes(listener: Listener) -> Iterator[None]:
 
 
 class _Few:
-    """Hears notes, which begin with their place, for a listener."""
-
     def __init__(self, listener: Listener, tell: Repeated) -> None:
         self._listener, self._tell = listener, tell
 
@@ -82,8 +78,3 @@ class _Few:
 
     def progress(self, *, total: int | None, label: str) -> AbstractContextManager[NotedCounter]:
         return self._listener.progress(total=total, label=label)
-
-
-def _kind(text: str) -> str:
-    words = _QUOTED.sub("", text[:LOOKED_AT]).split()
-    return " ".join(word for word in words if not _DIGIT.search(word))

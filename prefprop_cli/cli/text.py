@@ -1,8 +1,10 @@
 """Words and figures made fit for a terminal."""
 
+import os
 import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TextIO
 
 _SPARKS = "▁▂▃▄▅▆▇█"
 _JOINERS = "\u200c\u200d"  # part of words in Persian and Hindi, and of emoji
@@ -17,7 +19,9 @@ def escape(text: str, *, keep: str = "") -> str:
     """
     if text.isprintable():
         return text
-    return "".join(c if _is_harmless(c) or c in keep else _spelled(c) for c in text)
+    return "".join(
+        c if _is_harmless(c) or c in keep else c.encode("unicode_escape").decode() for c in text
+    )
 
 
 def duration(seconds: float) -> str:
@@ -81,10 +85,22 @@ def size(n_bytes: int) -> str:
     return f"{value:.4g} {units[0]}"
 
 
+def columns(stream: TextIO) -> int:
+    """Return how many columns a terminal has; COLUMNS decides, 80 where nobody knows."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given):
+        return int(given)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
+
+
+def can_move_cursor() -> bool:
+    """Tell whether the kind of this terminal can more than print lines."""
+    return os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
+
+
 def _is_harmless(character: str) -> bool:
     is_space = unicodedata.category(character) == "Zs"
     return character.isprintable() or is_space or character in _JOINERS
-
-
-def _spelled(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")

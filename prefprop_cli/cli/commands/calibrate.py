@@ -25,46 +25,39 @@ def command(
     *,
     runs: Annotated[
         list[Path] | None,
-        typer.Argument(
-            metavar="RUN",
-            help="Run folders, the others compared with the first; default: the newest finished "
+        o.argument(
+            "Run folders, the others compared with the first; default: the newest finished "
             "one of ./runs.",
-            autocompletion=completion.runs,
+            "RUN",
+            completion.runs,
         ),
     ] = None,
-    split: Annotated[str, typer.Option(metavar="NAME", help="Split to report on.")] = "test",
+    split: o.Split = "test",
     bins: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Bins of the errors (eval.bins).")
+        int | None, o.option("Bins of the errors (eval.bins).", least=1, metavar="N")
     ] = None,
     method: Annotated[
         MethodName,
-        typer.Option(
-            help="How to calibrate; auto: the simplest that none beats in cross-validation."
-        ),
+        o.option("How to calibrate; auto: the simplest that none beats in cross-validation."),
     ] = "temperature",
     ece: Annotated[
-        Literal["guo", "paper"],
-        typer.Option(help="Which definition of the error the table starts with."),
+        Literal["guo", "paper"], o.option("Which definition of the error the table starts with.")
     ] = "guo",
     all_scores: Annotated[
-        bool, typer.Option("--all", help="Show every score on a terminal, not the verdict alone.")
+        bool, o.option("Show every score on a terminal, not the verdict alone.", "--all")
     ] = False,
     plot: Annotated[
-        Path | None, typer.Option(metavar="FILE.svg|png", help="Draw the reliability diagram.")
+        Path | None, o.option("Draw the reliability diagram.", metavar="FILE.svg|png")
     ] = None,
     report: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.html", help="Write all there is to say as one HTML file."),
+        Path | None, o.option("Write all there is to say as one HTML file.", metavar="FILE.html")
     ] = None,
     allow_same_split: Annotated[
         bool,
-        typer.Option(
-            "--allow-same-split", help="Report on validation, by what was fitted on other folds."
-        ),
+        o.option("Report on validation, by what was fitted on other folds.", "--allow-same-split"),
     ] = False,
     fail_above: Annotated[
-        float | None,
-        typer.Option(metavar="X", help="Exit with 8 if the error stays above."),
+        float | None, o.option("Exit with 8 if the error stays above.", metavar="X")
     ] = None,
     backbone: o.Backbone = None,
     device: o.Device = "auto",

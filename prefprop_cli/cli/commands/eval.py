@@ -16,29 +16,26 @@ def command(
     context: typer.Context,
     *,
     run: o.FinishedRun = None,
-    split: Annotated[str, typer.Option(metavar="NAME", help="Split to evaluate on.")] = "test",
+    split: Annotated[str, o.option("Split to evaluate on.", metavar="NAME")] = "test",
     data: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Documents of your own, instead of a split.")
+        Path | None, o.option("Documents of your own, instead of a split.", metavar="PATH")
     ] = None,
     text_column: o.TextColumn = None,
     label_column: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Column of the labels; default: that of the run."),
+        str | None, o.option("Column of the labels; default: that of the run.", metavar="NAME")
     ] = None,
     batch_size: o.BatchSize = None,
     compare: Annotated[
         list[Path] | None,
-        typer.Option(
+        o.option(
+            "A run, or a folder of runs, to set beside it; may be given more than once.",
             metavar="RUN",
-            help="A run, or a folder of runs, to set beside it; may be given more than once.",
-            autocompletion=completion.runs,
+            offers=completion.runs,
         ),
     ] = None,
     fail_below: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="METRIC=X", help="Exit with 8 if the metric is lower, e.g. accuracy=0.8."
-        ),
+        o.option("Exit with 8 if the metric is lower, e.g. accuracy=0.8.", metavar="METRIC=X"),
     ] = None,
     backbone: o.Backbone = None,
     device: o.Device = "auto",

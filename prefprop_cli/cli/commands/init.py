@@ -13,10 +13,7 @@ def command(
     context: typer.Context,
     *,
     documents: Annotated[
-        str,
-        typer.Argument(
-            metavar="FILE|FOLDER|HUB-NAME", help="Your documents, as `prefprop train` takes them."
-        ),
+        str, o.argument("Your documents, as `prefprop train` takes them.", "FILE|FOLDER|HUB-NAME")
     ],
     overrides: o.Overrides = None,
     text_column: o.OwnTextColumn = None,

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from prefprop_cli.cli import completion
 from prefprop_cli.cli import options as o
 from prefprop_cli.cli.console import Console
 from prefprop_cli.errors import DataError, UsageError
@@ -24,57 +25,46 @@ def command(
     *,
     files: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="FILE",
-            help="Text, .jsonl, .csv, .tsv or .parquet, or a folder; - is stdin.",
-        ),
+        o.argument("Text, .jsonl, .csv, .tsv or .parquet, or a folder; - is stdin.", "FILE"),
     ] = None,
     run: Annotated[
         Path | None,
-        o.run_option(
-            "--run", "Run folder; default: the newest finished one.", envvar="PREFPROP_RUN"
+        o.option(
+            "Run folder; default: the newest finished one.",
+            "--run",
+            metavar="RUN",
+            offers=completion.runs,
+            variable="PREFPROP_RUN",
         ),
     ] = None,
     watch: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FOLDER", help="Predict what is in a folder and appears in it, until Ctrl-C."
-        ),
+        o.option("Predict what is in a folder and appears in it, until Ctrl-C.", metavar="FOLDER"),
     ] = None,
     uncalibrated: Annotated[
-        bool, typer.Option("--uncalibrated", help="The raw probabilities, as if never calibrated.")
+        bool, o.option("The raw probabilities, as if never calibrated.", "--uncalibrated")
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Stop at the first document that cannot be read.")
+        bool, o.option("Stop at the first document that cannot be read.", "--strict")
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option(
+        o.option(
+            "Write a copy of the input with labels, and print its name instead of rows.",
             metavar="FILE.csv|jsonl|parquet",
-            rich_help_panel=OUTPUT,
-            help="Write a copy of the input with labels, and print its name instead of rows.",
+            panel=OUTPUT,
         ),
     ] = None,
-    force: Annotated[
-        bool,
-        typer.Option("--force", rich_help_panel=OUTPUT, help="Replace the file of --out."),
-    ] = False,
+    force: Annotated[bool, o.option("Replace the file of --out.", "--force", panel=OUTPUT)] = False,
     top_k: Annotated[
-        int,
-        typer.Option(
-            min=1, metavar="N", rich_help_panel=OUTPUT, help="Labels to show for each document."
-        ),
+        int, o.option("Labels to show for each document.", least=1, metavar="N", panel=OUTPUT)
     ] = 1,
     lines: Annotated[
-        bool,
-        typer.Option("--lines", rich_help_panel=o.DATA, help="Each line of a file is a document."),
+        bool, o.option("Each line of a file is a document.", "--lines", panel=o.DATA)
     ] = False,
     text_column: o.TextColumn = None,
     errors: Annotated[
-        Errors,
-        typer.Option(
-            rich_help_panel=o.DATA, help="What to do with bytes that are no UTF-8 or UTF-16."
-        ),
+        Errors, o.option("What to do with bytes that are no UTF-8 or UTF-16.", panel=o.DATA)
     ] = "strict",
     backbone: o.Backbone = None,
     batch_size: o.BatchSize = None,

@@ -23,14 +23,12 @@ def command(
     label_column: o.OwnLabelColumn = None,
     errors: o.Errors = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Prepared folder; default: in the cache.")
+        Path | None, o.option("Prepared folder; default: in the cache.", metavar="DIR")
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Documents per split (data.limit).")
+        int | None, o.option("Documents per split (data.limit).", least=1, metavar="N")
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Prepare again what is prepared already.")
-    ] = False,
+    force: Annotated[bool, o.option("Prepare again what is prepared already.", "--force")] = False,
 ) -> None:
     """Read, split, audit and tokenise a data set.
 

@@ -14,7 +14,7 @@ def command(
     *,
     name: o.PresetName = None,
     schema: Annotated[
-        bool, typer.Option("--schema", help="List every key with its type, default and meaning.")
+        bool, o.option("List every key with its type, default and meaning.", "--schema")
     ] = False,
 ) -> None:
     """List the presets, or print one.

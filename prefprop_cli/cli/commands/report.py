@@ -21,33 +21,30 @@ def command(
     *,
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(
-            metavar="RUN",
-            help="Run folders, folders that hold some, FILE.json of bench --table 7; default: the "
+        o.argument(
+            "Run folders, folders that hold some, FILE.json of bench --table 7; default: the "
             "newest finished run of ./runs.",
-            autocompletion=completion.runs,
+            "RUN",
+            completion.runs,
         ),
     ] = None,
     table: Annotated[
         Literal["2", "3", "7"] | None,
-        typer.Option(help="Scores, calibration error or inference time; default: all three."),
+        o.option("Scores, calibration error or inference time; default: all three."),
     ] = None,
     figure: Annotated[
-        Literal["2", "3", "4"] | None,
-        typer.Option(help="Seeds, document lengths or error along training."),
+        Literal["2", "3", "4"] | None, o.option("Seeds, document lengths or error along training.")
     ] = None,
-    split: Annotated[str, typer.Option(metavar="NAME", help="Split to report on.")] = "test",
+    split: o.Split = "test",
     out: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE|DIR", help="Write .md, .json, .svg, .png, or a folder with all."
-        ),
+        o.option("Write .md, .json, .svg, .png, or a folder with all.", metavar="FILE|DIR"),
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option(
+        o.option(
+            "Write one run as a page that needs no network, and print its path.",
             metavar="FILE.html",
-            help="Write one run as a page that needs no network, and print its path.",
         ),
     ] = None,
     backbone: o.Backbone = None,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from prefprop_cli.cli import options as o
 from prefprop_cli.cli.console import Console
 
 
@@ -12,8 +13,7 @@ def command(
     context: typer.Context,
     *,
     folder: Annotated[
-        Path | None,
-        typer.Argument(metavar="FOLDER", help="It holds run folders; default: ./runs."),
+        Path | None, o.argument("It holds run folders; default: ./runs.", "FOLDER")
     ] = None,
 ) -> None:
     """List the runs of a folder, the newest first.

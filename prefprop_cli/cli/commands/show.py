@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from prefprop_cli.cli import completion
+from prefprop_cli.cli import options as o
 from prefprop_cli.cli.console import Console
 
 
@@ -14,10 +15,10 @@ def command(
     *,
     run: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="RUN",
-            help="Run folder; default: the newest one of ./runs, finished or not.",
-            autocompletion=completion.runs,
+        o.argument(
+            "Run folder; default: the newest one of ./runs, finished or not.",
+            "RUN",
+            completion.runs,
         ),
     ] = None,
 ) -> None:

@@ -19,11 +19,11 @@ def command(
     overrides: o.Overrides = None,
     source: o.Source = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Sweep folder; default: sweeps/NAME.")
+        Path | None, o.option("Sweep folder; default: sweeps/NAME.", metavar="DIR")
     ] = None,
     storage: Annotated[
         str | None,
-        typer.Option(metavar="URL|FILE", help="Where trials are kept; default: DIR/sweep.journal."),
+        o.option("Where trials are kept; default: DIR/sweep.journal.", metavar="URL|FILE"),
     ] = None,
     device: o.Device = "auto",
     offline: o.Offline = False,

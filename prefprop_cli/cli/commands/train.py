@@ -26,13 +26,14 @@ def command(
     errors: o.Errors = None,
     quick: o.Quick = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Run folder; default: a new one in ./runs.")
+        Path | None, o.option("Run folder; default: a new one in ./runs.", metavar="DIR")
     ] = None,
     resume: Annotated[
         Path | None,
-        o.run_option(
-            "--resume",
+        o.option(
             "Go on with this run from its last checkpoint.",
+            "--resume",
+            metavar="RUN",
             offers=completion.runs_to_resume,
         ),
     ] = None,
@@ -40,9 +41,9 @@ def command(
     seed: o.Seed = None,
     dry_run: Annotated[
         bool,
-        typer.Option(
+        o.option(
+            "Train nothing: print the configuration, the lengths and the memory it takes.",
             "--dry-run",
-            help="Train nothing: print the configuration, the lengths and the memory it takes.",
         ),
     ] = False,
     offline: o.Offline = False,
