@@ -26,8 +26,8 @@ import torch
 from torch import Tensor
 
 from prefprop_cli.bench.measure import interleaved
+from prefprop_cli.bench.models import Ours, Twin, random_encoder
 from prefprop_cli.bench.shapes import LONGFORMER_BASE
-from prefprop_cli.bench.subjects import Ours, Twin, random_encoder
 from prefprop_cli.config.schema import MethodTable
 from prefprop_cli.core.encoder.config import EncoderConfig
 from prefprop_cli.core.methods import Method
@@ -118,7 +118,7 @@ class Setup:
                 torch.set_grad_enabled(train),
                 torch.autocast(self.device.type, torch.bfloat16, enabled=half),
             ):
-                read = model(texts, method, pad_to=None)
+                read = model(texts, method)
             if train:
                 (read.float() @ direction).sum().backward()
             if self.device.type == "cuda":

@@ -3,7 +3,7 @@
     python benchmarks/length_quantiles.py
 
 Reads `../shared/data` (20news-bydate.tar.gz and the folder hyperpartisan) through the program's
-own data package, with the tokenizer of MiniLM, and writes `prefprop_cli/bench/lengths.json`.
+own data package, with the tokenizer of MiniLM, and writes `lengths.json`.
 """
 
 import json
@@ -13,9 +13,9 @@ import numpy as np
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data import read_corpus
-from prefprop_cli.data.forms.classification import N_SPECIAL
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.experiment.backbones import MINILM, find_backbone
+from prefprop_cli.tasks.classification import N_SPECIAL
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -31,7 +31,7 @@ def main() -> None:
     tokenizer = TextTokenizer.load(find_backbone(MINILM))
     tables = {name: table_of(table, tokenizer) for name, table in SETS.items()}
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in tables.items())
-    (ROOT / "prefprop_cli" / "bench" / "lengths.json").write_text(f"{{\n{lines}\n}}\n")
+    Path(__file__).with_name("lengths.json").write_text(f"{{\n{lines}\n}}\n")
 
 
 def table_of(table: DataTable, tokenizer: TextTokenizer) -> dict[str, object]:

@@ -31,6 +31,7 @@ from prefprop_cli.stats.small_samples import (
     bootstrap_obstacle,
     shares,
 )
+from prefprop_cli.tasks.metrics import ClassMetrics
 
 OUT = Path(__file__).with_suffix(".json")
 SELDOM = 0.05  # of worlds; what is given in fewer says little of when it is given
@@ -137,7 +138,8 @@ def figures(counts: NDArray[np.generic]) -> dict[str, NDArray[np.float64]]:
 
 
 def answers(counts: NDArray[np.generic]) -> Answers:
-    return Answers(np.repeat([1, 1, 0, 0], counts), np.repeat([1, 0, 1, 0], counts), 2)
+    labels, predicted = np.repeat([1, 1, 0, 0], counts), np.repeat([1, 0, 1, 0], counts)
+    return Answers(labels, predicted, ClassMetrics(2))
 
 
 def paired_p(k: int, n_discordant: int, n: int) -> float:

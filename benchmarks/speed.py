@@ -1,4 +1,4 @@
-"""Every figure of the speed table, one `prefprop bench` after another, into `speed.json`.
+"""Every figure of the speed table, one program after another, into `speed.json`.
 
     python benchmarks/speed.py [--only PART] [--force]
 
@@ -9,6 +9,8 @@ machine or with other versions. `speed_table.py` makes the table.
 
 import argparse
 import json
+import os
+import shlex
 import subprocess
 import sys
 import time
@@ -17,42 +19,71 @@ from pathlib import Path
 
 from runs import machine
 
+HERE = Path(__file__).parent
 OUT = Path(__file__).with_suffix(".json")
 
-BASE = "--shape longformer-base"
-MINILM = "--shape minilm"
-TUNED = "--against transformers --malloc tuned"
-BOTH = "--against transformers --malloc both"
+TUNED_MALLOC = {
+    "MALLOC_MMAP_THRESHOLD_": "4294967296",
+    "MALLOC_TRIM_THRESHOLD_": "8589934592",
+    "MALLOC_TOP_PAD_": "268435456",
+}
+MALLOC = {"installed": {"MALLOC_PERTURB_": "0"}, "tuned": TUNED_MALLOC}
+"""How glibc is set up. Tuned, it keeps freed memory in the process, so that it is not zeroed again:
+what suits `transformers`' Longformer best. Any such variable keeps our program from tuning it."""
+
+BASE = "prefprop bench --shape longformer-base"
+MINILM = "prefprop bench --shape minilm"
+HF = "--against transformers"
+BOTH, TUNED, INSTALLED = ("installed", "tuned"), ("tuned",), ("installed",)
 # HF's prefix step on the base shape takes half a minute: few repetitions, in turn with ours.
 PARTS = {
-    "base-forward": f"{BASE} --lengths 4096 {TUNED} --warmup 1 --repeat 4 --no-memory",
+    "base-forward": (f"{BASE} --lengths 4096 {HF} --warmup 1 --repeat 4 --no-memory", TUNED),
     "base-forward-bf16": (
-        f"{BASE} --lengths 4096 {TUNED} --dtype bfloat16 --warmup 1 --repeat 2 --no-memory"
+        f"{BASE} --lengths 4096 {HF} --dtype bfloat16 --warmup 1 --repeat 2 --no-memory",
+        TUNED,
     ),
-    "base-prefix": f"{BASE} --lengths 4096 --train prefix {TUNED} --warmup 1 --repeat 3",
+    "base-prefix": (
+        f"{BASE} --lengths 4096 --train prefix {HF} --warmup 1 --repeat 3 --no-memory",
+        TUNED,
+    ),
+    "base-memory": (
+        f"{BASE} --lengths 4096 --train prefix {HF} --warmup 0 --repeat 1",
+        INSTALLED,
+    ),
     "base-prefix-bf16": (
-        f"{BASE} --lengths 4096 --train prefix {TUNED} --dtype bfloat16 "
-        "--warmup 1 --repeat 1 --no-memory"
+        f"{BASE} --lengths 4096 --train prefix {HF} --dtype bfloat16 "
+        "--warmup 1 --repeat 1 --no-memory",
+        TUNED,
     ),
     "base-prefix-checkpointing": (
         f"{BASE} --lengths 4096 --train prefix -s model.gradient_checkpointing=true "
-        "--malloc installed --warmup 0 --repeat 1"
+        "--warmup 0 --repeat 1",
+        INSTALLED,
     ),
-    "minilm-forward": f"{MINILM} --lengths 4096 {BOTH} --warmup 1 --repeat 5 --no-memory",
-    "minilm-prefix": f"{MINILM} --lengths 4096 --train prefix {BOTH} --warmup 1 --repeat 5",
-    "minilm-forward-512": f"{MINILM} --lengths 512 {BOTH} --warmup 2 --repeat 20 --no-memory",
+    "minilm-forward": (f"{MINILM} --lengths 4096 {HF} --warmup 1 --repeat 5 --no-memory", BOTH),
+    "minilm-prefix": (
+        f"{MINILM} --lengths 4096 --train prefix {HF} --warmup 1 --repeat 5 --no-memory",
+        BOTH,
+    ),
+    "minilm-forward-512": (
+        f"{MINILM} --lengths 512 {HF} --warmup 2 --repeat 20 --no-memory",
+        BOTH,
+    ),
     "minilm-prefix-512": (
-        f"{MINILM} --lengths 512 --train prefix {BOTH} --warmup 2 --repeat 15 --no-memory"
+        f"{MINILM} --lengths 512 --train prefix {HF} --warmup 2 --repeat 15 --no-memory",
+        BOTH,
     ),
     "newsgroups": (
-        f"{MINILM} --like newsgroups --documents 16 --batch-size 4 --pad-to 4088 --train prefix "
-        f"{TUNED} --warmup 1 --repeat 3 --no-memory"
+        "python benchmarks/real_lengths.py newsgroups --documents 16 --batch-size 4 --pad-to 4088 "
+        "--warmup 1 --repeat 3",
+        TUNED,
     ),
     "prefix-and-full": (
-        f"{BASE} --lengths 4096 --train prefix,full --malloc tuned --warmup 1 --repeat 4"
+        f"{BASE} --lengths 4096 --train prefix,full --warmup 1 --repeat 4 --no-memory",
+        TUNED,
     ),
-    "table-7": f"{BASE} --table 7 --malloc tuned --warmup 1 --repeat 9 --no-memory",
-    "growth": f"{BASE} --lengths 1024,4096 --malloc tuned --warmup 1 --repeat 7 --no-memory",
+    "table-7": ("python benchmarks/table_7.py --warmup 1 --repeat 9", TUNED),
+    "growth": (f"{BASE} --lengths 1024,4096 --warmup 1 --repeat 7 --no-memory", TUNED),
 }
 
 
@@ -69,8 +100,9 @@ def main() -> None:
             # One emulated step of Longformer-base takes over ten minutes and says nothing.
             print(f"{name}: left out, the processor has no bf16 instructions", file=sys.stderr)
             continue
-        print(f"{name}: prefprop bench {PARTS[name]}", file=sys.stderr)
-        record["parts"][name] = measured(PARTS[name])
+        command, mallocs = PARTS[name]
+        print(f"{name}: {command}", file=sys.stderr)
+        record["parts"][name] = measured(command, mallocs)
         OUT.write_text(json.dumps(record, indent=1) + "\n")
 
 
@@ -90,15 +122,33 @@ def computes_in_bf16() -> bool:
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
-def measured(flags: str) -> dict[str, object]:
-    started = time.monotonic()
-    command = [sys.executable, "-m", "prefprop_cli", "bench", *flags.split(), "--json"]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+def measured(command: str, mallocs: tuple[str, ...]) -> dict[str, object]:
+    """The document that a command writes, its rows once for each way to set up malloc."""
+    started, rows, document = time.monotonic(), [], {}
+    program, *flags = shlex.split(command)
+    program = ["-m", "prefprop_cli"] if program == "prefprop" else []
+    flags += ["--json"] if program else []
+    for malloc in mallocs:
+        done = subprocess.run(
+            [sys.executable, *program, *flags],
+            check=True,
+            stdout=subprocess.PIPE,
+            cwd=HERE.parent,
+            env={**os.environ, **MALLOC[malloc]},
+        )
+        document = json.loads(done.stdout)
+        rows += [{"malloc": malloc, "padding": padding(row), **row} for row in document["rows"]]
     return {
-        "command": f"prefprop bench {flags} --json",
+        "command": command,
         "seconds": round(time.monotonic() - started),
-        **json.loads(done.stdout),
+        **document,
+        "malloc": {malloc: MALLOC[malloc] for malloc in mallocs},
+        "rows": rows,
     }
+
+
+def padding(row: dict[str, object]) -> str:
+    return "none" if row["subject"] == "prefprop" else "longest"
 
 
 if __name__ == "__main__":

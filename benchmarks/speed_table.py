@@ -34,8 +34,9 @@ def times(part: str, **wanted: object) -> Callable[[Parts], str]:
 
 
 def memory(parts: Parts) -> str:
-    theirs = only(parts, "base-prefix", subject="transformers")["peak_bytes"]
-    plain = only(parts, "base-prefix", subject="prefprop")["peak_bytes"]
+    part = "base-memory" if "base-memory" in parts else "base-prefix"
+    theirs = only(parts, part, subject="transformers")["peak_bytes"]
+    plain = only(parts, part, subject="prefprop")["peak_bytes"]
     less = only(parts, "base-prefix-checkpointing", subject="prefprop")["peak_bytes"]
     gib = " / ".join(f"{n_bytes / 2**30:.2f}" for n_bytes in (theirs, plain, less))
     return f"{theirs / plain:.2f}x; {theirs / less:.2f}x ({gib} GiB)"

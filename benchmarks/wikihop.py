@@ -12,12 +12,13 @@ killed run goes on where it was.
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
-from runs import machine, manifest, peak_bytes, prefprop, rows, train
+from runs import machine, manifest, prefprop, rows, train
 
 OUT = Path(__file__).with_suffix(".json")
 SETTINGS = (
@@ -128,7 +129,7 @@ def step(source: Path, *, chunks_per_pass: int) -> dict[str, object]:
         "rows": sum(batch.n_rows),
         "tokens": int(max(longest.lengths)),
         "MiB_before": before // 2**20,
-        "MiB_at_most": peak_bytes() // 2**20,
+        "MiB_at_most": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 2**10,
     }
 
 

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from prefprop_cli.core.encoder.config import EncoderConfig
     from prefprop_cli.core.methods.base import Method, Options
     from prefprop_cli.data import SetReader
+    from prefprop_cli.tasks.base import Task
 
 T = TypeVar("T")
 
+Ece = Literal["guo", "paper"]
+"""Which definition of the expected calibration error."""
 Errors = Literal["strict", "replace"]
 """What is done with bytes that are no text."""
 Placeholder = Literal["embedded", "zero"]
@@ -123,6 +126,17 @@ SETS: "Table[SetReader]" = Table(
     }
 )
 """Readers of data sets."""
+
+TASKS: "Table[Task]" = Table(
+    {
+        "classification": "prefprop_cli.tasks.classification:TASK",
+        "wikihop": "prefprop_cli.tasks.wikihop:TASK",
+    }
+)
+"""What documents are for."""
+
+TASK_OF_SET = {"wikihop": "wikihop"}
+"""Of data sets whose documents are for another task than classification."""
 
 CALIBRATORS: "Table[type[Calibrator]]" = Table(
     {

@@ -1,40 +1,32 @@
 """Timing: several subjects in turn, after a warm-up, so that a noisy machine is noisy for all."""
 
+import ctypes
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import torch
 from scipy.stats import quantile_test
+from torch.utils.benchmark import timer
 
 from prefprop_cli.stats.intervals import Interval
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of the repetitions of one subject.
-
-    Args:
-        wall_s: by the clock.
-        cpu_s: by the processor, all threads of this process together.
-    """
+    """Seconds of the repetitions of one subject."""
 
     wall_s: tuple[float, ...]
+    """By the clock."""
     cpu_s: tuple[float, ...]
+    """By the processor, all threads together; less noisy on a shared machine."""
 
     @property
     def p50_s(self) -> float:
         """Median by the clock."""
         return float(np.median(self.wall_s))
-
-    @property
-    def p95_s(self) -> float:
-        return float(np.percentile(self.wall_s, 95))
-
-    @property
-    def cpu_p50_s(self) -> float:
-        """Median by the processor; less noisy on a shared machine."""
-        return float(np.median(self.cpu_s))
 
     def per_second(self, n: int) -> tuple[float, Interval]:
         """`n` things per repetition as things per second: the median and its 95 % interval."""
@@ -69,29 +61,44 @@ def interleaved(
     *,
     warmup: int,
     repeat: int,
-    progress: Callable[[int], None] = lambda done: None,
+    on_progress: Callable[[int], None] = lambda done: None,
 ) -> tuple[Timing, ...]:
     """Time each subject `repeat` times, one repetition of each in turn.
 
     Args:
-        subjects: what to time.
+        subjects: what to time; a GPU is waited for.
         warmup: repetitions of each before the first that counts.
         repeat: repetitions that count.
-        progress: told how many repetitions of all subjects together are done.
+        on_progress: told how many repetitions of all subjects together are done.
     """
     seconds: list[list[tuple[float, float]]] = [[] for _ in subjects]
-    done = 0
-    for round_number in range(warmup + repeat):
-        for subject, measured in zip(subjects, seconds, strict=True):
-            pair = _seconds_of(subject)
-            if round_number >= warmup:
-                measured.append(pair)
-            done += 1
-            progress(done)
+    for number in range((warmup + repeat) * len(subjects)):
+        which = number % len(subjects)
+        wall, cpu = timer(), time.process_time()
+        subjects[which]()
+        pair = timer() - wall, time.process_time() - cpu
+        if number >= warmup * len(subjects):
+            seconds[which].append(pair)
+        on_progress(number + 1)
     return tuple(Timing(*(tuple(c) for c in zip(*pairs, strict=True))) for pairs in seconds)
 
 
-def _seconds_of(subject: Callable[[], object]) -> tuple[float, float]:
-    wall, cpu = time.perf_counter(), time.process_time()
-    subject()
-    return time.perf_counter() - wall, time.process_time() - cpu
+def can_measure_memory(device: str) -> bool:
+    """Whether the peak of a process can be told here: on CUDA, or by Linux."""
+    return device.startswith("cuda") or Path("/proc/self/clear_refs").exists()
+
+
+def peak_bytes(run: Callable[[], object], *, device: str) -> int:
+    """Most memory while `run` works: of the GPU, or of this process with all that it holds."""
+    if device.startswith("cuda"):
+        torch.cuda.reset_peak_memory_stats(device)
+        run()
+        return torch.cuda.max_memory_allocated(device)
+    # From here on VmHWM is the peak of the work, without what loading needed for a moment.
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)
+    Path("/proc/self/clear_refs").write_text("5")
+    run()
+    status = Path("/proc/self/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024

@@ -15,8 +15,9 @@ import numpy as np
 from prefprop_cli.arrays import Flags, Floats, Ints
 from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.errors import UsageError
+from prefprop_cli.tables import Ece
 
-WidthMode = Literal["guo", "paper"]
+WidthMode = Ece
 Mode = Literal["guo", "mass", "paper"]
 """Bins of equal width (a, b], with their mean confidence; groups of equal size; and the paper's:
 bins [a, b) of float32 confidences, each held against its upper edge."""

@@ -1,7 +1,6 @@
 """Metrics of a classifier, those of its task and its calibration, computed from its logits alone.
 
-Where each document brings candidates of its own there are no classes, and with them no precision,
-recall or F1.
+What right and wrong answers add up to is for the task to say (`tasks/metrics.py`).
 """
 
 from collections.abc import Callable
@@ -14,7 +13,6 @@ from prefprop_cli.arrays import Floats, Ints
 from prefprop_cli.calibration.bins import DEFAULT_BINS, PAPER_BINS, top_label_gaps
 from prefprop_cli.calibration.error_interval import binned_error_interval
 from prefprop_cli.calibration.predictions import Predictions
-from prefprop_cli.errors import DataError
 from prefprop_cli.stats import small_samples
 from prefprop_cli.stats.intervals import bootstrap_intervals
 from prefprop_cli.stats.small_samples import (
@@ -23,30 +21,25 @@ from prefprop_cli.stats.small_samples import (
     bootstrap_obstacle,
     too_few_for_bins,
 )
-from prefprop_cli.tasks.metrics import confusion_scores
+from prefprop_cli.tasks.metrics import Metrics
 
 Scores = Callable[..., dict[str, float]]
 Terms = tuple[Ints, Ints, Floats, Ints, Floats, Floats, Floats]
-"""Of each document: its cell of the confusion matrix (whether it is right, for candidates), bin
-and gap of `ece` and of `ece_paper`, squared error and log-loss; (N,) each."""
+"""Of each document: the outcome of its task, bin and gap of `ece` and of `ece_paper`, squared error
+and log-loss; (N,) each."""
 
 
 def classification_metrics(
-    logits: ArrayLike, labels: ArrayLike, *, n_classes: int | None, n_bins: int = DEFAULT_BINS
+    logits: ArrayLike, labels: ArrayLike, *, metrics: Metrics, n_bins: int = DEFAULT_BINS
 ) -> dict[str, float]:
     """All metrics of a split.
 
-    `accuracy`, `f1_micro` (equal to it where each document has one label), `f1_macro`,
-    `precision_macro`, `recall_macro`; for two classes also `f1_binary`, `precision_binary` and
-    `recall_binary` of class 1; `ece`, `ece_paper`, `mce`, `brier`, `nll`. Macro means run over the
-    classes that occur among the labels or the predictions; a class that is never predicted
-    has precision 0.
+    Those of its task, and `ece`, `ece_paper`, `mce`, `brier`, `nll`.
 
     Args:
-        logits: (N, n_classes); -inf for a candidate that a document does not have.
-        labels: (N,) int, in [0, n_classes).
-        n_classes: classes of the model; None for candidates, which give `accuracy` and the
-            calibration scores.
+        logits: (N, C); -inf for a candidate that a document does not have.
+        labels: (N,) int, in [0, C).
+        metrics: of the task.
         n_bins: bins of `ece` and `mce`; `ece_paper` always has 10.
 
     Returns:
@@ -55,12 +48,12 @@ def classification_metrics(
     Raises:
         DataError: no rows, shapes that do not fit, a NaN or infinity, or a label out of range.
     """
-    scores, terms = scores_and_terms(logits, labels, n_classes=n_classes, n_bins=n_bins)
+    scores, terms = scores_and_terms(logits, labels, metrics=metrics, n_bins=n_bins)
     return scores(*terms)
 
 
 def scores_and_terms(
-    logits: ArrayLike, labels: ArrayLike, *, n_classes: int | None, n_bins: int
+    logits: ArrayLike, labels: ArrayLike, *, metrics: Metrics, n_bins: int
 ) -> tuple[Scores, Terms]:
     """All metrics as a function of per-document arrays, and these arrays, which can be resampled.
 
@@ -68,12 +61,8 @@ def scores_and_terms(
     `terms`, the same rows, are those of the documents drawn.
     """
     predictions = Predictions.from_logits(logits, labels)
-    predicted, n_columns = np.asarray(logits).argmax(axis=1), predictions.probs.shape[1]
-    if n_classes not in (None, n_columns):
-        raise DataError(f"logits have {n_columns} columns, the task {n_classes} classes")
-    is_right = (predicted == predictions.labels).astype(np.int64)
     terms = (
-        is_right if n_classes is None else predictions.labels * n_classes + predicted,
+        metrics.outcomes(np.asarray(logits), predictions.labels),
         *top_label_gaps(predictions, n_bins=n_bins),
         *top_label_gaps(predictions, n_bins=PAPER_BINS, mode="paper"),
         predictions.squared_errors,
@@ -81,7 +70,7 @@ def scores_and_terms(
     )
 
     def scores(
-        cell: Ints,
+        outcomes: Ints,
         index: Ints,
         gap: Floats,
         paper_index: Ints,
@@ -91,13 +80,8 @@ def scores_and_terms(
     ) -> dict[str, float]:
         errors = np.abs(np.bincount(index, gap, n_bins))
         paper_errors = np.abs(np.bincount(paper_index, paper_gap, PAPER_BINS))
-        if n_classes is None:
-            of_task = {"accuracy": float(cell.mean())}
-        else:
-            matrix = np.bincount(cell, minlength=n_classes**2).reshape(n_classes, n_classes)
-            of_task = confusion_scores(matrix)
         return {
-            **of_task,
+            **metrics.scores(outcomes),
             "ece": float(errors.sum() / len(index)),
             "ece_paper": float(paper_errors.sum() / len(index)),
             "mce": float((errors / np.bincount(index, minlength=n_bins).clip(1)).max()),
@@ -112,7 +96,7 @@ def stated_intervals(
     logits: ArrayLike,
     labels: ArrayLike,
     *,
-    n_classes: int | None,
+    metrics: Metrics,
     n_bins: int = DEFAULT_BINS,
     n_resamples: int = 2000,
     seed: int = 0,
@@ -128,8 +112,8 @@ def stated_intervals(
     Raises:
         DataError: as `classification_metrics`.
     """
-    scores, terms = scores_and_terms(logits, labels, n_classes=n_classes, n_bins=n_bins)
-    answers = answers_of(logits, labels, n_classes=n_classes)
+    scores, terms = scores_and_terms(logits, labels, metrics=metrics, n_bins=n_bins)
+    answers = answers_of(logits, labels, metrics=metrics)
     macro = [name for name in scores(*terms) if name.endswith("_macro")]
     stated: dict[str, Stated] = {name: bootstrap_obstacle(name, [answers]) for name in macro}
     bounds = {name: (0.0, 1.0) for name, why in stated.items() if not why}

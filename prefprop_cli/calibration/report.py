@@ -1,8 +1,7 @@
 """All that is said of the calibration of a split: one record for terminal, JSON, pictures, HTML."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, is_dataclass
-from math import isfinite
+from dataclasses import dataclass
 
 from prefprop_cli.arrays import Ints
 from prefprop_cli.calibration.bins import PAPER_BINS, WidthMode
@@ -19,6 +18,7 @@ from prefprop_cli.calibration.reliability import ReliabilityBin, reliability_bin
 from prefprop_cli.calibration.scores import Split, calibration_scores
 from prefprop_cli.calibration.selective import CurvePoint, Selection
 from prefprop_cli.calibration.slices import ClassSlice, Slice, class_slices, length_slices
+from prefprop_cli.plain import plain
 from prefprop_cli.stats.intervals import Interval
 from prefprop_cli.stats.small_samples import Stated, given, share
 
@@ -92,7 +92,7 @@ class CalibrationReport:
 
     def as_dict(self) -> dict[str, object]:
         """The report as JSON types; a figure that does not exist is None."""
-        found = _plain(self)
+        found = plain(self)
         assert isinstance(found, dict)
         return found
 
@@ -180,14 +180,3 @@ def _null(predictions: Predictions, mode: WidthMode, settings: _Settings) -> Nul
         mode=mode,
         n_resamples=settings.n_resamples,
     )
-
-
-def _plain(value: object) -> object:
-    """Records as dicts, tuples as lists, NaN and infinity as None."""
-    if isinstance(value, float):
-        return value if isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return _plain(asdict(value)) if is_dataclass(value) and not isinstance(value, type) else value

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -9,11 +10,10 @@ import typer
 from typer.core import TyperGroup
 
 from prefprop_cli import __version__
-from prefprop_cli.cli import completion, runtime, signals, streams
-from prefprop_cli.cli.command import Command, built
+from prefprop_cli.cli import completion, process, signals
+from prefprop_cli.cli.command import Command, built, coloured
 from prefprop_cli.cli.console import Console, OutputClosed, output_failure
 from prefprop_cli.cli.failures import report
-from prefprop_cli.cli.help import coloured
 from prefprop_cli.cli.suggest import command_suggested
 from prefprop_cli.errors import PrefpropError
 
@@ -25,29 +25,28 @@ COMMANDS = {
 """By heading; each is the function `command` in the module `commands.NAME`."""
 
 
+NAMES = [name for names in COMMANDS.values() for name in names]
+
+
+@cache
+def command_of(name: str) -> Command:
+    """Import a command."""
+    return built(name, import_module(f"prefprop_cli.cli.commands.{name}").command)
+
+
 class Commands(Mapping[str, Command]):
     """The commands by name, each imported when it is asked for."""
 
-    def __init__(self) -> None:
-        self._built: dict[str, Command] = {}
-
     def __getitem__(self, name: str) -> Command:
-        if name not in self._names():
+        if name not in NAMES:
             raise KeyError(name)
-        if name not in self._built:
-            module = import_module(f"prefprop_cli.cli.commands.{name}")
-            self._built[name] = built(name, module.command)
-        return self._built[name]
+        return command_of(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names())
+        return iter(NAMES)
 
     def __len__(self) -> int:
-        return len(self._names())
-
-    @staticmethod
-    def _names() -> list[str]:
-        return [name for names in COMMANDS.values() for name in names]
+        return len(NAMES)
 
 
 class Program(TyperGroup):
@@ -58,11 +57,11 @@ class Program(TyperGroup):
         self.commands = Commands()  # type: ignore[assignment]
 
     def get_help(self, ctx: Any) -> str:
-        """The help text, coloured if the standard output takes it."""
+        """Return the help text, coloured if the standard output takes it."""
         return coloured(super().get_help(ctx), ctx)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command that is named first; documents in its place are what `train` takes."""
+        """Find the command that is named first; documents in its place are what `train` takes."""
         with command_suggested(args):
             return super().resolve_command(ctx, args)
 
@@ -88,36 +87,25 @@ app = typer.Typer(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the program; the entry point of `prefprop`.
-
-    Args:
-        arguments: default: those of the process.
-
-    Returns:
-        the exit code.
-    """
-    streams.repair()
+    """Run the program, by default with the arguments of the process; return its exit code."""
+    process.repair_streams()
     signals.leave_on_signals()
-    runtime.set_up()
+    process.set_up()
     if completion.VARIABLE in os.environ:
         completion.register_shells()
-    code = _run(arguments)
-    streams.settle()
-    return code
-
-
-def _run(arguments: Sequence[str] | None) -> int:
+    code = 0
     try:
         app(args=arguments, prog_name="prefprop")
     except SystemExit as leave:
         # So Typer answers a broken pipe while it prints a help text.
         is_broken_pipe = isinstance(leave.__context__, BrokenPipeError)
-        return OutputClosed.exit_code if is_broken_pipe else int(leave.code or 0)
+        code = OutputClosed.exit_code if is_broken_pipe else int(leave.code or 0)
     except PrefpropError as failure:
-        return report(failure, Console())
+        code = report(failure, Console())
     except OSError as failure:
-        return report(output_failure(failure), Console())
-    return 0
+        code = report(output_failure(failure), Console())
+    process.settle_streams()
+    return code
 
 
 def _show_version(wanted: bool) -> None:

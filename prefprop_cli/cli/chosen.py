@@ -12,12 +12,8 @@ if TYPE_CHECKING:
 def finished_run(console: Console, named: Path | None) -> "RunFolder":
     """Open a run that was trained to its end, before anything large is imported.
 
-    Of several processes the first looks, and all get the run.
-
-    Args:
-        console: told which run it is, if none was named, and of a newer one that is passed over.
-        named: a run folder; None for the one of PREFPROP_RUN, else the newest finished one of
-            `./runs`.
+    Of several processes the first looks, and all get the run. None stands for the one of
+    PREFPROP_RUN, else the newest finished one of `./runs`; the console says which it is.
 
     Raises:
         UsageError: there is none; or it is no run, not finished, or its configuration was changed.

@@ -1,7 +1,10 @@
 """What every command has: the common flags, a console, an end without a traceback, a help text."""
 
+import os
+import re
+import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import typer
@@ -10,14 +13,19 @@ from typer.core import TyperCommand, TyperOption
 from prefprop_cli.cli import options as o
 from prefprop_cli.cli.console import Common, Console
 from prefprop_cli.cli.failures import report
-from prefprop_cli.cli.help import coloured, grouped
 from prefprop_cli.cli.suggest import suggestions
+from prefprop_cli.cli.text import can_move_cursor
 from prefprop_cli.notes import heard_by
 from prefprop_cli.runs.distributed import world
 
+_BOLD, _NAME, _PLAIN = "\x1b[1m", "\x1b[36m", "\x1b[0m"
+_HEADING = re.compile(r"^(\S[^\n]*:)$|^(Usage:)", re.MULTILINE)
+_ENTRY = re.compile(r"^(  )(-[^\n]*?|[a-z]+|\[?[A-Z]\S*)(?=  |\n|$)", re.MULTILINE)
+_ANY_TEXT = re.compile(r" <(list\[)?(str|path)\]?>$")  # of an argument, whose name says it
+
 
 def built(name: str, function: Callable[..., None]) -> "Command":
-    """The command of a function: its parameters are the options, its docstring the help.
+    """Make the command of a function: its parameters are the options, its docstring the help.
 
     The function's first parameter is a `typer.Context`; its `obj` is the `Console`.
     """
@@ -37,7 +45,9 @@ class Command(TyperCommand):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.params.extend(_common_options())
+        common = typer.Typer(add_completion=False)
+        common.command(add_help_option=False)(_common_flags)
+        self.params.extend(typer.main.get_command(common).params)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the command line.
@@ -69,11 +79,11 @@ class Command(TyperCommand):
             with heard_by(console):
                 return super().invoke(ctx)
         except (Exception, KeyboardInterrupt) as failure:
-            teller = Console(common) if world().tells(failure) else console
-            raise typer.Exit(report(failure, teller)) from failure
+            heard = Console(common) if world().reports(failure) else console
+            raise typer.Exit(report(failure, heard)) from failure
 
     def get_help(self, ctx: Any) -> str:
-        """The help text, coloured if the standard output takes it."""
+        """Return the help text, coloured if the standard output takes it."""
         return coloured(super().get_help(ctx), ctx)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
@@ -81,12 +91,6 @@ class Command(TyperCommand):
         for heading, records in grouped(self.get_params(ctx), ctx):
             with formatter.section(heading):
                 formatter.write_dl(records)
-
-
-def _common_options() -> list[Any]:
-    app = typer.Typer(add_completion=False)
-    app.command(add_help_option=False)(_common_flags)
-    return typer.main.get_command(app).params
 
 
 def _common_flags(
@@ -103,3 +107,31 @@ def _stands_once(option: object) -> bool:
         return False
     is_plain_switch = option.is_flag and not option.secondary_opts
     return not is_plain_switch  # `-q -q` says nothing else than `-q`
+
+
+def grouped(params: Iterable[Any], ctx: Any) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return names and help texts of options by the heading of each, the common options last."""
+    groups: dict[str, list[tuple[str, str]]] = {"Arguments": []}
+    for param in params:
+        heading = param.rich_help_panel or (o.COMMON if param.name == "help" else "Options")
+        if param.param_type_name == "argument":
+            heading = "Arguments"
+        if record := param.get_help_record(ctx):
+            names, text = record
+            groups.setdefault(heading, []).append((_ANY_TEXT.sub("", names), text))
+    common = groups.pop(o.COMMON, [])
+    return [(name, rows) for name, rows in {**groups, o.COMMON: common}.items() if rows]
+
+
+def coloured(text: str, ctx: Any) -> str:
+    """Set off headings and names of a help text, if the standard output shows colours."""
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
+    elif os.environ.get("FORCE_COLOR"):
+        ctx.color = True
+    else:
+        ctx.color = sys.stdout.isatty() and can_move_cursor()
+    if not ctx.color:
+        return text
+    text = _ENTRY.sub(rf"\1{_NAME}\2{_PLAIN}", text)
+    return _HEADING.sub(lambda found: f"{_BOLD}{found[0]}{_PLAIN}", text)

@@ -2,21 +2,20 @@
 
 import errno
 import json
-import math
 import os
 import stat
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from io import StringIO
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, TextIO, cast
 
 from prefprop_cli.cli.progress import Bar, Log, Progress
 from prefprop_cli.cli.text import can_move_cursor, columns, escape
 from prefprop_cli.errors import PrefpropError, ResourceError
+from prefprop_cli.plain import plain
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -220,7 +219,7 @@ class Console:
 
 def json_text(value: object) -> str:
     """Return a value as one line of JSON, as `Console.result_json` writes it."""
-    text = json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)
+    text = json.dumps(plain(value), ensure_ascii=False, allow_nan=False)
     # Half of a surrogate pair is no text in UTF-8; in JSON it has the escape \udXXX.
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
@@ -230,18 +229,6 @@ def output_failure(failure: OSError) -> Exception:
     if failure.errno in (errno.EPIPE, errno.EBADF):
         return OutputClosed("the standard output is closed")
     return ResourceError(f"cannot write to the standard output: {failure.strerror}")
-
-
-def _plain(value: object) -> object:
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return str(value) if isinstance(value, Path) else value
 
 
 class _Nobody(StringIO):

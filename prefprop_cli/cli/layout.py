@@ -20,15 +20,15 @@ _PROSE_PIECE = re.compile(r"\s+|`[^`]*`\S*|prefprop [a-z-]+ .*|\S+")
 
 
 def shortened(names: Sequence[str], longest: int) -> list[str]:
-    """Names that a terminal shows, cut to so many columns, and still told from each other.
+    """Cut names to so many columns of a terminal, so that they are still told from each other.
 
     The end of those that are too long is left out, or their middle where they begin alike. If
     neither tells them apart they stay longer.
     """
     names = [escape(name) for name in names]
     for width in range(longest, max(map(cell_len, names), default=0)):
-        for cut in (_without_end, _without_middle):
-            found = [name if cell_len(name) <= width else cut(name, width) for name in names]
+        for end in (0, width // 2):
+            found = [name if cell_len(name) <= width else _cut(name, width, end) for name in names]
             if len({*found}) == len({*names}):
                 return found
     return names
@@ -156,10 +156,6 @@ def _filled(pieces: Iterable[str], width: int) -> Iterator[str]:
     yield line.rstrip()
 
 
-def _without_end(name: str, width: int) -> str:
-    return set_cell_size(name, width - 1) + "…"
-
-
-def _without_middle(name: str, width: int) -> str:
-    end = set_cell_size(name[::-1], width // 2)[::-1]
-    return set_cell_size(name, width - 1 - width // 2) + "…" + end
+def _cut(name: str, width: int, end: int) -> str:
+    """A name without its middle, of which the end has so many columns, or without its end."""
+    return set_cell_size(name, width - 1 - end) + "…" + set_cell_size(name[::-1], end)[::-1]

@@ -13,7 +13,7 @@ import typer
 
 from prefprop_cli import __version__
 from prefprop_cli.cli.app import app
-from prefprop_cli.cli.help import grouped
+from prefprop_cli.cli.command import grouped
 from prefprop_cli.errors import EXIT_CODES
 
 NAME = "prefprop.1"

@@ -25,9 +25,6 @@ class StopRequest:
     by `raise_if_requested`. A signal that the parent has ignored (`nohup`, `cmd &` in a
     script) stays ignored.
 
-    Args:
-        clock: seconds since any moment.
-        stop_now: ends the process with an exit code.
     """
 
     def __init__(
@@ -47,14 +44,7 @@ class StopRequest:
         return self.signal_number is not None
 
     def raise_if_requested(self, message: str = "") -> None:
-        """Leave if a signal has come.
-
-        Args:
-            message: what was saved and how to go on.
-
-        Raises:
-            Interrupted: with the exit code of the signal.
-        """
+        """Leave by Interrupted if a signal has come; the message says how to go on."""
         if self.signal_number is not None:
             name = signal.Signals(self.signal_number).name
             raise Interrupted(message or f"stopped by {name}", signal_number=self.signal_number)

@@ -35,15 +35,11 @@ def suggestions(
                 usage.message = f"{message[choice.start('quoted') :]} Did you mean '{near[0]}'?"
         elif (bare := _NO_VALUE.search(message)) and (metavar := metavars.get(bare["option"])):
             usage.message = f"{bare['message']}: {bare['option']} {metavar}"
-        elif (
-            takes_keys
-            and type(error).__name__ == "NoSuchOption"
-            and (
-                setting := _setting(usage.option_name, arguments, others=usage.possibilities or ())
-            )
-        ):
-            usage.message = f"{message.rstrip('.')}. As a key of the configuration: {setting}"
-            usage.possibilities = None
+        elif takes_keys and type(error).__name__ == "NoSuchOption":
+            others = usage.possibilities or ()
+            if setting := _setting(usage.option_name, arguments, others=others):
+                usage.message = f"{message.rstrip('.')}. As a key of the configuration: {setting}"
+                usage.possibilities = None
         raise
 
 

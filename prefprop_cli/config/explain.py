@@ -37,6 +37,11 @@ _LONGEST_VALUE = 40
 Schema = Mapping[str, Any]
 
 
+def is_key(path: KeyPath) -> bool:
+    """Tell whether there is such a key, or table."""
+    return ".".join(path) in _value_schemas()
+
+
 def unknown_key(path: KeyPath) -> str:
     """Say that there is no such key, and which one may have been meant."""
     nearest = nearest_key(path)
@@ -44,17 +49,16 @@ def unknown_key(path: KeyPath) -> str:
 
 
 def expected(path: KeyPath) -> str:
-    """Say which values the key takes, with its bounds.
-
-    Args:
-        path: a key of the schema, or an item of its array; what lies deeper is ignored.
-    """
+    """Say which values a key, or an item of its array, takes, with its bounds."""
     schema = _value_schema(path)
     if "enum" in schema:
         return "expected one of " + ", ".join(map(str, schema["enum"]))
     noun = _NOUNS.get(str(schema.get("type")), "what JSON can hold")
     noun += " that is not empty" if schema.keys() & {"minItems", "minProperties"} else ""
-    return f"expected {noun}" + _bounds(path[:2][-1], schema)
+    low = [f"{schema[key]} {sign} " for key, sign in _LOWER if key in schema]
+    high = [f" {sign} {schema[key]}" for key, sign in _UPPER if key in schema]
+    bounds = f" ({''.join(low)}{path[:2][-1]}{''.join(high)})" if low or high else ""
+    return f"expected {noun}{bounds}"
 
 
 def meant(path: KeyPath, value: object) -> str:
@@ -80,18 +84,8 @@ def found(value: object) -> str:
     return str(value)
 
 
-def _bounds(name: str, schema: Schema) -> str:
-    low = [f"{schema[key]} {sign} " for key, sign in _LOWER if key in schema]
-    high = [f" {sign} {schema[key]}" for key, sign in _UPPER if key in schema]
-    return f" ({''.join(low)}{name}{''.join(high)})" if low or high else ""
-
-
 def nearest_key(path: KeyPath) -> str | None:
-    """Look for a similar name in the same table, then the same or a similar name anywhere.
-
-    Returns:
-        the key with its table, as `-s` takes it; None if nothing is similar.
-    """
+    """Return a key with a similar name in the same table, or else anywhere, as `-s` takes it."""
     table, name = ".".join(path[:-1]), path[-1]
     if name in ALIASES:
         return ALIASES[name]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from os.path import realpath
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 import tomli
 
@@ -35,8 +35,7 @@ class Layer:
 
     def where(self, path: KeyPath) -> str:
         """Return `file:line:column` of the key, or the override."""
-        line_column = self.positions.get(path, ())
-        return ":".join([self.origin, *map(str, line_column)])
+        return ":".join([self.origin, *map(str, self.positions.get(path, ()))])
 
     def sets(self, path: KeyPath) -> bool:
         """Tell whether this layer gives the key a value."""
@@ -61,7 +60,11 @@ def preset_layers(preset: str, *, stdin: TextIO, problems: list[str]) -> list[La
     """
     try:
         if preset == "-":
-            return _with_bases(_parse("stdin", _read_stdin(stdin)), chain=(), problems=problems)
+            try:
+                data = stdin.buffer.read(MAX_CONFIG_BYTES + 1)
+            except (OSError, ValueError, AttributeError) as error:
+                raise _UnreadableError(f"stdin: cannot be read: {error}") from None
+            return _with_bases(_parse("stdin", data), chain=(), problems=problems)
         path = _find(preset, folder=Path(), chain=())
         return _with_bases(_read(path), chain=(path,), problems=problems)
     except _UnreadableError as error:
@@ -129,13 +132,6 @@ def _read(path: Path) -> Layer:
     return _parse(str(path), data)
 
 
-def _read_stdin(stdin: TextIO) -> bytes:
-    try:
-        return stdin.buffer.read(MAX_CONFIG_BYTES + 1)
-    except (OSError, ValueError, AttributeError) as error:
-        raise _UnreadableError(f"stdin: cannot be read: {error}") from None
-
-
 def _parse(origin: str, data: bytes) -> Layer:
     if len(data) > MAX_CONFIG_BYTES:
         raise _UnreadableError(f"{origin}: is longer than 1 MiB; a configuration is short")
@@ -179,10 +175,10 @@ def _override(text: str) -> Layer:
     path = [part.strip() for part in key.split(".")]
     if not equals or not all(path):
         raise _UnreadableError("expected table.key=value")
-    values: dict[str, object] = {path[-1]: _override_value(value.strip())}
-    for table in reversed(path[:-1]):
-        values = {table: values}
-    return Layer(f"-s {text}", values)
+    values: object = _override_value(value.strip())
+    for name in reversed(path):
+        values = {name: values}
+    return Layer(f"-s {text}", cast("dict[str, object]", values))
 
 
 def _override_value(text: str) -> object:

@@ -23,7 +23,6 @@ from prefprop_cli.errors import ConfigError
 
 _MOST_PROBLEMS = 50
 _LONGEST_LINE = 400
-_LIST = "See `prefprop presets`."
 
 
 @dataclass(frozen=True)
@@ -59,25 +58,23 @@ def load_config(
     for layer in layers:
         problems += _layer_problems(layer)
     try:
-        config = Config.model_validate(_merged(layers), strict=True)
+        values: dict[str, object] = {}
+        for layer in layers:
+            values = _laid_over(values, layer.values)
+        config = Config.model_validate(values, strict=True)
     except ValidationError as error:
         if all_readable:
             problems += _disagreements(error, layers)
     if problems:
-        raise ConfigError(_presentable(problems), hint=_hint(preset) if all_readable else _LIST)
+        name = "--schema" if preset is None or is_path(preset) else preset
+        hint = f"See `prefprop presets {name}`." if all_readable else "See `prefprop presets`."
+        raise ConfigError(_presentable(problems), hint=hint)
     return Loaded(config, tuple(layer.origin for layer in layers), dump_config(config))
 
 
 def dump_config(config: Config) -> str:
-    """The configuration as TOML, every key that has a value; loading it gives the same one."""
+    """Write the configuration as TOML, every key that has a value; loading gives the same one."""
     return tomli_w.dumps(config.model_dump(exclude_none=True))
-
-
-def _merged(layers: Sequence[Layer]) -> dict[str, object]:
-    merged: dict[str, object] = {}
-    for layer in layers:
-        merged = _laid_over(merged, layer.values)
-    return merged
 
 
 def _laid_over(below: Mapping[str, object], values: Mapping[str, object]) -> dict[str, object]:
@@ -93,29 +90,27 @@ def _laid_over(below: Mapping[str, object], values: Mapping[str, object]) -> dic
 def _layer_problems(layer: Layer) -> list[str]:
     """Check names and values of one layer; how tables agree is not for one layer to say."""
     messages: dict[KeyPath, str] = {}
+
+    def got(value: object) -> str:  # the line of an override shows it already
+        return f", found {found(value)}" if layer.text else ""
+
     try:
         Config.model_validate(layer.values, strict=True)
     except ValidationError as error:
         for problem in error.errors(include_url=False):
-            path = tuple(map(str, problem["loc"]))
+            path, value = tuple(map(str, problem["loc"])), problem["input"]
             if is_of_a_range(path):
                 continue  # said below, in words that fit
             if problem["type"] == "extra_forbidden":
                 messages[path] = unknown_key(path)
             elif problem["type"] != "value_error":
-                messages[path[:2]] = _wrong_value(path, problem["input"], layer)
+                messages[path[:2]] = expected(path) + got(value) + meant(path, value)
     for path, value in _too_large(layer.values):
         if not messages.keys() & {path, path[:1]}:
-            messages[path] = _wrong_value(path, value, layer)
+            messages[path] = expected(path) + got(value)
     found_at = [*messages.items(), *((STAGES, text) for text in stage_problems(layer.values))]
     found_at.sort(key=lambda item: layer.positions.get(item[0], (0, 0)))
     return [f"{layer.where(path)}  {'.'.join(path)}: {text}" for path, text in found_at]
-
-
-def _wrong_value(path: KeyPath, value: object, layer: Layer) -> str:
-    """Say what the key takes and, where the line does not show it already, what it got."""
-    got = f", found {found(value)}" if layer.text else ""
-    return expected(path) + got + meant(path, value)
 
 
 def _too_large(values: Mapping[str, object], table: KeyPath = ()) -> Iterator[tuple[KeyPath, int]]:
@@ -127,37 +122,23 @@ def _too_large(values: Mapping[str, object], table: KeyPath = ()) -> Iterator[tu
             yield from _too_large(value, (key,))
 
 
-def _disagreements(error: ValidationError, layers: Sequence[Layer]) -> list[str]:
-    """Report the relations that do not hold, at the key of which they speak."""
-    return [
-        _disagreement(tuple(map(str, problem["loc"])), str(problem["ctx"]["error"]), layers)
-        for problem in error.errors(include_url=False)
-        if problem["type"] == "value_error" and not is_of_a_range(problem["loc"])
-    ]
-
-
-def _disagreement(table: KeyPath, message: str, layers: Sequence[Layer]) -> str:
-    """Blame the newest layer that sets one of the keys written as `key = value`."""
-    line = ": ".join([*table, message])
-    keys = [(*table, *name.split(".")) for name in re.findall(r"([a-z_.]+) = ", message)]
-    for layer in reversed(layers):
-        for path in keys:
-            if layer.sets(path):
-                return f"{layer.where(path)}  {line}"
-    return line
+def _disagreements(error: ValidationError, layers: Sequence[Layer]) -> Iterator[str]:
+    """Report the relations that do not hold, where the newest layer sets a key they speak of."""
+    for problem in error.errors(include_url=False):
+        if problem["type"] == "value_error" and not is_of_a_range(problem["loc"]):
+            table = tuple(map(str, problem["loc"]))
+            line = ": ".join([*table, str(problem["ctx"]["error"])])
+            keys = [(*table, *name.split(".")) for name in re.findall(r"([a-z_.]+) = ", line)]
+            setters = ((layer, key) for layer in reversed(layers) for key in keys)
+            blamed = next((f"{a.where(key)}  " for a, key in setters if a.sets(key)), "")
+            yield blamed + line
 
 
 def _presentable(problems: Sequence[str]) -> list[str]:
-    shown = [_one_line(problem) for problem in problems[:_MOST_PROBLEMS]]
+    shown = []
+    for text in problems[:_MOST_PROBLEMS]:
+        cut = text if len(text) <= _LONGEST_LINE else text[:_LONGEST_LINE] + "..."
+        spelled = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
+        shown.append("".join(spelled))
     n_more = len(problems) - len(shown)
     return [*shown, f"... and {n_more} more"] if n_more else shown
-
-
-def _one_line(text: str) -> str:
-    cut = text if len(text) <= _LONGEST_LINE else text[:_LONGEST_LINE] + "..."
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
-
-
-def _hint(preset: str | None) -> str:
-    name = "--schema" if preset is None or is_path(preset) else preset
-    return f"See `prefprop presets {name}`."

@@ -33,10 +33,9 @@ def find_preset(name: str) -> Path:
     Raises:
         ConfigError: no folder holds it; names the nearest one that exists.
     """
-    paths = preset_paths(name)
-    if not paths:
-        raise ConfigError([not_found(name)], hint="See `prefprop presets`.")
-    return paths[0]
+    if paths := preset_paths(name):
+        return paths[0]
+    raise ConfigError([not_found(name)], hint="See `prefprop presets`.")
 
 
 def preset_paths(name: str) -> list[Path]:
@@ -68,10 +67,12 @@ def preset_folders() -> dict[Origin, Path]:
     """Return the folders in the order of the look-up."""
     from platformdirs import user_config_dir
 
+    package = Path(__file__).parents[1]
+    packaged = package / "presets"
     return {
         "local": Path("presets"),
         "user": Path(user_config_dir("prefprop")) / "presets",
-        "built-in": _built_in(),
+        "built-in": packaged if packaged.is_dir() else package.parent / "presets",
     }
 
 
@@ -86,12 +87,6 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False
-
-
-def _built_in() -> Path:
-    package = Path(__file__).parents[1]
-    packaged = package / "presets"
-    return packaged if packaged.is_dir() else package.parent / "presets"
 
 
 def _description(path: Path) -> str:

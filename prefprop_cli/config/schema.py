@@ -104,12 +104,17 @@ class DataTable(Table):
     errors: tables.Errors = "strict"
     """What to do with bytes that are not UTF-8: refuse the file, or replace them."""
 
+    @property
+    def task(self) -> str:
+        """What the documents are for: a key of `tables.TASKS`."""
+        return tables.TASK_OF_SET.get(self.set, "classification")
+
     @model_validator(mode="after")
     def _chunks_are_asked_for(self) -> "DataTable":
-        if self.set == "wikihop" and (self.beyond != "truncate" or self.max_chunks):
+        if self.task != "classification" and (self.beyond != "truncate" or self.max_chunks):
             raise ValueError(
-                f'beyond = "{self.beyond}" and max_chunks do not apply to set = "wikihop", which '
-                "reads all its texts, in chunks. Leave both out"
+                f'beyond = "{self.beyond}" and max_chunks do not apply to set = "{self.set}", '
+                "which reads all its texts, in chunks. Leave both out"
             )
         if self.max_chunks and self.beyond != "chunk":
             raise ValueError(
@@ -269,10 +274,10 @@ class Config(Table):
                 f'method.pool = "prefix" needs placeholders, and method.name = '
                 f'"{self.method.name}" has none. Use pool = "cls"'
             )
-        if self.method.pool == "prefix" and self.data.set == "wikihop":
+        if self.method.pool == "prefix" and self.data.task != "classification":
             raise ValueError(
-                'method.pool = "prefix" reads one position, and wikihop needs one for each '
-                'candidate. Use pool = "cls"'
+                f'method.pool = "prefix" reads one position, and {self.data.set} needs one for '
+                'each candidate. Use pool = "cls"'
             )
         if self.method.kernel != "none" and self.method.name in ("fine-tuning", "head-only"):
             raise ValueError(

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from prefprop_cli.config.explain import expected, found, unknown_key
+from prefprop_cli.config.explain import expected, found, is_key, unknown_key
 from prefprop_cli.config.locate import KeyPath
 from prefprop_cli.config.schema import Config, SweepTable
 from prefprop_cli.config.space import Range
@@ -24,7 +24,7 @@ _NOT_TO_VARY = {
 
 
 def with_values(config: Config, values: Values) -> Config:
-    """The configuration of a single run: these values set, without the table `[sweep]`.
+    """Make the configuration of a single run: these values set, without the table `[sweep]`.
 
     Raises:
         ValidationError: the tables do not agree.
@@ -37,7 +37,7 @@ def with_values(config: Config, values: Values) -> Config:
 
 
 def value_of(config: Config, key: str) -> object:
-    """The value of a dotted key."""
+    """Return the value of a dotted key."""
     table, _, name = key.partition(".")
     return getattr(getattr(config, table), name)
 
@@ -124,24 +124,18 @@ def _key_problems(key: str, values: Sequence[object] | Range) -> Iterator[str]:
         yield _NOT_TO_VARY[key]
     elif len(path) != 2 or path[0] == STAGES[0]:
         yield "expected a key of the configuration with its table, e.g. train.lr"
-    elif not _is_key(path):
+    elif not is_key(path):
         yield unknown_key(path)
     else:
         if isinstance(values, Range):
             if takes_integers(key) and isinstance(values.step, float):
                 yield f"expected a step that is an integer, found {values.step}"
             values = [values.low, values.high]
-        is_taken = [_is_taken(path, value) for value in values]
-        wrong = [value for value, taken in zip(values, is_taken, strict=True) if not taken]
+        right = [value for value in values if _is_taken(path, value)]
+        wrong = (value for value in values if not _is_taken(path, value))
         yield from (f"{expected(path)}, found {found(value)}" for value in wrong)
-        right = [value for value, taken in zip(values, is_taken, strict=True) if taken]
-        twice = [one for one, other in combinations(right, 2) if one == other]
+        twice = (one for one, other in combinations(right, 2) if one == other)
         yield from (f"{found(value)} is there twice" for value in twice)
-
-
-def _is_key(path: KeyPath) -> bool:
-    table = Config.model_fields.get(path[0])
-    return path[1] in getattr(table and table.annotation, "model_fields", {})
 
 
 def _is_taken(path: KeyPath, value: object) -> bool:

@@ -7,9 +7,8 @@ from typing import Protocol
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.corpus import Corpus, Splits, check, with_warnings
-from prefprop_cli.data.sets import files
 from prefprop_cli.data.sets.common import source_of
-from prefprop_cli.data.sets.hub import named
+from prefprop_cli.data.sets.hub_names import named
 from prefprop_cli.data.splits import split_off
 from prefprop_cli.data.table_rows import is_table
 from prefprop_cli.errors import DataError
@@ -20,12 +19,13 @@ from prefprop_cli.tables import SETS
 class SetReader(Protocol):
     """A module of `data/sets`."""
 
+    WHAT: str
+    """What `data.source` may name, for a message."""
+    NEEDS_FILES: bool
+    """Whether its documents are at hand nowhere but in files that `data.source` names."""
+
     def read(self, table: DataTable) -> Corpus:
         """Read the set, in splits, as the table asks."""
-
-
-NEED_SOURCE = ("files", "hyperpartisan", "wikihop")
-"""Sets that are at hand nowhere but where `data.source` says."""
 
 
 def check_source(table: DataTable) -> None:
@@ -34,16 +34,16 @@ def check_source(table: DataTable) -> None:
     Raises:
         DataError: they are not, or are of a kind that the set does not read.
     """
+    reader = SETS[table.set]
     if table.set == "hub":
         named(table)
-    elif table.set in NEED_SOURCE or table.source is not None:
-        what = getattr(SETS[table.set], "WHAT", files.WHAT)
-        source = source_of(table, what=what)
+    elif reader.NEEDS_FILES or table.source is not None:
+        source = source_of(table, what=reader.WHAT)
         if table.set != "files" and source.is_file() and is_table(source):
             raise DataError(
-                f'{source}: a table, and data.set = "{table.set}" reads {what}. For documents of '
-                f"your own: prefprop train {shlex.quote(str(table.source))}, or with the other "
-                "settings of this preset: -s data.set=files"
+                f'{source}: a table, and data.set = "{table.set}" reads {reader.WHAT}. For '
+                f"documents of your own: prefprop train {shlex.quote(str(table.source))}, or with "
+                "the other settings of this preset: -s data.set=files"
             )
 
 
@@ -67,7 +67,7 @@ def _limited(corpus: Corpus, limit: int, seed: int) -> Corpus:
     for name, documents in corpus.splits.items():
         share = Fraction(limit, len(documents))
         splits[name], _ = split_off(
-            documents, share=share, seed=seed, together=False, stratified=bool(corpus.labels)
+            documents, share=share, seed=seed, together=False, stratified=corpus.has_classes
         )
     note = Note(f"at most {limit} documents of each split are used")
     return replace(corpus, splits=splits, notes=(*corpus.notes, note))

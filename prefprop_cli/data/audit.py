@@ -58,7 +58,7 @@ class Audit:
     @property
     def n_contradictory(self) -> int:
         """Texts that stand with different labels; none where each has labels of its own."""
-        return len(self._torn) if self.corpus.labels else 0
+        return len(self._torn) if self.corpus.has_classes else 0
 
     @cached_property
     def warnings(self) -> tuple[Note, ...]:
@@ -78,7 +78,7 @@ class Audit:
         )
 
     def _by_class(self, documents: Sequence[Document]) -> Counter[str]:
-        if not self.corpus.labels:
+        if not self.corpus.has_classes:
             return Counter(question=len(documents))
         return Counter(str(document.label) for document in documents)
 
@@ -103,7 +103,7 @@ class Audit:
     def _repetitions(self) -> Iterator[str]:
         pairs = [pair for split in self._keyed for pair in self._repeated(split)]
         # The label of a question is one of its own candidates.
-        has_classes = bool(self.corpus.labels)
+        has_classes = self.corpus.has_classes
         same = [f"{a.id} as {b.id}" for a, b in pairs if a.label == b.label or not has_classes]
         if same:
             yield f"documents that repeat an earlier one: {len(same)} ({listed(same)})"

@@ -1,6 +1,12 @@
-"""What a row has in a column, whose name may be typed otherwise than the file has it."""
+"""What a row has in a column, whose name may be typed otherwise than the file has it.
 
-from collections.abc import Collection
+And how a value is written where rows are copied.
+"""
+
+import json
+from base64 import b64encode
+from collections.abc import Collection, Mapping
+from datetime import date, time
 from decimal import Decimal
 from difflib import get_close_matches
 from math import isfinite, isnan
@@ -10,7 +16,7 @@ from prefprop_cli.errors import DataError
 from prefprop_cli.tables import Errors
 from prefprop_cli.words import listed, quoted
 
-Fields = dict[str, object]
+Fields = Mapping[str, object]
 """Column -> value of one row."""
 QUESTION = {"query", "candidates", "supports"}
 LONGEST_NAME = 80
@@ -132,3 +138,38 @@ def _nearest(column: str, names: Collection[str]) -> str | None:
     known = {folded(name): name for name in names if not is_cell(name)}
     found = get_close_matches(folded(column), list(known), n=1, cutoff=0.7)
     return known[found[0]] if found else None
+
+
+def as_text(value: object) -> str:
+    """Write a value of a table as a cell of a .csv file; nothing where there is none."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool | list | dict):
+        return as_json(value)
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
+    return value.isoformat() if isinstance(value, date | time) else str(value)
+
+
+def encoded(text: str) -> bytes:
+    r"""Encode a text; half of a surrogate pair, or a byte that is no text, becomes `\udXXX`."""
+    return text.encode("utf-8", "backslashreplace")
+
+
+def as_json(value: object) -> str:
+    """Write a value of a table, or a whole row, as JSON."""
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=as_text)
+    except ValueError:
+        return json.dumps(_finite(value), ensure_ascii=False, default=as_text)
+
+
+def _finite(value: object) -> object:
+    """Put null for NaN and infinity, which JSON has no words for."""
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list) else value

@@ -18,7 +18,7 @@ _SIGNS_BEFORE_WORD_OR_SIGN_RUN = re.compile(
 
 
 def clean_article(text: str) -> str:
-    """The article on one line, without links, remains of markup and stretched words.
+    """Return the article on one line, without links, remains of markup and stretched words.
 
     In this order: two words joined by a slash become a space, newlines become spaces, `&#160;`
     and whatever starts with http, www or href goes, white space shrinks to one space, repeated

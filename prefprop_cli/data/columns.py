@@ -16,7 +16,7 @@ from prefprop_cli.data.column_values import ColumnValues
 from prefprop_cli.data.csv_rows import separator_in
 from prefprop_cli.data.decoding import Say, unsaid
 from prefprop_cli.data.labels import is_number
-from prefprop_cli.data.table_rows import Row, each_row
+from prefprop_cli.data.table_rows import TableRow, each_row
 from prefprop_cli.errors import DataError
 from prefprop_cli.notes import note
 from prefprop_cli.tables import Errors
@@ -71,13 +71,11 @@ def columns_of(
     *,
     text: str | None = None,
     label: str | None = None,
-    needs_label: bool = True,
     errors: Errors = "strict",
 ) -> Columns:
     """Find the columns of a table in its first rows.
 
-    `text` and `label` are those that the user names, if any, whose case may differ; without
-    `needs_label` no label is looked for that is not named.
+    `text` and `label` are those that the user names, if any, whose case may differ.
 
     Raises:
         DataError: the file cannot be read, has no header, has no such column, or several may be
@@ -89,7 +87,7 @@ def columns_of(
     is_known = any(each and matching(each, names) for each in (text, label, *TEXT_NAMES))
     if not is_known:
         _refuse_cells(path, sample)
-    return choose_columns(sample, where=str(path), text=text, label=label, needs_label=needs_label)
+    return choose_columns(sample, where=str(path), text=text, label=label)
 
 
 def choose_columns(
@@ -104,6 +102,7 @@ def choose_columns(
     """Find the columns of rows that have been read, such as those of a hub data set.
 
     `where` is the file or set, for the message; `classes` are columns known to hold classes.
+    Without `needs_label` no label is looked for that is not named.
 
     Raises:
         DataError: there is no such column, or several may be meant.
@@ -120,8 +119,8 @@ def choose_columns(
 
 
 def with_columns(
-    rows: Iterator[Row], wanted: Mapping[str, str | None], *, path: Path | str, say: Say = note
-) -> Iterator[Row]:
+    rows: Iterator[TableRow], wanted: Mapping[str, str | None], *, path: Path | str, say: Say = note
+) -> Iterator[TableRow]:
     """Yield the rows of a file that has the columns; one that it has not is told once.
 
     Args:
@@ -151,8 +150,8 @@ def with_columns(
 
 
 def text_column_in(
-    rows: Iterator[Row], wanted: str, *, path: Path | str, say: Say = note
-) -> tuple[str, Iterator[Row]]:
+    rows: Iterator[TableRow], wanted: str, *, path: Path | str, say: Say = note
+) -> tuple[str, Iterator[TableRow]]:
     """Find the column of a file that holds the text, and return it with the rows.
 
     Where the file has not got the one that is wanted, another is found by name or content, and
@@ -171,10 +170,10 @@ def text_column_in(
 
 
 def _begun(
-    rows: Iterator[Row], columns: Sequence[str]
-) -> tuple[list[Row], list[Fields], dict[str, str]]:
+    rows: Iterator[TableRow], columns: Sequence[str]
+) -> tuple[list[TableRow], list[Fields], dict[str, str]]:
     """The first rows, until each column has come; those that can be read; column -> its name."""
-    head: list[Row] = []
+    head: list[TableRow] = []
     sample: list[Fields] = []
     found: dict[str, str] = {}
     for row in islice(rows, HEAD_ROWS):
@@ -276,7 +275,7 @@ def _names(rows: Sequence[Fields]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row))
 
 
-def _sample(rows: Iterator[Row]) -> list[Fields]:
+def _sample(rows: Iterator[TableRow]) -> list[Fields]:
     """The first rows that can be read; the error of the first if none can."""
     sample: list[Fields] = []
     defect, n_characters = None, 0

@@ -15,25 +15,22 @@ from prefprop_cli.words import listed, quoted
 
 SPLITS = ("train", "validation", "test")
 FEW_DOCUMENTS = 30
+"""An evaluation split with fewer says little."""
 MISSING = {"", "nan", "none", "null", "na", "n/a", "<na>", "#n/a", "nil", "-", "?"}
 """What programs write where a cell is empty, in lower case."""
-"""An evaluation split with fewer says little."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """One text with its label.
-
-    Attributes:
-        id: names the document in messages and logs, e.g. `train.jsonl:12`; unique in a split.
-        label: None only where texts are read for prediction.
-        group: documents of one group never fall into two splits that are drawn.
-    """
+    """One text with its label."""
 
     id: str
+    """Names it in messages and logs, e.g. `train.jsonl:12`; unique in a split."""
     text: str
     label: str | None
+    """None only where texts are read for prediction."""
     group: str | None = None
+    """Documents of one group never fall into two splits that are drawn."""
 
 
 Splits = dict[str, list[Document]]
@@ -41,23 +38,20 @@ Splits = dict[str, list[Document]]
 
 @dataclass(frozen=True)
 class Corpus:
-    """A labelled data set in splits.
-
-    Attributes:
-        name: short name of the set and its split.
-        splits: keys among `train`, `validation` and `test`.
-        labels: the classes; numbers by value, other labels by name, eras by time. None where each
-            document brings its own candidates and its label is one of them.
-        inputs: sha256 of each input, by name; a folder of texts counts as one input.
-        notes: what the reader of a result should know, a sentence each: facts, and warnings of
-            what may be wrong.
-    """
+    """A labelled data set in splits."""
 
     name: str
+    """Of the set and its split."""
     splits: Splits
+    """By name: `train`, `validation`, `test`."""
     labels: tuple[str, ...]
+    """The classes; numbers by value, other labels by name, eras by time."""
     inputs: dict[str, str]
+    """The sha256 of each input, by name; a folder of texts counts as one input."""
     notes: tuple[Note, ...] = ()
+    """What the reader of a result should know: facts, and warnings of what may be wrong."""
+    has_classes: bool = True
+    """False where each document brings its own candidates, of which its label is one."""
 
     @property
     def facts(self) -> tuple[Note, ...]:
@@ -76,12 +70,13 @@ class Corpus:
 
 
 def labels_of(splits: Splits) -> tuple[str, ...]:
-    """All labels, in a fixed order: numbers by value, then false and true, then names."""
-    return in_order(label for documents in splits.values() for label in _labels(documents))
+    """Return all labels in a fixed order: numbers by value, then false and true, then names."""
+    documents = (document for part in splits.values() for document in part)
+    return in_order(document.label for document in documents if document.label is not None)
 
 
 def with_one_spelling(splits: Splits) -> tuple[Splits, tuple[Note, ...]]:
-    """The splits with labels that mean the same made one class, and what is to be said of it.
+    """Make labels that mean the same one class, and say which.
 
     Where no two do, labels only lose the white space around them.
     """
@@ -99,12 +94,12 @@ def with_one_spelling(splits: Splits) -> tuple[Splits, tuple[Note, ...]]:
 
 
 def text_key(text: str) -> str:
-    """A key that two texts share if they differ in white space and case only."""
+    """Return a key that two texts share if they differ in white space and case only."""
     return hashlib.sha256(" ".join(text.casefold().split()).encode()).hexdigest()
 
 
 def content_hash(documents: Iterable[Document]) -> str:
-    """The sha256 over ids, labels and texts, in order."""
+    """Return the sha256 over ids, labels and texts, in order."""
     digest = hashlib.sha256()
     for document in documents:
         digest.update(json.dumps([document.id, document.label, document.text]).encode())
@@ -124,40 +119,29 @@ def check(corpus: Corpus) -> None:
             f"{corpus.name}: no documents in split {', '.join(empty_splits or ['train'])}. "
             "Give more documents, or set the fraction of that split to 0"
         )
-    if corpus.labels:
-        _check_classes(corpus)
+    if not corpus.has_classes:
+        return
+    known = {document.label for document in corpus.splits["train"]}
+    for name, documents in corpus.splits.items():
+        unseen = [document for document in documents if document.label not in known]
+        if unseen:
+            rows = [f"{document.id} ({quoted(str(document.label))})" for document in unseen]
+            raise DataError(
+                f"{corpus.name}: split {name}: {len(unseen)} documents have a label that no "
+                f"training document has: {listed(rows, shown=5)}. Correct the label, or add such "
+                "documents to the training data"
+            )
+    if len(known) < 2:
+        raise DataError(
+            f"{corpus.name}: all documents have the label {quoted(str(*known))}; two needed"
+        )
 
 
 def with_warnings(corpus: Corpus) -> Corpus:
-    """The corpus with warnings on what can be seen of it without comparing the texts."""
-    of_classes = _of_classes(corpus) if corpus.labels else ()
+    """Add warnings on what can be seen of it without comparing the texts."""
+    of_classes = _of_classes(corpus) if corpus.has_classes else ()
     found = warnings([*_of_sizes(corpus.splits), *of_classes])
     return replace(corpus, notes=(*corpus.notes, *found))
-
-
-def _labels(documents: Iterable[Document]) -> Iterable[str]:
-    return (document.label for document in documents if document.label is not None)
-
-
-def _check_classes(corpus: Corpus) -> None:
-    known = set(_labels(corpus.splits["train"]))
-    for name, documents in corpus.splits.items():
-        _check_known(documents, known, where=f"{corpus.name}: split {name}")
-    if len(known) < 2:
-        raise DataError(
-            f"{corpus.name}: all documents have the label {quoted(min(known))}; two needed"
-        )
-
-
-def _check_known(documents: list[Document], known: set[str], *, where: str) -> None:
-    unseen = [document for document in documents if document.label not in known]
-    if unseen:
-        rows = [f"{document.id} ({quoted(str(document.label))})" for document in unseen]
-        raise DataError(
-            f"{where}: {len(unseen)} documents have a label that no training document has: "
-            f"{listed(rows, shown=5)}. Correct the label, or add such documents to the training "
-            "data"
-        )
 
 
 def _of_sizes(splits: Splits) -> Iterator[str]:
@@ -176,9 +160,8 @@ def _of_classes(corpus: Corpus) -> Iterator[str]:
     n_documents = sum(map(len, corpus.splits.values()))
     if numbers := quantity(corpus.labels, n_documents=n_documents):
         yield numbers
-    train = Counter(_labels(corpus.splits["train"]))
-    single = [d for d in corpus.splits["train"] if train[str(d.label)] == 1]
-    if single:
+    train = Counter(str(document.label) for document in corpus.splits["train"])
+    if single := [d for d in corpus.splits["train"] if train[str(d.label)] == 1]:
         rows = [f"{quoted(str(document.label))}: {document.id}" for document in single]
         yield f"classes with a single training document: {len(single)} ({listed(rows)})"
     if unknown := [label for label in corpus.labels if label.casefold() in MISSING]:

@@ -6,82 +6,23 @@ before that leaves the part, which holds whole rows, and the file that had the n
 
 import csv
 import fcntl
-import json
 import os
-from base64 import b64encode
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from datetime import date, time
 from io import StringIO
-from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, Self
 
+from prefprop_cli.data.cells import Fields, as_json, as_text, encoded
 from prefprop_cli.errors import PrefpropError, UsageError
 from prefprop_cli.runs.atomic import disk_errors
 
-Fields = Mapping[str, object]
 ENDINGS = (".csv", ".jsonl", ".parquet")
-SEEN_ROWS = 256
-"""Of so many rows at a time the types of columns are found out."""
 
 
 def part_of(path: Path) -> Path:
     """Return where the rows of a copy are until it is whole."""
     return path.with_name(f"{path.name}.part")
-
-
-def free_names(wanted: Iterable[str], *, taken: Collection[str]) -> dict[str, str]:
-    """Name new columns as wanted, with `_new` behind a name that is taken."""
-    names: dict[str, str] = {}
-    for name in wanted:
-        free = name
-        while free in taken or free in names.values():
-            free += "_new"
-        names[name] = free
-    return names
-
-
-class SeenColumns:
-    """The columns of rows that are seen one by one, in the order in which they come.
-
-    Args:
-        with_types: whether to find out, too, what each of them holds.
-    """
-
-    def __init__(self, *, with_types: bool = False) -> None:
-        self.names: dict[str, None] = {}
-        self.with_types = with_types
-        self._types: dict[str, Any] = {}
-        self._rows: list[Fields] = []
-
-    def see(self, fields: Fields) -> None:
-        """Take a row into account."""
-        self.names.update(dict.fromkeys(fields))
-        if self.with_types:
-            # Long texts need not be kept to know that they are texts.
-            self._rows.append({k: "" if isinstance(v, str) else v for k, v in fields.items()})
-            if len(self._rows) == SEEN_ROWS:
-                self.types()
-
-    def see_typed(self, types: Mapping[str, Any]) -> None:
-        """Take rows into account whose columns have Arrow types of their own."""
-        self.names.update(dict.fromkeys(types))
-        for name, found in types.items():
-            if name in self._types:
-                from prefprop_cli.data.parquet_copy import common_type
-
-                found = common_type(self._types[name], found)
-            self._types[name] = found
-
-    def types(self) -> dict[str, Any]:
-        """Return the Arrow type of each column: text where values have nothing else in common."""
-        rows, self._rows = self._rows, []
-        if rows:
-            from prefprop_cli.data.parquet_copy import type_of
-
-            self.see_typed({name: type_of([row.get(name) for row in rows]) for name in self.names})
-        return self._types
 
 
 class LabelledCopy:
@@ -185,7 +126,7 @@ class LabelledCopy:
 
             return ParquetRows(self._file, self._names, self._types)
         if self.path.suffix == ".jsonl":
-            return _Lines(self._file, _json)
+            return _Lines(self._file, as_json)
         rows = _Lines(self._file, _csv)
         rows.write({name: name for name in self._names})
         return rows
@@ -249,37 +190,3 @@ def _csv(row: Fields) -> str:
     # To end a line so has both characters quoted inside of a field; only \n is written.
     csv.writer(line, lineterminator="\r\n").writerow([*map(as_text, row.values())])
     return line.getvalue().removesuffix("\r\n")
-
-
-def as_text(value: object) -> str:
-    """Write a value of a table as a cell of a .csv file; nothing where there is none."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool | list | dict):
-        return _json(value)
-    if isinstance(value, bytes):
-        return b64encode(value).decode()
-    return value.isoformat() if isinstance(value, date | time) else str(value)
-
-
-def encoded(text: str) -> bytes:
-    r"""Encode a text; half of a surrogate pair, or a byte that is no text, becomes `\udXXX`."""
-    return text.encode("utf-8", "backslashreplace")
-
-
-def _json(value: object) -> str:
-    try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=as_text)
-    except ValueError:
-        return json.dumps(_finite(value), ensure_ascii=False, default=as_text)
-
-
-def _finite(value: object) -> object:
-    """Put null for NaN and infinity, which JSON has no words for."""
-    if isinstance(value, float):
-        return value if isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, list) else value

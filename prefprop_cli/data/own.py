@@ -9,6 +9,7 @@ from pathlib import Path
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.columns import Columns
 from prefprop_cli.data.sets import files, hub
+from prefprop_cli.data.sets.hub_names import is_set_name
 from prefprop_cli.data.table_rows import is_table
 from prefprop_cli.errors import DataError
 
@@ -59,7 +60,7 @@ def set_of(source: str) -> str:
     if os.path.exists(Path(source).expanduser()):
         return "files"
     looks_local = source.startswith((".", "/", "~")) or is_table(Path(source))
-    if "/" in source and not looks_local and hub.is_set_name(source):
+    if "/" in source and not looks_local and is_set_name(source):
         return "hub"
     owner = "; a data set of the hub has an owner: OWNER/NAME" if "/" not in source else ""
     advice = meant(source) or f"Give {files.WHAT}{owner}"

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 from pyarrow import parquet
 
-from prefprop_cli.data.labelled import SEEN_ROWS, Fields, as_text, encoded
+from prefprop_cli.data.cells import Fields, as_text, encoded
 
 GROUP_ROWS, GROUP_BYTES = 4096, 2**24
 """So much is kept in memory before it goes to the file as one row group."""
@@ -53,7 +53,7 @@ def parquet_types(path: Path) -> dict[str, Any]:
         OSError, pyarrow.ArrowException: it cannot be read.
     """
     with parquet.ParquetFile(path) as file:
-        rows = next(file.iter_batches(batch_size=SEEN_ROWS), None)
+        rows = next(file.iter_batches(batch_size=256), None)
         types = {field.name: field.type for field in file.schema_arrow}
     if rows is None:
         return types

@@ -4,8 +4,9 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +14,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.audit import Audit, percentiles
 from prefprop_cli.data.corpus import SPLITS, Corpus, Document
-from prefprop_cli.data.forms import Form, form_of
-from prefprop_cli.data.forms.base import COUNTS
+from prefprop_cli.data.form import COUNTS, Form
 from prefprop_cli.data.seen import keys_of
-from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import CorruptFileError
 from prefprop_cli.notes import Note, progress, warnings
 from prefprop_cli.runs import read_verified, save_folder
@@ -35,51 +33,41 @@ Counts = dict[str, NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class Prepared:
-    """Token ids of a corpus, memory-mapped.
-
-    Attributes:
-        folder: where it lies.
-        labels: the classes; none where each document brings its own candidates.
-        splits: name -> documents, in the columns of their form (`data/forms`).
-        summary: what the reader of a result should know of the data; JSON.
-    """
+    """Token ids of a corpus, memory-mapped."""
 
     folder: Path
     labels: tuple[str, ...]
+    """The classes; none where each document brings its own candidates."""
     splits: "dict[str, Dataset]"
-    summary: dict[str, object]
+    """By name, in the columns of `schema_of` their form."""
+    summary: dict[str, Any]
+    """What the reader of a result should know of the data; JSON."""
 
     @property
     def notes(self) -> list[Note]:
         """What the reader of a result should know: facts, then warnings."""
-        facts: Any = self.summary["notes"]
-        return [*map(Note, facts), *self.warnings]
+        return [*map(Note, self.summary["notes"]), *self.warnings]
 
     @property
     def warnings(self) -> list[Note]:
         """What may be wrong with the documents, a sentence each."""
-        found: Any = self.summary["warnings"]
-        return list(warnings(found))
+        return list(warnings(self.summary["warnings"]))
 
     @property
     def longest(self) -> int:
         """Tokens of the longest document before any is cut, special tokens included."""
-        found: Any = self.summary["overall"]
-        return int(found["tokens"]["100"])
+        return int(self.summary["overall"]["tokens"]["100"])
 
     @property
     def is_cut(self) -> bool:
         """Whether something of a document is not read."""
-        found: Any = self.summary["truncated"]
-        return any(found.values())
+        return any(self.summary["truncated"].values())
 
 
 def prepare(
     corpus: Corpus,
     *,
-    tokenizer: TextTokenizer,
-    data: DataTable,
-    max_tokens: int,
+    form: Form,
     cache: Path,
     force: bool = False,
     stop: Callable[[], None] | None = None,
@@ -88,9 +76,7 @@ def prepare(
 
     Args:
         corpus: labelled documents in splits.
-        tokenizer: of the backbone.
-        data: says what documents become, and what is read of long ones.
-        max_tokens: longest row, special tokens included.
+        form: what documents become.
         cache: folder that holds prepared corpora.
         force: tokenise even if it has been done.
         stop: called before each batch; may raise to end the work, nothing is left behind.
@@ -99,23 +85,29 @@ def prepare(
         DataError: a document cannot be tokenised.
         ResourceError: the cache cannot be written.
     """
-    form = form_of(data, labels=corpus.labels, tokenizer=tokenizer, max_tokens=max_tokens)
-    key = _key(corpus, tokenizer, form)
-    plain_name = re.sub(r"[^a-zA-Z0-9]+", "-", corpus.name).strip("-")[:40]
-    folder = cache / f"{plain_name}-{key[:16]}"
+    folder = cache / _folder_name(corpus, form)
     if not force and folder.exists():
         try:
             return load_prepared(folder)
         except CorruptFileError:
             pass  # built again below
-    files, counts = {}, {}
-    with _counted(corpus) as on_batch:
-        for name, documents in corpus.splits.items():
-            tokenised = _tokenised(documents, form, stop, on_batch)
-            files[f"{name}.arrow"], counts[name] = _arrow(tokenised, form)
-    summary = _summary(corpus, counts, tokenizer, form, max_tokens)
-    told = {SUMMARY: json.dumps(summary, indent=1).encode(), KEYS: keys_of(corpus.splits)}
-    save_folder(folder, files | told)
+    documents = [document for split in corpus.splits.values() for document in split]
+    is_long = sum(len(document.text) for document in documents) > BATCH_CHARACTERS
+    heard = progress(total=len(documents), label="tokenised document")
+    files, counts, done = {}, {}, count(1)
+    with heard if is_long else nullcontext(lambda n: None) as on_progress:
+
+        def encoded(batch: list[Document]) -> pa.RecordBatch:
+            if stop is not None:
+                stop()
+            found = pa.RecordBatch.from_pylist(form.encode(batch), schema_of(form))
+            on_progress(max(next(done) for _ in batch))
+            return found
+
+        for name, split in corpus.splits.items():
+            files[f"{name}.arrow"], counts[name] = _arrow(map(encoded, _batches(split)), form)
+    summary = json.dumps(_summary(corpus, counts, form), indent=1).encode()
+    save_folder(folder, {**files, SUMMARY: summary, KEYS: keys_of(corpus.splits)})
     return load_prepared(folder)
 
 
@@ -134,43 +126,20 @@ def load_prepared(folder: Path) -> Prepared:
     return Prepared(folder, tuple(summary["labels"]), splits, summary)
 
 
-def _key(corpus: Corpus, tokenizer: TextTokenizer, form: Form) -> str:
+def schema_of(form: Form) -> pa.Schema:
+    """Return the columns of a form's documents."""
+    ids = {1: pa.list_(pa.int32()), 2: pa.list_(pa.list_(pa.int32()))}
+    tokens = [(name, ids[depth]) for name, depth in form.token_columns.items()]
+    numbers = [(name, pa.int64()) for name in ("label", *COUNTS)]
+    return pa.schema([("id", pa.string()), *tokens, *numbers])
+
+
+def _folder_name(corpus: Corpus, form: Form) -> str:
+    plain = re.sub(r"[^a-zA-Z0-9]+", "-", corpus.name).strip("-")[:40]
     told = [corpus.facts, corpus.warnings]
     facts = [FORMAT, corpus.name, corpus.labels, corpus.inputs, told, corpus.contents]
-    return hashlib.sha256(
-        json.dumps([*facts, tokenizer.fingerprint, form.settings]).encode()
-    ).hexdigest()
-
-
-@contextmanager
-def _counted(corpus: Corpus) -> Iterator[Callable[[int], None]]:
-    """Tell how many documents are tokenised, if that takes more than a moment."""
-    documents = [document for split in corpus.splits.values() for document in split]
-    if sum(len(document.text) for document in documents) <= BATCH_CHARACTERS:
-        yield lambda n: None
-        return
-    done = 0
-    with progress(total=len(documents), label="tokenised document") as on_progress:
-
-        def on_batch(n: int) -> None:
-            nonlocal done
-            done += n
-            on_progress(done)
-
-        yield on_batch
-
-
-def _tokenised(
-    documents: list[Document],
-    form: Form,
-    stop: Callable[[], None] | None,
-    on_batch: Callable[[int], None],
-) -> Iterator[pa.RecordBatch]:
-    for batch in _batches(documents):
-        if stop is not None:
-            stop()
-        yield pa.RecordBatch.from_pylist(form.encode(batch), schema=form.schema)
-        on_batch(len(batch))
+    key = json.dumps([*facts, form.tokenizer.fingerprint, form.settings])
+    return f"{plain}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
 
 
 def _batches(documents: list[Document]) -> Iterator[list[Document]]:
@@ -190,22 +159,24 @@ def _arrow(batches: Iterator[pa.RecordBatch], form: Form) -> tuple[pa.Buffer, Co
     """The documents as an Arrow stream, and their counts."""
     counts: list[pa.RecordBatch] = []
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, form.schema) as writer:
+    with pa.ipc.new_stream(sink, schema_of(form)) as writer:
         for batch in batches:
             writer.write_batch(batch)
-            counts.append(batch.select([name for name, _ in COUNTS]))
+            counts.append(batch.select(COUNTS))
     table = pa.Table.from_batches(counts)
     return sink.getvalue(), {name: table[name].to_numpy() for name in table.column_names}
 
 
-def _summary(
-    corpus: Corpus,
-    counts: dict[str, Counts],
-    tokenizer: TextTokenizer,
-    form: Form,
-    max_tokens: int,
-) -> dict[str, object]:
+def _summary(corpus: Corpus, counts: dict[str, Counts], form: Form) -> dict[str, object]:
     audit = Audit(corpus)
+    n_tokens = np.concatenate([of["n_tokens"] for of in counts.values()])
+    overall = {
+        "n_documents": len(n_tokens),
+        "documents": audit.classes,
+        "tokens": percentiles(n_tokens),
+        "longer": float((n_tokens > form.max_tokens).mean()),
+        "contradictory": audit.n_contradictory,
+    }
     return {
         "source": corpus.name,
         "inputs": corpus.inputs,
@@ -214,24 +185,12 @@ def _summary(
         "notes": list(corpus.facts),
         "leaks": list(audit.leaks),
         "warnings": list(audit.warnings),
-        "tokenizer": tokenizer.fingerprint,
+        "tokenizer": form.tokenizer.fingerprint,
         **form.settings,
         "tokens": {name: percentiles(of["n_tokens"]) for name, of in counts.items()},
         "truncated": {name: float((of["n_cut"] > 0).mean()) for name, of in counts.items()},
         "chunked": {name: float((of["n_rows"] > 1).mean()) for name, of in counts.items()},
         "rows": {name: int(of["n_rows"].sum()) for name, of in counts.items()},
-        "overall": _overall(audit, counts, max_tokens),
+        "overall": overall,
         **audit.counts,
-    }
-
-
-def _overall(audit: Audit, counts: dict[str, Counts], max_tokens: int) -> dict[str, object]:
-    """Of all documents, whatever their split."""
-    n_tokens = np.concatenate([of["n_tokens"] for of in counts.values()])
-    return {
-        "n_documents": len(n_tokens),
-        "documents": audit.classes,
-        "tokens": percentiles(n_tokens),
-        "longer": float((n_tokens > max_tokens).mean()),
-        "contradictory": audit.n_contradictory,
     }

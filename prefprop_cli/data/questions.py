@@ -38,33 +38,29 @@ class Question(Document):
 
     `text` is all of it, line by line; `label` is the answer, one of the candidates, or None where
     it is not known.
-
-    Attributes:
-        query: what is asked.
-        candidates: different from each other.
-        supports: the texts.
-        n_repeated: candidates that are left out, for they read the same as an earlier one.
     """
 
     query: str
     candidates: tuple[str, ...]
+    """Different from each other."""
     supports: tuple[str, ...]
+    """The texts that hold the answer."""
     n_repeated: int = 0
+    """Candidates that are left out, for they read the same as an earlier one."""
 
 
 def read_questions(
     source: Path | BinaryIO, *, errors: Errors = "strict", lines: bool = False
 ) -> Iterator[Question]:
-    """The questions of a file, or of a stream of bytes such as standard input.
+    """Read the questions of a file, or of a stream of bytes such as standard input.
+
+    One without `id` is called by its place, one without `answer` has no label.
 
     Args:
         source: a .jsonl file with a record per line, or JSON: one record, a list of them, or one
             per line; or a stream (named `-`) of JSON.
         errors: what to do with bytes that are not UTF-8.
         lines: take each line as a record, whatever the kind of file.
-
-    Yields:
-        Questions; one without `id` is called by its place, one without `answer` has no label.
 
     Raises:
         DataError: the file is missing or no JSON, or a record is not as it should be.
@@ -76,7 +72,7 @@ def read_questions(
 def each_question(
     source: Path | BinaryIO, *, errors: Errors = "strict", lines: bool = False
 ) -> Iterator[TextRecord]:
-    """The questions of a file or stream as of `read_questions`, whose answers are not read.
+    """Read questions as `read_questions`, but not their answers.
 
     A record that is not as it should be is the error, and the others follow.
 
@@ -96,18 +92,18 @@ def each_question(
 def questions_in(
     stream: BinaryIO, *, name: str, errors: Errors, lines: bool = False
 ) -> Iterator[Question]:
-    """The questions of a stream of that name; as `read_questions`."""
+    """Read the questions of a stream of that name, as `read_questions`."""
     for where, record in _records(stream, name=name, errors=errors, lines=lines):
         yield _question(record, where=where, errors=errors)
 
 
 def looks_like_questions(head: bytes) -> bool:
-    """Whether a file or stream that begins so holds questions, by the names of their fields."""
+    """Return whether a file that begins so holds questions, by the names of their fields."""
     return bool(_RECORD_START.match(head) and _FIELDS.search(head))
 
 
 def normalised(text: str) -> str:
-    """The text with single spaces, and none before `. , ! ? ) 's` and behind `(`."""
+    """Return the text with single spaces, and none before `. , ! ? ) 's` and behind `(`."""
     return " ".join(_STRAY_SPACE.sub("", text).split())
 
 
@@ -149,59 +145,47 @@ def _question(record: object, *, where: str, errors: Errors) -> Question:
     record = sound(record)
     if not isinstance(record, dict):
         raise DataError(f"{where}: expected an object {{...}}, found {type(record).__name__}")
-    id = _text(record, "id", where=where, errors=errors) if "id" in record else where
+
+    def field(name: str) -> object:
+        if name not in record:
+            found = ", ".join(map(repr, record)) or "none"
+            raise DataError(f"{where}: no field {name!r}; found {found}")
+        return record[name]
+
+    def text(name: str, value: object) -> str:
+        if not isinstance(value, str):
+            raise DataError(f"{where}: {name!r} is of type {type(value).__name__}, not a text")
+        return clean(value, where=f"{where}: {name!r}", errors=errors)
+
+    def texts(name: str) -> tuple[str, ...]:
+        values = field(name)
+        if not isinstance(values, list):
+            raise DataError(f"{where}: {name!r} is of type {type(values).__name__}, not a list")
+        return tuple(normalised(text(f"{name}[{n}]", value)) for n, value in enumerate(values))
+
+    id = text("id", record["id"]) if "id" in record else where
     where = where if id == where else f"{where} ({id})"
-    query = normalised(_text(record, "query", where=where, errors=errors))
-    named = _texts(record, "candidates", where=where, errors=errors)
+    query = normalised(text("query", field("query")))
+    named, supports = texts("candidates"), texts("supports")
     candidates = tuple(dict.fromkeys(named))
-    supports = _texts(record, "supports", where=where, errors=errors)
     if not query:
         raise DataError(f"{where}: 'query' is empty")
     if not all(candidates) or not candidates:
         raise DataError(f"{where}: 'candidates' is empty, or one of them is")
+    given = record.get("answer")
+    answer = None if given is None else normalised(text("answer", given))
+    if answer not in (None, *candidates):
+        raise DataError(
+            f"{where}: the answer {answer!r} is none of the {len(candidates)} candidates"
+        )
     relation, space, rest = query.partition(" ")
     query = relation.replace("_", " ") + space + rest
     return Question(
         id,
         "\n".join([query, *candidates, "", *supports]),
-        _answer(record, candidates, where=where, errors=errors),
+        answer,
         query=query,
         candidates=candidates,
         supports=supports,
         n_repeated=len(named) - len(candidates),
     )
-
-
-def _answer(
-    record: Fields, candidates: tuple[str, ...], *, where: str, errors: Errors
-) -> str | None:
-    if record.get("answer") is None:
-        return None
-    answer = normalised(_text(record, "answer", where=where, errors=errors))
-    if answer not in candidates:
-        raise DataError(
-            f"{where}: the answer {answer!r} is none of the {len(candidates)} candidates"
-        )
-    return answer
-
-
-def _texts(record: Fields, field: str, *, where: str, errors: Errors) -> tuple[str, ...]:
-    values = _field(record, field, where=where)
-    if not isinstance(values, list):
-        raise DataError(f"{where}: {field!r} is of type {type(values).__name__}, not a list")
-    texts = {f"{field}[{number}]": value for number, value in enumerate(values)}
-    return tuple(normalised(_text(texts, name, where=where, errors=errors)) for name in texts)
-
-
-def _text(record: Fields, field: str, *, where: str, errors: Errors) -> str:
-    value = _field(record, field, where=where)
-    if not isinstance(value, str):
-        raise DataError(f"{where}: {field!r} is of type {type(value).__name__}, not a text")
-    return clean(value, where=f"{where}: {field!r}", errors=errors)
-
-
-def _field(record: Fields, field: str, *, where: str) -> object:
-    if field not in record:
-        found = ", ".join(map(repr, record)) or "none"
-        raise DataError(f"{where}: no field {field!r}; found {found}")
-    return record[field]

@@ -16,18 +16,18 @@ LEARNT_FROM = ("train", "validation")
 
 
 def keys_of(splits: Splits) -> bytes:
-    """The keys of the texts in each split, as sealed JSON."""
+    """Return the keys of the texts in each split, as sealed JSON."""
     return seal({name: sorted(set(_keys(documents))) for name, documents in splits.items()})
 
 
 def seen(documents: Sequence[Document], keys: Mapping[str, Sequence[str]]) -> list[str]:
-    """The ids of those documents whose texts a run has learnt from."""
+    """Return the ids of those documents whose texts a run has learnt from."""
     known = {key for split in LEARNT_FROM for key in keys.get(split, ())}
     return [document.id for document in documents if known.intersection(_keys([document]))]
 
 
 def read_keys(path: Path) -> Mapping[str, Sequence[str]]:
-    """What `keys_of` made; nothing where an earlier version of the program kept none.
+    """Read what `keys_of` made; nothing where an earlier version of the program kept none.
 
     Raises:
         CorruptFileError: the file is damaged.

@@ -2,23 +2,26 @@
 
 import hashlib
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from fractions import Fraction
+from typing import TypeVar
 
 from prefprop_cli.data.corpus import SPLITS, Document, Splits, text_key
 from prefprop_cli.errors import DataError
 from prefprop_cli.words import listed, shortened
 
 Share = float | Fraction
+D = TypeVar("D", bound=Document)
 
 
 def complete(given: Splits, *, validation: Share, test: Share, seed: int) -> Splits:
-    """The given splits, and those that are missing drawn from the training documents.
+    """Draw the splits that are missing from the training documents.
 
     Documents of one group, or with the same text, stay together.
 
     Args:
         given: at least `train`.
-        validation: share of the training documents to draw if `validation` is not given.
+        validation: share of the training documents for `validation`, if it is not given.
         test: the same for `test`; 0 leaves a split out.
         seed: another seed draws other documents.
 
@@ -43,13 +46,7 @@ def complete(given: Splits, *, validation: Share, test: Share, seed: int) -> Spl
 def k_fold(
     documents: list[Document], *, n_folds: int, fold: int, seed: int
 ) -> tuple[list[Document], list[Document]]:
-    """(the held-out fold, all others); the folds of one seed share no document.
-
-    Args:
-        documents: same text stays in one fold.
-        n_folds: number of folds.
-        fold: which one is held out, from 0.
-        seed: another seed draws other folds.
+    """Return a fold, counted from 0, and all others; the folds of one seed share no document.
 
     Raises:
         DataError: there is no such fold.
@@ -65,14 +62,14 @@ def k_fold(
 
 
 def split_off(
-    documents: list[Document],
+    documents: list[D],
     *,
     share: Share,
     seed: int,
     together: bool = True,
     stratified: bool = True,
-) -> tuple[list[Document], list[Document]]:
-    """(taken, rest): `share` of the documents, of each label as nearly as whole numbers allow.
+) -> tuple[list[D], list[D]]:
+    """Take a share of the documents, of each label as nearly as whole numbers allow: (taken, rest).
 
     The documents are laid out label by label, inside a label by a hash of seed and id; walking
     along, one is taken whenever the share of those passed has grown by one. The total is
@@ -99,18 +96,19 @@ def split_off(
 
 
 def _units(
-    documents: list[Document], *, seed: int, together: bool, stratified: bool
+    documents: Sequence[Document], *, seed: int, together: bool, stratified: bool
 ) -> list[list[int]]:
     members: dict[str, list[int]] = defaultdict(list)
     for index, document in enumerate(documents):
         members[_unit_key(document) if together else document.id].append(index)
 
-    def place(unit: list[int]) -> tuple[str, str]:
+    def order(unit: list[int]) -> tuple[str, str]:
         labels = Counter(str(documents[i].label) if stratified else "" for i in unit)
-        first_id = min(documents[i].id for i in unit)
-        return min(labels, key=lambda label: (-labels[label], label)), _hash(seed, first_id)
+        key = f"{seed} {min(documents[i].id for i in unit)}"
+        most_frequent = min(labels, key=lambda label: (-labels[label], label))
+        return most_frequent, hashlib.sha256(key.encode()).hexdigest()
 
-    return sorted(members.values(), key=place)
+    return sorted(members.values(), key=order)
 
 
 def _unit_key(document: Document) -> str:
@@ -119,19 +117,11 @@ def _unit_key(document: Document) -> str:
     return f"text {text_key(document.text)}" if document.text.strip() else f"id {document.id}"
 
 
-def _hash(seed: int, key: str) -> str:
-    return hashlib.sha256(f"{seed} {key}".encode()).hexdigest()
-
-
 def _check_divisible(documents: list[Document]) -> None:
     units: dict[str, dict[str, str]] = defaultdict(dict)
     for document in documents:
         units[str(document.label)][_unit_key(document)] = document.id
-    single = [
-        f"{shortened(label)!r} ({next(iter(u.values()))})"
-        for label, u in units.items()
-        if len(u) == 1
-    ]
+    single = [f"{shortened(k)!r} ({min(u.values())})" for k, u in units.items() if len(u) == 1]
     if single:
         exchanged = len(single) == len(units) > 2
         raise DataError(

@@ -17,7 +17,7 @@ JSON_SUFFIXES = (*JSON_LINES, ".json")
 SUFFIXES = (*JSON_SUFFIXES, ".csv", ".tsv", ".parquet")
 
 
-class Row(NamedTuple):
+class TableRow(NamedTuple):
     """One row of a file."""
 
     number: int
@@ -38,7 +38,7 @@ def is_table(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
-def each_row(path: Path, *, errors: Errors = "strict", say: Say = note) -> Iterator[Row]:
+def each_row(path: Path, *, errors: Errors = "strict", say: Say = note) -> Iterator[TableRow]:
     """Read the rows of a file; one that cannot be read holds the error, and the others follow.
 
     A .json file is a list of objects, one object, or an object on each line. A .tsv file has tabs
@@ -56,19 +56,19 @@ def each_row(path: Path, *, errors: Errors = "strict", say: Say = note) -> Itera
     rows = _READERS[path.suffix.lower()](path, errors, lambda text: say(f"{path.name}: {text}"))
     number = 0
     for number, (line, fields) in enumerate(rows, start=1):
-        yield Row(number, line, fields)
+        yield TableRow(number, line, fields)
     if not number:
         raise DataError(f"{path}: the file holds no documents")
 
 
-def json_rows(text: str, *, name: str) -> Iterator[Row]:
+def json_rows(text: str, *, name: str) -> Iterator[TableRow]:
     """Read the rows of a JSON text, as of a .json file.
 
     Raises:
         DataError: it is neither JSON nor JSON lines.
     """
     for number, (line, fields) in enumerate(_json_objects(text, name), start=1):
-        yield Row(number, line, fields)
+        yield TableRow(number, line, fields)
 
 
 _Rows = Iterator[tuple[int | None, Fields | DataError]]

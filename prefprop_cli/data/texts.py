@@ -1,6 +1,6 @@
 """Texts without labels, for prediction: streamed, one document at a time."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +14,7 @@ from prefprop_cli.data.csv_rows import SEPARATORS
 from prefprop_cli.data.decoding import attempt, each_line, opened, read_text, sound
 from prefprop_cli.data.json_text import holds_json_rows
 from prefprop_cli.data.kinds import refuse_other_kinds
-from prefprop_cli.data.table_rows import Row, each_row, is_table, json_rows
+from prefprop_cli.data.table_rows import TableRow, each_row, is_table, json_rows
 from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.tables import Errors
 from prefprop_cli.words import quoted
@@ -33,7 +33,7 @@ class TextRecord:
     row: int | None = None
     """Number of the row or line, from 1, neither header nor blank lines of a table counted; None
     where the file is one document."""
-    fields: Mapping[str, object] = field(default_factory=dict)
+    fields: Fields = field(default_factory=dict)
     """All columns of the row, as read; empty where it has none, or cannot be read."""
 
 
@@ -106,7 +106,7 @@ def _refuse_table(text: str, *, name: str, column: str) -> None:
 
 
 def _of_rows(
-    rows: Iterator[Row], *, path: Path | str, errors: Errors, column: str, or_another: bool
+    rows: Iterator[TableRow], *, path: Path | str, errors: Errors, column: str, or_another: bool
 ) -> Iterator[TextRecord]:
     if or_another:
         column, rows = text_column_in(rows, column, path=path)

@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tokenizers import AddedToken, Tokenizer
+from tokenizers import Tokenizer
 
 from prefprop_cli.data.decoding import opened
 from prefprop_cli.data.tokenizer_files import Description, describe
@@ -31,23 +31,27 @@ PIECE_LENGTH = 2**18
 
 
 class TextTokenizer:
-    """A BERT (WordPiece) or RoBERTa (byte-level BPE) tokenizer for texts of any length.
+    """A BERT (WordPiece) or RoBERTa (byte-level BPE) tokenizer for texts of any length."""
 
-    Attributes:
-        cls_id: id of `[CLS]`.
-        sep_id: id of `[SEP]`.
-        pad_id: id of the padding token.
-        mask_id: id of the mask token, or None.
-        vocab_size: one more than the highest id.
-        highest_id: the highest that a row can have: of a text, `[CLS]`, `[SEP]` or padding.
-        fingerprint: sha256 over what decides the tokens, however the files are laid out.
-        files_sha256: sha256 over the names and contents of its files, the fingerprint that adapters
-            of schema 2 and earlier hold.
-    """
+    cls_id: int
+    sep_id: int
+    pad_id: int
+    mask_id: int | None
+    vocab_size: int
+    """One more than the highest id."""
+    highest_id: int
+    """The highest that a row can have: of a text, `[CLS]`, `[SEP]` or padding."""
+    fingerprint: str
+    """The sha256 over what decides the tokens, however the files are laid out."""
+    files_sha256: str
+    """The sha256 over its files, which adapters of schema 2 and earlier hold as a fingerprint."""
 
     def __init__(self, files: dict[str, bytes], *, source: str) -> None:
         self._files = {name: content for name, content in files.items() if name != "config.json"}
-        self.files_sha256 = _files_sha256({name: files[name] for name in FILES if name in files})
+        digest = hashlib.sha256()
+        for name in sorted(files.keys() & {*FILES}):
+            digest.update(f"{name} {len(files[name])}\n".encode() + files[name])
+        self.files_sha256 = digest.hexdigest()
         try:
             self._description = described = describe(files)
             self._tokenizer = _built(described)
@@ -68,10 +72,7 @@ class TextTokenizer:
 
     @classmethod
     def load(cls, folder: Path) -> "TextTokenizer":
-        """The tokenizer of a local folder.
-
-        Args:
-            folder: holds tokenizer.json, or vocab.json and merges.txt, or vocab.txt.
+        """Load the tokenizer of a local folder.
 
         Raises:
             DataError: there are no such files, or they are of another kind.
@@ -85,7 +86,7 @@ class TextTokenizer:
         return cls(files, source=str(folder))
 
     def files(self) -> dict[str, bytes]:
-        """The files it was built from, by name, with its class declared; `save` writes them."""
+        """Return the files it was built from, by name, with its class declared."""
         settings = json.loads(self._files.get("tokenizer_config.json", b"{}"))
         if settings.get("tokenizer_class"):
             return dict(self._files)
@@ -99,7 +100,7 @@ class TextTokenizer:
             (folder / name).write_bytes(content)
 
     def ids(self, texts: Sequence[str]) -> list[Sequence[int]]:
-        """All tokens of each text, without special tokens.
+        """Return all tokens of each text, without special tokens.
 
         Raises:
             DataError: a text that is no text, or holds half of a surrogate pair.
@@ -122,21 +123,21 @@ class TextTokenizer:
         return [[i for i in encoding.ids if i not in self._reserved] for encoding in encoded]
 
     def _fingerprint(self) -> str:
+        words = [token for token in self._description.added if not token.special]
         facts = {
             "backend": self._description.backend,
             "added": [
-                [self._tokenizer.token_to_id(token.content), *_facts(token)]
-                for token in self._description.added
-                if not token.special
+                [
+                    self._tokenizer.token_to_id(token.content),
+                    *(token.content, token.lstrip, token.rstrip),
+                    *(token.normalized, token.single_word),
+                ]
+                for token in words
             ],
             "frame": [self.cls_id, self.sep_id],
             "reserved": sorted(self._reserved),
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def _facts(token: AddedToken) -> tuple[str | bool, ...]:
-    return token.content, token.lstrip, token.rstrip, token.normalized, token.single_word
 
 
 def _built(description: Description) -> Tokenizer:
@@ -170,10 +171,3 @@ def _pieces(text: str) -> Iterator[str]:
         yield text[start : cut if cut > 0 else end]
         start = cut if cut > 0 else end
     yield text[start:]
-
-
-def _files_sha256(files: dict[str, bytes]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(files):
-        digest.update(f"{name} {len(files[name])}\n".encode() + files[name])
-    return digest.hexdigest()

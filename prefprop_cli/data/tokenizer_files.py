@@ -9,20 +9,19 @@ import json
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from tokenizers import AddedToken, Tokenizer
 
 from prefprop_cli.data.tokenizer_backends import (
     NO_MODEL,
+    Files,
+    Values,
     as_it_is,
     kind_of,
     of_class,
     splits_at_spaces,
 )
 from prefprop_cli.errors import DataError
-
-Values = dict[str, Any]
 
 _ROLES = ("cls", "sep", "pad", "mask", "unk")
 NAMES: dict[str, dict[str, str]] = {
@@ -64,18 +63,15 @@ class Description:
     @property
     def can_cut(self) -> bool:
         """Whether a text can be cut before a space behind a word, and no token crosses the cut."""
-        of_words = [token for token in self.added if not token.special]
-        stays_in_a_word = not any(
+        crosses = any(
             token.lstrip or token.rstrip or any(map(str.isspace, token.content))
-            for token in of_words
+            for token in self.added
+            if not token.special
         )
-        return stays_in_a_word and splits_at_spaces(self.backend)
+        return not crosses and splits_at_spaces(self.backend)
 
     def special_ids(self, vocabulary: Mapping[str, int]) -> dict[str, int]:
-        """Ids by role: as declared, else as the post-processor has them, else of usual names.
-
-        Args:
-            vocabulary: all tokens, the added ones among them.
+        """Return ids by role: as declared, else of the post-processor, else of usual names.
 
         Raises:
             DataError: one that is needed is missing, or the post-processor has others.
@@ -95,45 +91,43 @@ class Description:
         return ids
 
 
-def describe(files: Mapping[str, bytes]) -> Description:
-    """What the files say.
-
-    Args:
-        files: contents by name, config.json among them.
+def describe(files: Files) -> Description:
+    """Return what the files say, config.json among them.
 
     Raises:
         DataError: they are of a kind that cannot be used, or contradict each other.
         Exception: of any type, if they are damaged.
     """
-    _check_marks(files)
+    if marked := [name for name, content in files.items() if content.startswith(BOM_UTF8)]:
+        raise DataError(
+            f"{marked[0]} begins with a byte order mark, which would be read as part of it. "
+            "Save it as UTF-8 without one"
+        )
     settings, spec = _read(files, "tokenizer_config.json"), _read(files, "tokenizer.json")
     kind = kind_of(files, spec)
     class_name = _class_name(settings, _read(files, "config.json"), kind, is_whole=bool(spec))
-    declared = settings if "added_tokens_decoder" in settings else _with_map(files, settings)
+    declared = dict(settings)
+    if "added_tokens_decoder" not in settings:
+        declared |= _read(files, "special_tokens_map.json")
     names = {role: text for role in _ROLES if (text := _text(declared.get(f"{role}_token")))}
     if class_name in _GENERAL:
         backend = as_it_is(spec, settings, kind)
-        names = _with_unknown(names, backend["model"]["unk_token"])
+        # The model decides on the token of unknown words, whatever is declared.
+        unknown = backend["model"]["unk_token"]
+        names = {role: text for role, text in names.items() if role != "unk"}
+        names |= {} if unknown is None else {"unk": unknown}
     else:
         names = NAMES[kind] | names
         backend = of_class(kind, files, spec, settings, unk=names["unk"])
     special = {*names.values(), *_special_tokens(declared)}
     added = [*_added_later(files, settings, spec, special)]
     if class_name in _GENERAL:
-        added = [*map(_fields, spec.get("added_tokens", [])), *added]
-    tokens = tuple(_token(fields, special) for fields in added)
+        added = [*spec.get("added_tokens", []), *added]
+    tokens = tuple(_token(values, special) for values in added)
     return Description(class_name, backend, tokens, names, _frame(spec))
 
 
-def _check_marks(files: Mapping[str, bytes]) -> None:
-    if marked := [name for name, content in files.items() if content.startswith(BOM_UTF8)]:
-        raise DataError(
-            f"{marked[0]} begins with a byte order mark, which would be read as part of it. "
-            "Save it as UTF-8 without one"
-        )
-
-
-def _read(files: Mapping[str, bytes], name: str) -> Values:
+def _read(files: Files, name: str) -> Values:
     values: Values = json.loads(files.get(name, b"{}"))
     if not isinstance(values, dict):
         raise ValueError(f"{name} holds no JSON object")
@@ -146,7 +140,9 @@ def _class_name(settings: Values, config: Values, kind: str, *, is_whole: bool) 
     by_files = _GENERAL[0] if is_whole else _OF_KIND[kind]
     name = str(declared or _OF_MODEL.get(str(config.get("model_type")), by_files))
     name = name if name in _GENERAL else name.removesuffix("Fast")
-    _check_class(json.dumps(settings["auto_map"]) if "auto_map" in settings else name)
+    own = json.dumps(settings["auto_map"]) if "auto_map" in settings else name
+    if own not in (known := (*_CLASSES, *_GENERAL)):
+        raise DataError(f"a tokenizer of class {own} cannot be used; these can: {', '.join(known)}")
     if name in _GENERAL and not is_whole:
         raise DataError(f"a {name} needs a tokenizer.json, and there is none")
     if _CLASSES.get(name, kind) != kind:
@@ -159,18 +155,6 @@ def _class_name(settings: Values, config: Values, kind: str, *, is_whole: bool) 
     return name
 
 
-def _check_class(name: str) -> None:
-    known = (*_CLASSES, *_GENERAL)
-    if name not in known:
-        raise DataError(
-            f"a tokenizer of class {name} cannot be used; these can: {', '.join(known)}"
-        )
-
-
-def _with_map(files: Mapping[str, bytes], settings: Values) -> Values:
-    return settings | _read(files, "special_tokens_map.json")
-
-
 def _text(token: object) -> str | None:
     """A special token as it is written; None where there is none."""
     text = token.get("content") if isinstance(token, dict) else token
@@ -181,44 +165,32 @@ def _text(token: object) -> str | None:
 
 def _special_tokens(declared: Values) -> Iterator[str]:
     """Every special token that is declared, in a role or without one."""
-    yield from (_text(v) or "" for k, v in declared.items() if _is_token(k, v))
+    for key, value in declared.items():
+        if key.endswith("_token") and isinstance(value, (str, dict)):  # not `add_bos_token`
+            yield _text(value) or ""
     for key in ("additional_special_tokens", "extra_special_tokens"):
         tokens = declared.get(key) or []
         for token in tokens.values() if isinstance(tokens, dict) else tokens:
             yield _text(token) or ""
 
 
-def _is_token(key: str, value: object) -> bool:
-    return key.endswith("_token") and isinstance(value, (str, dict))  # not `add_bos_token`
-
-
-def _with_unknown(names: dict[str, str], unknown: str | None) -> dict[str, str]:
-    """The model decides on the token of unknown words, whatever is declared."""
-    known = {role: text for role, text in names.items() if role != "unk"}
-    return known if unknown is None else known | {"unk": unknown}
-
-
 def _added_later(
-    files: Mapping[str, bytes], settings: Values, spec: Values, special: set[str]
+    files: Files, settings: Values, spec: Values, special: set[str]
 ) -> Iterator[Values]:
     """What is added to the model of a class, lowest id first."""
     if "added_tokens_decoder" in settings:
-        by_id = {int(id_): fields for id_, fields in settings["added_tokens_decoder"].items()}
+        by_id = {int(id_): values for id_, values in settings["added_tokens_decoder"].items()}
     else:
-        old = _read(files, "added_tokens.json")
         by_id = {
             int(id_): {"content": text, "normalized": text not in special}
-            for text, id_ in old.items()
+            for text, id_ in _read(files, "added_tokens.json").items()
         }
-        by_id |= {int(fields["id"]): fields for fields in spec.get("added_tokens", [])}
-    yield from (_fields(fields) for _, fields in sorted(by_id.items()))
+        by_id |= {int(values["id"]): values for values in spec.get("added_tokens", [])}
+    yield from (values for _, values in sorted(by_id.items()))
 
 
-def _fields(values: Values) -> Values:
-    return {key: value for key, value in values.items() if key not in ("id", "__type")}
-
-
-def _token(fields: Values, special: set[str]) -> AddedToken:
+def _token(values: Values, special: set[str]) -> AddedToken:
+    fields = {key: value for key, value in values.items() if key not in ("id", "__type")}
     is_special = fields.get("special", False) or fields["content"] in special
     return AddedToken(**fields | {"special": is_special})
 

@@ -9,34 +9,23 @@ Ids = Sequence[int]
 
 
 def pieces(
-    ids: Ids, *, room: int, beyond: Truncation = "truncate", max_chunks: int | None = None
+    ids: Ids, *, room: int, truncation: Truncation = "truncate", max_chunks: int | None = None
 ) -> list[Ids]:
-    """The parts of a text that are read, in order; each becomes a row.
+    """Return the parts of a text that are read, in order; each becomes a row.
 
     `truncate` reads the beginning, `head+tail` the beginning and the end, half of the room each
-    (the beginning has the odd token), `chunk` all of it.
-
-    Args:
-        ids: tokens of the text, without special tokens.
-        room: most tokens of a part.
-        beyond: what is read of a text longer than that.
-        max_chunks: most parts; of a text with more, what lies behind is not read.
-
-    Returns:
-        One part, possibly empty, or with `chunk` as many as it takes.
+    (the beginning has the odd token), `chunk` all of it, or what `max_chunks` parts hold. Of no
+    tokens there is one part, an empty one.
     """
-    if beyond == "chunk":
+    if truncation == "chunk":
         return chunks(ids if max_chunks is None else ids[: max_chunks * room], room=room)
-    if beyond == "truncate" or len(ids) <= room:
+    if truncation == "truncate" or len(ids) <= room:
         return [ids[:room]]
     return [[*ids[: room - room // 2], *ids[len(ids) - room // 2 :]]]
 
 
 def chunks(ids: Ids, *, room: int) -> list[Ids]:
-    """The tokens in as few parts as fit, their lengths equal to within one, the longer ones first.
-
-    Put together again the parts are `ids`; of no tokens there is one part, an empty one.
-    """
+    """Cut tokens into as few parts as fit, of one length to within one, longer ones first."""
     n_chunks = max(1, -(-len(ids) // room))
     length, n_longer = divmod(len(ids), n_chunks)
     cuts = [number * length + min(number, n_longer) for number in range(n_chunks + 1)]

@@ -22,6 +22,8 @@ from prefprop_cli.calibration.calibrators import (
 from prefprop_cli.config.schema import Config
 from prefprop_cli.errors import CorruptFileError, DataError
 from prefprop_cli.runs import read_verified, save_folder
+from prefprop_cli.tables import TASKS
+from prefprop_cli.tasks.base import Task
 
 # What is said of an adapter is read without torch.
 if TYPE_CHECKING:
@@ -49,6 +51,11 @@ class Adapter:
     """What was read of its `config.json`; None in an adapter of schema 2 or earlier, whose hashes
     are of files."""
 
+    @property
+    def task(self) -> Task:
+        """What it was trained for."""
+        return TASKS[self.config.data.task]
+
 
 def make_adapter(plan: "Plan", *, labels: tuple[str, ...]) -> Adapter:
     """Return the description of what a plan trains."""
@@ -58,7 +65,7 @@ def make_adapter(plan: "Plan", *, labels: tuple[str, ...]) -> Adapter:
 
 
 def save_adapter(folder: Path, adapter: Adapter, trained: Mapping[str, "Tensor"]) -> None:
-    """Write an adapter folder, with tensors by name, in the place of an earlier one at once."""
+    """Write an adapter folder, all or nothing; an earlier one is replaced."""
     from safetensors.torch import save
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trained.items()}
@@ -149,10 +156,11 @@ def _from_json(data: bytes, folder: Path) -> Adapter:
             calibrator: Calibrator = Identity() if temperature is None else Temperature(temperature)
         else:
             calibrator = calibrator_from(values.pop("calibrator"))
-        fits = calibrator.n_classes in (None, len(labels)) if labels else calibrator.for_candidates
-        if not fits:
-            raise CorruptFileError(f"its calibrator ({calibrator.name}) is not of its labels")
         config = Config(**values.pop("config"))
-        return Adapter(labels=labels, config=config, calibrator=calibrator, **values)
+        adapter = Adapter(labels=labels, config=config, calibrator=calibrator, **values)
+        of_classes = calibrator.n_classes in (None, len(labels))
+        if not (of_classes if adapter.task.has_classes else calibrator.for_candidates):
+            raise CorruptFileError(f"its calibrator ({calibrator.name}) is not of its labels")
+        return adapter
     except (ValueError, KeyError, TypeError, AttributeError, CorruptFileError) as error:
         raise CorruptFileError(f"{folder}/adapter.json cannot be read: {error}") from error

@@ -34,7 +34,7 @@ def baselines_of(
 
     Without TF-IDF where the texts are gone, have changed since, are very many or have no words.
     """
-    if not prepared.labels:
+    if not plan.task.has_classes:
         return {CHANCE: chance_share(saved.logits)}
     counts = Counter(prepared.splits["train"]["label"])
     most = max(sorted(counts), key=lambda label: counts[label])

@@ -17,6 +17,7 @@ from prefprop_cli.calibration.report import CalibrationReport, calibration_repor
 from prefprop_cli.errors import UsageError
 from prefprop_cli.experiment.adapter import Adapter, read_adapter, set_calibrator
 from prefprop_cli.experiment.stored_logits import SavedLogits
+from prefprop_cli.notes import Note
 from prefprop_cli.runs import RunFolder, write_atomically
 
 FITTED_ON = "validation"
@@ -45,7 +46,7 @@ class Calibration:
     calibrated: Floats
     cross_fitted: bool
     report: CalibrationReport
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
     @property
     def replaced(self) -> Calibrator | None:
@@ -104,18 +105,20 @@ def calibrate(
             "say --allow-same-split, which fits it anew for each fifth of the documents"
         )
     fitted = fit_calibrator(
-        method, fitted_on.logits, fitted_on.labels, candidates=not adapter.labels
+        method, fitted_on.logits, fitted_on.labels, candidates=not adapter.task.has_classes
     )
-    calibrator, notes = fitted.calibrator, list(fitted.notes)
+    calibrator, notes = fitted.calibrator, [*map(Note, fitted.notes)]
     if same:
-        notes.append(f"{split}: each document is calibrated by what was fitted on four fifths")
+        text = f"{split}: each document is calibrated by what was fitted on four fifths"
+        notes.append(Note(text))
         calibrated = cross_calibrated(type(calibrator), reported.logits, reported.labels)
     else:
         if n_shared:
-            notes.append(
+            text = (
                 f"LEAK: {n_shared} of {len(reported.ids)} documents of {split} are among those of "
                 f"{FITTED_ON}, where the calibrator is fitted"
             )
+            notes.append(Note(text, "warning"))
         calibrated = calibrator.logits(reported.logits)
     report = calibration_report(
         Predictions.from_logits(reported.logits, reported.labels),

@@ -83,7 +83,14 @@ def evaluate(
         saved, warnings = logits_of_documents(run, documents, machine)
     table = adapter.config.eval
     return RunEvaluation(
-        split, saved, adapter.labels, table.bins, table.resamples, tuple(warnings), adapter
+        split,
+        saved,
+        adapter.task,
+        adapter.labels,
+        table.bins,
+        table.resamples,
+        tuple(warnings),
+        adapter,
     )
 
 
@@ -115,7 +122,7 @@ def evaluate_trained(
     label = "evaluating document"
     saved = logits_of(run, split, machine=Machine(device=device), label=label)
     baselines = world().on_main(lambda: baselines_of(plan, prepared, saved, split))
-    return RunEvaluation(split, saved, prepared.labels, baselines=baselines)
+    return RunEvaluation(split, saved, plan.task, prepared.labels, baselines=baselines)
 
 
 def _is_cheap(plan: "Plan", prepared: "Prepared", n_steps: int) -> bool:

@@ -17,6 +17,7 @@ from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.experiment.stored_logits import SavedLogits
 from prefprop_cli.notes import Note
 from prefprop_cli.stats.small_samples import Stated, share
+from prefprop_cli.tasks.base import Task
 from prefprop_cli.tasks.metrics import (
     chance_share,
     confusion_matrix,
@@ -59,8 +60,10 @@ class RunEvaluation:
     split: str
     """Its name, or `own data`."""
     saved: SavedLogits
+    task: Task
+    """What the run was trained for."""
     labels: tuple[str, ...]
-    """The classes; none where documents bring candidates of their own."""
+    """The classes, if the task has any."""
     n_bins: int = 15
     n_resamples: int = 2000
     warnings: tuple[Note, ...] = ()
@@ -87,7 +90,7 @@ class RunEvaluation:
     @property
     def guess(self) -> tuple[str, float]:
         """Accuracy without reading: of the most frequent label, or of any candidate by chance."""
-        if self.labels:
+        if self.task.has_classes:
             return "majority", majority_share(self.saved.labels)
         return "chance", chance_share(self.saved.logits)
 
@@ -97,7 +100,7 @@ class RunEvaluation:
         return classification_metrics(
             self.saved.logits,
             self.saved.labels,
-            n_classes=len(self.labels) or None,
+            metrics=self.task.metrics(len(self.labels)),
             n_bins=self.n_bins,
         )
 
@@ -107,7 +110,7 @@ class RunEvaluation:
         return stated_intervals(
             self.saved.logits,
             self.saved.labels,
-            n_classes=len(self.labels) or None,
+            metrics=self.task.metrics(len(self.labels)),
             n_bins=self.n_bins,
             n_resamples=self.n_resamples,
         )
@@ -120,8 +123,8 @@ class RunEvaluation:
 
     @cached_property
     def classes(self) -> list[ClassScores]:
-        """In the order of the logits; none where documents bring candidates."""
-        if not self.labels:
+        """In the order of the logits; none where the task has none."""
+        if not self.task.has_classes:
             return []
         matrix = self.confusions
         rates = np.stack(rates_by_class(matrix), axis=1).tolist()
@@ -142,7 +145,7 @@ class RunEvaluation:
     @cached_property
     def mistakes(self) -> list[Mistake]:
         """What is wrong, the surest first; none where there are no classes."""
-        if not self.labels:
+        if not self.task.has_classes:
             return []
         saved = self.saved
         said = saved.logits.argmax(axis=1)

@@ -52,7 +52,7 @@ def costs_of(plan: Plan, *, n_labels: int, device: str = "cpu") -> Costs:
 
     Args:
         plan: what the run uses.
-        n_labels: classes; 0 where each document brings its own candidates.
+        n_labels: classes; 0 where the task has none.
         device: `cpu`, `cuda` or `cuda:N`.
     """
     kind = torch.device(device).type
@@ -80,15 +80,9 @@ def costs_of(plan: Plan, *, n_labels: int, device: str = "cpu") -> Costs:
 
 def _made_up(plan: Plan, *, n_labels: int, device: str) -> Classifier:
     """A model with numbers of the usual size, since tiny ones are slow; drawn once, repeated."""
-    table = plan.config.model
+    options = plan.config.model.model_dump(exclude={"backbone", "to_long", "window"})
     with torch.device("meta"):
-        encoder = Encoder(
-            plan.encoder,
-            attention=table.attention,
-            dropout=table.dropout,
-            attention_dropout=table.attention_dropout,
-            gradient_checkpointing=table.gradient_checkpointing,
-        )
+        encoder = Encoder(plan.encoder, **options)
         model = create_classifier(encoder, plan.config, n_labels=n_labels)
     model.train().to_empty(device=device)
     noise = 0.05 * torch.randn(_NOISE)

@@ -11,10 +11,8 @@ from prefprop_cli.cache import default_cache
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.labels import positions
 from prefprop_cli.data.prepare import Prepared
-from prefprop_cli.data.questions import read_questions
 from prefprop_cli.data.seen import read_keys, seen
-from prefprop_cli.data.sets.files import labelled_documents
-from prefprop_cli.errors import DataError, UsageError
+from prefprop_cli.errors import DataError
 from prefprop_cli.experiment.evaluate import Machine, OwnDocuments
 from prefprop_cli.experiment.plan import examples_of, prepare_data, with_documents
 from prefprop_cli.experiment.predictor import Predictor, load_run
@@ -119,16 +117,9 @@ class _OwnExamples:
 
 
 def _read(own: OwnDocuments, predictor: Predictor) -> list[Document]:
-    table = predictor.plan.config.data
     named = {"text_column": own.text_column, "label_column": own.label_column}
     columns = {key: column for key, column in named.items() if column is not None}
-    if predictor.labels:
-        # Groups matter where splits are drawn.
-        table = table.model_copy(update={**columns, "group_column": None})
-        return labelled_documents(own.path, table)
-    if columns:
-        raise UsageError(f"{own.path}: the run reads questions, which have no columns to name")
-    return list(read_questions(own.path, errors=table.errors))
+    return predictor.task.read_labelled(own.path, predictor.plan.config.data, columns)
 
 
 def _label_indices(documents: Sequence[Document], predictor: Predictor) -> list[int]:

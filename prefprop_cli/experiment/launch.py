@@ -1,6 +1,7 @@
 """A training run from its folder to its adapter, without a word to anybody."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,7 +64,9 @@ def train(
     plan = make_plan(config)
     prepared = prepare_data(plan, cache=default_cache())
     folder = create_run(plan, prepared, out=out, sources=[], argv=[])
-    with folder.lock():
+    lock = folder.lock()
+    with ExitStack() as held:
+        world().on_main(lambda: held.enter_context(lock))
         train_run(plan, prepared, folder, device=device, hooks=hooks)
     return folder
 
@@ -214,7 +217,7 @@ def _train(
         found = with_documents(logits, prepared, "validation")
         if world().is_main:
             save_logits(folder.evaluation, step_name(trainer.progress.step), found)
-        return _evaluation(found, n_classes=len(prepared.labels) or None, n_bins=config.eval.bins)
+        return _evaluation(found, plan, n_classes=len(prepared.labels))
 
     trainer = Trainer(
         model,
@@ -239,9 +242,14 @@ def _train(
     return result
 
 
-def _evaluation(found: SavedLogits, *, n_classes: int | None, n_bins: int) -> Evaluation:
-    metrics = classification_metrics(found.logits, found.labels, n_classes=n_classes, n_bins=n_bins)
-    if n_classes is None:  # the first candidate of one question is no class with that of another
+def _evaluation(found: SavedLogits, plan: Plan, *, n_classes: int) -> Evaluation:
+    metrics = classification_metrics(
+        found.logits,
+        found.labels,
+        metrics=plan.task.metrics(n_classes),
+        n_bins=plan.config.eval.bins,
+    )
+    if not plan.task.has_classes:
         return Evaluation(metrics, (), ())
     n_predicted, n_labelled = (
         tuple(np.bincount(classes, minlength=n_classes).tolist())

@@ -18,8 +18,7 @@ from prefprop_cli.core.encoder.config import EncoderConfig
 from prefprop_cli.core.encoder.encoder import Encoder
 from prefprop_cli.core.encoder.layout import Layout, Tokens
 from prefprop_cli.core.methods import Method
-from prefprop_cli.experiment.task import task_of
-from prefprop_cli.tables import Pooling
+from prefprop_cli.tables import TASKS, Pooling
 from prefprop_cli.tasks.batch import Batch, Head, losses, pooled
 from prefprop_cli.training.state import Trainable
 
@@ -65,14 +64,14 @@ class Classifier(Trainable):
         padded = [functional.pad(p, (0, n_logits - p.shape[1]), value=-inf) for p in logits]
         return pooled(torch.cat(padded), batch.n_rows, how=self.chunk_pooling)
 
-    def _of_rows(self, tokens: Tokens, places: Sequence[Sequence[int]]) -> Tensor:
+    def _of_rows(self, tokens: Tokens, positions: Sequence[Sequence[int]]) -> Tensor:
         """Logits of rows; (R, C)."""
         layout = Layout.of(tokens, n_placeholders=self.method.n_placeholders)
         if self.pool == "prefix":
             read = layout.one_per_row(0)
         else:
             read = layout.output_positions(
-                [[layout.n_placeholders + p for p in row] for row in places]
+                [[layout.n_placeholders + p for p in row] for row in positions]
             )
         prefix = self.method(len(layout.rows))
         hidden = self.backbone.encode(tokens, layout, prefix, read=read, markers=self.head.markers)
@@ -157,10 +156,11 @@ def create_classifier(backbone: Encoder, config: Config, *, n_labels: int) -> Cl
     Args:
         backbone: its encoder.
         config: says the method, the task and how rows are pooled.
-        n_labels: classes; 0 where each document brings its own candidates.
+        n_labels: classes; 0 where the task has none.
     """
     # The head first: seeds mean the same weights as in earlier runs.
-    head = task_of(config).head(config, backbone.config.hidden_size, n_labels)
+    task, dropout = TASKS[config.data.task], config.model.dropout
+    head = task.head(backbone.config.hidden_size, n_labels, dropout=dropout)
     return Classifier(
         backbone,
         create_method(config.method, backbone.config),

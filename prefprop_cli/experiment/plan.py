@@ -15,7 +15,7 @@ from prefprop_cli.core.encoder.encoder import Encoder
 from prefprop_cli.core.encoder.to_long import long_config
 from prefprop_cli.core.modes import shapes_only
 from prefprop_cli.data import read_corpus
-from prefprop_cli.data.forms import Form, form_of
+from prefprop_cli.data.form import Form
 from prefprop_cli.data.prepare import Prepared, prepare
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import ConfigError, DataError
@@ -28,9 +28,10 @@ from prefprop_cli.experiment.backbones import (
 )
 from prefprop_cli.experiment.model import Classifier, create_classifier, create_method
 from prefprop_cli.experiment.stored_logits import SavedLogits
-from prefprop_cli.experiment.task import task_of
 from prefprop_cli.hub import is_repository
 from prefprop_cli.runs.distributed import world
+from prefprop_cli.tables import TASKS
+from prefprop_cli.tasks.base import Task
 from prefprop_cli.tasks.batch import Examples
 
 
@@ -46,6 +47,11 @@ class Plan:
     """Its shape, after the conversion if there is one."""
     tokenizer: TextTokenizer
 
+    @property
+    def task(self) -> Task:
+        """What the documents are for."""
+        return TASKS[self.config.data.task]
+
     @cached_property
     def n_placeholders(self) -> int:
         with shapes_only():
@@ -57,8 +63,8 @@ class Plan:
         return self.config.data.max_length - self.n_placeholders
 
     def form(self, labels: tuple[str, ...]) -> Form:
-        """Return how documents become tokens; no labels where each brings its own candidates."""
-        return form_of(
+        """How documents become tokens; `labels` are the classes, if the task has any."""
+        return self.task.form(
             self.config.data, labels=labels, tokenizer=self.tokenizer, max_tokens=self.max_tokens
         )
 
@@ -119,18 +125,12 @@ def prepare_data(
     """
 
     def work() -> Prepared:
-        return prepare(
-            read_corpus(plan.config.data),
-            tokenizer=plan.tokenizer,
-            data=plan.config.data,
-            max_tokens=plan.max_tokens,
-            cache=cache,
-            force=force,
-            stop=stop,
-        )
+        corpus = read_corpus(plan.config.data)
+        form = plan.form(corpus.labels)
+        return prepare(corpus, form=form, cache=cache, force=force, stop=stop)
 
     prepared = world().first_on_machine(work)
-    _check_metric(plan.config.train.metric, n_labels=len(prepared.labels))
+    _check_metric(plan, n_classes=len(prepared.labels))
     return prepared
 
 
@@ -146,14 +146,8 @@ def examples_of(plan: Plan, prepared: Prepared, split: str, *, training: bool = 
     if table is None or not len(table):
         there = ", ".join(prepared.splits)
         raise DataError(f'the data has no documents in a split "{split}"; it has {there}')
-    task = task_of(plan.config)
-    return Examples(
-        table,
-        lengths=list(table["n_computed"]),
-        collate=task.collate(plan.tokenizer, plan.max_tokens),
-        shuffle=task.shuffle if training else None,
-        seed=plan.config.train.seed,
-    )
+    lengths, form = list(table["n_computed"]), plan.form(prepared.labels)
+    return Examples(table, lengths, form, shuffled=training, seed=plan.config.train.seed)
 
 
 def with_documents(logits: NDArray[np.float32], prepared: Prepared, split: str) -> SavedLogits:
@@ -165,16 +159,7 @@ def with_documents(logits: NDArray[np.float32], prepared: Prepared, split: str) 
 
 def load_encoder(plan: Plan) -> Encoder:
     """Return the backbone of a plan, with its weights."""
-    table = plan.config.model
-    return load_backbone(
-        plan.backbone,
-        to_long=table.to_long,
-        window=table.window,
-        attention=table.attention,
-        dropout=table.dropout,
-        attention_dropout=table.attention_dropout,
-        gradient_checkpointing=table.gradient_checkpointing,
-    )
+    return load_backbone(plan.backbone, **plan.config.model.model_dump(exclude={"backbone"}))
 
 
 def load_classifier(plan: Plan, *, n_labels: int) -> Classifier:
@@ -205,15 +190,16 @@ def _resolved(config: Config, folder: Path, encoder: EncoderConfig) -> Config:
     return config.model_copy(update={"model": model, "data": data, "sweep": None})
 
 
-def _check_metric(metric: str, *, n_labels: int) -> None:
-    if not n_labels and metric.startswith("f1"):
+def _check_metric(plan: Plan, *, n_classes: int) -> None:
+    metric = plan.config.train.metric
+    if not plan.task.has_classes and metric.startswith("f1"):
         raise ConfigError(
             [f'train.metric = "{metric}" needs classes, and here are candidates. Use "accuracy"']
         )
-    if metric == "f1_binary" and n_labels != 2:
+    if metric == "f1_binary" and n_classes != 2:
         raise ConfigError(
             [
-                f'train.metric = "f1_binary" needs two classes, and the data have {n_labels}. '
+                f'train.metric = "f1_binary" needs two classes, and the data have {n_classes}. '
                 'Use "f1_macro"'
             ]
         )

@@ -4,7 +4,7 @@ Axes: N documents, C classes.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
@@ -18,16 +18,15 @@ from prefprop_cli.calibration.calibrators import Calibrator, Identity
 from prefprop_cli.calibration.predictions import softmax
 from prefprop_cli.core.modes import plain_modes, tensors_on_cpu
 from prefprop_cli.data.corpus import Document
-from prefprop_cli.data.forms import Form
-from prefprop_cli.data.questions import Question
+from prefprop_cli.data.form import Form, Record
 from prefprop_cli.errors import UsageError
 from prefprop_cli.experiment.adapter import Adapter, load_adapter
 from prefprop_cli.experiment.model import Classifier
 from prefprop_cli.experiment.plan import Plan
-from prefprop_cli.experiment.task import task_of
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.distributed import world
-from prefprop_cli.tasks.batch import Batch, Record
+from prefprop_cli.tasks.base import Task
+from prefprop_cli.tasks.batch import Batch, collate
 from prefprop_cli.training.inference import batch_logits, batch_size_on
 
 
@@ -52,8 +51,13 @@ class Predictor:
         self.adapter, self.plan, self.model, self.device = adapter, plan, model.to(device), device
 
     @property
+    def task(self) -> Task:
+        """What it was trained for."""
+        return self.adapter.task
+
+    @property
     def labels(self) -> tuple[str, ...]:
-        """The classes, in the order of the logits; none where each document has candidates."""
+        """The classes, in the order of the logits; none where the task has none."""
         return self.adapter.labels
 
     @property
@@ -63,12 +67,12 @@ class Predictor:
 
     def names_of(self, document: Document) -> tuple[str, ...]:
         """What the logits of a document are of: the classes, or its own candidates."""
-        return document.candidates if isinstance(document, Question) else self.labels
+        return self.task.names_of(document, self.labels)
 
     def batch(self, documents: Sequence[Document]) -> tuple[list[Record], Batch]:
         """Tokenise documents, and put them together for the model; their labels are not read."""
         records = self.form.encode([replace(document, label=None) for document in documents])
-        return records, self.collate(records)
+        return records, collate(self.form, records)
 
     def predict(
         self, documents: Iterable[str | Document], *, calibrated: bool = True
@@ -117,11 +121,6 @@ class Predictor:
     def form(self) -> Form:
         """How a document becomes tokens."""
         return self.plan.form(self.labels)
-
-    @cached_property
-    def collate(self) -> Callable[[Sequence[Record]], Batch]:
-        """How tokens become a batch."""
-        return task_of(self.plan.config).collate(self.plan.tokenizer, self.plan.max_tokens)
 
     def _prediction(
         self, logits: NDArray[np.float64], document: Document, record: Record

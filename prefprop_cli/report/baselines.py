@@ -1,7 +1,7 @@
 """The baselines below the methods: what the same documents give without any of them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
@@ -11,9 +11,15 @@ from prefprop_cli.data.audit import Audit
 from prefprop_cli.data.corpus import Corpus
 from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.experiment.baselines import majority_logits, tfidf_logits
-from prefprop_cli.report.estimates import estimates_of
-from prefprop_cli.report.scores import ScoredSet, seed_of
-from prefprop_cli.stats.intervals import Interval
+from prefprop_cli.report.scores import (
+    Estimate,
+    ScoredSet,
+    ScoredVariant,
+    Seed,
+    estimates_of,
+    seed_of,
+)
+from prefprop_cli.stats.seeds import summary
 from prefprop_cli.tasks.metrics import chance_share
 
 CorpusOf = Callable[[DataTable], Corpus]
@@ -21,11 +27,27 @@ CorpusOf = Callable[[DataTable], Corpus]
 
 @dataclass(frozen=True)
 class Baseline:
-    """Metrics of a classifier without seeds; intervals over documents, for those that have one."""
+    """A classifier without seeds, and its metrics."""
 
     name: str
-    figures: Mapping[str, float]
-    intervals: Mapping[str, Interval]
+    estimates: Mapping[str, Estimate]
+    seeds: tuple[Seed, ...] = ()
+    """None, nor has the paper any figures: it is a row like a variant's."""
+    paper: Mapping[str, float] = field(default_factory=dict)
+
+    def mean(self, metric: str) -> float | None:
+        """Return its figure; None where it has none."""
+        return self.estimates[metric].seeds.mean if metric in self.estimates else None
+
+    def as_dict(self) -> dict[str, object]:
+        """Return all of it as JSON types."""
+        figures = {metric: each.seeds.mean for metric, each in self.estimates.items()}
+        intervals = {name: each.overall for name, each in self.estimates.items() if each.overall}
+        ends = {name: asdict(interval) for name, interval in intervals.items()}
+        return {"name": self.name, "figures": figures, "intervals": ends}
+
+
+Row = ScoredVariant | Baseline
 
 
 @dataclass(frozen=True)
@@ -38,6 +60,10 @@ class Baselines:
     warnings: tuple[str, ...] | None = None
     """What may be wrong with the documents; None where nobody knows."""
 
+    def below(self, scored: ScoredSet) -> list[Row]:
+        """Return the rows of a table: the variants, and then the baselines."""
+        return [*scored.variants, *self.found]
+
 
 def baselines_of(scored: ScoredSet, *, corpus_of: CorpusOf) -> Baselines:
     """Fit the baselines on the set's training documents and evaluate them on its split.
@@ -45,17 +71,19 @@ def baselines_of(scored: ScoredSet, *, corpus_of: CorpusOf) -> Baselines:
     `corpus_of` reads the texts; what it raises becomes a note.
     """
     run = scored.data.runs[0]
-    if scored.n_classes is None:
-        chance = {"accuracy": chance_share(scored.variants[0].logits[0])}
-        return Baselines((Baseline("a candidate by lot", chance, {}),), warnings=run.data_warnings)
+    if not scored.task.has_classes:
+        chance = summary([chance_share(scored.variants[0].logits[0])])
+        by_lot = Baseline("a candidate by lot", {"accuracy": Estimate(chance, None)})
+        return Baselines((by_lot,), warnings=run.data_warnings)
     try:
         corpus = corpus_of(run.config.data)
-        return replace(_fitted(scored, corpus, scored.n_classes), warnings=Audit(corpus).warnings)
+        return replace(_fitted(scored, corpus), warnings=Audit(corpus).warnings)
     except PrefpropError as error:
         return Baselines(notes=(f"without baselines: {error}",), warnings=run.data_warnings)
 
 
-def _fitted(scored: ScoredSet, corpus: Corpus, n_classes: int) -> Baselines:
+def _fitted(scored: ScoredSet, corpus: Corpus) -> Baselines:
+    n_classes = scored.variants[0].logits[0].shape[1]
     train, documents = corpus.splits["train"], corpus.splits.get(scored.split, [])
     numbers = {label: number for number, label in enumerate(corpus.labels)}
     names = np.array([numbers[str(document.label)] for document in train])
@@ -75,11 +103,7 @@ def _fitted(scored: ScoredSet, corpus: Corpus, n_classes: int) -> Baselines:
     found, notes = [], list[str](corpus.facts)
     for name, fit in fits.items():
         try:
-            estimates = estimates_of([seed_of(fit(), scored)])
+            found.append(Baseline(name, estimates_of([seed_of(fit(), scored)])))
         except PrefpropError as error:
             notes.append(f"without {name}: {error}")
-            continue
-        figures = {metric: each.seeds.mean for metric, each in estimates.items()}
-        intervals = {metric: each.overall for metric, each in estimates.items() if each.overall}
-        found.append(Baseline(name, figures, intervals))
     return Baselines(tuple(found), tuple(notes))

@@ -39,7 +39,7 @@ class Axis:
     label: str = ""
 
     def share(self, value: float) -> float:
-        """Where a value lies: 0 at the low end, 1 at the high one."""
+        """Return where a value lies: 0 at the low end, 1 at the high one."""
         return (value - self.low) / (self.high - self.low or 1.0)
 
     @property
@@ -76,15 +76,15 @@ class Chart:
         return self.height - (34 if self.x.label else 20)
 
     def path(self, mark: Mark) -> str:
-        """The shapes of a mark as the `d` of an SVG path."""
+        """Return the shapes of a mark as the `d` of an SVG path."""
         return "".join(map(self._shape, mark.shapes))
 
     def across(self, value: float) -> float:
-        """Units from the left edge."""
+        """Return units from the left edge."""
         return round(self.left + (self.right - self.left) * self.x.share(value), 1)
 
     def down(self, value: float) -> float:
-        """Units from the upper edge."""
+        """Return units from the upper edge."""
         return round(self.bottom - (self.bottom - self.top) * self.y.share(value), 1)
 
     def _shape(self, corners: Shape) -> str:
@@ -113,7 +113,7 @@ class Picture:
 def bars(
     left: Iterable[float], right: Iterable[float], low: Iterable[float], high: Iterable[float]
 ) -> list[Shape]:
-    """Rectangles."""
+    """Return rectangles."""
     return [
         ((x0, y0), (x0, y1), (x1, y1), (x1, y0))
         for x0, x1, y0, y1 in zip(left, right, low, high, strict=True)

@@ -52,7 +52,7 @@ class Collected:
     runs: list[FinishedRun] = field(default_factory=list)
     """Finished ones, in the order of their paths."""
     timings: list[Record] = field(default_factory=list)
-    """Rows of `prefprop bench --table 7 --json`, of all files together."""
+    """Rows of `benchmarks/table_7.py`, of all files together."""
     notes: list[str] = field(default_factory=list)
     """What was left out, and why."""
 
@@ -75,7 +75,7 @@ def collect(paths: Sequence[Path]) -> Collected:
         if not folders:
             raise UsageError(
                 f"{path} {'holds no run folder' if path.is_dir() else 'does not exist'}. Name run "
-                "folders, folders that hold some, or FILE.json of `prefprop bench --table 7 --json`"
+                "folders, folders that hold some, or FILE.json of benchmarks/table_7.py"
             )
         for folder in folders:
             if folder.resolve() in seen:
@@ -129,8 +129,8 @@ def _timings(path: Path) -> list[Record]:
     rows = [row for row in _rows(document) if row.keys() >= _TIMING]
     if not rows:
         raise DataError(
-            f"{path} holds no timings of table 7. Measure them: prefprop bench "
-            "--shape longformer-base --table 7 --json > FILE.json"
+            f"{path} holds no timings of table 7. Measure them: "
+            "python benchmarks/table_7.py > FILE.json"
         )
     return rows
 

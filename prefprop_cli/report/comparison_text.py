@@ -1,12 +1,12 @@
 """The words, rows and records that tables 2 and 3 and pairwise comparisons share."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
 
 from prefprop_cli.report.baselines import Baselines
 from prefprop_cli.report.comparisons import Comparison, Order
-from prefprop_cli.report.methods import papers_backbone
+from prefprop_cli.report.methods import has_papers_backbone, long_backbone_name, papers_backbone
 from prefprop_cli.report.page import (
     NOTHING,
     Block,
@@ -38,12 +38,12 @@ _LEAKS = {
 
 
 def introduction(scored: ScoredSet, baselines: Baselines) -> tuple[Heading, str]:
-    """The set, its documents, and how far its figures can be held against the paper's."""
+    """Introduce a set: its documents, how far its figures can be held against the paper's."""
     n_classes = f", {scored.n_classes} classes" if scored.n_classes else ""
     parts = [f"{len(scored.ids)} documents of {scored.split}{n_classes}"]
-    others = [each for each in scored.variants if not each.on_papers_backbone]
+    others = [each for each in scored.variants if not has_papers_backbone(each.config)]
     if others and any(each.paper for each in others):
-        found = ", ".join(dict.fromkeys(each.backbone for each in others))
+        found = ", ".join(dict.fromkeys(long_backbone_name(each.config) for each in others))
         wanted = ", ".join(dict.fromkeys(papers_backbone(e.config) for e in others))
         parts.append(f"the backbone is {found}, the paper's is {wanted}")
     if scored.split != "validation":
@@ -58,17 +58,15 @@ def introduction(scored: ScoredSet, baselines: Baselines) -> tuple[Heading, str]
 
 
 def comparison_blocks(
-    comparisons: Sequence[Comparison], *, family: int, unit: Unit
+    comparisons: Sequence[Comparison], *, family: Iterable[Comparison], unit: Unit
 ) -> Iterator[Block]:
-    """What these numbers of seeds can find, then what they found.
+    """Say what these seeds can find, then what they found in one metric of one set.
 
-    Args:
-        comparisons: of one metric and set.
-        family: how many could be tested, over all sets.
-        unit: of the metric.
+    `family` is all of those that Holm's correction is for, of all sets.
     """
     if not comparisons:
         return
+    n_tested = sum(each.p_holm is not None for each in family)
     first, metric = comparisons[0].first, SHORT[comparisons[0].metric]
     yield from dict.fromkeys(map(_power, comparisons))
     yield Grid.of(
@@ -90,29 +88,24 @@ def comparison_blocks(
             names = ", ".join(each.second for each in without)
             yield f"No interval and no p for {metric} of {first} beside {names}: {why}."
     tested = (
-        f" g is Hedges'; Holm's p is Welch's, corrected for the number of comparisons ({family}), "
-        f"and the verdict on {first} goes by it, at 0.05."
+        " g is Hedges'; Holm's p is Welch's, corrected for the number of comparisons "
+        f"({n_tested}), and the verdict on {first} goes by it, at 0.05."
     )
     yield (
         "The 95 % of the difference and their p are over seeds and documents, the same ones for "
-        "both." + (tested if family else "")
+        "both." + (tested if n_tested else "")
     )
 
 
-def n_tested(comparisons: Sequence[Comparison]) -> int:
-    """How many comparisons have a p-value over seeds: the family of Holm's correction."""
-    return sum(each.p_holm is not None for each in comparisons)
-
-
-def missing_text(variants: Sequence[ScoredVariant], metrics: Sequence[str]) -> Iterator[str]:
-    """Which figures of which variants have no interval over seeds and documents, and why."""
+def missing(variants: Sequence[ScoredVariant], metrics: Sequence[str]) -> Iterator[str]:
+    """Say which figures of which variants have no interval over seeds and documents, and why."""
     for metric in metrics:
         whys = ((each.name, each.estimates[metric].why) for each in variants)
         yield from missing_intervals(whys, of=f"{SHORT[metric]} of {{}}")
 
 
-def order_text(order: Order) -> str:
-    """Where the order of the methods differs from the paper's."""
+def order_of(order: Order) -> str:
+    """Say where the order of the methods differs from the paper's."""
     what, ours, paper = SHORT[order.metric], " > ".join(order.ours), " > ".join(order.paper)
     if not order.reversed:
         return f"The order by mean {what} is the paper's: {ours}, best first."
@@ -130,7 +123,7 @@ def set_record(
     order: Order | None,
     metrics: Sequence[str],
 ) -> dict[str, object]:
-    """All that a table knows of a set, as JSON types."""
+    """Return all that a table knows of a set, as JSON types."""
     return {
         "set": scored.data.set,
         "name": scored.data.name,
@@ -141,21 +134,21 @@ def set_record(
         "notes": list(baselines.notes),
         "warnings": list(baselines.warnings or ()),
         "lines": [variant_record(each, metrics) for each in scored.variants],
-        "baselines": [asdict(each) for each in baselines.found],
+        "baselines": [each.as_dict() for each in baselines.found],
         "comparisons": [each.as_dict() for each in comparisons],
         "order": asdict(order) if order else None,
     }
 
 
 def variant_record(each: ScoredVariant, metrics: Sequence[str]) -> dict[str, object]:
-    """A variant with its figures in some metrics, as JSON types."""
+    """Return a variant with its figures in some metrics, as JSON types."""
     return {
-        "method": each.variant.method,
+        "method": each.method,
         "name": each.name,
-        "settings": dict(each.variant.settings),
-        "papers_backbone": each.on_papers_backbone,
-        "runs": [str(run.folder.path) for run in each.variant.runs],
-        "seeds": [run.seed for run in each.variant.runs],
+        "settings": dict(each.settings),
+        "papers_backbone": has_papers_backbone(each.config),
+        "runs": [str(run.folder.path) for run in each.runs],
+        "seeds": [run.seed for run in each.runs],
         "metrics": {
             name: {**asdict(each.estimates[name]), "values": each.values(name)} for name in metrics
         },
@@ -170,11 +163,8 @@ def _power(each: Comparison) -> str:
             f"{n} beside {m} seeds: nothing can be said of other seeds, and the 95 % below are "
             "those of these very models on other documents."
         )
-    least = (
-        f" No permutation p can be under {p_value(each.permutation.least)}."
-        if each.permutation
-        else ""
-    )
+    test = each.permutation
+    least = f" No permutation p can be under {p_value(test.least)}." if test else ""
     return (
         f"{n} beside {m} seeds find a difference of {each.detectable_sd:.2f} standard deviations "
         f"over seeds in 80 % of cases (two-sided, at 0.05), below in the unit of the metric.{least}"

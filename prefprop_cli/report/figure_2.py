@@ -4,26 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from prefprop_cli.report import drawing
 from prefprop_cli.report.comparison_text import SHORT
-from prefprop_cli.report.drawing import (
-    GRID,
-    INK,
-    QUIET,
-    at_least,
-    colours,
-    drawing,
-    legend_below,
-)
 from prefprop_cli.report.page import PERCENT, Grid, Heading, Page
-from prefprop_cli.report.scores import ScoredSet, ScoredVariant
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from prefprop_cli.report.scores import ScoredSet
 
 TITLE = "Figure 2: the score of every seed, in %"
 _SPAN = 20.0
@@ -31,60 +18,18 @@ _SPAN = 20.0
 
 
 def figure_2(sets: Sequence[ScoredSet]) -> Page:
-    """The figures of the picture, and what draws it."""
+    """Give the numbers of the picture, and what draws it."""
     blocks = [block for each in sets for block in (Heading(each.data.name), _grid(each))]
     record = {
         scored.data.name: {
-            each.name: dict(zip(_seeds(each), each.values(scored.metric), strict=True))
+            each.name: dict(zip([run.seed for run in each.runs], values, strict=True))
             for each in scored.variants
+            if (values := each.values(scored.metric))
         }
         for scored in sets
     }
     draw = partial(draw_2, sets)
     return Page("figure-2", TITLE, tuple(blocks), {"figure": "2", "sets": record}, draw)
-
-
-def draw_2(sets: Sequence[ScoredSet]) -> Figure:
-    """A point for each seed, a bar at the mean of several, a diamond at the paper's mean.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-    """
-    found = colours(each.name for scored in sets for each in scored.variants)
-    heights = [0.75 + 0.34 * len(scored.variants) for scored in sets]
-    with drawing(7.6, sum(heights) + 0.5) as figure:
-        panels = figure.subplots(len(sets), 1, squeeze=False, height_ratios=heights)[:, 0]
-        for axes, scored in zip(panels, sets, strict=True):
-            _draw_set(axes, scored, found)
-        legend_below(figure)
-    return figure
-
-
-def _draw_set(axes: Axes, scored: ScoredSet, colour_of: dict[str, str]) -> None:
-    metric = scored.metric
-    for place, each in enumerate(scored.variants):
-        values = 100 * np.array(each.values(metric))
-        spread = np.linspace(-0.14, 0.14, len(values)) if len(values) > 1 else np.zeros(1)
-        (points,) = axes.plot(values, place + spread, "o", color=colour_of[each.name])
-        points.set(alpha=0.75, markersize=5, clip_on=False)
-        if len(values) > 1:
-            ends = place - 0.3, place + 0.3
-            axes.vlines(values.mean(), *ends, color=INK, linewidth=1.6, label="mean")
-        if metric in each.paper:
-            paper = 100 * each.paper[metric]
-            label = "the paper's mean"
-            axes.plot(paper, place, "D", markerfacecolor="none", color=QUIET, label=label)
-    axes.plot([], [], "o", markersize=5, color=QUIET, label="one seed")
-    axes.locator_params(axis="x", steps=[1, 2, 5, 10])
-    axes.set_xlim(at_least(_SPAN, axes.get_xlim(), most=100.0))
-    axes.set_yticks(range(len(scored.variants)), [each.name for each in scored.variants])
-    axes.set_ylim(len(scored.variants) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0, labelcolor=INK)
-    axes.grid(axis="x", color=GRID)
-    axes.set_xlabel(
-        f"{SHORT[metric]} of each seed on {len(scored.ids)} documents of {scored.split}, %"
-    )
-    axes.set_title(scored.data.name, loc="left", weight="bold")
 
 
 def _grid(scored: ScoredSet) -> Grid:
@@ -98,5 +43,40 @@ def _grid(scored: ScoredSet) -> Grid:
     )
 
 
-def _seeds(each: ScoredVariant) -> list[int]:
-    return [run.seed for run in each.variant.runs]
+def draw_2(sets: Sequence[ScoredSet]) -> drawing.Figure:
+    """Draw a point for each seed, a bar at the mean of several, a diamond at the paper's mean."""
+    found = drawing.colours(each.name for scored in sets for each in scored.variants)
+    heights = [0.75 + 0.34 * len(scored.variants) for scored in sets]
+    with drawing.new_figure(7.6, sum(heights) + 0.5) as figure:
+        panels = figure.subplots(len(sets), 1, squeeze=False, height_ratios=heights)[:, 0]
+        for axes, scored in zip(panels, sets, strict=True):
+            _draw_set(axes, scored, found)
+        drawing.legend_below(figure)
+    return figure
+
+
+def _draw_set(axes: drawing.Axes, scored: ScoredSet, colour_of: dict[str, str]) -> None:
+    metric = scored.metric
+    for place, each in enumerate(scored.variants):
+        values = 100 * np.array(each.values(metric))
+        spread = np.linspace(-0.14, 0.14, len(values)) if len(values) > 1 else np.zeros(1)
+        (points,) = axes.plot(values, place + spread, "o", color=colour_of[each.name])
+        points.set(alpha=0.75, markersize=5, clip_on=False)
+        if len(values) > 1:
+            ends = place - 0.3, place + 0.3
+            axes.vlines(values.mean(), *ends, color=drawing.INK, linewidth=1.6, label="mean")
+        if metric in each.paper:
+            paper = 100 * each.paper[metric]
+            label = "the paper's mean"
+            axes.plot(paper, place, "D", markerfacecolor="none", color=drawing.QUIET, label=label)
+    axes.plot([], [], "o", markersize=5, color=drawing.QUIET, label="one seed")
+    axes.locator_params(axis="x", steps=[1, 2, 5, 10])
+    axes.set_xlim(drawing.at_least(_SPAN, axes.get_xlim(), most=100.0))
+    axes.set_yticks(range(len(scored.variants)), [each.name for each in scored.variants])
+    axes.set_ylim(len(scored.variants) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0, labelcolor=drawing.INK)
+    axes.grid(axis="x", color=drawing.GRID)
+    axes.set_xlabel(
+        f"{SHORT[metric]} of each seed on {len(scored.ids)} documents of {scored.split}, %"
+    )
+    drawing.title(axes, scored.data.name)

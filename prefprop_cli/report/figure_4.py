@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,21 +12,11 @@ from prefprop_cli.arrays import Floats
 from prefprop_cli.calibration.metrics import classification_metrics
 from prefprop_cli.errors import DataError
 from prefprop_cli.experiment.stored_logits import load_logits, logits_path, step_name
+from prefprop_cli.report import drawing
 from prefprop_cli.report.collect import FinishedRun
-from prefprop_cli.report.drawing import (
-    GRID,
-    QUIET,
-    at_least,
-    colours,
-    drawing,
-    legend_below,
-)
-from prefprop_cli.report.groups import DataSet, Variant
+from prefprop_cli.report.groups import DataSet
 from prefprop_cli.report.page import SHARE, Block, Grid, Heading, Page
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from prefprop_cli.tables import TASKS
 
 TITLE = "Figure 4: calibration error and accuracy on validation, along training"
 METRICS = ("ece", "ece_paper", "accuracy")
@@ -38,18 +27,16 @@ _SPAN = 0.2
 
 @dataclass(frozen=True)
 class EpochScores:
-    """The metrics of a variant after each epoch that all its seeds have."""
+    """The metrics of a variant after each of the E epochs that all its seeds have."""
 
     name: str
     epochs: list[int]
-    """E of them."""
     values: dict[str, Floats]
     """By metric, (E, seeds)."""
 
     def mean(self, metric: str) -> Floats:
-        """Over seeds, (E,)."""
-        mean: Floats = self.values[metric].mean(axis=1)
-        return mean
+        """Return the mean over seeds, (E,)."""
+        return np.asarray(self.values[metric].mean(axis=1))
 
     @property
     def n_seeds(self) -> int:
@@ -67,72 +54,21 @@ def epoch_scores(sets: Sequence[DataSet]) -> EpochSets:
         DataError: no run has any.
         CorruptFileError: a file is damaged.
     """
-    by_set = {data.name: [*filter(None, map(_of_variant, data.variants))] for data in sets}
-    found = {name: variants for name, variants in by_set.items() if variants}
+    found: dict[str, list[EpochScores]] = {}
+    for name, variant in ((data.name, each) for data in sets for each in data.variants):
+        seeds = [_epochs(run) for run in variant.runs]
+        if epochs := sorted(set.intersection(*map(set, seeds))):
+            values = {
+                metric: np.array([[seed[epoch][metric] for seed in seeds] for epoch in epochs])
+                for metric in METRICS
+            }
+            found.setdefault(name, []).append(EpochScores(variant.name, epochs, values))
     if not found:
         raise DataError(
             "no run has the logits of its epochs (eval/validation-step-*.safetensors). "
             "Train again with this version"
         )
     return found
-
-
-def figure_4(sets: EpochSets) -> Page:
-    """The figures of the picture: first, lowest and last error; all epochs in the record."""
-    blocks: list[Block] = []
-    for name, variants in sets.items():
-        blocks.append(Heading(name))
-        blocks.append(
-            Grid.of(
-                variants,
-                ("method", lambda each: each.name),
-                ("seeds", lambda each: str(each.n_seeds)),
-                ("epochs", lambda each: str(len(each.epochs))),
-                ("ECE first", lambda each: SHARE.show(each.mean("ece")[0])),
-                ("lowest", lambda each: SHARE.show(each.mean("ece").min())),
-                ("at epoch", lambda each: str(each.epochs[each.mean("ece").argmin()])),
-                ("last", lambda each: SHARE.show(each.mean("ece")[-1])),
-                ("accuracy first", lambda each: SHARE.show(each.mean("accuracy")[0])),
-                ("last", lambda each: SHARE.show(each.mean("accuracy")[-1])),
-            )
-        )
-    record = [
-        {"name": name, "courses": [asdict(each) for each in variants]}
-        for name, variants in sets.items()
-    ]
-    draw = partial(draw_4, sets)
-    return Page("figure-4", TITLE, tuple(blocks), {"figure": "4", "sets": record}, draw)
-
-
-def draw_4(sets: EpochSets) -> Figure:
-    """Two panels for each set: a line at the mean of the seeds, a band from least to greatest.
-
-    Raises:
-        UsageError: matplotlib is not installed.
-    """
-    with drawing(max(5.2, 3.8 * len(sets)), 5.6) as figure:
-        panels = figure.subplots(2, len(sets), squeeze=False, sharex="col")
-        found = colours(each.name for variants in sets.values() for each in variants)
-        for column, (name, variants) in zip(panels.T, sets.items(), strict=True):
-            column[0].set_title(name, loc="left", weight="bold")
-            for axes, metric in zip(column, _DRAWN, strict=True):
-                _draw_variants(axes, variants, metric, found)
-            column[-1].set_xlabel("epoch")
-        for axes, label in zip(panels[:, 0], _DRAWN.values(), strict=True):
-            axes.set_ylabel(f"{label}, validation")
-        legend_below(figure)
-    return figure
-
-
-def _of_variant(variant: Variant) -> EpochScores | None:
-    """None where a seed has no stored epoch, or they share none."""
-    seeds = [_epochs(run) for run in variant.runs]
-    epochs = sorted(set.intersection(*(set(seed) for seed in seeds)))
-    values = {
-        metric: np.array([[seed[epoch][metric] for seed in seeds] for epoch in epochs])
-        for metric in METRICS
-    }
-    return EpochScores(variant.name, epochs, values) if epochs else None
 
 
 def _epochs(run: FinishedRun) -> dict[int, dict[str, float]]:
@@ -142,28 +78,65 @@ def _epochs(run: FinishedRun) -> dict[int, dict[str, float]]:
         name = step_name(row["step"])
         if "validation" in row and logits_path(run.folder.evaluation, name).exists():
             saved = load_logits(run.folder.evaluation, name)
+            metrics = TASKS[run.config.data.task].metrics(saved.logits.shape[1])
             found[int(row["epoch"])] = classification_metrics(
-                saved.logits, saved.labels, n_classes=None, n_bins=run.config.eval.bins
+                saved.logits, saved.labels, metrics=metrics, n_bins=run.config.eval.bins
             )
     return found
 
 
+def figure_4(sets: EpochSets) -> Page:
+    """Give first, lowest and last error; all epochs are in the record."""
+    columns: tuple[tuple[str, Callable[[EpochScores], str]], ...] = (
+        ("method", lambda each: each.name),
+        ("seeds", lambda each: str(each.n_seeds)),
+        ("epochs", lambda each: str(len(each.epochs))),
+        ("ECE first", lambda each: SHARE.show(each.mean("ece")[0])),
+        ("lowest", lambda each: SHARE.show(each.mean("ece").min())),
+        ("at epoch", lambda each: str(each.epochs[each.mean("ece").argmin()])),
+        ("last", lambda each: SHARE.show(each.mean("ece")[-1])),
+        ("accuracy first", lambda each: SHARE.show(each.mean("accuracy")[0])),
+        ("last", lambda each: SHARE.show(each.mean("accuracy")[-1])),
+    )
+    blocks: list[Block] = []
+    record = []
+    for name, variants in sets.items():
+        blocks += [Heading(name), Grid.of(variants, *columns)]
+        record.append({"name": name, "courses": [asdict(each) for each in variants]})
+    draw = partial(draw_4, sets)
+    return Page("figure-4", TITLE, tuple(blocks), {"figure": "4", "sets": record}, draw)
+
+
+def draw_4(sets: EpochSets) -> drawing.Figure:
+    """Draw two panels for each set: a line at the mean of the seeds, a band over all of them."""
+    colour_of = drawing.colours(each.name for variants in sets.values() for each in variants)
+    with drawing.new_figure(max(5.2, 3.8 * len(sets)), 5.6) as figure:
+        panels = figure.subplots(2, len(sets), squeeze=False, sharex="col")
+        for column, (name, variants) in zip(panels.T, sets.items(), strict=True):
+            drawing.title(column[0], name)
+            for axes, metric in zip(column, _DRAWN, strict=True):
+                _draw_variants(axes, variants, metric, colour_of)
+            column[0].set_ylim(bottom=0)
+            column[1].set_ylim(drawing.at_least(_SPAN, column[1].get_ylim(), most=1.0))
+            column[-1].set_xlabel("epoch")
+        for axes, label in zip(panels[:, 0], _DRAWN.values(), strict=True):
+            axes.set_ylabel(f"{label}, validation")
+        drawing.legend_below(figure)
+    return figure
+
+
 def _draw_variants(
-    axes: Axes, variants: Sequence[EpochScores], metric: str, colour_of: dict[str, str]
+    axes: drawing.Axes, variants: Sequence[EpochScores], metric: str, colour_of: Mapping[str, str]
 ) -> None:
     for each in variants:
         values, colour = each.values[metric], colour_of[each.name]
-        marker = "o" if len(each.epochs) < 25 else ""
         (line,) = axes.plot(each.epochs, each.mean(metric), color=colour, label=each.name)
-        line.set(marker=marker, markersize=3)
+        line.set(marker="o" if len(each.epochs) < 25 else "", markersize=3)
         if each.n_seeds > 1:
             ends = values.min(axis=1), values.max(axis=1)
             axes.fill_between(each.epochs, *ends, color=colour, alpha=0.15)
     if any(each.n_seeds > 1 for each in variants):
-        axes.fill_between([], [], color=QUIET, alpha=0.15, label="least to greatest of the seeds")
-    axes.grid(color=GRID)
+        label = "least to greatest of the seeds"
+        axes.fill_between([], [], color=drawing.QUIET, alpha=0.15, label=label)
+    axes.grid(color=drawing.GRID)
     axes.locator_params(axis="x", integer=True)
-    if metric == "ece":
-        axes.set_ylim(bottom=0)
-    else:
-        axes.set_ylim(at_least(_SPAN, axes.get_ylim(), most=1.0))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import TypeVar
 
-from prefprop_cli.config.schema import MethodTable
+from prefprop_cli.config.schema import Config, MethodTable
 from prefprop_cli.experiment.stored_logits import load_logits
 from prefprop_cli.report.collect import FinishedRun
 from prefprop_cli.report.methods import PROPAGATION, backbone_name, method_order
@@ -16,6 +16,7 @@ SEARCHED = ("train.lr", "method.alpha")
 """What the paper searches on validation (appendix B); of variants that differ in nothing else, the
 best one is read on other splits."""
 
+_SEARCHED = dict.fromkeys(SEARCHED)
 # What changes no prediction, or nothing but where and how fast it is computed.
 _NEUTRAL = {
     *("train.seed", "train.keep", "train.save_every", "train.micro_batch_size"),
@@ -45,13 +46,18 @@ class Variant:
     """Those settings that set it apart from other variants of its method."""
 
     @property
+    def config(self) -> Config:
+        """Of its first run."""
+        return self.runs[0].config
+
+    @property
     def name(self) -> str:
         """The method and, in brackets, what sets this variant apart, e.g. `(lr = 0.01)`."""
         parts = [f"{key.split('.')[-1]} = {value}" for key, value in self.own.items()]
         return f"{self.method} ({', '.join(parts)})" if parts else self.method
 
     def with_own(self, keys: Iterable[str]) -> "Variant":
-        """The same, set apart by these settings."""
+        """Return the same, set apart by these settings."""
         return replace(self, own={k: self.settings[k] for k in keys if k in self.settings})
 
 
@@ -92,7 +98,7 @@ def group(
 
 
 def validation_score(variant: Variant, *, seeds: Iterable[int] | None = None) -> float | None:
-    """Mean of the metric that chose the best epochs, over these seeds or all of the variant."""
+    """Average the metric that chose the best epochs, over these seeds or all of a variant."""
     wanted = {run.seed for run in variant.runs} if seeds is None else set(seeds)
     metric = str(variant.settings["train.metric"])
     found = [run.validation.get(metric) for run in variant.runs if run.seed in wanted]
@@ -101,13 +107,13 @@ def validation_score(variant: Variant, *, seeds: Iterable[int] | None = None) ->
 
 
 def usual_settings(variants: Sequence[Variant]) -> Settings:
-    """The value of each setting that most variants have."""
+    """Return the value of each setting that most variants have."""
     values = _values([each.settings for each in variants])
     return {key: max(found, key=found.count) for key, found in values.items()}
 
 
 def unusual_settings(variants: Sequence[Variant]) -> dict[str, list[Variant]]:
-    """By key, the variants with another than the usual value, beyond what their names say."""
+    """Return by key the variants with an unusual value, beyond what their names say."""
     usual = usual_settings(variants)
     found = {
         key: [each for each in variants if each.settings.get(key, usual[key]) != usual[key]]
@@ -121,7 +127,7 @@ def unusual_settings(variants: Sequence[Variant]) -> dict[str, list[Variant]]:
 def _data_set(runs: Sequence[FinishedRun], notes: list[str], pick_best: bool) -> DataSet:
     by_settings = _by(lambda run: (run.method, repr(_settings(run))), runs)
     variants = [_variant(part, notes) for part in by_settings.values()]
-    searches = _by(lambda each: (each.method, repr(_fixed(each.settings))), variants)
+    searches = _by(lambda each: (each.method, repr({**each.settings, **_SEARCHED})), variants)
     best = [_best(search) for search in searches.values()] if pick_best else variants
     losers = [each for each in variants if all(each is not winner for winner in best)]
     return DataSet(
@@ -178,10 +184,6 @@ def _without_effect(method: MethodTable) -> set[str]:
         **dict.fromkeys(_OF_PREFIXES, has_placeholders or method.name == "prefix-tuning"),
     }
     return {f"method.{key}" for key, has_effect in is_read.items() if not has_effect}
-
-
-def _fixed(settings: Settings) -> Settings:
-    return {key: value for key, value in settings.items() if key not in SEARCHED}
 
 
 def _told_apart(variants: Sequence[Variant]) -> Iterator[Variant]:

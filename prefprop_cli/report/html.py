@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -29,77 +31,25 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Aside:
-    """A quiet paragraph."""
+class Element:
+    """What only HTML has, by what it shows.
 
-    text: str
+    aside      a quiet paragraph
+    code       text as it is in a file
+    facts      names and what they stand for
+    pictures   beside each other
+    matrix     `labels` (C) and `counts` (C, C) of each class (rows) that are said to be each
+    documents  that were taken for another class: `id`, `label`, `predicted`, `prob`, and
+               `n_tokens` and `excerpt`, which may be empty
+    folded     a grid or facts for those who open it, under a title
+    """
 
-
-@dataclass(frozen=True)
-class Pictures:
-    """Beside each other, where there is room."""
-
-    pictures: Sequence[Picture]
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """Counts of each class (rows) that are said to be each class (columns); (C, C)."""
-
-    labels: Sequence[str]
-    counts: Sequence[Sequence[int]]
-
-    @property
-    def rows(self) -> list[tuple[str, list[tuple[int, float]]]]:
-        """By class: counts, and their shares of it."""
-        return [
-            (name, [(count, round(count / (sum(row) or 1), 3)) for count in row])
-            for name, row in zip(self.labels, self.counts, strict=True)
-        ]
+    kind: Literal["aside", "code", "facts", "pictures", "matrix", "documents", "folded"]
+    value: str | Grid | Mapping[str, object] | Sequence[Picture] | Sequence[Mapping[str, str]]
+    title: str = ""
 
 
-@dataclass(frozen=True)
-class ShownDocument:
-    """A document that was taken for another class; `excerpt` may be empty."""
-
-    id: str
-    label: str
-    predicted: str
-    prob: str
-    n_tokens: str | None
-    excerpt: str
-
-
-@dataclass(frozen=True)
-class Documents:
-    """A numbered list."""
-
-    documents: Sequence[ShownDocument]
-
-
-@dataclass(frozen=True)
-class Facts:
-    """Names and what they stand for."""
-
-    facts: Mapping[str, object]
-
-
-@dataclass(frozen=True)
-class Code:
-    """Text as it is in a file."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Folded:
-    """What is shown to those who open it."""
-
-    title: str
-    block: Grid | Facts
-
-
-HtmlBlock = Block | Aside | Pictures | Matrix | Documents | Facts | Code | Folded
+aside = partial(Element, "aside")
 
 
 @dataclass(frozen=True)
@@ -107,7 +57,7 @@ class Section:
     """A heading and what is below it."""
 
     title: str
-    blocks: Sequence[HtmlBlock]
+    blocks: Sequence[Block | Element]
 
 
 def html_page(
@@ -118,7 +68,7 @@ def html_page(
     cards: Sequence[Card] = (),
     warnings: Sequence[str] = (),
 ) -> str:
-    """The text of an HTML file; the same arguments give the same text.
+    """Write the text of an HTML file; the same arguments give the same text.
 
     Labels, texts and paths are escaped, and characters that cannot be seen left out.
 
@@ -136,20 +86,22 @@ def html_page(
         trim_blocks=True,
         finalize=_visible,
     )
-    environment.filters["kind"] = lambda block: type(block).__name__
+    environment.tests["grid"] = lambda value: isinstance(value, Grid)
+    sections = [each.filled if isinstance(each, Page) else each for each in sections]
     values = {"title": title, "lead": lead, "cards": cards, "warnings": warnings}
     return environment.get_template("page.html.j2").render(sections=sections, **values).lstrip()
 
 
-def where_from(run: RunFolder, adapter: Adapter, *, documents: str) -> Facts:
-    """Where figures come from: method, data, backbone, seed, versions.
+def where_from(run: RunFolder, adapter: Adapter, *, documents: str) -> Element:
+    """Say where figures come from: method, data, backbone, seed, versions.
 
     `documents` says which ones the figures are of.
     """
     config, manifest = adapter.config, run.manifest
     packages = manifest.get("packages")
     versions = packages if isinstance(packages, dict) else {}
-    return Facts(
+    return Element(
+        "facts",
         {
             "run": str(run.path),
             "method": method_label(config),
@@ -159,7 +111,7 @@ def where_from(run: RunFolder, adapter: Adapter, *, documents: str) -> Facts:
             "seed": config.train.seed,
             "trained": f"{manifest.get('started')} on {manifest.get('device')}",
             "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
-        }
+        },
     )
 
 

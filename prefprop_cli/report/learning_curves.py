@@ -6,6 +6,7 @@ from statistics import fmean
 from prefprop_cli.report.charts import Axis, Chart, Mark, Picture, Point
 from prefprop_cli.report.comparison_text import SHORT
 from prefprop_cli.report.drawing import at_least
+from prefprop_cli.report.html import Element, Section
 from prefprop_cli.report.page import SHARE, Grid
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.atomic import Record
@@ -31,8 +32,16 @@ class LearningCurves:
     def __bool__(self) -> bool:
         return bool(self._evaluations)
 
+    def section(
+        self, title: str, drawn: Sequence[str], listed: Sequence[str], *, has_loss: bool = False
+    ) -> Section:
+        """Show pictures of some metrics, perhaps of the loss, and the figures of others, folded."""
+        pictures = [*([self.loss()] if has_loss else []), *map(self.metric, drawn)]
+        figures = Element("folded", self.by_epoch(listed), "The figures of each epoch")
+        return Section(title, [Element("pictures", pictures), figures])
+
     def loss(self) -> Picture:
-        """The training loss, and the same loss on validation."""
+        """Draw the training loss, and the same loss on validation."""
         losses = [(float(row["step"]), float(row["loss"])) for row in self._steps]
         mean, size = _thinned(losses)
         of = f", means of {size} steps" if size > 1 else ""
@@ -40,13 +49,13 @@ class LearningCurves:
         return self._picture("Loss", [*marks, *self._marks("nll", "validation")])
 
     def metric(self, name: str) -> Picture:
-        """A metric of validation after each epoch."""
+        """Draw a metric of validation after each epoch."""
         what = SHORT.get(name, name.replace("_", " "))
         title = f"{what[0].upper()}{what[1:]} on validation"
         return self._picture(title, self._marks(name), is_share=name not in LOWER_IS_BETTER)
 
     def by_epoch(self, metrics: Sequence[str]) -> Grid:
-        """The same in figures."""
+        """Show the figures of some metrics after each epoch."""
         return Grid.of(
             self._evaluations,
             ("epoch", lambda row: f"{row['epoch']}{' (best)' * (row['step'] == self._best)}"),

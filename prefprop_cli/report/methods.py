@@ -2,15 +2,15 @@
 
 from pathlib import PurePath
 
-from prefprop_cli.bench.paper import paper_figures
 from prefprop_cli.config.schema import Config
+from prefprop_cli.report.paper import paper_figures
 
 PROPAGATION = "prefix-propagation"
 _ORDER = ("head-only", "RoBERTa", "prefix-tuning", PROPAGATION, "combined", "fine-tuning")
 
 
 def method_label(config: Config) -> str:
-    """The method of a run as the tables name it, e.g. `prefix-propagation, exp kernel`.
+    """Name the method of a run as the tables do, e.g. `prefix-propagation, exp kernel`.
 
     The paper's baseline on RoBERTa, which reads no long documents, is a method of its own: it is
     known by the name of its backbone.
@@ -21,28 +21,34 @@ def method_label(config: Config) -> str:
 
 
 def method_order(label: str) -> tuple[int, str]:
-    """Sorts methods as table 2 does, a kernel form after its own method."""
+    """Sort methods as table 2 does, a kernel form after its own method."""
     starts = [place for place, name in enumerate(_ORDER) if label.startswith(name)]
     return (starts[0] if starts else len(_ORDER)), label
 
 
 def backbone_name(config: Config) -> str:
-    """The last part of where the backbone is, without a revision."""
+    """Return the last part of where the backbone is, without a revision."""
     return PurePath(config.model.backbone).name.partition("@")[0]
 
 
+def long_backbone_name(config: Config) -> str:
+    """Name the backbone, and what was made of it."""
+    to_long, name = config.model.to_long, backbone_name(config)
+    return name if to_long is None else f"{name} as a Longformer of {to_long} positions"
+
+
 def papers_backbone(config: Config) -> str:
-    """The backbone the paper has for such a run."""
+    """Name the backbone that the paper has for such a run."""
     return "roberta-base" if _is_roberta(config) else "longformer-base-4096"
 
 
 def has_papers_backbone(config: Config) -> bool:
-    """Whether the run stands on it; `to_long` makes another of any backbone."""
+    """Tell whether the run stands on it; `to_long` makes another of any backbone."""
     return backbone_name(config) == papers_backbone(config) and config.model.to_long is None
 
 
 def paper_figures_of(config: Config) -> dict[str, float]:
-    """The paper's figures for a run's experiment; empty where it has none."""
+    """Return the paper's figures for a run's experiment; empty where it has none."""
     if not has_papers_backbone(config):
         return {}
     return paper_figures(config.data.set, method_label(config))

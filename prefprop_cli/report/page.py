@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
 from math import isnan
 from typing import TYPE_CHECKING, TypeVar
@@ -71,6 +71,12 @@ class Page:
     def __str__(self) -> str:
         return markdown([self])
 
+    @property
+    def filled(self) -> Page:
+        """The same, as it is shown: without columns in which no row says anything."""
+        blocks = (block.filled if isinstance(block, Grid) else block for block in self.blocks)
+        return replace(self, blocks=tuple(blocks))
+
 
 def markdown(pages: Iterable[Page], *, pictures: Sequence[str] = ()) -> str:
     """Write pages as Markdown; `pictures` names those whose picture lies beside it as NAME.svg."""
@@ -79,15 +85,14 @@ def markdown(pages: Iterable[Page], *, pictures: Sequence[str] = ()) -> str:
         parts.append(f"## {_escaped(page.title)}")
         if page.name in pictures:
             parts.append(f"![{_escaped(page.title)}]({page.name}.svg)")
-        parts += map(_block, page.blocks)
+        parts += map(_block, page.filled.blocks)
     return "\n\n".join(parts) + "\n"
 
 
 def _block(block: Block) -> str:
     match block:
         case Grid():
-            grid = block.filled
-            rows = [grid.header, ["---"] * len(grid.header), *grid.rows]
+            rows = [block.header, ["---"] * len(block.header), *block.rows]
             return "\n".join(f"| {' | '.join(map(_escaped, row))} |" for row in rows)
         case Heading(text):
             return f"### {_escaped(text)}"
@@ -131,7 +136,7 @@ PERCENT, SHARE = Unit(100, 1), Unit(1, 3)
 
 def p_value(value: float | None) -> str:
     """Print a p-value with two digits that matter."""
-    if value is None:
+    if value is None or isnan(value):
         return NOTHING
     return "< 0.001" if value < 0.001 else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
 
@@ -141,10 +146,8 @@ def missing_intervals(
 ) -> Iterator[str]:
     """Say of which metrics or variants there is no interval, those with one reason together.
 
-    Args:
-        whys: name and reason; an empty reason where there is an interval.
-        of: what they are named in, with `{}` for the names.
-        comma: between names.
+    `whys` are names and reasons, empty where there is an interval; `of` is what the names stand
+    in, with `{}` for them, and `comma` between them.
     """
     pairs = list(whys)
     for why in dict.fromkeys(why for _, why in pairs if why):

@@ -6,25 +6,18 @@ from itertools import chain
 from pathlib import Path
 
 from prefprop_cli.errors import DataError, UsageError
-from prefprop_cli.notes import Note, note
+from prefprop_cli.experiment.evaluate import Machine
+from prefprop_cli.notes import note, warnings
+from prefprop_cli.report import comparison_text as text
 from prefprop_cli.report.collect import FinishedRun, collect
-from prefprop_cli.report.comparison_text import (
-    SHORT,
-    comparison_blocks,
-    missing_text,
-    n_tested,
-    variant_record,
-)
 from prefprop_cli.report.comparisons import compare
 from prefprop_cli.report.groups import DataSet, group
 from prefprop_cli.report.page import PERCENT, SHARE, Block, Grid, Page
 from prefprop_cli.report.scores import (
     Calibrated,
-    Evaluate,
     ScoredSet,
     ScoredVariant,
     evaluate_missing,
-    evaluate_split,
     score,
 )
 from prefprop_cli.tasks.metrics import LOWER_IS_BETTER
@@ -37,7 +30,7 @@ def compare_runs(
     metrics: Sequence[str] = (),
     calibrated: Calibrated | None = None,
     n_bins: int | None = None,
-    evaluate: Evaluate = evaluate_split,
+    machine: Machine = Machine(),
     title: str = "",
 ) -> Page:
     """Compare runs, or folders of runs, with the first one; seeds of one configuration are one.
@@ -50,7 +43,7 @@ def compare_runs(
         metrics: default: the one that decides on this data set, accuracy, `ece` and `nll`.
         calibrated: a run and its logits → calibrated ones; default: as they are.
         n_bins: of the errors; default: what the first run says.
-        evaluate: computes the logits of runs that were never evaluated on the split.
+        machine: that evaluates runs that never were on the split.
         title: of the page.
 
     Raises:
@@ -60,15 +53,15 @@ def compare_runs(
     """
     found = collect(paths)
     data, notes = _one_set(found.runs)
-    for text in (*found.notes, *notes):
-        note(Note(text, "warning"))
+    for each in warnings((*found.notes, *notes)):
+        note(each)
     first = next((run for run in data.runs if _is_at(run, paths[0])), None)
     if first is None:
         raise UsageError(
             f"{paths[0]}, which the others are compared with, is no finished run, or a later one "
             "has its configuration and seed. Name that one first"
         )
-    evaluate_missing([run.folder for run in data.runs], split, evaluate=evaluate)
+    evaluate_missing([run.folder for run in data.runs], split, machine=machine)
     table = first.config.eval
     settings = table.model_copy(update={"bins": n_bins or table.bins})
     scored = score(data, split, settings=settings, calibrated=calibrated)
@@ -94,7 +87,7 @@ def _one_set(runs: Sequence[FinishedRun]) -> tuple[DataSet, list[str]]:
 
 def _page(scored: ScoredSet, first: Path, metrics: Sequence[str], title: str) -> Page:
     units = {name: SHARE if name in LOWER_IS_BETTER else PERCENT for name in metrics}
-    header = ("runs", "seeds", *(cell for name in metrics for cell in (SHORT[name], "95 %")))
+    header = ("runs", "seeds", *(cell for name in metrics for cell in (text.SHORT[name], "95 %")))
     rows = []
     for each in scored.variants:
         found = {name: each.estimates[name] for name in metrics}
@@ -103,17 +96,17 @@ def _page(scored: ScoredSet, first: Path, metrics: Sequence[str], title: str) ->
             for name, of in found.items()
         ]
         rows.append((each.name, str(len(each.seeds)), *chain(*cells)))
-    blocks: list[Block] = [Grid(header, tuple(rows)), *missing_text(scored.variants, metrics)]
+    blocks: list[Block] = [Grid(header, tuple(rows)), *text.missing(scored.variants, metrics)]
     records = {}
     for name, unit in units.items():
         (compared,) = compare([scored], metric=name, first=partial(_variant_at, first))
-        blocks += comparison_blocks(compared, family=n_tested(compared), unit=unit)
+        blocks += text.comparison_blocks(compared, family=compared, unit=unit)
         records[name] = [each.as_dict() for each in compared]
     record = {
         "split": scored.split,
         "n_documents": len(scored.ids),
         "positive": scored.positive,
-        "lines": [variant_record(each, metrics) for each in scored.variants],
+        "lines": [text.variant_record(each, metrics) for each in scored.variants],
         "comparisons": records,
     }
     said_once = dict.fromkeys(blocks)  # what holds for every metric
@@ -121,7 +114,7 @@ def _page(scored: ScoredSet, first: Path, metrics: Sequence[str], title: str) ->
 
 
 def _variant_at(path: Path, variants: Sequence[ScoredVariant]) -> ScoredVariant:
-    return next(v for v in variants if any(_is_at(run, path) for run in v.variant.runs))
+    return next(v for v in variants if any(_is_at(run, path) for run in v.runs))
 
 
 def _is_at(run: FinishedRun, path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from prefprop_cli.cache import default_cache
 from prefprop_cli.data import read_corpus
 from prefprop_cli.errors import PrefpropError, UsageError
+from prefprop_cli.experiment.evaluate import Machine
 from prefprop_cli.report.baselines import Baselines, CorpusOf, baselines_of
 from prefprop_cli.report.collect import Collected, FinishedRun, collect
 from prefprop_cli.report.figure_2 import figure_2
@@ -19,10 +20,8 @@ from prefprop_cli.report.figure_4 import epoch_scores, figure_4
 from prefprop_cli.report.groups import DataSet, group
 from prefprop_cli.report.page import Page, markdown
 from prefprop_cli.report.scores import (
-    Evaluate,
     ScoredSet,
     evaluate_missing,
-    evaluate_split,
     score,
 )
 from prefprop_cli.report.table_2 import table_2
@@ -44,12 +43,12 @@ class Report:
         return markdown(self.pages)
 
     def as_dict(self) -> dict[str, object]:
-        """Every number, as JSON types."""
+        """Return every number, as JSON types."""
         return {"parts": {page.name: page.record for page in self.pages}, "notes": self.notes}
 
 
 def document_lengths(run: FinishedRun, *, backbone: str | None = None) -> NDArray[np.int64]:
-    """Tokens of each document of a run's data, all splits, before any are cut: (N,).
+    """Count the tokens of each document of a run's data, all splits, before any are cut: (N,).
 
     `backbone` says where it is now, if not where it was in training.
     """
@@ -69,9 +68,9 @@ def make_report(
     *,
     split: str = "test",
     has_pictures: bool = True,
-    evaluate: Evaluate = evaluate_split,
+    machine: Machine = Machine(),
     corpus_of: CorpusOf = read_corpus,
-    lengths_of: LengthsOf = document_lengths,
+    lengths_of: LengthsOf | None = None,
 ) -> Report:
     """Make the paper's tables and figures of runs, ours beside the paper's.
 
@@ -80,20 +79,25 @@ def make_report(
         asked: names such as `table-2`; default: all that the runs and timings allow.
         split: whose figures the tables show.
         has_pictures: whether figures are made that nobody asked for by name.
-        evaluate: computes the logits of runs that were never evaluated on the split.
+        machine: that evaluates runs that never were on the split.
         corpus_of: reads the texts that a table `[data]` asks for.
-        lengths_of: see `document_lengths`.
+        lengths_of: default: `document_lengths`.
 
     Raises:
         UsageError: a path is not there, or there are no runs or timings for what was asked.
         DataError: a file holds no timings, or the runs cannot be scored or compared.
     """
-    material = _Material(collect(paths), split, evaluate, corpus_of, lengths_of)
-    possible = [name for name in material.possible if has_pictures or name.startswith("table")]
+    found = collect(paths)
+    lengths_of = lengths_of or partial(document_lengths, backbone=machine.backbone)
+    material = _Material(found, [*found.notes], split, machine, corpus_of, lengths_of)
+    possible = {**(_OF_RUNS if found.runs else {}), **(_OF_TIMINGS if found.timings else {})}
+    wanted = [name for name in possible if has_pictures or name.startswith("table")]
     pages = []
-    for name in asked or possible or ["table-2"]:  # which says what is missing
+    for name in asked or wanted or ["table-2"]:
+        if name not in possible:
+            raise UsageError(_missing(name, found.notes))
         try:
-            pages.append(material.page(name))
+            pages.append(possible[name](material))
         except PrefpropError as error:
             if asked or name.startswith("table"):
                 raise
@@ -101,31 +105,27 @@ def make_report(
     return Report(tuple(pages), tuple(material.notes))
 
 
+def _missing(name: str, notes: Sequence[str]) -> str:
+    what = name.replace("-", " ")
+    if name in _OF_TIMINGS:
+        return (
+            f"{what} is made of timings, and none were named. Name FILE.json of "
+            "`python benchmarks/table_7.py > FILE.json`"
+        )
+    said = "".join(f"\n{note}" for note in notes)
+    return f"{what} is made of finished runs, and none were found. Train one first{said}"
+
+
+@dataclass
 class _Material:
     """What the parts are made of; what several share is computed once."""
 
-    def __init__(
-        self,
-        collected: Collected,
-        split: str,
-        evaluate: Evaluate,
-        corpus_of: CorpusOf,
-        lengths_of: LengthsOf,
-    ) -> None:
-        self.collected, self.notes = collected, list(collected.notes)
-        self._split, self._evaluate = split, evaluate
-        self._corpus_of, self._lengths_of = corpus_of, lengths_of
-
-    @property
-    def possible(self) -> list[str]:
-        """Names of the parts for which there are runs or timings."""
-        of_runs = _OF_RUNS if self.collected.runs else ()
-        return [*of_runs, *(_OF_TIMINGS if self.collected.timings else ())]
-
-    def page(self, name: str) -> Page:
-        if name not in self.possible:
-            raise UsageError(self._missing(name))
-        return {**_OF_RUNS, **_OF_TIMINGS}[name](self)
+    collected: Collected
+    notes: list[str]
+    split: str
+    machine: Machine
+    corpus_of: CorpusOf
+    lengths_of: LengthsOf
 
     @cached_property
     def sets(self) -> list[DataSet]:
@@ -137,36 +137,26 @@ class _Material:
     def scores(self) -> list[ScoredSet]:
         """Of the runs that the tables show, not of those that lost a search on validation."""
         runs = [run for data in self.sets for run in data.runs]
-        evaluate_missing([run.folder for run in runs], self._split, evaluate=self._evaluate)
-        return [score(data, self._split) for data in self.sets]
+        evaluate_missing([run.folder for run in runs], self.split, machine=self.machine)
+        return [score(data, self.split) for data in self.sets]
 
     @cached_property
     def baselines(self) -> list[Baselines]:
-        return [baselines_of(each, corpus_of=self._corpus_of) for each in self.scores]
+        return [baselines_of(each, corpus_of=self.corpus_of) for each in self.scores]
 
     def lengths(self) -> dict[str, NDArray[np.int64]]:
-        """Of the documents of each set that can be read."""
+        """Return those of the documents of each set that can be read."""
         found: dict[str, NDArray[np.int64]] = {}
         failures: list[PrefpropError] = []
         for data in self.sets:
             try:
-                found[data.name] = self._lengths_of(data.runs[0])
+                found[data.name] = self.lengths_of(data.runs[0])
             except PrefpropError as error:
                 failures.append(error)
                 self.notes.append(f"without the lengths of {data.name}: {error}")
         if not found:
             raise failures[0]
         return found
-
-    def _missing(self, name: str) -> str:
-        what = name.replace("-", " ")
-        if name in _OF_TIMINGS:
-            return (
-                f"{what} is made of timings, and none were named. Name FILE.json of "
-                "`prefprop bench --shape longformer-base --table 7 --json > FILE.json`"
-            )
-        notes = "".join(f"\n{note}" for note in self.collected.notes)
-        return f"{what} is made of finished runs, and none were found. Train one first{notes}"
 
 
 _OF_RUNS: dict[str, Callable[[_Material], Page]] = {

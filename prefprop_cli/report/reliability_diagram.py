@@ -8,18 +8,14 @@ models lie; bins of fewer are pale. On the dashed diagonal confidence is what it
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from prefprop_cli.calibration.reliability import LEAST_OF_BIN, ReliabilityBin
 from prefprop_cli.calibration.report import CalibrationReport, State
+from prefprop_cli.report import drawing
 from prefprop_cli.report.charts import Axis, Chart, Mark, Picture, bars
-from prefprop_cli.report.drawing import GRID, INK, QUIET, drawing, legend_below
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 _DIAGONAL = Mark("line dashed ink", [((0.0, 0.0), (1.0, 1.0))], "calibrated")
 _LOOKS: dict[str, dict[str, Any]] = {
@@ -28,14 +24,14 @@ _LOOKS: dict[str, dict[str, Any]] = {
     "bar over": {"color": "#f2b5b0"},
     "bar under": {"color": "#f5d08a"},
     "bar chance": dict(fill=False, edgecolor="#3e4c59", alpha=0.35, hatch="////", linewidth=0.4),
-    "whisker": {"color": INK, "linewidth": 0.8},
-    "whisker top": {"color": INK, "linewidth": 1.4, "clip_on": False},
+    "whisker": {"color": drawing.INK, "linewidth": 0.8},
+    "whisker top": {"color": drawing.INK, "linewidth": 1.4, "clip_on": False},
 }
 """Of marks in a file; a page has those of its style sheet."""
 
 
 def reliability_picture(state: State, *, n: int, title: str) -> Picture:
-    """The reliability diagram of n documents, and below it how many are in each bin."""
+    """Draw the reliability diagram of n documents, and below it how many are in each bin."""
     filled = [each for each in state.bins if each.count]
     counts = bars(*_edges(filled), [0.0] * len(filled), [float(each.count) for each in filled])
     text = _ece_text(state, n=n)
@@ -50,30 +46,30 @@ def reliability_picture(state: State, *, n: int, title: str) -> Picture:
     return Picture(title, (upper, lower), alt=alt, note=text)
 
 
-def reliability_figure(report: CalibrationReport, *, after: str) -> Figure:
-    """The reliability diagram before and after calibration, side by side.
+def reliability_figure(report: CalibrationReport, *, after: str) -> drawing.Figure:
+    """Draw the reliability diagram before and after calibration, side by side.
 
     `after` says what was done, for the title: `T = 1.31`.
 
     Raises:
         UsageError: matplotlib is not installed.
     """
-    with drawing(8.4, 5.4, wspace=0.06) as figure:
+    with drawing.new_figure(8.4, 5.4, wspace=0.06) as figure:
         panels = figure.subplots(2, 2, sharex="col", sharey="row", height_ratios=[3.6, 1])
         titles = {"Before": report.before, f"After: {after}": report.after}
         for column, (title, state) in enumerate(titles.items()):
             diagram, counts = panels[:, column]
-            _set_title(diagram, title, _ece_text(state, n=report.n))
+            drawing.title(diagram, title, _ece_text(state, n=report.n))
             _draw_diagram(diagram, state)
             _draw_counts(counts, state)
         panels[0, 0].set_ylabel("accuracy")
         panels[1, 0].set_ylabel("documents")
-        legend_below(figure)
+        drawing.legend_below(figure)
     return figure
 
 
 def risk_coverage_picture(report: CalibrationReport) -> Picture:
-    """The share of wrong answers among the documents that are kept, most confident first."""
+    """Draw the share of wrong answers among the documents kept, most confident first."""
     looks = {"before": ("first", report.before), "after": ("second dashed", report.after)}
     curves = [
         Mark(
@@ -151,21 +147,7 @@ def _confidence(each: ReliabilityBin) -> float:
     return each.confidence or 0.0
 
 
-def _set_title(axes: Axes, title: str, text: str) -> None:
-    """A title with a quiet text of one or two lines under it."""
-    axes.set_title(title, loc="left", weight="bold", pad=8 + 12 * len(text.splitlines()))
-    axes.annotate(
-        text,
-        (0, 1),
-        (0, 5),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        color=QUIET,
-        linespacing=1.4,
-    )
-
-
-def _draw_diagram(axes: Axes, state: State) -> None:
+def _draw_diagram(axes: drawing.Axes, state: State) -> None:
     from matplotlib.collections import LineCollection
 
     for mark in _layers([each for each in state.bins if each.count]):
@@ -175,17 +157,18 @@ def _draw_diagram(axes: Axes, state: State) -> None:
         elif mark.shapes:
             ((x0, low), (_, high), (x1, _)) = np.array(mark.shapes)[:, :3].transpose(1, 2, 0)
             axes.bar(x0, high - low, x1 - x0, low, align="edge", **style)
-    axes.plot([0, 1], [0, 1], color=INK, linewidth=0.9, linestyle=(0, (4, 3)), label="calibrated")
+    (line,) = axes.plot([0, 1], [0, 1], color=drawing.INK, label="calibrated")
+    line.set(linewidth=0.9, linestyle=(0, (4, 3)))
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xticks=np.arange(6) / 5, yticks=np.arange(6) / 5)
-    axes.grid(axis="y", color=GRID)
+    axes.grid(axis="y", color=drawing.GRID)
 
 
-def _draw_counts(axes: Axes, state: State) -> None:
+def _draw_counts(axes: drawing.Axes, state: State) -> None:
     counts = [b.count for b in state.bins]
     centres = [(b.lower + b.upper) / 2 for b in state.bins]
     drawn = axes.bar(centres, counts, 0.92 / len(counts), color="#9aa5b1")
     if len(counts) * len(str(max(counts))) <= 60:  # else they would touch
         labels = [str(count) if count else "" for count in counts]
-        axes.bar_label(drawn, labels, fontsize=6, color=QUIET, padding=1.5)
+        axes.bar_label(drawn, labels, fontsize=6, color=drawing.QUIET, padding=1.5)
     axes.margins(y=0.3)
     axes.set_xlabel("confidence")

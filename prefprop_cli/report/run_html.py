@@ -1,12 +1,10 @@
 """One run on one page: what it learnt, what it gets right, and how sure one may be of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from prefprop_cli.arrays import Ints
 from prefprop_cli.calibration.calibrators import Identity
 from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.calibration.report import CalibrationReport, calibration_report
@@ -17,26 +15,15 @@ from prefprop_cli.data.corpus import Corpus
 from prefprop_cli.errors import UsageError
 from prefprop_cli.experiment.adapter import Adapter, read_adapter
 from prefprop_cli.experiment.stored_logits import SavedLogits, load_logits
-from prefprop_cli.report.baselines import Baselines, CorpusOf, baselines_of
-from prefprop_cli.report.calibration_tables import length_table
+from prefprop_cli.notes import heard_by
+from prefprop_cli.report.baselines import Baselines, CorpusOf, Row, baselines_of
+from prefprop_cli.report.calibration_html import length_table
 from prefprop_cli.report.collect import collect
 from prefprop_cli.report.comparison_text import SHORT
 from prefprop_cli.report.groups import group
-from prefprop_cli.report.html import (
-    Aside,
-    Card,
-    Code,
-    Documents,
-    Folded,
-    HtmlBlock,
-    Matrix,
-    Pictures,
-    Section,
-    ShownDocument,
-    html_page,
-    where_from,
-)
+from prefprop_cli.report.html import Card, Element, Section, aside, html_page, where_from
 from prefprop_cli.report.learning_curves import LearningCurves
+from prefprop_cli.report.methods import has_papers_backbone, long_backbone_name
 from prefprop_cli.report.page import PERCENT, SHARE, Grid, missing_intervals
 from prefprop_cli.report.reliability_diagram import reliability_picture
 from prefprop_cli.report.scores import CALIBRATION, ScoredSet, ScoredVariant, score
@@ -44,13 +31,10 @@ from prefprop_cli.runs import RunFolder
 from prefprop_cli.tasks.metrics import confusion_matrix, rates_by_class
 from prefprop_cli.words import plural, shortened
 
-WORST = 10
-"""Documents that are shown."""
-EXCERPT = 300
-"""Characters of each."""
-MOST_CLASSES = 40
-"""Of a confusion matrix; of more the most frequent confusions are listed."""
-CONFUSIONS = 20
+WORST, EXCERPT = 10, 300
+"""Documents that are shown, and characters of each."""
+MOST_CLASSES, CONFUSIONS = 40, 20
+"""Classes of a confusion matrix; of more so many of the most frequent confusions are listed."""
 _DRAWN = ("accuracy", "f1_micro", "nll")
 """Metrics that the learning curves have in any case; F1 micro is the accuracy."""
 
@@ -62,13 +46,13 @@ def run_page(
     corpus_of: CorpusOf = read_corpus,
     excerpts: bool = True,
 ) -> str:
-    """A run on a split of its data as the text of an HTML file that needs no network.
+    """Write a finished run on a split that it was evaluated on as the text of an HTML file.
 
-    All of it is what the run folder holds; baselines and excerpts are added where the data are
-    still those of the run.
+    The file needs no network. All of it is what the run folder holds; baselines and excerpts are
+    added where the data are still those of the run.
 
     Args:
-        run: a finished one, which was evaluated on the split.
+        run: its folder.
         split: whose figures it shows.
         corpus_of: reads the documents that a table `[data]` asks for; what it raises becomes a
             note.
@@ -81,15 +65,12 @@ def run_page(
     """
     found = _examined(run, split, corpus_of, excerpts=excerpts)
     leaks = (str(leak) for leak in run.manifest.get("data_leaks") or ())
-    classes = f", {len(found.labels)} classes" if found.labels else ""
-    documents = plural(len(found.saved.ids), "document")
+    classes = f", {len(found.labels)} classes" if found.adapter.task.has_classes else ""
+    backbone = long_backbone_name(found.own.config)
     return html_page(
         str(run.path),
-        [
-            *(_scores(found), *_curves(found), *_classes(found), _reliability(found)),
-            *(*_lengths(found), _worst(found), _where_from(found)),
-        ],
-        lead=[f"{found.own.name} on {found.own.backbone}; {documents} of {split}{classes}."],
+        [_scores(found), *_sections(found)],
+        lead=[f"{found.own.name} on {backbone}; {found.documents} of {split}{classes}."],
         cards=[*_cards(found)],
         warnings=[*dict.fromkeys((*leaks, *(found.baselines.warnings or ())))],
     )
@@ -106,8 +87,8 @@ class _Examined:
     baselines: Baselines
     texts: Mapping[str, str] | None
     """Of the documents, by id; None where they are not to be shown."""
-    report: CalibrationReport
-    predictions: Predictions
+    before: Predictions
+    after: Predictions
     """As `predict` gives them, calibrated."""
 
     @property
@@ -120,12 +101,12 @@ class _Examined:
         return self.scored.variants[0]
 
     @property
+    def documents(self) -> str:
+        return plural(len(self.saved.ids), "document")
+
+    @property
     def is_calibrated(self) -> bool:
         return not isinstance(self.adapter.calibrator, Identity)
-
-    @cached_property
-    def confusions(self) -> Ints:
-        return confusion_matrix(self.saved.logits, self.saved.labels, n_classes=len(self.labels))
 
 
 def _examined(run: RunFolder, split: str, corpus_of: CorpusOf, *, excerpts: bool) -> _Examined:
@@ -135,7 +116,8 @@ def _examined(run: RunFolder, split: str, corpus_of: CorpusOf, *, excerpts: bool
     if not collected.runs:
         raise UsageError("; ".join(collected.notes))
     (data,), _ = group(collected.runs)
-    scored = score(data, split)
+    with heard_by(None):
+        scored = score(data, split)
     texts: dict[str, str] = {}
 
     def reading(table: DataTable) -> Corpus:
@@ -144,7 +126,6 @@ def _examined(run: RunFolder, split: str, corpus_of: CorpusOf, *, excerpts: bool
         return corpus
 
     baselines = baselines_of(scored, corpus_of=reading)
-    after = Predictions.from_logits(adapter.calibrator.logits(saved.logits), saved.labels)
     return _Examined(
         run=run,
         adapter=adapter,
@@ -153,16 +134,8 @@ def _examined(run: RunFolder, split: str, corpus_of: CorpusOf, *, excerpts: bool
         baselines=baselines,
         # Without baselines the texts are others than those of the run.
         texts=(texts if baselines.found else {}) if excerpts else None,
-        report=calibration_report(
-            Predictions.from_logits(saved.logits, saved.labels),
-            after,
-            lengths=saved.n_tokens,
-            n_fit=len(saved.labels),
-            class_names=adapter.labels,
-            n_bins=adapter.config.eval.bins,
-            n_resamples=adapter.config.eval.resamples,
-        ),
-        predictions=after,
+        before=Predictions.from_logits(saved.logits, saved.labels),
+        after=Predictions.from_logits(adapter.calibrator.logits(saved.logits), saved.labels),
     )
 
 
@@ -170,70 +143,84 @@ def _cards(found: _Examined) -> Iterator[Card]:
     """The accuracy of the run, then of the baselines."""
     # With one label for each document the accuracy is F1 micro as well.
     accuracy = "accuracy" if "accuracy" in found.scored.shown else "f1_micro"
-    own = found.own.estimates[accuracy]
-    ends = f"95 %: {PERCENT.between(own.overall)}" if own.overall else own.why
-    text = f"{ends}, on {plural(len(found.saved.ids), 'document')}"
-    yield Card("accuracy of this run", own.seeds.mean, own.overall, text)
-    for each in found.baselines.found:
-        interval = each.intervals.get(accuracy)
-        text = f"95 %: {PERCENT.between(interval)}" if interval else ""
-        yield Card(each.name, each.figures[accuracy], interval, text)
+    for each in found.baselines.below(found.scored):
+        of = each.estimates[accuracy]
+        text = f"95 %: {PERCENT.between(of.overall)}" if of.overall else ""
+        if each is found.own:
+            text = f"{text or of.why}, on {found.documents}"
+        name = "accuracy of this run" if each is found.own else each.name
+        yield Card(name, of.seeds.mean, of.overall, text)
 
 
 def _scores(found: _Examined) -> Section:
-    estimates, calibrator = found.own.estimates, found.adapter.calibrator
-    positive = found.scored.positive
-    names = {
-        name: _name_of(name, positive)
-        for name in dict.fromkeys((*found.scored.shown, *CALIBRATION))
-    }
-    paper = found.own.paper if found.own.on_papers_backbone else {}
+    estimates, positive = found.own.estimates, found.scored.positive
+    metrics = dict.fromkeys((*found.scored.shown, *CALIBRATION))
+    names = {metric: _name_of(metric, positive) for metric in metrics}
+    paper = found.own.paper if has_papers_backbone(found.own.config) else {}
+
+    def column(of: Row) -> Callable[[str], str]:
+        return lambda metric: SHARE.show(of.mean(metric))
+
     grid = Grid.of(
-        names,
-        ("score", lambda name: names[name]),
-        ("this run", lambda name: SHARE.show(estimates[name].seeds.mean)),
-        ("95 %", lambda name: SHARE.between(estimates[name].overall)),
-        *(
-            (each.name, lambda name, of=each.figures: SHARE.show(of.get(name)))
-            for each in found.baselines.found
-        ),
-        *([("the paper", lambda name: SHARE.show(paper.get(name)))] if paper else []),
+        metrics,
+        ("score", lambda metric: names[metric]),
+        ("this run", column(found.own)),
+        ("95 %", lambda metric: SHARE.between(estimates[metric].overall)),
+        *((each.name, column(each)) for each in found.baselines.found),
+        *([("the paper", lambda metric: SHARE.show(paper.get(metric)))] if paper else []),
     )
-    whys = ((spelled, estimates[name].why) for name, spelled in names.items())
+    whys = ((names[metric], estimates[metric].why) for metric in metrics)
     trained = (
-        f"They are of the model as it was trained; predict applies the {calibrator.name} "
-        "calibrator."
+        "They are of the model as it was trained; predict applies the "
+        f"{found.adapter.calibrator.name} calibrator."
     )
     notes = [*missing_intervals(whys, comma="; "), *([trained] if found.is_calibrated else [])]
-    return Section("Scores", [grid, *map(Aside, (*notes, *found.baselines.notes))])
+    return Section("Scores", [grid, *map(aside, (*notes, *found.baselines.notes))])
 
 
-def _name_of(score: str, positive: str | None) -> str:
-    """A score's name for those who do not know the tables."""
-    if score == "f1_micro":
+def _name_of(metric: str, positive: str | None) -> str:
+    """A metric's name for those who do not know the tables."""
+    if metric == "f1_micro":
         return "accuracy"
-    what, _, of = score.partition("_")
+    what, _, of = metric.partition("_")
     whole = {"macro": ", mean of the classes", "binary": f" of {positive}"}
-    return f"{what.replace('f1', 'F1')}{whole[of]}" if of in whole else SHORT[score]
+    return f"{what.replace('f1', 'F1')}{whole[of]}" if of in whole else SHORT[metric]
 
 
-def _curves(found: _Examined) -> Iterator[Section]:
+def _sections(found: _Examined) -> Iterator[Section]:
     if curves := LearningCurves(found.run):
         chosen_by = found.adapter.config.train.metric
         drawn = ["accuracy", *([chosen_by] if chosen_by not in _DRAWN else [])]
-        pictures = Pictures([curves.loss(), *map(curves.metric, drawn)])
-        figures = curves.by_epoch(("nll", *drawn, "ece"))
-        yield Section("Learning curves", [pictures, Folded("The figures of each epoch", figures)])
+        yield curves.section("Learning curves", drawn, ("nll", *drawn, "ece"), has_loss=True)
+    if found.adapter.task.has_classes:
+        yield from _classes(found)
+    report = calibration_report(
+        found.before,
+        found.after,
+        lengths=found.saved.n_tokens,
+        n_fit=len(found.saved.labels),
+        class_names=found.labels,
+        n_bins=found.adapter.config.eval.bins,
+        n_resamples=found.adapter.config.eval.resamples,
+    )
+    yield _reliability(found, report)
+    if rows := report.after.by_length:
+        note = [aside("As predict gives them, after calibration.")] if found.is_calibrated else []
+        yield Section("By length", [length_table(rows), *note])
+    yield _worst(found)
+    documents = f"{len(found.saved.ids):,} of {found.scored.split}"
+    code = Element("code", dump_config(found.adapter.config))
+    where = where_from(found.run, found.adapter, documents=documents)
+    yield Section("Where it comes from", [where, code])
 
 
 def _classes(found: _Examined) -> Iterator[Section]:
     """What is taken for what, and the rates of each class."""
-    labels = found.labels
-    if not labels:
-        return
-    counts = found.confusions
+    labels, saved = found.labels, found.saved
+    counts = confusion_matrix(saved.logits, saved.labels, n_classes=len(labels))
     if len(labels) <= MOST_CLASSES:
-        yield Section("Confusion matrix", [Matrix(labels, counts.tolist())])
+        matrix = {"labels": labels, "counts": counts.tolist()}
+        yield Section("Confusion matrix", [Element("matrix", matrix)])
     else:
         wrong = counts - np.diag(counts.diagonal())
         places = [divmod(int(k), len(labels)) for k in np.argsort(-wrong, axis=None, kind="stable")]
@@ -242,73 +229,55 @@ def _classes(found: _Examined) -> Iterator[Section]:
         yield Section("Most frequent confusions", [grid])
     rates, support = np.stack(rates_by_class(counts), axis=1), counts.sum(axis=1)
     present = counts.sum(axis=0) + support > 0
-    of_classes = [
-        (name, *map(SHARE.show, of_class), f"{n:,}")
-        for name, of_class, n in zip(labels, rates.tolist(), support, strict=True)
-    ]
-    means = map(SHARE.show, rates[present].mean(axis=0).tolist())
-    total = ("mean of the classes", *means, f"{support.sum():,}")
     header = ("class", "precision", "recall", "F1", "documents")
-    yield Section("Class by class", [Grid(header, (*of_classes, total))])
+    names = (*labels, "mean of the classes")
+    means = [*rates.tolist(), rates[present].mean(axis=0).tolist()]
+    totals = [*support.tolist(), support.sum()]
+    of_classes = (
+        (name, *map(SHARE.show, of_class), f"{n:,}")
+        for name, of_class, n in zip(names, means, totals, strict=True)
+    )
+    yield Section("Class by class", [Grid(header, tuple(of_classes))])
 
 
-def _reliability(found: _Examined) -> Section:
-    report, calibrator = found.report, found.adapter.calibrator
-    states = {"Before calibration" if found.is_calibrated else "Not calibrated": report.before}
-    texts = []
+def _reliability(found: _Examined, report: CalibrationReport) -> Section:
     if found.is_calibrated:
-        states[f"After: {calibrator}"] = report.after
-        if found.scored.split == "validation":
-            texts = ["The calibrator was fitted on these documents, so its error here is too low."]
+        after = f"After: {found.adapter.calibrator}"
+        states = {"Before calibration": report.before, after: report.after}
+        text = "The calibrator was fitted on these documents, so its error here is too low."
+        texts = [text] if found.scored.split == "validation" else []
     else:
+        states = {"Not calibrated": report.before}
         texts = ["The run has no calibrator; prefprop calibrate fits one on validation."]
     told = [f"{when}: {state.interpretation('ece', n=report.n)}." for when, state in states.items()]
-    pictures = [
-        reliability_picture(state, n=report.n, title=title) for title, state in states.items()
-    ]
-    return Section("Reliability", [*told, *texts, Pictures(pictures)])
-
-
-def _lengths(found: _Examined) -> Iterator[Section]:
-    if rows := found.report.after.by_length:
-        note = [Aside("As predict gives them, after calibration.")] if found.is_calibrated else []
-        yield Section("By length", [length_table(rows), *note])
+    pictures = [reliability_picture(each, n=report.n, title=when) for when, each in states.items()]
+    return Section("Reliability", [*told, *texts, Element("pictures", pictures)])
 
 
 def _worst(found: _Examined) -> Section:
     """The documents whose wrong label the model was surest of."""
-    predictions = found.predictions
-    wrong = np.flatnonzero(predictions.right == 0)
-    surest = wrong[np.argsort(-predictions.confidence[wrong], kind="stable")][:WORST].tolist()
+    after, saved = found.after, found.saved
+    wrong = np.flatnonzero(after.right == 0)
+    surest = wrong[np.argsort(-after.confidence[wrong], kind="stable")][:WORST].tolist()
     title = "Most confidently wrong"
     if not surest:
         return Section(title, ["No document was taken for another class."])
-    mistakes = f"{plural(len(wrong), 'mistake')} in {plural(len(found.saved.ids), 'document')}"
+    names = found.labels or [f"candidate {k + 1}" for k in range(after.probs.shape[1])]
+    texts = found.texts or {}
+    documents = [
+        {
+            "id": saved.ids[place],
+            "label": names[int(saved.labels[place])],
+            "predicted": names[int(after.probs[place].argmax())],
+            "prob": SHARE.show(float(after.confidence[place])),
+            "n_tokens": "" if saved.n_tokens is None else f"{saved.n_tokens[place]:,}",
+            "excerpt": shortened(" ".join(texts.get(saved.ids[place], "").split()), length=EXCERPT),
+        }
+        for place in surest
+    ]
     shown = f"; the surest {WORST}" if len(wrong) > WORST else ""
-    blocks: list[HtmlBlock] = [f"{mistakes}{shown}:"]
-    blocks.append(Documents([_shown(found, place) for place in surest]))
+    text = f"{plural(len(wrong), 'mistake')} in {found.documents}{shown}:"
+    blocks: list[str | Element] = [text, Element("documents", documents)]
     if found.texts is not None and not found.texts:
-        blocks.append(Aside("The texts are not at hand as they were in training."))
+        blocks.append(aside("The texts are not at hand as they were in training."))
     return Section(title, blocks)
-
-
-def _shown(found: _Examined, place: int) -> ShownDocument:
-    def name(label: int) -> str:
-        return found.labels[label] if found.labels else f"candidate {label + 1}"
-
-    document, tokens = found.saved.ids[place], found.saved.n_tokens
-    excerpt = " ".join((found.texts or {}).get(document, "").split())
-    return ShownDocument(
-        id=document,
-        label=name(int(found.saved.labels[place])),
-        predicted=name(int(found.predictions.probs[place].argmax())),
-        prob=SHARE.show(float(found.predictions.confidence[place])),
-        n_tokens=None if tokens is None else f"{tokens[place]:,}",
-        excerpt=shortened(excerpt, length=EXCERPT),
-    )
-
-
-def _where_from(found: _Examined) -> Section:
-    documents = f"{len(found.saved.ids):,} of {found.scored.split}"
-    facts = where_from(found.run, found.adapter, documents=documents)
-    return Section("Where it comes from", [facts, Code(dump_config(found.adapter.config))])

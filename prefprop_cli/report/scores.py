@@ -1,68 +1,80 @@
 """The figures of each variant on a split: of its seeds, their mean, and intervals of two kinds.
 
+Where a sample is too small for an interval there is none, but a sentence that says why.
 Axes: N documents, C classes or candidates.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 
-from prefprop_cli.bench.paper import paper_columns, paper_figures
+from prefprop_cli.arrays import Ints
+from prefprop_cli.calibration.error_difference import Gaps, error_difference
 from prefprop_cli.calibration.metrics import scores_and_terms
-from prefprop_cli.config.schema import Config, EvalTable
+from prefprop_cli.config.schema import EvalTable
 from prefprop_cli.data.labels import positive_class
 from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.experiment.adapter import read_adapter
-from prefprop_cli.experiment.evaluate import logits_of
+from prefprop_cli.experiment.evaluate import Machine, logits_of
 from prefprop_cli.experiment.stored_logits import is_stored, load_logits
 from prefprop_cli.notes import note, progress
 from prefprop_cli.report.collect import FinishedRun
-from prefprop_cli.report.estimates import Estimate, Seed, estimates_of
 from prefprop_cli.report.groups import DataSet, Variant
-from prefprop_cli.report.methods import backbone_name, has_papers_backbone
+from prefprop_cli.report.paper import paper_columns, paper_figures
 from prefprop_cli.runs import RunFolder
-from prefprop_cli.stats.intervals import resample_documents
-from prefprop_cli.stats.small_samples import answers_of
+from prefprop_cli.stats import small_samples as small
+from prefprop_cli.stats.intervals import Interval, Resampled, resample_documents
+from prefprop_cli.stats.nested import Difference, nested_differences
+from prefprop_cli.stats.seeds import Summary, summary
+from prefprop_cli.tables import TASKS
+from prefprop_cli.tasks.base import Task
+from prefprop_cli.tasks.metrics import Metrics
 
 CALIBRATION = ("ece", "ece_paper", "nll")
-Evaluate = Callable[[RunFolder, str], object]
+UNBOUNDED = ("nll",)
 Calibrated = Callable[[FinishedRun, NDArray[np.float32]], NDArray[np.floating]]
 
 
 @dataclass(frozen=True)
-class ScoredVariant:
+class Estimate:
+    """A metric of one variant."""
+
+    seeds: Summary
+    """n, mean, standard deviation and the t-interval of the mean over seeds."""
+    overall: Interval | None
+    """The interval over seeds and documents; see `difference`."""
+    why: str = ""
+    """What keeps `overall` from being given, if it is not."""
+
+
+@dataclass(frozen=True)
+class Seed:
+    """One model on the documents of a set."""
+
+    figures: Resampled
+    """Its metrics, and those of resampled documents."""
+    gaps: Mapping[str, Gaps]
+    """Of the binned errors among them, which no bootstrap gets right."""
+    answers: small.Answers
+
+    def __getitem__(self, metric: str) -> float:
+        return self.figures[metric]
+
+
+@dataclass(frozen=True)
+class ScoredVariant(Variant):
     """A variant with its figures on a split."""
 
-    variant: Variant
-    seeds: tuple[Seed, ...]
+    seeds: tuple[Seed, ...] = ()
     """Of each run, in its order."""
-    logits: tuple[NDArray[np.floating], ...]
-    paper: Mapping[str, float]
+    logits: tuple[NDArray[np.floating], ...] = ()
+    paper: Mapping[str, float] = field(default_factory=dict)
     """The paper's figures for this set and method; may be empty."""
-
-    @property
-    def name(self) -> str:
-        return self.variant.name
-
-    @property
-    def config(self) -> Config:
-        """Of its first run."""
-        return self.variant.runs[0].config
-
-    @property
-    def backbone(self) -> str:
-        """Its name, and what was made of it."""
-        to_long = self.config.model.to_long
-        name = backbone_name(self.config)
-        return name if to_long is None else f"{name} as a Longformer of {to_long} positions"
-
-    @property
-    def on_papers_backbone(self) -> bool:
-        return has_papers_backbone(self.config)
 
     @cached_property
     def estimates(self) -> dict[str, Estimate]:
@@ -70,11 +82,11 @@ class ScoredVariant:
         return estimates_of(self.seeds)
 
     def mean(self, metric: str) -> float:
-        """Over seeds."""
+        """Return the mean over seeds."""
         return self.estimates[metric].seeds.mean
 
     def values(self, metric: str) -> list[float]:
-        """Of each seed."""
+        """Return the figure of each seed."""
         return [each[metric] for each in self.seeds]
 
 
@@ -84,20 +96,32 @@ class ScoredSet:
 
     data: DataSet
     split: str
-    columns: tuple[str, ...]
-    """Metrics of the paper's table 2, the one that decides last."""
     positive: str | None
     """The class that precision, recall and F1 are of; None where it is not one."""
     ids: tuple[str, ...]
     """The documents, N."""
-    labels: NDArray[np.int64]
+    labels: Ints
     """Theirs, (N,)."""
     n_classes: int | None
-    """C; None where documents bring candidates of their own."""
+    """C; None where the task has none."""
     settings: EvalTable
     """Bins and resamples."""
     variants: tuple[ScoredVariant, ...]
     """As in `data`."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Metrics of the paper's table 2, the one that decides last."""
+        return paper_columns(self.data.set)
+
+    @property
+    def task(self) -> Task:
+        """What its runs were trained for."""
+        return TASKS[self.data.runs[0].config.data.task]
+
+    @property
+    def metrics(self) -> Metrics:
+        return self.task.metrics(self.n_classes or 0)
 
     @property
     def metric(self) -> str:
@@ -110,13 +134,8 @@ class ScoredSet:
         return (*self.columns, "accuracy") if self.metric == "f1_binary" else self.columns
 
 
-def evaluate_split(run: RunFolder, split: str) -> None:
-    """Compute the logits of a run on a split of its data, and store them in the run."""
-    logits_of(run, split)
-
-
 def evaluate_missing(
-    runs: Iterable[RunFolder], split: str, *, evaluate: Evaluate = evaluate_split
+    runs: Iterable[RunFolder], split: str, *, machine: Machine = Machine()
 ) -> None:
     """Evaluate the runs that never were on this split, or on validation, which tells their task."""
     missing = [
@@ -127,7 +146,7 @@ def evaluate_missing(
     ]
     for number, (run, name) in enumerate(missing, start=1):
         note(f"evaluating {run.path} on {name} ({number} of {len(missing)})")
-        evaluate(run, name)
+        logits_of(run, name, machine=machine)
 
 
 def score(
@@ -139,13 +158,8 @@ def score(
 ) -> ScoredSet:
     """Score the variants of a data set on a split, from the logits that its runs have stored.
 
-    How far it is can be heard; see `notes`.
-
-    Args:
-        data: the set.
-        split: of its documents.
-        settings: bins and resamples; default: the first run's.
-        calibrated: a run and its logits (N, C) → calibrated ones; default: as they are.
+    How far it is can be heard; see `notes`. `settings`, bins and resamples, are the first run's by
+    default; `calibrated` takes a run and its logits (N, C) and gives calibrated ones.
 
     Raises:
         UsageError: a run was not evaluated on the split.
@@ -154,12 +168,11 @@ def score(
     """
     run = data.runs[0]
     first = load_logits(run.folder.evaluation, split)
-    positive, has_classes = _classes(run)
+    has_classes = TASKS[run.config.data.task].has_classes
     scored = ScoredSet(
         data=data,
         split=split,
-        columns=paper_columns(data.set),
-        positive=positive,
+        positive=_positive(run),
         ids=first.ids,
         labels=first.labels,
         n_classes=first.logits.shape[1] if has_classes else None,
@@ -177,14 +190,15 @@ def score(
                 seeds.append(seed_of(logits[-1], scored))
                 update(next(n_done))
             paper = paper_figures(data.set, variant.method)
-            variants.append(ScoredVariant(variant, tuple(seeds), tuple(logits), paper))
+            of = (variant.method, variant.settings, variant.runs, variant.own)
+            variants.append(ScoredVariant(*of, tuple(seeds), tuple(logits), paper))
     return replace(scored, variants=tuple(variants))
 
 
 def seed_of(logits: NDArray[np.generic], scored: ScoredSet) -> Seed:
-    """The metrics of table 2 and the calibration scores of one model on the set's documents."""
+    """Score one model on the set's documents: metrics of table 2, and of calibration."""
     statistics, terms = scores_and_terms(
-        logits, scored.labels, n_classes=scored.n_classes, n_bins=scored.settings.bins
+        logits, scored.labels, metrics=scored.metrics, n_bins=scored.settings.bins
     )
     names = (*scored.shown, *CALIBRATION)
     figures = resample_documents(
@@ -192,16 +206,62 @@ def seed_of(logits: NDArray[np.generic], scored: ScoredSet) -> Seed:
     )
     _, index, gap, paper_index, paper_gap, *_ = terms
     gaps = {"ece": (index, gap), "ece_paper": (paper_index, paper_gap)}
-    return Seed(figures, gaps, answers_of(logits, scored.labels, n_classes=scored.n_classes))
+    return Seed(figures, gaps, small.answers_of(logits, scored.labels, metrics=scored.metrics))
 
 
-def _classes(run: FinishedRun) -> tuple[str | None, bool]:
-    """The second of two classes by its name, or number where it is lost; whether there are any."""
+def estimates_of(seeds: Sequence[Seed]) -> dict[str, Estimate]:
+    """Estimate the metrics of models that differ in their seed, by name."""
+    return {name: _estimate(seeds, name) for name in seeds[0].figures.names}
+
+
+def difference(first: Sequence[Seed], second: Sequence[Seed], metric: str) -> Difference | str:
+    """Estimate first - second in the mean of a metric, or say why that cannot be.
+
+    The nested paired bootstrap, but for binned errors what `error_difference` puts in its place.
+    """
+    answers = [[seed.answers for seed in seeds] for seeds in (first, second)]
+    if why := small.difference_obstacle(metric, *answers):
+        return why
+    found = _difference(first, second, metric)
+    return found if found.interval.low < found.interval.high else "the two do not differ at all"
+
+
+def _estimate(seeds: Sequence[Seed], metric: str) -> Estimate:
+    most = inf if metric in UNBOUNDED else 1.0
+    found = summary([each[metric] for each in seeds], bounds=(0.0, most))
+    answers = [seed.answers for seed in seeds]
+    if len(seeds) == 1 and metric in (stated := small.shares(answers[0])):
+        exact = small.given(stated[metric])
+        return Estimate(found, exact, "" if exact else str(stated[metric]))
+    if why := small.bootstrap_obstacle(metric, answers):
+        return Estimate(found, None, why)
+    overall = _difference(seeds, (), metric).interval
+    if overall.low == overall.high:
+        return Estimate(found, None, "it is the same for all documents")
+    return Estimate(found, overall)
+
+
+def _difference(first: Sequence[Seed], second: Sequence[Seed], metric: str) -> Difference:
+    """First - second, or the first alone where there is no second."""
+    if metric in first[0].gaps:
+        return error_difference(
+            [seed.gaps[metric] for seed in first],
+            [seed.gaps[metric] for seed in second],
+            n_resamples=len(first[0].figures.samples),
+        )
+    most = inf if metric in UNBOUNDED else 1.0
+    figures = ([seed.figures for seed in seeds] for seeds in (first, second))
+    bounds = {metric: (-most if second else 0.0, most)}
+    return nested_differences(*figures, bounds=bounds)[metric]
+
+
+def _positive(run: FinishedRun) -> str | None:
+    """The second of two classes by its name, or number where it is lost."""
     try:
         labels = read_adapter(run.folder.adapter).labels
     except PrefpropError:
-        return "1", True
-    return positive_class(labels), bool(labels)
+        return "1"
+    return positive_class(labels)
 
 
 def _logits(run: FinishedRun, scored: ScoredSet) -> NDArray[np.float32]:

@@ -3,62 +3,52 @@
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from prefprop_cli.report.baselines import Baselines
-from prefprop_cli.report.comparison_text import (
-    SHORT,
-    comparison_blocks,
-    introduction,
-    missing_text,
-    n_tested,
-    order_text,
-    set_record,
-)
+from prefprop_cli.report import comparison_text as text
+from prefprop_cli.report.baselines import Baselines, Row
 from prefprop_cli.report.comparisons import compare, compare_order
 from prefprop_cli.report.groups import unusual_settings, usual_settings, validation_score
 from prefprop_cli.report.page import NOTHING, PERCENT, Block, Grid, Page, Unit
-from prefprop_cli.report.scores import ScoredSet, ScoredVariant
+from prefprop_cli.report.scores import ScoredSet
 
 TITLE = "Table 2: scores in %, mean ± standard deviation over seeds"
 
 
 def table_2(sets: Sequence[ScoredSet], baselines: Sequence[Baselines]) -> Page:
-    """Ours beside the paper's, the baselines of each set, and propagation beside each method."""
+    """Show ours beside the paper's, the baselines, and propagation beside each method."""
     comparisons = compare(sets)
-    family = n_tested([*chain(*comparisons)])
     blocks: list[Block] = []
     records = []
     for scored, below, compared in zip(sets, baselines, comparisons, strict=True):
         order = compare_order(scored, scored.metric)
-        blocks += [*introduction(scored, below), _scores(scored, below)]
+        blocks += [*text.introduction(scored, below), _scores(scored, below)]
         if scored.metric == "f1_binary":
             blocks.append(f'Precision, recall and F1 are of the class "{scored.positive}".')
-        blocks += [*missing_text(scored.variants, [scored.metric]), *_settings(scored)]
-        blocks += comparison_blocks(compared, family=family, unit=PERCENT)
-        blocks += [order_text(order)] if order else []
-        records.append(set_record(scored, below, compared, order, scored.shown))
+        blocks += [*text.missing(scored.variants, [scored.metric]), *_settings(scored)]
+        blocks += text.comparison_blocks(compared, family=chain(*comparisons), unit=PERCENT)
+        blocks += [text.order_of(order)] if order else []
+        records.append(text.set_record(scored, below, compared, order, scored.shown))
     return Page("table-2", TITLE, tuple(blocks), {"table": "2", "sets": records})
 
 
 def _scores(scored: ScoredSet, baselines: Baselines) -> Grid:
-    last = f"95 % of {SHORT[scored.metric]}"
-    metrics = [SHORT[column] for column in scored.shown]
-    header = ("method", "seeds", *metrics, f"{last}, seeds", "with documents", "paper")
-    rows = [tuple(_row(each, scored)) for each in scored.variants]
-    for each in baselines.found:
-        figures = (PERCENT.show(each.figures[column]) for column in scored.shown)
-        interval = PERCENT.between(each.intervals.get(scored.metric))
-        rows.append((each.name, NOTHING, *figures, NOTHING, interval, NOTHING))
-    return Grid(header, tuple(rows))
+    metric, short = scored.metric, text.SHORT[scored.metric]
 
+    def papers(each: Row) -> str:
+        found = [PERCENT.show(each.paper[name]) for name in scored.columns if name in each.paper]
+        return "/".join(found) or NOTHING
 
-def _row(each: ScoredVariant, scored: ScoredSet) -> Iterator[str]:
-    yield from (each.name, str(len(each.seeds)))
-    for column in scored.shown:
-        yield PERCENT.spread(each.estimates[column].seeds)
-    last = each.estimates[scored.metric]
-    yield from (PERCENT.between(last.seeds.interval), PERCENT.between(last.overall))
-    paper = [PERCENT.show(each.paper[name]) for name in scored.columns if name in each.paper]
-    yield "/".join(paper) or NOTHING
+    return Grid.of(
+        baselines.below(scored),
+        ("method", lambda each: each.name),
+        ("seeds", lambda each: str(len(each.seeds) or NOTHING)),
+        *(
+            (text.SHORT[name], lambda each, of=name: PERCENT.spread(each.estimates[of].seeds))
+            for name in scored.shown
+        ),
+        (f"95 % of {short}, seeds", lambda e: PERCENT.between(e.estimates[metric].seeds.interval)),
+        ("with documents", lambda each: PERCENT.between(each.estimates[metric].overall)),
+        ("paper", papers),
+    )
 
 
 def _settings(scored: ScoredSet) -> Iterator[Block]:

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from prefprop_cli.bench.paper import PAPER_INFERENCE_S, PAPER_OVERHEAD, PAPER_SEQUENCES
 from prefprop_cli.report.page import NOTHING, Grid, Page
+from prefprop_cli.report.paper import PAPER_INFERENCE_S, PAPER_OVERHEAD, PAPER_SEQUENCES
 from prefprop_cli.runs import Record
 
 TITLE = "Table 7: inference time, and what a prefix adds to it"
@@ -11,10 +11,10 @@ _PLAIN = "head-only"
 
 
 def table_7(timings: Sequence[Record]) -> Page:
-    """Seconds and overheads beside the paper's.
+    """Show seconds and overheads beside the paper's.
 
     Args:
-        timings: rows of `prefprop bench --table 7 --json`.
+        timings: rows of `benchmarks/table_7.py`.
     """
     header = ("method", "text tokens", "s per document", "95 %", f"s for {PAPER_SEQUENCES:,}")
     grid = Grid(

@@ -168,7 +168,7 @@ class World:
         torch.cuda.set_device(self.local_rank)
         return f"cuda:{self.local_rank}"
 
-    def tells(self, error: BaseException) -> bool:
+    def reports(self, error: BaseException) -> bool:
         """Tell whether this rank reports an error: rank 0 reports those that all ranks raise."""
         return self.is_main or not any(
             getattr(cause, _RAISED_ON_ALL, False) for cause in (error, error.__cause__)

@@ -6,13 +6,13 @@ the hash of all that is in it then; rows after the newest seal are of steps that
 
 import hashlib
 import json
-import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from prefprop_cli.errors import CorruptFileError
+from prefprop_cli.plain import plain
 from prefprop_cli.runs.atomic import Record, disk_errors, write_atomically
 
 Seal = Record
@@ -27,11 +27,7 @@ class MetricsFile:
 
     def append(self, row: Mapping[str, object]) -> None:
         """Append a row; a NaN or infinity, for which JSON has no word, becomes null."""
-        finite = {
-            key: None if isinstance(value, float) and not math.isfinite(value) else value
-            for key, value in row.items()
-        }
-        line = json.dumps(finite, allow_nan=False).encode() + b"\n"
+        line = json.dumps(plain(row), allow_nan=False).encode() + b"\n"
         with disk_errors(self.path, len(line)), open(self.path, "ab") as file:
             file.write(line)
 

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from prefprop_cli.arrays import Flags, Floats, Ints
 from prefprop_cli.stats.intervals import Interval, mean_interval, wilson_interval
+from prefprop_cli.tasks.metrics import Metrics
 
 LEAST_TRIALS = 2
 """Documents behind a share or a binned error; of one nothing can be said."""
@@ -43,18 +44,18 @@ class Answers:
     Attributes:
         labels: (N,).
         predicted: (N,).
-        n_classes: None where documents bring candidates of their own.
+        metrics: of their task.
     """
 
     labels: Ints
     predicted: Ints
-    n_classes: int | None
+    metrics: Metrics
 
 
-def answers_of(logits: ArrayLike, labels: ArrayLike, *, n_classes: int | None) -> Answers:
+def answers_of(logits: ArrayLike, labels: ArrayLike, *, metrics: Metrics) -> Answers:
     """What a model predicts, beside the labels."""
     predicted = np.asarray(logits).argmax(axis=1)
-    return Answers(np.asarray(labels, np.int64), predicted, n_classes)
+    return Answers(np.asarray(labels, np.int64), predicted, metrics)
 
 
 def given(stated: Stated) -> Interval | None:
@@ -68,34 +69,15 @@ def share(successes: int, trials: int, *, of: str, level: float = 0.95) -> State
 
 
 def shares(answers: Answers, *, level: float = 0.95) -> dict[str, Stated]:
-    """Of the metrics that are a share of documents, or rise with one.
-
-    F1 of class 1 is 2 share / (1 + share), of the documents that are of the class or are said to
-    be, the share that is both: what holds for that one holds for F1.
-    """
-    right = answers.predicted == answers.labels
-    accuracy = share(int(right.sum()), len(right), of="documents", level=level)
-    if answers.n_classes is None:
-        return {"accuracy": accuracy}
-    if answers.n_classes != 2:
-        return {"accuracy": accuracy, "f1_micro": accuracy}
-    is_positive, is_called_so = answers.labels == 1, answers.predicted == 1
-    hits = int((is_positive & is_called_so).sum())
-    n_either = int((is_positive | is_called_so).sum())
-    both = share(hits, n_either, of="documents positive or called so", level=level)
-    n_called, n_positive = int(is_called_so.sum()), int(is_positive.sum())
-    return {
-        "accuracy": accuracy,
-        "f1_micro": accuracy,
-        "f1_binary": both if isinstance(both, str) else _f1(both),
-        "precision_binary": share(hits, n_called, of="documents called positive", level=level),
-        "recall_binary": share(hits, n_positive, of="positive documents", level=level),
+    """Of the metrics of a task that are a share of documents, or rise with one."""
+    found = answers.metrics.shares(answers.labels, answers.predicted)
+    stated = {
+        name: share(hits, trials, of=of, level=level) for name, (hits, trials, of) in found.items()
     }
-
-
-def _f1(both: Interval) -> Interval:
-    low, high = (2 * end / (1 + end) for end in (both.low, both.high))
-    return Interval(low, high, both.level)
+    if both := given(stated.get("f1_binary", "")):
+        low, high = (2 * end / (1 + end) for end in (both.low, both.high))
+        stated["f1_binary"] = Interval(low, high, both.level)
+    return stated
 
 
 def mean(values: Floats, *, bounds: tuple[float, float], level: float = 0.95) -> Stated:

@@ -24,6 +24,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from prefprop_cli.errors import CorruptFileError, PrefpropError, UsageError
 from prefprop_cli.runs.atomic import disk_errors, make_folder
+from prefprop_cli.words import first_line
 
 HEARTBEAT_S, STALE_S = 60, 180
 _BUSY_S = 60
@@ -57,7 +58,7 @@ def storage_errors(place: str) -> Iterator[None]:
         yield
     except (OptunaError, SQLAlchemyError) as error:
         raise PrefpropError(
-            f"the storage {without_password(place)} failed: {_first_line(error)}. "
+            f"the storage {without_password(place)} failed: {without_password(first_line(error))}. "
             "What was trained is saved; go on with the same command"
         ) from error
 
@@ -83,9 +84,8 @@ def _database(url: str, *, tries: int = 5) -> BaseStorage:
             # Two processes that make the tables of a new database disturb each other.
             sleep(_TRY_S)
             return _database(url, tries=tries - 1)
-        raise UsageError(
-            f"--storage {without_password(url)} cannot be opened: {_first_line(error)}"
-        ) from error
+        why = without_password(first_line(error))
+        raise UsageError(f"--storage {without_password(url)} cannot be opened: {why}") from error
 
 
 def _journal(path: Path) -> BaseStorage:
@@ -146,7 +146,3 @@ class KernelLock(JournalFileOpenLock):
 
     def release(self) -> None:
         os.close(self._descriptor)
-
-
-def _first_line(error: BaseException) -> str:
-    return without_password(str(error).strip().split("\n")[0]) or type(error).__name__

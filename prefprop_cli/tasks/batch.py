@@ -1,15 +1,15 @@
-"""What every task makes of documents: rows of tokens, and the places its head reads.
+"""Batches of documents: rows of tokens, and the positions that the head of the task reads.
 
 A document is one row, or several where it is longer than the backbone can read; each row gives
 logits, and those of one document are pooled.
 
-Axes: N documents, R rows, T packed tokens, C classes or candidates, W hidden width.
+Axes: N documents, R rows, T packed tokens, C classes or candidates, W hidden size.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -18,10 +18,8 @@ from torch.nn import functional
 
 from prefprop_cli.core.attention import Rows
 from prefprop_cli.core.encoder.layout import Tokens, send
+from prefprop_cli.data.form import Form, Record, Row
 from prefprop_cli.tables import Pooling
-
-Record = dict[str, Any]
-"""One prepared document, column by column."""
 
 
 class Head(nn.Module, ABC):
@@ -38,63 +36,44 @@ class Head(nn.Module, ABC):
 
 
 @dataclass(frozen=True)
-class Row:
-    """One row of a document, as its task builds it.
-
-    Args:
-        input_ids: its tokens.
-        n_global: how many of them, from the first, are global.
-        places: the positions the head reads.
-    """
-
-    input_ids: Sequence[int] | Tensor
-    n_global: int
-    places: Sequence[int]
-
-
-@dataclass(frozen=True)
 class Batch:
-    """Some documents, ready for the encoder.
-
-    Args:
-        ids: their names.
-        tokens: all rows packed; the rows of a document stand one after another.
-        places: for each row, the positions of its text that the head reads.
-        n_rows: rows of each document.
-        labels: (N,) int64, -1 where it is not known.
-    """
+    """Some documents, ready for the encoder."""
 
     ids: tuple[str, ...]
     tokens: Tokens
-    places: tuple[tuple[int, ...], ...]
+    """All rows packed; the rows of a document stand one after another."""
+    positions: tuple[tuple[int, ...], ...]
+    """For each row, those of its text that the head reads."""
     n_rows: tuple[int, ...]
+    """Rows of each document."""
     labels: Tensor
+    """(N,) int64, -1 where it is not known."""
 
     @property
     def n_tokens(self) -> int:
         return self.tokens.rows.n_tokens
 
     def to(self, device: str | torch.device) -> "Batch":
-        tokens, labels = self.tokens.to(device), send(self.labels, device)
-        return Batch(self.ids, tokens, self.places, self.n_rows, labels)
+        return replace(self, tokens=self.tokens.to(device), labels=send(self.labels, device))
 
     def parts(self, size: int) -> Iterator[tuple[Tokens, tuple[tuple[int, ...], ...]]]:
-        """Tokens and places of at most `size` rows at a time."""
-        for first in range(0, len(self.places), size):
+        """Tokens and positions of at most `size` rows at a time."""
+        for first in range(0, len(self.positions), size):
             end = first + size
-            yield self.tokens.between(first, end), self.places[first:end]
+            yield self.tokens.between(first, end), self.positions[first:end]
+
+
+def collate(form: Form, records: Sequence[Record]) -> Batch:
+    """Make a batch of prepared documents."""
+    documents = [form.rows(record) for record in records]
+    ids, labels = ([record[name] for record in records] for name in ("id", "label"))
+    return pack_rows(ids, documents, labels)
 
 
 def pack_rows(
     ids: Sequence[object], documents: Sequence[Sequence[Row]], labels: Sequence[int]
 ) -> Batch:
-    """The batch of these documents.
-
-    Args:
-        ids: N names.
-        documents: rows of each.
-        labels: N classes.
-    """
+    """Make a batch of N documents, given as their rows."""
     rows = [row for document in documents for row in document]
     texts = [torch.as_tensor(row.input_ids, dtype=torch.int64) for row in rows]
     packed = Rows.of_lengths([len(text) for text in texts])
@@ -104,14 +83,14 @@ def pack_rows(
     return Batch(
         ids=tuple(map(str, ids)),
         tokens=Tokens(torch.cat(texts), packed, is_global),
-        places=tuple(tuple(row.places) for row in rows),
+        positions=tuple(tuple(row.positions) for row in rows),
         n_rows=tuple(map(len, documents)),
         labels=torch.as_tensor(labels, dtype=torch.int64),
     )
 
 
 def pooled(logits: Tensor, n_rows: Sequence[int], *, how: Pooling) -> Tensor:
-    """Logits of documents, (N, C), from those of their rows, (R, C): their mean, maximum or sum."""
+    """Pool logits of rows, (R, C), to those of documents, (N, C)."""
     if len(n_rows) == len(logits):
         return logits
     of_documents = logits.split(list(n_rows))
@@ -124,59 +103,46 @@ def pooled(logits: Tensor, n_rows: Sequence[int], *, how: Pooling) -> Tensor:
 
 
 def losses(logits: Tensor, batch: Batch) -> Tensor:
-    """Cross-entropy of each document; (N,) float32 from logits (N, C)."""
+    """Return the cross-entropy of each document; (N,) float32 from logits (N, C)."""
     return functional.cross_entropy(logits.float(), batch.labels, reduction="none")
 
 
 class Table(Protocol):
-    """What `Examples` needs of a prepared split; a `datasets.Dataset` has it."""
+    """What `Examples` needs of its documents; a `datasets.Dataset` has it."""
 
-    def __len__(self) -> int: ...
     def __getitem__(self, key: list[int]) -> dict[str, Sequence[object]]: ...
-
-
-class Shuffle(Protocol):
-    """Puts what has no order in a document into another one."""
-
-    def __call__(self, record: Record, random: np.random.RandomState) -> Record: ...
 
 
 @dataclass(frozen=True)
 class Examples:
-    """A prepared split as batches.
-
-    Args:
-        table: the documents, column by column.
-        lengths: tokens of each.
-        collate: makes a batch of them.
-        shuffle: applied to each document in training; None for none.
-        seed: of the shuffles.
-        epoch: another shuffle in each.
-    """
+    """A prepared split as batches."""
 
     table: Table
+    """The documents, column by column."""
     lengths: Sequence[int]
-    collate: Callable[[Sequence[Record]], Batch]
-    shuffle: Shuffle | None = None
+    """Tokens of each."""
+    form: Form
+    shuffled: bool = False
+    """Whether what has no order in a document is put into another one, as in training."""
     seed: int = 0
     epoch: int = 0
+    """The order is another one in each."""
 
     def __len__(self) -> int:
         return len(self.lengths)
 
     def load(self, indices: Sequence[int]) -> Batch:
-        """The batch of these documents, in this order."""
+        """Load the batch of these documents, in this order."""
         columns = self.table[list(indices)]
         rows = zip(*columns.values(), strict=True)
         records = [dict(zip(columns, row, strict=True)) for row in rows]
-        return self.collate(list(map(self._shuffled, records, indices)))
+        if self.shuffled:
+            # By seed, epoch and document alone: the same after a resume and in any process.
+            seeds = [[self.seed, self.epoch, index] for index in indices]
+            randoms = map(np.random.RandomState, seeds)
+            records = list(map(self.form.shuffled, records, randoms))
+        return collate(self.form, records)
 
     def for_epoch(self, epoch: int) -> "Examples":
-        """The documents as that epoch of the training sees them."""
+        """Return the documents as that epoch of the training sees them."""
         return replace(self, epoch=epoch)
-
-    def _shuffled(self, record: Record, index: int) -> Record:
-        if self.shuffle is None:
-            return record
-        # A function of seed, epoch and document alone: the same after a resume and in any process.
-        return self.shuffle(record, np.random.RandomState([self.seed, self.epoch, index]))

@@ -1,16 +1,38 @@
-"""Accuracy, precision, recall and F1, and what is better.
+"""What right and wrong answers add up to, and what is better.
 
 Precision, recall and F1 come from the confusion matrix, because the bootstrap needs thousands
 of them; the numbers are those of scikit-learn with `zero_division=0`.
+
+Axes: N documents, C classes.
 """
 
+from dataclasses import dataclass
+from typing import Protocol
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from prefprop_cli.arrays import Floats, Ints
 from prefprop_cli.errors import DataError
 
 LOWER_IS_BETTER = frozenset({"nll", "brier", "ece", "ece_paper", "mce"})
+
+
+class Metrics(Protocol):
+    """What right and wrong answers add up to; errors of calibration are the same for all tasks."""
+
+    def outcomes(self, logits: NDArray[np.floating], labels: Ints) -> Ints:
+        """Return (N,), of each document all that the scores depend on, in one number.
+
+        Raises:
+            DataError: the logits (N, C) are not of this task.
+        """
+
+    def scores(self, outcomes: Ints) -> dict[str, float]:
+        """Return the scores of these documents, in [0, 1]."""
+
+    def shares(self, labels: Ints, predicted: Ints) -> dict[str, tuple[int, int, str]]:
+        """Return the scores that are a share: (documents that have it, of how many, of what)."""
 
 
 def better(metric_name: str, new: float, best: float | None) -> bool:
@@ -37,40 +59,74 @@ def chance_share(logits: ArrayLike) -> float:
     return float((1 / np.isfinite(np.asarray(logits)).sum(axis=1)).mean())
 
 
+@dataclass(frozen=True)
+class ClassMetrics:
+    """Scores of answers that are one of C classes.
+
+    `accuracy`, `f1_micro` (equal to it where each document has one label), `f1_macro`,
+    `precision_macro`, `recall_macro`; for two classes also `f1_binary`, `precision_binary` and
+    `recall_binary` of class 1. Macro means run over the classes that occur among the labels or the
+    predictions; a class that is never predicted has precision 0.
+    """
+
+    n_classes: int
+
+    def outcomes(self, logits: NDArray[np.floating], labels: Ints) -> Ints:
+        """Return (N,), the cell of the confusion matrix in which each document is."""
+        if logits.shape[1] != self.n_classes:
+            raise DataError(
+                f"logits have {logits.shape[1]} columns, the task {self.n_classes} classes"
+            )
+        return labels * self.n_classes + logits.argmax(axis=1)
+
+    def scores(self, outcomes: Ints) -> dict[str, float]:
+        n = self.n_classes
+        matrix = np.bincount(outcomes, minlength=n**2).reshape(n, n)
+        precision, recall, f1 = rates_by_class(matrix)
+        present = matrix.sum(axis=1) + matrix.sum(axis=0) > 0
+        accuracy = float(matrix.trace() / matrix.sum())
+        scores = {
+            "accuracy": accuracy,
+            "f1_micro": accuracy,
+            "f1_macro": float(f1[present].mean()),
+            "precision_macro": float(precision[present].mean()),
+            "recall_macro": float(recall[present].mean()),
+        }
+        rates = {"f1": f1, "precision": precision, "recall": recall}
+        binary = {f"{name}_binary": float(rate[1]) for name, rate in rates.items() if n == 2}
+        return scores | binary
+
+    def shares(self, labels: Ints, predicted: Ints) -> dict[str, tuple[int, int, str]]:
+        """As of every task; that of `f1_binary` is the share F1 rises with.
+
+        F1 of class 1 is 2 share / (1 + share), of the documents that are of the class or are said
+        to be, the share that is both.
+        """
+        right = int((predicted == labels).sum()), len(labels), "documents"
+        if self.n_classes != 2:
+            return {"accuracy": right, "f1_micro": right}
+        is_positive, is_called_so = labels == 1, predicted == 1
+        hits = int((is_positive & is_called_so).sum())
+        n_either = int((is_positive | is_called_so).sum())
+        return {
+            "accuracy": right,
+            "f1_micro": right,
+            "f1_binary": (hits, n_either, "documents positive or called so"),
+            "precision_binary": (hits, int(is_called_so.sum()), "documents called positive"),
+            "recall_binary": (hits, int(is_positive.sum()), "positive documents"),
+        }
+
+
 def confusion_matrix(logits: ArrayLike, labels: ArrayLike, *, n_classes: int) -> Ints:
     """Documents of each class (rows) that are said to be of each class (columns); (C, C)."""
-    cell = np.asarray(labels, np.int64) * n_classes + np.asarray(logits).argmax(axis=1)
-    return np.bincount(cell, minlength=n_classes**2).reshape(n_classes, n_classes)
+    cells = ClassMetrics(n_classes).outcomes(np.asarray(logits), np.asarray(labels, np.int64))
+    return np.bincount(cells, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 
 def rates_by_class(matrix: Ints) -> tuple[Floats, Floats, Floats]:
     """Precision, recall and F1 of each class of a confusion matrix; 0 where there is nothing."""
     right, actual, predicted = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
-    return (
-        _ratio(right, predicted),
-        _ratio(right, actual),
-        _ratio(2 * right, actual + predicted),
-    )
-
-
-def confusion_scores(matrix: Ints) -> dict[str, float]:
-    """Scores of a confusion matrix (C, C): rows are labels, columns predictions."""
-    precision, recall, f1 = rates_by_class(matrix)
-    present = matrix.sum(axis=1) + matrix.sum(axis=0) > 0
-    accuracy = float(matrix.trace() / matrix.sum())
-    scores = {
-        "accuracy": accuracy,
-        "f1_micro": accuracy,
-        "f1_macro": float(f1[present].mean()),
-        "precision_macro": float(precision[present].mean()),
-        "recall_macro": float(recall[present].mean()),
-    }
-    if len(matrix) == 2:
-        scores["f1_binary"] = float(f1[1])
-        scores["precision_binary"] = float(precision[1])
-        scores["recall_binary"] = float(recall[1])
-    return scores
-
-
-def _ratio(part: Ints, whole: Ints) -> Floats:
-    return part / whole.clip(1)  # where the whole is 0, so is the part
+    parts = (right, predicted), (right, actual), (2 * right, actual + predicted)
+    # Where the whole is 0, so is the part.
+    precision, recall, f1 = (part / whole.clip(1) for part, whole in parts)
+    return precision, recall, f1

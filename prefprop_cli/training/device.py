@@ -13,6 +13,7 @@ from accelerate.utils import GradientAccumulationPlugin, patch_environment
 
 from prefprop_cli.errors import ResourceError, is_out_of_memory
 from prefprop_cli.runs.distributed import world
+from prefprop_cli.words import first_line
 
 Precision = Literal["fp32", "bf16"]
 
@@ -26,10 +27,7 @@ def resolve_precision(asked: Literal["auto", "fp32", "bf16"], *, device: str) ->
 
 
 def make_accelerator(*, device: str, precision: Precision) -> Accelerator:
-    """Return an Accelerator on exactly this device, of this process where there are several.
-
-    Parameters and gradients stay float32, whatever the precision.
-    """
+    """Return an Accelerator on exactly this device; parameters and gradients stay float32."""
     world().connect()
     logging.getLogger("accelerate").setLevel(logging.ERROR)
     # Its state is one per process, and it refuses a second run with another device or precision.
@@ -57,8 +55,7 @@ def resource_errors() -> Iterator[None]:
 
 def out_of_memory(asked: str, *, found: BaseException) -> ResourceError:
     """Return the error to raise where what was asked does not fit."""
-    first_line = (str(found) or type(found).__name__).splitlines()[0]
     return ResourceError(
-        f"out of memory: {asked} does not fit ({first_line}). "
+        f"out of memory: {asked} does not fit ({first_line(found)}). "
         "Use a smaller data.max_length, or model.gradient_checkpointing = true"
     )

@@ -1,4 +1,4 @@
-"""What a training tells while it runs, who hears it, and its result (no torch).
+"""The events of a training, the hooks of its caller, and its result (no torch).
 
 Steps count optimizer steps from 1, epochs count from 1.
 """
@@ -52,8 +52,9 @@ class DocumentsDone:
     n_epochs: int
     """Epochs of the run if its patience does not end."""
     done: int
-    """Documents of the epoch that are done, of so many:"""
+    """Documents of the epoch that are done."""
     n_examples: int
+    """Documents of an epoch."""
     loss: float | None
     """Mean over the micro-batch; None on a GPU, which would have to be waited for."""
     eta_s: float

@@ -46,7 +46,10 @@ class Costs:
     ) -> float:
         """Return the seconds of all steps and evaluations, if patience does not end the run before.
 
-        Of each document for training and for validation the tokens are given.
+        Args:
+            lengths: tokens of each training document.
+            validation: of each validation document.
+            settings: the `[train]` table.
         """
         per_epoch = -(-len(lengths) // settings.batch_size)
         n_steps = settings.epochs * per_epoch
@@ -68,7 +71,7 @@ def measure(
     Args:
         work: a pass on a document of so many tokens; returns when it is done.
         longest: tokens of the longest document there is.
-        most_s: seconds of processor time (as `busy` tells it) that the longer one may take.
+        most_s: seconds of processor time that the longer one may take.
         clock: seconds since any moment.
         busy: seconds that the processors have worked.
     """

@@ -45,7 +45,7 @@ def check_gradients(
             frozen parameter has a gradient.
     """
     reached = {name: tensor.grad for name, tensor in trainable.items() if name not in unreached}
-    ids = {id(tensor) for tensor in trainable.values()}
+    ids = set(map(id, trainable.values()))
     guilty = {
         _MISSING: [name for name, grad in reached.items() if grad is None],
         _ZERO: [name for name, g in reached.items() if g is not None and not g.any().item()],

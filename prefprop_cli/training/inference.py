@@ -39,10 +39,10 @@ def predict_logits(
     """Return the logits of a whole split, in its order; all of them on every rank.
 
     Args:
-        model: batch → logits (n, C); left in evaluation mode.
+        model: batch → logits (n, C), on the device; left in evaluation mode.
         examples: the split.
         batch_size: documents computed at a time on a GPU.
-        device: where the model is.
+        device: `cpu`, `cuda` or `cuda:N`.
         should_stop: asked before each batch; one rank that says so stops all.
         on_progress: called with the documents that are done and with all, on rank 0.
 

@@ -10,23 +10,18 @@ import torch
 from torch import Tensor
 
 
-def seed_everything(seed: int) -> None:
-    """Set the generators of Python, NumPy and torch (all devices) by a seed from 0 to 2³² - 1."""
+def seed_everything(seed: int, *, rank: int = 0, step: int = 0) -> None:
+    """Set the generators of Python, NumPy and torch (all devices) by a seed from 0 to 2³² - 1.
+
+    Each of several processes draws its own numbers, rank 0 those of the run: two documents of a
+    batch would otherwise get the same dropout masks. `step` is the number of optimizer steps done
+    when the process joined the run.
+    """
+    if rank > 0:
+        seed = int(np.random.SeedSequence([seed, rank, step]).generate_state(1)[0])
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
-
-
-def process_seed(seed: int, *, rank: int, step: int = 0) -> int:
-    """Return the seed of what one of several processes draws: the run's own for rank 0.
-
-    Initial values are drawn with the run's seed on every rank, dropout masks are not: two
-    documents of a batch would otherwise get the same ones. `step` is the number of optimizer steps
-    done when the process joined the run.
-    """
-    if rank == 0:
-        return seed
-    return int(np.random.SeedSequence([seed, rank, step]).generate_state(1)[0])
 
 
 def rng_state() -> dict[str, str]:

@@ -56,12 +56,6 @@ class Progress:
         """Return what tells two states apart: a step has two, before and after its evaluation."""
         return self.step, self.epoch, self.position
 
-    def end_step(self, *, n_examples: int) -> None:
-        """Count a step, on so many documents."""
-        self.step += 1
-        self.position += n_examples
-        self.rng = rng_state()
-
     def end_epoch(self, metrics: Mapping[str, float], *, metric: str, is_best: bool) -> None:
         """Count an epoch, and keep its metrics if it is the best by one of them."""
         self.epoch += 1
@@ -94,7 +88,7 @@ def load_parameters(
     """Copy saved tensors into the parameters of the same names.
 
     Raises:
-        CorruptFileError: names or shapes differ; says it of the source.
+        CorruptFileError: names or shapes differ; the message names the source.
     """
     found = {name: tensor.shape for name, tensor in tensors.items()}
     wanted = {name: tensor.shape for name, tensor in trainable.items()}

@@ -24,7 +24,7 @@ from prefprop_cli.training.checkpoint import CheckpointManager
 from prefprop_cli.training.device import make_accelerator, resolve_precision, resource_errors
 from prefprop_cli.training.events import Evaluation, Event, FitResult, Hooks, Status
 from prefprop_cli.training.forecast import Pace, weight
-from prefprop_cli.training.rng import process_seed, seed_everything, set_rng_state
+from prefprop_cli.training.rng import rng_state, seed_everything, set_rng_state
 from prefprop_cli.training.schedule import effective_batches, learning_rate, remaining
 from prefprop_cli.training.state import (
     Progress,
@@ -95,7 +95,7 @@ class Trainer:
         if not self.n_examples:
             raise DataError("there are no training documents")
         started_at = perf_counter()
-        seed_everything(process_seed(self.settings.seed, rank=self.world.rank))
+        seed_everything(self.settings.seed, rank=self.world.rank)
         with resource_errors():
             self._begin(resume=resume, evaluation_tokens=evaluation_tokens)
             try:
@@ -191,7 +191,9 @@ class Trainer:
         if step == self.first_step:
             self.world.on_each(self._check_gradients)
         self.optimizer.step()
-        self.progress.end_step(n_examples=len(indices))
+        self.progress.step = step
+        self.progress.position += len(indices)
+        self.progress.rng = rng_state()
         self._notify(
             events.Step(
                 step=step,
@@ -293,7 +295,7 @@ class Trainer:
         if rank < len(rngs):
             set_rng_state(rngs[rank])
         else:  # the run had fewer processes
-            seed_everything(process_seed(self.settings.seed, rank=rank, step=state.step))
+            seed_everything(self.settings.seed, rank=rank, step=state.step)
         self.progress = state.progress()
         self.saved_place = self.progress.place()
         if self.progress.best_step == self.progress.step:

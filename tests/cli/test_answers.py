@@ -3,6 +3,7 @@ from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import DataError
 from prefprop_cli.experiment.predictor import Prediction
+from prefprop_cli.tables import TASKS
 
 
 def answer(label: str, **probs: float) -> Prediction:
@@ -19,7 +20,7 @@ def test_of_two_labels_that_are_as_probable_the_answer_comes_first() -> None:
 
 
 def test_counts_in_words() -> None:
-    tally = Tally()
+    tally = Tally(TASKS["classification"])
     assert tally.told() == "predicted 0 documents in 0 s"
     labels = ["space"] * 1200 + ["cars"] * 1300
     tally.add([(record("a"), answer(label, **{label: 1.0})) for label in labels])
@@ -31,7 +32,7 @@ def test_counts_in_words() -> None:
 
 
 def test_a_label_that_ends_in_a_digit_does_not_run_into_its_count() -> None:
-    tally = Tally()
+    tally = Tally(TASKS["classification"])
     tally.add([(record("a"), answer("class 1", **{"class 1": 1.0}))])
     assert tally.told() == "predicted 1 document in 0 s: class 1 (1)"
     assert tally.record() == {"n_documents": 1, "n_failed": 0, "labels": {"class 1": 1}}

@@ -1,5 +1,6 @@
 """What is said of a run that was just trained."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,8 +9,10 @@ import numpy as np
 import pytest
 
 from prefprop_cli.cli.work import end
+from prefprop_cli.config.schema import DataTable
 from prefprop_cli.experiment.evaluation import RunEvaluation
 from prefprop_cli.experiment.stored_logits import SavedLogits
+from prefprop_cli.tables import TASKS
 
 LABELS = ("cars", "space")
 
@@ -22,7 +25,8 @@ def evaluation(
     logits[np.arange(len(said)), said] = 1 + np.arange(len(said))
     ids = tuple(f"a.csv:{n}" for n in range(1, len(said) + 1))
     saved = SavedLogits(ids, logits, np.array(labels))
-    return RunEvaluation("test", saved, names, **options)
+    task = TASKS["classification" if names else "wikihop"]
+    return RunEvaluation("test", saved, task, names, **options)
 
 
 def told(
@@ -41,9 +45,7 @@ def told(
 
 def test_figures_matrix_loss_and_a_mistake() -> None:
     found = evaluation([0] * 5 + [1] * 7, [0] * 5 + [1] * 6 + [0])
-    found = RunEvaluation(
-        found.split, found.saved, found.labels, baselines={"TF-IDF": 1.0, 'always "space"': 0.5}
-    )
+    found = replace(found, baselines={"TF-IDF": 1.0, 'always "space"': 0.5})
     assert told(found, losses=(0.7, 0.4, 0.1)) == [
         'accuracy 0.92 [0.65, 0.99] on 12    TF-IDF 1.00    always "space" 0.50',
         "         cars  space     loss █▅▁ 0.700 to 0.100",
@@ -104,7 +106,7 @@ def test_where_no_matrix_fits_the_pairs_are_told() -> None:
 
 def test_questions_have_no_classes() -> None:
     found = evaluation([0, 1], [0, 0], names=())
-    found = RunEvaluation("test", found.saved, (), baselines={"a candidate by lot": 0.5})
+    found = replace(found, baselines={"a candidate by lot": 0.5})
     assert told(found) == ["accuracy 0.50 [0.09, 0.91] on 2    a candidate by lot 0.50"]
 
 
@@ -126,11 +128,13 @@ def test_names_are_escaped_and_shortened() -> None:
 )
 def test_where_a_mistake_is(id: str, said: str) -> None:
     saved = SavedLogits((id,), np.array([[0.0, 1.0]], np.float32), np.array([0]))
-    assert f": {said}, cars → space" in "".join(told(RunEvaluation("test", saved, LABELS)))
+    assert f": {said}, cars → space" in "".join(
+        told(RunEvaluation("test", saved, TASKS["classification"], LABELS))
+    )
 
 
 def _of(source: str | None, name: str) -> Any:
-    return SimpleNamespace(data=SimpleNamespace(source=source, set=name))
+    return SimpleNamespace(data=DataTable(source=source, set=name))
 
 
 @pytest.mark.parametrize(

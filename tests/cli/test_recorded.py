@@ -17,7 +17,7 @@ from prefprop_cli import load_run
 from prefprop_cli.cli.app import main
 from prefprop_cli.cli.signals import StopRequest
 from prefprop_cli.errors import UsageError
-from prefprop_cli.experiment import experiment
+from prefprop_cli.experiment import launch
 from prefprop_cli.runs import RunFolder
 from tests.helpers import project
 
@@ -224,7 +224,7 @@ def test_a_run_whose_best_step_an_earlier_version_evaluated_goes_on(
     mine: Project, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     evaluation = mine.stopped / "eval"
-    keep = experiment.is_stored
+    keep = launch.is_stored
 
     def of_earlier_version(folder: Path, name: str) -> bool:
         file = folder / f"{name}.safetensors"
@@ -233,7 +233,7 @@ def test_a_run_whose_best_step_an_earlier_version_evaluated_goes_on(
         save_file(tensors, file, metadata={"ids": "[]"})
         return keep(folder, name)
 
-    monkeypatch.setattr(experiment, "is_stored", of_earlier_version)
+    monkeypatch.setattr(launch, "is_stored", of_earlier_version)
     code, _, err = output("train", "--resume", mine.stopped, "-q")
     assert code == 0, err
     assert not (evaluation / "validation.safetensors").exists()

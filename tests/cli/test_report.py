@@ -164,7 +164,7 @@ def test_skipped_runs_are_told(runs: Path, report: Output) -> None:
         (["nowhere"], 2, "nowhere does not exist"),
         (["empty"], 2, "holds no run folder"),
         (["late"], 2, "none were found. Train one first\nleft out, running: late"),
-        (["late", "--table", "7"], 2, "Name FILE.json of `prefprop bench"),
+        (["late", "--table", "7"], 2, "Name FILE.json of `python benchmarks/table_7.py"),
         (["late", "--out", "x.pdf"], 2, "ends in .md, .json, .svg, .png, or a folder"),
         (["late", "--out", "x.svg"], 2, "holds one figure"),
         (["late", "--table", "2", "--out", "x.svg"], 2, "holds one figure"),

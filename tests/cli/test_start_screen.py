@@ -7,6 +7,7 @@ from rich.cells import cell_len
 
 from prefprop_cli.cli.work.start_view import class_lines, data_lines, percent
 from prefprop_cli.data.prepare import Prepared
+from prefprop_cli.tables import TASKS
 
 
 def told(
@@ -28,7 +29,8 @@ def told(
     }
     splits = {"train": range(4), "test": range(2)}
     prepared = Prepared(Path(), labels, splits, facts | summary)
-    return list(data_lines(prepared, max_length=16, width=width))
+    task = TASKS["classification" if labels else "wikihop"]
+    return list(data_lines(prepared, task, max_length=16, width=width))
 
 
 def test_documents_classes_and_what_is_cut() -> None:

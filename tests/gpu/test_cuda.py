@@ -20,10 +20,10 @@ from prefprop_cli.core.encoder.encoder import Encoder
 from prefprop_cli.core.encoder.layout import Layout, pack
 from prefprop_cli.core.methods import Method, Options, create
 from prefprop_cli.experiment.model import create_classifier
-from prefprop_cli.tasks.batch import losses
-from prefprop_cli.tasks.classification import collate
+from prefprop_cli.tasks.batch import collate, losses
 from tests.helpers import tiny
 from tests.helpers.bands import D, H, is_read, make_band, tensors
+from tests.helpers.classifier import FORM
 from tests.helpers.compare import assert_close, random
 from tests.helpers.encode import gradients
 
@@ -211,7 +211,7 @@ def test_training_in_bf16_keeps_prefix_and_head_in_float32_and_learns():
     texts = tiny.batch([200, 90, 50, 20], [0] * 4)
     pairs = zip(texts.input_ids, [0, 1, 0, 1], strict=True)
     records = [{"id": n, "rows": [text], "label": label} for n, (text, label) in enumerate(pairs)]
-    batch = collate(records).to(DEVICE)
+    batch = collate(FORM, records).to(DEVICE)
     optimizer = torch.optim.AdamW(classifier.trainable.values(), lr=1e-2)
     history = []
     for _ in range(30):

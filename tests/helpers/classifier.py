@@ -4,8 +4,8 @@ from prefprop_cli.config.schema import Config
 from prefprop_cli.core.encoder.config import EncoderConfig
 from prefprop_cli.core.encoder.encoder import Encoder
 from prefprop_cli.experiment.model import Classifier, create_classifier
-from prefprop_cli.tasks import classification
-from prefprop_cli.tasks.batch import Batch
+from prefprop_cli.tasks.batch import Batch, collate
+from prefprop_cli.tasks.classification import ClassificationForm
 
 TINY = EncoderConfig(
     model_type="longformer",
@@ -21,6 +21,9 @@ TINY = EncoderConfig(
     activation="gelu",
     windows=(4, 4),
 )
+
+FORM = ClassificationForm(None, 0, ())
+"""Makes rows of prepared documents; it takes a tokenizer to prepare them."""
 
 
 def classifier(
@@ -39,9 +42,10 @@ def classifier(
 
 def batch(*documents: list[list[int]], labels: list[int]) -> Batch:
     """A batch of documents, each a list of rows."""
-    return classification.collate(
+    return collate(
+        FORM,
         [
             {"id": chr(ord("a") + number), "rows": rows, "label": label}
             for number, (rows, label) in enumerate(zip(documents, labels, strict=True))
-        ]
+        ],
     )

@@ -16,12 +16,12 @@ from prefprop_cli.calibration.metrics import classification_metrics
 from prefprop_cli.config.schema import TrainTable
 from prefprop_cli.runs.distributed import world
 from prefprop_cli.tasks.batch import Examples
-from prefprop_cli.tasks.classification import collate
+from prefprop_cli.tasks.metrics import ClassMetrics
 from prefprop_cli.training.checkpoint import CheckpointManager
 from prefprop_cli.training.events import Evaluation, Event, Hooks, Step
 from prefprop_cli.training.inference import predict_logits
 from prefprop_cli.training.trainer import Trainer
-from tests.helpers.classifier import TINY, classifier
+from tests.helpers.classifier import FORM, TINY, classifier
 
 N, VALIDATION = 11, 5
 """Documents; the last so many are for validation too."""
@@ -47,7 +47,7 @@ def documents(numbers: range) -> Examples:
         ]
         table.append({"id": f"doc{number}", "rows": rows, "label": kind})
     lengths = [sum(map(len, record["rows"])) for record in list(table)]
-    return Examples(table, lengths=lengths, collate=collate)
+    return Examples(table, lengths, FORM)
 
 
 def train(folder: Path, method: str) -> None:
@@ -68,7 +68,7 @@ def train(folder: Path, method: str) -> None:
         logits = predict_logits(model, validation, batch_size=2, device="cpu")
         np.save(folder / f"logits-{world().rank}.npy", logits)
         labels = np.arange(N - VALIDATION, N) % 2
-        metrics = classification_metrics(logits, labels, n_classes=2, n_bins=10)
+        metrics = classification_metrics(logits, labels, metrics=ClassMetrics(2), n_bins=10)
         return Evaluation(metrics, (1, 1), (1, 1))
 
     def on_event(event: Event) -> None:

@@ -11,7 +11,11 @@ from prefprop_cli.config.load import dump_config
 from prefprop_cli.config.schema import Config
 from prefprop_cli.experiment.adapter import Adapter, save_adapter
 from prefprop_cli.experiment.stored_logits import SavedLogits, save_logits
+from prefprop_cli.report.collect import collect
+from prefprop_cli.report.groups import group
+from prefprop_cli.report.scores import ScoredSet, score
 from prefprop_cli.runs import RunFolder
+from prefprop_cli.tasks.metrics import ClassMetrics
 
 N_DOCUMENTS = 60
 Logits = NDArray[np.float32]
@@ -53,7 +57,7 @@ def saved(split: str, logits: Logits, labels: NDArray[np.int64]) -> SavedLogits:
     return SavedLogits(ids, logits, labels, n_tokens=np.array([100 + 30 * i for i in numbers]))
 
 
-def evaluate(run: RunFolder, split: str) -> None:
+def evaluate(run: RunFolder, split: str, *, machine: object) -> None:
     """What an evaluation does: the logits of a split are stored."""
     save_logits(run.evaluation, split, saved(split, logits(1.0, seed=0, of=1), labels()))
 
@@ -87,10 +91,12 @@ def write(
         found = logits(quality * epoch / epochs, seed=seed, **size)
         name = f"validation-step-{5 * epoch:06d}"
         save_logits(run.evaluation, name, saved("validation", found, truth))
-        metrics = classification_metrics(found, truth, n_classes=n_classes)
+        metrics = classification_metrics(found, truth, metrics=ClassMetrics(n_classes))
         run.append_metrics({"step": 5 * epoch - 1, "epoch": epoch, "loss": 1.0})
         run.append_metrics({"step": 5 * epoch, "epoch": epoch, "validation": metrics})
-    best = classification_metrics(logits(quality, seed=seed, **size), truth, n_classes=n_classes)
+    best = classification_metrics(
+        logits(quality, seed=seed, **size), truth, metrics=ClassMetrics(n_classes)
+    )
     run.update_manifest(
         status=status,
         exit_reason=status,
@@ -109,3 +115,9 @@ def write(
     )
     save_adapter(run.adapter, adapter, {})
     return folder
+
+
+def scored_in(folder: Path, split: str = "test") -> ScoredSet:
+    """The runs of one data set in a folder, scored on a split."""
+    (data,), _ = group(collect([folder]).runs)
+    return score(data, split)

@@ -24,7 +24,7 @@ def outcome_of(work):
     try:
         return work()
     except Exception as error:
-        return error, world().tells(error)
+        return error, world().reports(error)
 
 
 # World
@@ -211,14 +211,14 @@ def fit(
             **settings,
         )
     )
-    started = toy.told(Started)
+    started = toy.seen(Started)
     return Fitted(
         result=result if isinstance(result, FitResult) else None,
         error=None if isinstance(result, FitResult) else result,
         weights={name: tensor.numpy() for name, tensor in toy.weights().items()},
         rng=rng_state(),
-        steps=toy.told(Step),
-        warnings=[event.message for event in toy.told(Warned)],
+        steps=toy.seen(Step),
+        warnings=[event.message for event in toy.seen(Warned)],
         n_events=len(toy.events),
         first_step=started[0].step if started else None,
     )

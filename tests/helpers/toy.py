@@ -77,7 +77,7 @@ class ToyModel(Trainable):
 
 @dataclass
 class Toy:
-    """One process of a run: a freshly built model, and what the fit told."""
+    """One process of a run: a freshly built model, and the events of its training."""
 
     folder: Path
     dropout: float = 0.5
@@ -134,5 +134,5 @@ class Toy:
         )
         return trainer.fit(evaluate or self.evaluate, resume=resume)
 
-    def told(self, kind: type[Event]) -> list[Event]:
+    def seen(self, kind: type[Event]) -> list[Event]:
         return [event for event in self.events if isinstance(event, kind)]

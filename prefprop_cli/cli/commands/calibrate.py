@@ -12,7 +12,7 @@ from prefprop_cli.cli.chosen import finished_run
 from prefprop_cli.cli.console import Console
 from prefprop_cli.errors import UsageError
 from prefprop_cli.runs.distributed import world
-from prefprop_cli.tables import CALIBRATORS
+from prefprop_cli.tables import CALIBRATORS, Ece
 
 if TYPE_CHECKING:
     MethodName = str
@@ -40,9 +40,7 @@ def command(
         MethodName,
         o.option("How to calibrate; auto: the simplest that none beats in cross-validation."),
     ] = "temperature",
-    ece: Annotated[
-        Literal["guo", "paper"], o.option("Which definition of the error the table starts with.")
-    ] = "guo",
+    ece: Annotated[Ece, o.option("Which definition of the error the table starts with.")] = "guo",
     all_scores: Annotated[
         bool, o.option("Show every score on a terminal, not the verdict alone.", "--all")
     ] = False,

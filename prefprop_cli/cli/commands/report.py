@@ -22,7 +22,7 @@ def command(
     paths: Annotated[
         list[Path] | None,
         o.argument(
-            "Run folders, folders that hold some, FILE.json of bench --table 7; default: the "
+            "Run folders, folders that hold some, FILE.json of benchmarks/table_7.py; default: the "
             "newest finished run of ./runs.",
             "RUN",
             completion.runs,

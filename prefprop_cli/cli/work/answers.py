@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from prefprop_cli.cli.text import duration
-from prefprop_cli.data.labelled import SeenColumns, free_names
-from prefprop_cli.data.questions import Question
+from prefprop_cli.data.seen_columns import SeenColumns, free_names
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import PrefpropError
 from prefprop_cli.experiment.predictor import Prediction, Predictor
+from prefprop_cli.tasks.base import Task
 from prefprop_cli.words import listed, plural
 
 SHOWN_CLASSES = 5
@@ -28,18 +28,19 @@ def best(answer: Prediction, top_k: int) -> Sequence[tuple[str, float]]:
 class Tally:
     """How many documents there were, and what became of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, task: Task) -> None:
+        self._has_classes = task.has_classes
         self.n_documents, self.n_failed = 0, 0
         self._labels: Counter[str] = Counter()
         self._started_s = time.monotonic()
 
     def add(self, answers: Answers) -> None:
         """Count some more."""
-        for record, answer in answers:
+        for _, answer in answers:
             self.n_documents += 1
             if isinstance(answer, PrefpropError):
                 self.n_failed += 1
-            elif not isinstance(record.found, Question):  # whose candidates are no classes
+            elif self._has_classes:
                 self._labels[answer.label] += 1
 
     @property
@@ -81,7 +82,7 @@ class Layout:
     @classmethod
     def of(cls, run: Predictor, columns: SeenColumns, *, top_k: int) -> "Layout":
         """The columns for a run, whose names are none of the input's."""
-        top_k = min(top_k, len(run.labels) or top_k)
+        top_k = min(top_k, len(run.labels)) if run.task.has_classes else top_k
         ranked = [name for rank in range(1, top_k + 1) for name in _ranked(rank)]
         wanted = (*ranked, "source_file", "source_row", "error")
         return cls(free_names(wanted, taken=columns.names), top_k)

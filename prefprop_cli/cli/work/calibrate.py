@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from prefprop_cli.calibration.calibrators import METHODS, Calibrator, Fitted, Trial
 from prefprop_cli.calibration.report import CalibrationReport, Score
@@ -15,20 +14,19 @@ from prefprop_cli.cli.work.views import tell_missing, tell_pages
 from prefprop_cli.errors import DataError, GateError, UsageError
 from prefprop_cli.experiment.calibrate import FITTED_ON, Calibration, calibrate, keep
 from prefprop_cli.experiment.evaluate import Machine, check_split, logits_of, warnings_on
-from prefprop_cli.report.calibration_html import calibration_html
-from prefprop_cli.report.calibration_tables import runs_page
-from prefprop_cli.report.drawing import drawing, write_figure
+from prefprop_cli.report.calibration_html import calibration_html, runs_page
+from prefprop_cli.report.drawing import new_figure, write_figure
 from prefprop_cli.report.methods import paper_figures_of
 from prefprop_cli.report.page import Page
 from prefprop_cli.report.pairwise import compare_runs
 from prefprop_cli.report.reliability_diagram import reliability_figure
 from prefprop_cli.runs import RunFolder, write_atomically
 from prefprop_cli.runs.distributed import world
+from prefprop_cli.tables import Ece
 from prefprop_cli.words import plural
 
 __all__ = ["Machine"]
 
-Ece = Literal["guo", "paper"]
 _SCORE: dict[Ece, str] = {"guo": "ece", "paper": "ece_paper"}
 
 
@@ -55,7 +53,7 @@ def check(folders: Sequence[RunFolder], split: str, *, plot: Path | None) -> Non
         UsageError: there is no such split, or nothing to draw with.
     """
     if plot:
-        with drawing(1, 1):  # which says so where matplotlib is not installed
+        with new_figure(1, 1):  # which says so where matplotlib is not installed
             pass
     for folder in folders:
         check_split(folder, split)
@@ -199,7 +197,7 @@ def _comparisons(
         split=asked.split,
         metrics=(asked.score, "nll"),
         n_bins=asked.bins,
-        evaluate=partial(logits_of, machine=machine),
+        machine=machine,
     )
     return {
         "before": compare(title="Before calibration"),

@@ -3,7 +3,6 @@
 import os
 import platform
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import psutil
@@ -14,7 +13,7 @@ from platformdirs import user_config_dir
 from prefprop_cli import __version__
 from prefprop_cli.cache import default_cache
 from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.runtime import cores
+from prefprop_cli.cli.process import cores
 from prefprop_cli.cli.text import size
 from prefprop_cli.config.schema import ModelTable
 from prefprop_cli.core.attention import BACKENDS, choose
@@ -23,6 +22,7 @@ from prefprop_cli.experiment.backbones import MINILM, has_minilm
 from prefprop_cli.experiment.predictor import resolve_device
 from prefprop_cli.hub import hub_cause, kept_models, why_unreachable
 from prefprop_cli.runs import newest_run
+from prefprop_cli.runs.provenance import versions
 from prefprop_cli.words import listed
 
 PACKAGES = (
@@ -61,7 +61,11 @@ def examine() -> Report:
     """Collect the report, section by section; sizes in bytes."""
     backbones = _backbones()
     return {
-        "version": {"prefprop": __version__, "python": platform.python_version(), **_versions()},
+        "version": {
+            "prefprop": __version__,
+            "python": platform.python_version(),
+            **versions(PACKAGES),
+        },
         "machine": _machine(),
         "device": _devices(),
         "attention": _backends(),
@@ -70,17 +74,6 @@ def examine() -> Report:
         "switch": _switches(),
         "verdict": _verdict(resolve_device("auto").partition(":")[0], backbones),
     }
-
-
-def _versions() -> dict[str, str | None]:
-    return {package: _version(package) for package in PACKAGES}
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def _machine() -> dict[str, object]:

@@ -21,8 +21,8 @@ from prefprop_cli.experiment.baselines import TFIDF
 from prefprop_cli.experiment.evaluate import evaluate_trained
 from prefprop_cli.experiment.evaluation import RunEvaluation
 from prefprop_cli.experiment.plan import Plan
-from prefprop_cli.experiment.task import has_candidates
 from prefprop_cli.runs import RunFolder, losses_of
+from prefprop_cli.tables import TASKS
 from prefprop_cli.training.events import FitResult
 from prefprop_cli.words import plural
 
@@ -61,7 +61,7 @@ def evaluated(
 def tell_end(console: Console, found: RunEvaluation, prepared: Prepared, folder: RunFolder) -> None:
     """Say how good a run is."""
     console.info(_figures(found, is_cut=prepared.is_cut), style="bold")
-    left = _matrix(found, console.width or COLUMNS) if found.labels else []
+    left = _matrix(found, console.width or COLUMNS) if found.task.has_classes else []
     losses = curve(losses_of(folder.metrics()))
     right = [*([f"loss {losses}"] if losses else []), *_mistakes(found)]
     for line in beside(left, right, width=console.width):
@@ -77,7 +77,7 @@ def next_line(console: Console, folder: RunFolder, config: Config) -> None:
     new = f"new{suffix if suffix in SUFFIXES else '.txt'}"
     commands = views.next_commands(
         "" if is_found else shlex.quote(str(folder.path)),
-        "questions.jsonl" if has_candidates(config) else new,
+        new if TASKS[config.data.task].has_classes else "questions.jsonl",
         first=["calibrate"],
         options=" --out labelled.csv",
     )
@@ -93,7 +93,7 @@ def record(found: RunEvaluation) -> dict[str, object]:
         **views.ends(found.accuracy_interval),
         "baselines": found.baselines,
         "labels": found.labels,
-        "confusions": found.confusions if found.labels else None,
+        "confusions": found.confusions if found.task.has_classes else None,
         "mistakes": [vars(each) for each in found.mistakes],
     }
 
@@ -157,7 +157,7 @@ def _confused(found: RunEvaluation) -> Iterator[str]:
 
 
 def _mistakes(found: RunEvaluation) -> Iterator[str]:
-    if not found.labels:
+    if not found.task.has_classes:
         return
     n = len(found.mistakes)
     lines = [

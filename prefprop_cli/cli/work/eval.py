@@ -1,7 +1,6 @@
 """What `prefprop eval` does: metrics with their intervals, overall and class by class."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 from prefprop_cli.calibration.calibrators import Identity
@@ -10,7 +9,7 @@ from prefprop_cli.cli.work import views
 from prefprop_cli.data.labels import positive_class
 from prefprop_cli.errors import GateError, UsageError
 from prefprop_cli.experiment.adapter import Adapter
-from prefprop_cli.experiment.evaluate import Machine, OwnDocuments, logits_of
+from prefprop_cli.experiment.evaluate import Machine, OwnDocuments
 from prefprop_cli.experiment.evaluate import evaluate as evaluate_run
 from prefprop_cli.experiment.evaluation import ClassScores, RunEvaluation
 from prefprop_cli.report.methods import paper_figures_of
@@ -46,8 +45,7 @@ def evaluate(
 
 def beside(folder: RunFolder, others: Sequence[Path], split: str, *, machine: Machine) -> Page:
     """The run beside others, seed by seed and document by document."""
-    evaluate = partial(logits_of, machine=machine)
-    return compare_runs([folder.path, *others], split=split, evaluate=evaluate)
+    return compare_runs([folder.path, *others], split=split, machine=machine)
 
 
 def tell(

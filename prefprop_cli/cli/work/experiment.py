@@ -89,14 +89,15 @@ def prepare(
         chosen = shorter
         with heard_by(None):  # it was said of the documents before
             prepared = work(chosen.plan)
-    tell_data(console, prepared, max_length=chosen.plan.config.data.max_length)
+    tell_data(console, prepared, chosen.plan)
     console.info(chosen.line())
     return chosen, prepared
 
 
-def tell_data(console: Console, prepared: Prepared, *, max_length: int) -> None:
+def tell_data(console: Console, prepared: Prepared, plan: Plan) -> None:
     """Say how many documents there are, of what, how long, and what may be wrong with them."""
-    for line in data_lines(prepared, max_length=max_length, width=console.width):
+    max_length = plan.config.data.max_length
+    for line in data_lines(prepared, plan.task, max_length=max_length, width=console.width):
         console.info(line)
     for note in prepared.notes:
         if note.severity == "warning":

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 from io import BufferedReader
 from itertools import chain, islice
 from pathlib import Path
@@ -16,19 +16,19 @@ from typing import IO, BinaryIO, cast
 from prefprop_cli.config.load import load_config
 from prefprop_cli.data.cells import matching
 from prefprop_cli.data.corpus import Document
-from prefprop_cli.data.kinds import TEXT_SUFFIXES, documents_below
-from prefprop_cli.data.labelled import SeenColumns
-from prefprop_cli.data.questions import each_question, looks_like_questions
+from prefprop_cli.data.kinds import documents_below
+from prefprop_cli.data.seen_columns import SeenColumns
 from prefprop_cli.data.sets.common import files_below
 from prefprop_cli.data.table_rows import JSON_SUFFIXES, each_row, is_table
-from prefprop_cli.data.texts import TextRecord, each_text
+from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import CorruptFileError, DataError, PrefpropError, UsageError
 from prefprop_cli.experiment.predictor import Predictor
-from prefprop_cli.experiment.task import has_candidates
 from prefprop_cli.notes import heard_by
 from prefprop_cli.runs import Choice, RunFolder, choose_run
 from prefprop_cli.runs.distributed import world
-from prefprop_cli.tables import Errors
+from prefprop_cli.tables import TASKS, Errors
+from prefprop_cli.tasks import task_that_recognises
+from prefprop_cli.tasks.base import FileReader, Task
 from prefprop_cli.words import listed
 
 HEAD_BYTES = 2**16
@@ -55,22 +55,11 @@ class Reading:
     text_column: str | None = None
 
 
-@dataclass(frozen=True)
-class Reader:
-    """How the files of a run's task are read.
-
-    Args:
-        read: gives the documents of a file or stream.
-        suffixes: of the files in a folder that are read.
-        holds_rows: whether a file of that name may hold several documents.
-    """
-
-    read: Callable[[Path | BinaryIO], Iterator[TextRecord]]
-    suffixes: Sequence[str]
-    holds_rows: Callable[[Path], bool]
+class Reader(FileReader):
+    """How the files of a run's task are read, with failures in their places."""
 
     def records(self, source: str, *, stream: IO[bytes] | None = None) -> Iterator[TextRecord]:
-        """What a file, or `-`, gives; failures in their places.
+        """What a file, or `-`, gives.
 
         Args:
             source: the file.
@@ -88,26 +77,13 @@ class Reader:
 
 
 def reader_of(run: Predictor, reading: Reading) -> Reader:
-    """How the files of a run are read: as texts, or as questions where it has no classes.
+    """How the files of a run are read.
 
     Raises:
-        UsageError: a column is named, and the run reads questions.
+        UsageError: a column is named, and the run's task has none.
     """
-    named, lines = reading.text_column, reading.lines
-    # Without classes, each document is a question that brings its candidates.
-    if not run.labels:
-        if named:
-            raise UsageError(f"--text-column {named}: the run reads questions, not columns")
-        questions = partial(each_question, lines=lines, errors=reading.errors)
-        return Reader(questions, JSON_SUFFIXES, holds_rows=lambda path: True)
-    texts = partial(
-        each_text,
-        lines=lines,
-        errors=reading.errors,
-        text_column=named or run.plan.config.data.text_column,
-        or_another=named is None,
-    )
-    return Reader(texts, TEXT_SUFFIXES, holds_rows=lambda path: lines or is_table(path))
+    found = run.task.file_reader(run.plan.config.data, **vars(reading))
+    return Reader(found.read, found.suffixes, found.holds_rows)
 
 
 class Inputs:
@@ -273,12 +249,13 @@ def newest_for(sources: Sequence[str], reading: Reading) -> tuple[Choice, str]:
 
     def find() -> tuple[Choice, str]:
         source = sources[0]
-        asks = _asks_questions(source)
-        names = () if asks or reading.text_column else _columns_in(source, reading)
+        task = _task_of(source)
+        has_columns = task.has_classes and not reading.text_column
+        names = _columns_in(source, reading) if has_columns else ()
         config_of = cache(lambda run: load_config(preset=str(run.config)).config)
 
         def has_task(run: RunFolder) -> bool:
-            return has_candidates(config_of(run)) == asks
+            return TASKS[config_of(run).data.task] is task
 
         def fits(run: RunFolder) -> bool:
             return has_task(run) and matching(config_of(run).data.text_column, names) is not None
@@ -286,8 +263,7 @@ def newest_for(sources: Sequence[str], reading: Reading) -> tuple[Choice, str]:
         if names:
             with suppress(UsageError):
                 return choose_run(None, accept=fits), ""
-        does = " that answers questions" if asks else " that classifies texts"
-        choice = choose_run(None, accept=has_task, does=does)
+        choice = choose_run(None, accept=has_task, does=f" that {task.does}")
         if not names:
             return choice, ""
         run = choice.folder.path
@@ -309,16 +285,16 @@ def _columns_in(source: str, reading: Reading) -> Sequence[str]:
             return ()
 
 
-def _asks_questions(source: str) -> bool:
-    """Whether a source holds questions with candidates; of a folder, its first JSON file."""
+def _task_of(source: str) -> Task:
+    """The task for a source; of a folder, for its first JSON file."""
     if source == STANDARD_INPUT:
         stream = sys.stdin.buffer
         head = stream.peek(HEAD_BYTES) if isinstance(stream, BufferedReader) else b""
-        return looks_like_questions(head)
+        return task_that_recognises(head)
     path = Path(source)
     files = files_below(path) if os.path.isdir(path) else (path,)
     first = next((file for file in files if file.suffix.lower() in JSON_SUFFIXES), None)
     if first is None or not os.path.isfile(first):
-        return False
+        return task_that_recognises(b"")
     with first.open("rb") as stream:
-        return looks_like_questions(stream.read(HEAD_BYTES))
+        return task_that_recognises(stream.read(HEAD_BYTES))

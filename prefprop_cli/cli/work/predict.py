@@ -22,7 +22,8 @@ from prefprop_cli.cli.work.answers import (
 from prefprop_cli.cli.work.arrivals import Arrivals
 from prefprop_cli.cli.work.inputs import Inputs, Reader, Reading, copied_fields, newest_for
 from prefprop_cli.data.corpus import Document
-from prefprop_cli.data.labelled import LabelledCopy, SeenColumns
+from prefprop_cli.data.labelled import LabelledCopy
+from prefprop_cli.data.seen_columns import SeenColumns
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.experiment.predictor import Predictor, load_run
@@ -150,7 +151,7 @@ def watch(console: Console, run: Predictor, reader: Reader, folder: Path, asked:
     arrivals = Arrivals(folder, suffixes=reader.suffixes)
     answers_of = partial(_answers, run=run, calibrated=not asked.uncalibrated)
     write = partial(_print, console, top_k=asked.top_k)
-    tally = Tally()
+    tally = Tally(run.task)
     with StopRequest() as stop:
         with few_notes(console), Repeated(console.warn) as warn:
             for path in arrivals.until(lambda: stop.requested):
@@ -173,7 +174,7 @@ def _predict(
     write: Write,
     total: int | None,
 ) -> Tally:
-    here, tally, records = world(), Tally(), inputs.records()
+    here, tally, records = world(), Tally(run.task), inputs.records()
     work = partial(_answers, run=run, calibrated=not asked.uncalibrated)
     with (
         closing(records),
@@ -255,6 +256,6 @@ def _print(console: Console, record: TextRecord, answer: Answer, *, top_k: int) 
 
 
 def _answers_of(run: Predictor) -> str:
-    if not run.labels:
+    if not run.task.has_classes:
         return "which chooses among the candidates of questions"
     return f"{len(run.labels)} classes: {listed(run.labels, shown=SHOWN_CLASSES)}"

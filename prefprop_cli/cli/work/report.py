@@ -1,16 +1,15 @@
 """What `prefprop report` makes: the paper's tables and figures, ours beside the paper's."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from prefprop_cli.cli.console import Console, json_text
 from prefprop_cli.cli.options import PICTURES
 from prefprop_cli.cli.work.views import tell_pages
-from prefprop_cli.experiment.evaluate import Machine, logits_of
+from prefprop_cli.experiment.evaluate import Machine
 from prefprop_cli.report.drawing import write_figure
 from prefprop_cli.report.page import markdown
-from prefprop_cli.report.parts import Report, document_lengths, make_report
+from prefprop_cli.report.parts import Report, make_report
 from prefprop_cli.report.run_html import run_page
 from prefprop_cli.report.scores import evaluate_missing
 from prefprop_cli.runs import RunFolder, write_atomically
@@ -39,8 +38,7 @@ def report_of(
         asked,
         split=split,
         has_pictures=has_pictures,
-        evaluate=partial(logits_of, machine=machine),
-        lengths_of=partial(document_lengths, backbone=machine.backbone),
+        machine=machine,
     )
     for note in report.notes:
         console.warn(note)
@@ -79,7 +77,7 @@ def write_page(console: Console, run: Path, file: Path, *, split: str, machine: 
         DataError: its predictions cannot be scored.
     """
     folder = RunFolder(run)
-    evaluate_missing([folder], split, evaluate=partial(logits_of, machine=machine))
+    evaluate_missing([folder], split, machine=machine)
     page = run_page(folder, split=split).encode()
     world().on_main(lambda: write_atomically(file, page))
     if console.common.json:

@@ -15,14 +15,15 @@ from prefprop_cli.config.layers import override_layers
 from prefprop_cli.config.load import Loaded, load_config
 from prefprop_cli.config.presets import MAX_CONFIG_BYTES, preset_paths
 from prefprop_cli.config.schema import Config
-from prefprop_cli.data import NEED_SOURCE, check_source
+from prefprop_cli.data import check_source
 from prefprop_cli.data.cells import flag
 from prefprop_cli.data.columns import Column, Columns
 from prefprop_cli.data.own import left_open
 from prefprop_cli.data.sets.files import WHAT
-from prefprop_cli.data.sets.hub import is_set_name, parse
+from prefprop_cli.data.sets.hub_names import is_set_name, parse
 from prefprop_cli.errors import UsageError
 from prefprop_cli.runs import check_free, check_writable
+from prefprop_cli.tables import SETS
 from prefprop_cli.words import listed
 
 BASE = "base"
@@ -151,7 +152,7 @@ def resolve(asked: Asked) -> Settings:
     stdin = sys.stdin.buffer.read(MAX_CONFIG_BYTES + 1) if asked.preset == "-" else b""
     settings = Settings(asked, stdin=stdin)
     config = settings.config
-    is_bare = asked.preset is None and config.data.set in NEED_SOURCE
+    is_bare = asked.preset is None and SETS[config.data.set].NEEDS_FILES
     if asked.source == "" or (is_bare and config.data.source is None):
         examples = "".join(f"\n  prefprop {line}" for line in asked.examples)
         raise UsageError(f"which documents? Name {WHAT}, or a data set of the hub:{examples}")

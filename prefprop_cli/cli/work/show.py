@@ -21,6 +21,8 @@ from prefprop_cli.runs import RunFolder, Summary, list_runs, losses_of, summariz
 from prefprop_cli.runs.atomic import Record
 from prefprop_cli.runs.state import again
 from prefprop_cli.stats.small_samples import Stated, share
+from prefprop_cli.tables import TASK_OF_SET, TASKS
+from prefprop_cli.tasks.base import Task
 from prefprop_cli.words import listed
 
 SHOWN = ("f1_macro", "nll", "ece")
@@ -52,9 +54,15 @@ class Story:
         self.run, self.folder = run, run.folder
         self.damaged: list[str] = []
 
+    @property
+    def task(self) -> Task:
+        """What it is trained for."""
+        data_set = str(self.run.table("data").get("set"))
+        return TASKS[TASK_OF_SET.get(data_set, "classification")]
+
     @cached_property
     def labels(self) -> list[str]:
-        """The classes; none where each document brings candidates."""
+        """The classes, where the task has any."""
         return [*map(str, self.run.manifest.get("labels") or self._adapter.get("labels") or ())]
 
     @cached_property
@@ -128,11 +136,12 @@ class Story:
             return []
         if self.run.state.status != "finished":
             return [again(self.folder.path)]
+        new = "new.csv" if self.task.has_classes else "questions.jsonl"
         has_test = any(each.split == "test" for each in self.evaluations)
         return [
             *([] if has_test else [f"prefprop eval {name}"]),
             *([] if self.calibrations else [f"prefprop calibrate {name}"]),
-            f"prefprop predict {'new.csv' if self.labels else 'questions.jsonl'} --run {name}",
+            f"prefprop predict {new} --run {name}",
         ]
 
     @cached_property
@@ -161,9 +170,8 @@ class Story:
     def _evaluation(self, split: str) -> Evaluation:
         saved = load_logits(self.folder.evaluation, split)
         n_bins = self.run.table("eval").get("bins", 15)
-        metrics = classification_metrics(
-            saved.logits, saved.labels, n_classes=len(self.labels) or None, n_bins=n_bins
-        )
+        of_task = self.task.metrics(saved.logits.shape[1])
+        metrics = classification_metrics(saved.logits, saved.labels, metrics=of_task, n_bins=n_bins)
         n = len(saved.labels)
         return Evaluation(split, n, metrics, share(int(saved.is_right.sum()), n, of="documents"))
 

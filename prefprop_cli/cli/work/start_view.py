@@ -8,25 +8,29 @@ from rich.cells import cell_len, set_cell_size
 from prefprop_cli.cli.layout import shortened
 from prefprop_cli.cli.text import escape
 from prefprop_cli.data.prepare import Prepared
+from prefprop_cli.tasks.base import Task
 from prefprop_cli.words import listed, plural
 
 MOST_CLASSES, LONGEST_NAME, BAR = 10, 20, 10
 
 
-def data_lines(prepared: Prepared, *, max_length: int, width: int | None) -> Iterator[str]:
+def data_lines(
+    prepared: Prepared, task: Task, *, max_length: int, width: int | None
+) -> Iterator[str]:
     """What the documents are.
 
     Args:
         prepared: the documents.
+        task: what they are for.
         max_length: positions per row, placeholders included (`data.max_length`).
         width: of the terminal, in columns; None where there is none.
     """
     summary: Mapping[str, Any] = prepared.summary
     counts = {name: len(table) for name, table in prepared.splits.items()}
     splits = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-    kinds = "" if prepared.labels else ", each with candidates of its own"
+    kinds = "" if task.has_classes else ", each with candidates of its own"
     yield f"  {plural(sum(counts.values()), 'document')}: {splits}{kinds}"
-    if prepared.labels:
+    if task.has_classes:
         yield from class_lines(summary["overall"]["documents"], width=width)
     yield f"  {_lengths(summary, counts, max_length)}"
 

@@ -62,10 +62,10 @@ def tell_pages(console: Console, pages: "Sequence[Page]", record: object) -> Non
     else:
         for page in pages:
             console.prose(page.title)
-            for block in page.blocks:
+            for block in page.filled.blocks:
                 console.result("")
                 if isinstance(block, Grid):
-                    console.table(block.filled.rows, header=block.filled.header)
+                    console.table(block.rows, header=block.header)
                 else:
                     console.prose(block.text if isinstance(block, Heading) else block)
             console.result("")

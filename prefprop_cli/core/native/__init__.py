@@ -16,7 +16,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-import platformdirs
+from prefprop_cli.cache import default_cache
 
 SOURCES = Path(__file__).parent
 _FLAGS = (
@@ -84,8 +84,7 @@ def _compiler() -> str:
 
 
 def _folder() -> Path:
-    cache_folder = os.environ.get("PREFPROP_CACHE") or platformdirs.user_cache_dir("prefprop")
-    return Path(cache_folder) / "native"
+    return default_cache() / "native"
 
 
 def _key(compiler: str) -> str:

@@ -12,10 +12,13 @@ from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.corpus import Corpus, Document
 from prefprop_cli.data.sets import files, hub
 from prefprop_cli.data.sets.common import default_split
+from prefprop_cli.data.sets.hub_names import HubSet
 from prefprop_cli.notes import Note
 
+WHAT = files.WHAT
+NEEDS_FILES = False
 MAX_CHARACTERS = 30_000
-HUB_SET = hub.HubSet("ccdv/arxiv-classification", configuration="no_ref")
+HUB_SET = HubSet("ccdv/arxiv-classification", configuration="no_ref")
 
 
 def read(table: DataTable) -> Corpus:

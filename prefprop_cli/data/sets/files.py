@@ -33,6 +33,7 @@ from prefprop_cli.tables import Errors
 from prefprop_cli.words import listed, plural, quoted
 
 WHAT = "a .jsonl, .csv, .tsv or .parquet file, or a folder"
+NEEDS_FILES = True
 SPLIT_NAMES = {"train": "train", "test": "test"} | dict.fromkeys(
     ("validation", "valid", "val", "dev"), "validation"
 )
@@ -68,7 +69,6 @@ def find_columns(
     *,
     text: str | None = None,
     label: str | None = None,
-    needs_label: bool = True,
     errors: Errors = "strict",
 ) -> Columns:
     """Find the columns of a file, or of the training file of a folder, as `columns_of`.
@@ -90,7 +90,7 @@ def find_columns(
         return Columns()
     if not is_table(path):
         raise _no_table(path)
-    return columns_of(path, text=text, label=label, needs_label=needs_label, errors=errors)
+    return columns_of(path, text=text, label=label, errors=errors)
 
 
 def labelled_documents(path: Path, table: DataTable) -> list[Document]:

@@ -1,9 +1,7 @@
 """A data set of the Hugging Face hub, by name; no code that a data set brings is run."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import isnan
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefprop_cli.config.schema import DataTable
@@ -12,67 +10,18 @@ from prefprop_cli.data.columns import SAMPLE_ROWS, Columns, choose_columns
 from prefprop_cli.data.corpus import Corpus, Document, Splits, content_hash
 from prefprop_cli.data.sets.common import corpus_of, default_split, document_of
 from prefprop_cli.data.sets.files import SPLIT_NAMES
+from prefprop_cli.data.sets.hub_names import FORM, HubSet, named, parse
 from prefprop_cli.errors import DataError
-from prefprop_cli.hub import is_repository, split_name
 from prefprop_cli.notes import Note
 from prefprop_cli.words import listed
 
 if TYPE_CHECKING:
     import datasets
 
-FORM = "owner/name, owner/name:configuration or owner/name@revision:configuration"
+WHAT = FORM
+NEEDS_FILES = False
 NO_LABEL = -1
 """What hub data sets put where a label is not given, as null says, too."""
-
-
-@dataclass(frozen=True)
-class HubSet:
-    """What `data.source` asks for."""
-
-    name: str
-    """Of the repository, or an existing folder of the same form."""
-    revision: str | None = None
-    """A branch, a commit or a reference such as `refs/pr/1`; None for `main`."""
-    configuration: str | None = None
-    """None where there is one only, or a default."""
-
-    def __str__(self) -> str:
-        revision = f"@{self.revision}" if self.revision else ""
-        return self.name + revision + (f":{self.configuration}" if self.configuration else "")
-
-
-def parse(source: str) -> HubSet:
-    """Take `owner/name@revision:configuration` apart.
-
-    Raises:
-        DataError: it is neither of that form nor a folder.
-    """
-    asked, colon, configuration = source.partition(":")
-    name, revision = split_name(asked)
-    is_known = is_repository(name) or (name and Path(name).expanduser().is_dir())
-    if not is_known or revision == "" or (colon and not configuration):
-        raise DataError(f"data.source = {source}: no name of a data set on the hub. Give {FORM}")
-    return HubSet(name, revision, configuration or None)
-
-
-def named(table: DataTable) -> HubSet:
-    """Return the data set that `data.source` names.
-
-    Raises:
-        DataError: it names none.
-    """
-    if table.source is None:
-        raise DataError(f'data.set = "hub" needs data.source (or --source): {FORM}')
-    return parse(table.source)
-
-
-def is_set_name(source: str) -> bool:
-    """Tell whether this may be the name of a data set on the hub."""
-    try:
-        parse(source)
-    except DataError:
-        return False
-    return True
 
 
 def read(table: DataTable) -> Corpus:

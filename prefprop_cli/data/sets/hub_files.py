@@ -30,8 +30,8 @@ from huggingface_hub.errors import (
 )
 
 import prefprop_cli
-from prefprop_cli.data.sets.files import WHAT
-from prefprop_cli.data.sets.hub import FORM, HubSet
+from prefprop_cli.data.sets import files
+from prefprop_cli.data.sets.hub_names import FORM, HubSet
 from prefprop_cli.errors import DataError, PrefpropError, is_disk_full
 from prefprop_cli.hub import hub_cause, hub_errors, is_commit, is_repository, last_commit
 from prefprop_cli.hub.client import TIMEOUT_S, fetch, fetch_one, quiet
@@ -42,8 +42,8 @@ CONVERSION = "refs/convert/parquet"
 _PARTIAL = "partial-"
 _PACKAGE = str(Path(prefprop_cli.__file__).parent)
 _LOCAL_FILES = (
-    f"Without network give the documents as local files ({WHAT}): prefprop train FILE, or in a "
-    'preset data.set = "files", data.source = "FILE"'
+    f"Without network give the documents as local files ({files.WHAT}): prefprop train FILE, or "
+    'in a preset data.set = "files", data.source = "FILE"'
 )
 
 

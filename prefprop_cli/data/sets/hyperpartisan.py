@@ -28,6 +28,7 @@ ARTICLE_FILE = "articles-training-byarticle-20181122.xml"
 LABEL_FILE = "ground-truth-training-byarticle-20181122.xml"
 REFERENCE_FILE = "hp-splits.json"
 WHAT = f"a folder with {ARTICLE_FILE} and {LABEL_FILE}"
+NEEDS_FILES = True
 LABELS = ("false", "true")
 N_FOLDS = 5
 CHUNK_BYTES = 2**16

@@ -8,8 +8,6 @@ from collections.abc import Iterable
 from http.client import HTTPException
 from pathlib import Path, PurePath, PurePosixPath
 
-from sklearn.datasets import _twenty_newsgroups as scikit_learn
-
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.archives import read_members
 from prefprop_cli.data.corpus import Corpus, Document, Splits, content_hash, labels_of
@@ -22,6 +20,7 @@ from prefprop_cli.words import listed
 
 PARTS = {"20news-bydate-train": "train", "20news-bydate-test": "test"}
 WHAT = "20news-bydate.tar.gz, or the folder it unpacks to"
+NEEDS_FILES = False
 Posts = Iterable[tuple[PurePath, str]]
 """(path that ends in <part>/<group>/<number>, text) of each post."""
 
@@ -55,6 +54,8 @@ def read(table: DataTable) -> Corpus:
 
 def _stripped(posts: Posts) -> tuple[Splits, list[str]]:
     """The posts of each part as scikit-learn strips them, and notes on files that are none."""
+    from sklearn.datasets import _twenty_newsgroups as scikit_learn  # which takes a second
+
     parts: Splits = {part: [] for part in PARTS.values()}
     others = []
     with progress(total=None, label="file") as on_progress:
@@ -87,6 +88,8 @@ def _local(source: Path) -> Posts:
 
 
 def _downloaded() -> Posts:
+    from sklearn.datasets import _twenty_newsgroups as scikit_learn
+
     note("20-newsgroups: from scikit-learn, which downloads 14 MB unless it has done so before")
     for part in PARTS.values():
         try:

@@ -2,10 +2,15 @@ from dataclasses import replace
 
 import pytest
 
-from prefprop_cli.bench.request import Groups, Request, at_lengths, like, table_7
+from prefprop_cli.bench import request as module
+from prefprop_cli.bench.measure import Timing
+from prefprop_cli.bench.models import Ours, Twin
+from prefprop_cli.bench.request import Groups, Request, Subject, at_lengths, measure
 from prefprop_cli.config.schema import Config, MethodTable, ModelTable
-from prefprop_cli.errors import UsageError
+from prefprop_cli.errors import ResourceError, UsageError
 
+OURS = Subject("prefprop", MethodTable(prefix_length=2), "prefix", ((20, 7), (9, 9)), Ours)
+THEIRS = replace(OURS, library="transformers", wrap=Twin)
 MINILM = Request(Config(), shape="minilm")
 
 
@@ -27,43 +32,9 @@ def test_placeholders_count_among_the_positions() -> None:
     ]
 
 
-def test_only_ours_is_in_bf16() -> None:
-    request = replace(MINILM, dtype="bfloat16", against=True)
-    (group,) = at_lengths(request, [64], batch_size=1)
-    assert [subject.dtype for subject in group] == ["bfloat16", "float32"]
-
-
 def test_each_length_is_a_group() -> None:
     groups = at_lengths(MINILM, [64, 128], batch_size=1)
     assert [subject.batches for (subject,) in groups] == [((56,),), ((120,),)]
-
-
-def test_padding_to_a_fixed_length_is_measured_on_two_documents() -> None:
-    request = replace(MINILM, steps=("prefix",), against=True)
-    (group,) = like(request, "newsgroups", n_documents=8, batch_size=4, pad_to=100)
-    ours, dynamic, padded = group
-    assert ours.batches == dynamic.batches
-    assert [len(batch) for batch in ours.batches] == [4, 4]
-    assert max(map(max, ours.batches)) == 100
-    assert (padded.pad_to, padded.batches) == (100, (ours.batches[0][:2],))
-
-
-def test_real_lengths_leave_room_for_the_placeholders() -> None:
-    (group,) = like(MINILM, "newsgroups", n_documents=32, batch_size=1, pad_to=None)
-    assert max(map(max, group[0].batches)) == 4088
-
-
-def test_table_7_reads_the_same_text_three_times() -> None:
-    request, (group,) = table_7(MINILM, [4096], batch_size=1)
-    assert [s.method.name for s in group] == ["head-only", "prefix-tuning", "prefix-propagation"]
-    assert {(s.step, s.batches) for s in group} == {("forward", ((4096,),))}
-    assert request.encoder.max_length == 4096 + 8
-    assert request.job([group]).n_positions == 4096 + 8 + 2
-
-
-def test_table_7_takes_the_length_of_the_prefix() -> None:
-    _, (group,) = table_7(with_method(prefix_length=3), [64], batch_size=1)
-    assert {s.method.prefix_length for s in group} == {3}
 
 
 @pytest.mark.parametrize(
@@ -86,11 +57,58 @@ def test_what_cannot_be_measured_is_said() -> None:
         at_lengths(MINILM, [64, 4097], batch_size=1)
     with pytest.raises(UsageError, match="Use 9 or more"):
         at_lengths(MINILM, [8, 64], batch_size=1)
-    with pytest.raises(UsageError, match="Use --pad-to 4088"):
-        like(replace(MINILM, against=True), "newsgroups", n_documents=2, batch_size=1, pad_to=4089)
-    with pytest.raises(UsageError, match="Add --against transformers"):
-        like(MINILM, "newsgroups", n_documents=2, batch_size=1, pad_to=64)
     with pytest.raises(UsageError, match="is a backbone of its own"):
         Request(Config(model=ModelTable(window=64)), shape="minilm")
     with pytest.raises(UsageError, match="has no prefix"):
         replace(with_method(name="fine-tuning"), steps=("prefix",))
+
+
+def rows(
+    groups: Groups, monkeypatch: pytest.MonkeyPatch, tiny: Config, *wall_s: tuple[float, ...]
+) -> list[dict[str, object]]:
+    """The rows of subjects that took so long, and twice that of the processor."""
+    timings = [Timing(each, tuple(2 * s for s in each)) for each in wall_s]
+    monkeypatch.setattr(module, "ready", lambda request, subjects: subjects)
+    monkeypatch.setattr(module, "interleaved", lambda subjects, **_: timings)
+    return measure(Request(tiny), groups, warmup=0, repeat=1, memory=False)
+
+
+def test_a_row_has_rates_and_the_ratio_to_the_first_of_its_group(
+    tiny: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = replace(THEIRS, batches=((10,),))
+    found = rows([[OURS, THEIRS, few]], monkeypatch, tiny, (1, 2, 1), (3, 6, 3), (1.5, 3, 1.5))
+    ours, theirs, alone = found
+    assert (ours["docs_per_s"], ours["documents"], ours["batch_size"]) == (4, 4, 2)
+    assert (ours["tokens"], ours["tokens_per_s"], ours["length"]) == (45 + 4 * 2, 53, None)
+    assert [row["ratio"] for row in found] == [1, 3, 6]  # one document for four
+    assert [row["cpu_ratio"] for row in found] == [1, 3, 6]
+    assert (alone["text"], alone["length"], ours["text"]) == (10, 12, None)
+    assert (theirs["wall_s"], theirs["cpu_s"]) == ((3, 6, 3), (6, 12, 6))
+    assert (ours["p95_s"], ours["cpu_p50_s"]) == (pytest.approx(1.9), 2)
+
+
+def test_each_group_has_a_first_of_its_own(tiny: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = rows([[OURS, THEIRS]] * 2, monkeypatch, tiny, (1,), (2,), (10,), (40,))
+    assert [row["ratio"] for row in found] == [1, 2, 1, 4]
+
+
+def test_each_pass_is_told_and_ours_is_measured_before_another_library(tiny: Config) -> None:
+    told: list[int] = []
+    other = replace(OURS, batches=((60,) * 400,))
+    groups = [[OURS, THEIRS], [other]]
+    found = measure(Request(tiny), groups, warmup=1, repeat=2, memory=True, on_progress=told.append)
+    assert told == list(range(1, 13))
+    assert [len(row["wall_s"]) for row in found] == [2, 2, 2]
+    # 400 documents of 62 positions: many times 24,800 x 32 float32 numbers of 3.2 MB.
+    assert found[2]["peak_bytes"] - found[0]["peak_bytes"] > 16e6
+
+
+def test_memory_that_ran_out_is_said(tiny: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_out(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(module, "ready", run_out)
+    with pytest.raises(ResourceError, match=r"out of memory\. Use shorter documents") as caught:
+        measure(Request(tiny), [[OURS]], warmup=0, repeat=1, memory=True)
+    assert caught.value.exit_code == 7

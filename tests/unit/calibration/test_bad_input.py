@@ -11,6 +11,7 @@ from prefprop_cli.calibration.null import expected_null_error
 from prefprop_cli.calibration.predictions import Predictions, checked, negative_log_likelihood
 from prefprop_cli.calibration.scores import Split, calibration_scores
 from prefprop_cli.errors import DataError, UsageError
+from prefprop_cli.tasks.metrics import ClassMetrics
 from tests.helpers import calibration as plain
 
 
@@ -23,8 +24,8 @@ BINNED = {
     "ece paper": partial(plain.expected_calibration_error, mode="paper"),
     "ece mass": partial(plain.expected_calibration_error, mode="mass"),
     "scores": scores,
-    "metrics": partial(classification_metrics, n_classes=2),
-    "stated": partial(stated_intervals, n_classes=2, n_resamples=10),
+    "metrics": partial(classification_metrics, metrics=ClassMetrics(2)),
+    "stated": partial(stated_intervals, metrics=ClassMetrics(2), n_resamples=10),
 }
 SCORES = {
     **BINNED,

@@ -10,6 +10,7 @@ from prefprop_cli.calibration.metrics import classification_metrics, stated_inte
 from prefprop_cli.calibration.predictions import softmax
 from prefprop_cli.errors import DataError
 from prefprop_cli.stats.intervals import Interval
+from prefprop_cli.tasks.metrics import ClassMetrics
 from tests.helpers.calibration import expected_calibration_error
 
 LABELS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=30)
@@ -29,7 +30,9 @@ def given_intervals(*arrays, **options):
 def test_scores_equal_scikit_learn(pairs):
     """Also where classes lack labels, predictions or both."""
     labels, predictions = np.array(pairs).T
-    found = classification_metrics(logits_that_predict(predictions, 4), labels, n_classes=4)
+    found = classification_metrics(
+        logits_that_predict(predictions, 4), labels, metrics=ClassMetrics(4)
+    )
     assert found["accuracy"] == pytest.approx(accuracy_score(labels, predictions))
     for average in ("micro", "macro"):
         precision, recall, f1, _ = precision_recall_fscore_support(
@@ -44,7 +47,9 @@ def test_scores_equal_scikit_learn(pairs):
 @given(LABELS)
 def test_binary_scores_are_those_of_class_1(pairs):
     labels, predictions = np.array(pairs).T % 2
-    found = classification_metrics(logits_that_predict(predictions, 2), labels, n_classes=2)
+    found = classification_metrics(
+        logits_that_predict(predictions, 2), labels, metrics=ClassMetrics(2)
+    )
     expected = precision_recall_fscore_support(
         labels, predictions, average="binary", pos_label=1, zero_division=0
     )[:3]
@@ -53,7 +58,7 @@ def test_binary_scores_are_those_of_class_1(pairs):
 
 
 def test_binary_scores_only_for_two_classes():
-    found = classification_metrics(logits_that_predict([0, 1], 3), [0, 1], n_classes=3)
+    found = classification_metrics(logits_that_predict([0, 1], 3), [0, 1], metrics=ClassMetrics(3))
     assert set(found) == {
         *("accuracy", "f1_micro", "f1_macro", "precision_macro", "recall_macro"),
         *("ece", "ece_paper", "mce", "brier", "nll"),
@@ -64,7 +69,7 @@ def test_bins_apply_to_ece_and_not_to_the_papers():
     rng = np.random.default_rng(0)
     logits, labels = rng.normal(size=(90, 3)), rng.integers(0, 3, 90)
     probs = softmax(logits)
-    found = classification_metrics(logits, labels, n_classes=3, n_bins=7)
+    found = classification_metrics(logits, labels, metrics=ClassMetrics(3), n_bins=7)
     assert found["ece"] == expected_calibration_error(probs, labels, n_bins=7)
     paper = expected_calibration_error(probs, labels, n_bins=10, mode="paper")
     assert found["ece_paper"] == paper
@@ -74,10 +79,10 @@ def test_bins_apply_to_ece_and_not_to_the_papers():
 @pytest.mark.parametrize(("label", "accuracy"), [(1, 1.0), (0, 0.0)])
 def test_one_class_all_right_or_all_wrong(n, label, accuracy):
     logits, labels = logits_that_predict([1] * n, 2), [label] * n
-    found = classification_metrics(logits, labels, n_classes=2)
+    found = classification_metrics(logits, labels, metrics=ClassMetrics(2))
     assert found["accuracy"] == found["f1_binary"] == accuracy
     assert np.isfinite(list(found.values())).all()
-    intervals = given_intervals(logits, labels, n_classes=2, n_resamples=20)
+    intervals = given_intervals(logits, labels, metrics=ClassMetrics(2), n_resamples=20)
     assert bool(intervals) == (n > 1)  # of one document nothing can be said
     for name in {"accuracy", "f1_micro", "f1_binary"} & set(intervals):
         interval = intervals[name]
@@ -96,14 +101,14 @@ def test_one_class_all_right_or_all_wrong(n, label, accuracy):
 )
 def test_unusable_input_is_refused(logits, labels, message):
     with pytest.raises(DataError, match=message):
-        classification_metrics(logits, labels, n_classes=2)
+        classification_metrics(logits, labels, metrics=ClassMetrics(2))
 
 
 def test_every_metric_has_an_interval_around_it():
     rng = np.random.default_rng(0)
     logits, labels = 2 * rng.normal(size=(65, 2)), rng.integers(0, 2, 65)
-    metrics = classification_metrics(logits, labels, n_classes=2)
-    intervals = given_intervals(logits, labels, n_classes=2, n_resamples=200)
+    metrics = classification_metrics(logits, labels, metrics=ClassMetrics(2))
+    intervals = given_intervals(logits, labels, metrics=ClassMetrics(2), n_resamples=200)
     assert set(intervals) == set(metrics) - {"mce"}
     for name, interval in intervals.items():
         assert interval.low < metrics[name] < interval.high
@@ -113,5 +118,5 @@ def test_intervals_of_a_large_split_take_seconds():
     rng = np.random.default_rng(0)
     logits, labels = rng.normal(size=(7532, 20)), rng.integers(0, 20, 7532)
     start = time.process_time()
-    stated_intervals(logits, labels, n_classes=20)
+    stated_intervals(logits, labels, metrics=ClassMetrics(20))
     assert time.process_time() - start < 5.0

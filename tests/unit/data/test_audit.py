@@ -57,7 +57,7 @@ def test_sound_documents_and_empty_ones_give_no_warning() -> None:
 
 def test_candidates_of_their_own_contradict_nothing() -> None:
     found = audit(train=documents("train", "war", "war"))
-    assert Audit(replace(found.corpus, labels=())).warnings == (
+    assert Audit(replace(found.corpus, labels=(), has_classes=False)).warnings == (
         "documents that repeat an earlier one: 1 (train:1 as train:0)",
     )
 
@@ -65,7 +65,7 @@ def test_candidates_of_their_own_contradict_nothing() -> None:
 def test_classes_of_all_splits_and_texts_that_contradict_themselves() -> None:
     found = audit(train=documents("train", "war", "tax", "law"), test=documents("test", "tax"))
     assert (found.classes, found.n_contradictory) == ({"x": 3, "y": 1}, 1)
-    own = Audit(replace(found.corpus, labels=()))
+    own = Audit(replace(found.corpus, labels=(), has_classes=False))
     assert own.n_contradictory == 0
 
 

@@ -235,20 +235,22 @@ def test_a_file_without_a_header(
 QUESTION = "What did you think of the journey from where you live, in your own words? " * 2
 
 
-@pytest.mark.parametrize("others", [{"tone": KINDS}, {"n": range(24), "author": POSTS}])
+@pytest.mark.parametrize("others", [{"tone": KINDS}, {"n": range(24), "cars": KINDS}])
 def test_a_long_name_is_one_if_another_fits_no_row(tmp_path: Path, others: dict[str, Any]) -> None:
     content = rows(**{QUESTION: [text * 3 for text in POSTS]} | others)
-    found = columns_of(write(tmp_path / "a.csv", content), needs_label=False)
+    found = columns_of(write(tmp_path / "a.csv", content))
     assert found.text
     assert found.text.name == QUESTION
 
 
 def test_long_names_are_names_where_the_user_says_so(tmp_path: Path) -> None:
-    content = rows(**{QUESTION: POSTS, "author": [f"somebody {n}" for n in range(24)]})
+    content = rows(
+        **{QUESTION: POSTS, "author": [f"somebody {n}" for n in range(24)], "cars": KINDS}
+    )
     path = write(tmp_path / "a.csv", content)
     with pytest.raises(DataError, match=r"say which is that of the text: --text-column NAME"):
         columns_of(path)
-    found = columns_of(path, text=QUESTION, needs_label=False)
+    found = columns_of(path, text=QUESTION)
     assert found.text == Column(QUESTION, "given")
 
 

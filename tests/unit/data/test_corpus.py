@@ -136,8 +136,8 @@ def test_labels_that_look_like_a_quantity_are_told() -> None:
 
 
 def test_documents_with_candidates_of_their_own_may_have_any_label() -> None:
-    own = replace(corpus(train="xx", test="zy" * 15), labels=())
+    own = replace(corpus(train="xx", test="zy" * 15), labels=(), has_classes=False)
     check(own)
     assert with_warnings(own) == own
     with pytest.raises(DataError, match="no documents in split test"):
-        check(replace(corpus(train="xx", test=""), labels=()))
+        check(replace(corpus(train="xx", test=""), labels=(), has_classes=False))

@@ -11,11 +11,13 @@ from datasets import Features, List, Value
 from prefprop_cli.cache import default_cache
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.corpus import Corpus, Document, content_hash
-from prefprop_cli.data.prepare import load_prepared, prepare
+from prefprop_cli.data.prepare import Prepared, load_prepared
+from prefprop_cli.data.prepare import prepare as prepare_in_form
 from prefprop_cli.data.questions import read_questions
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import CorruptFileError, Interrupted, ResourceError
 from prefprop_cli.notes import Note
+from prefprop_cli.tables import TASKS
 from tests.helpers.heard import hearing
 
 WORDS = ("war", "tax", "law")
@@ -34,6 +36,22 @@ CORPUS = Corpus(
     notes=(Note("a note"), Note("a warning", "warning")),
 )
 FILES = DataTable()
+
+
+def prepare(
+    corpus: Corpus,
+    *,
+    tokenizer: TextTokenizer,
+    data: DataTable,
+    max_tokens: int,
+    cache: Path,
+    **options: object,
+) -> Prepared:
+    """The corpus in the form of its task."""
+    form = TASKS[data.task].form(
+        data, labels=corpus.labels, tokenizer=tokenizer, max_tokens=max_tokens
+    )
+    return prepare_in_form(corpus, form=form, cache=cache, **options)
 
 
 @pytest.fixture
@@ -147,7 +165,7 @@ def test_questions_in_their_parts(tokenizer: TextTokenizer, tmp_path: Path) -> N
     answered = record[:-1] + ', "answer": "tax"}'
     lines = io.BytesIO(f"{record}\n{answered}".encode())
     questions = [*read_questions(lines, lines=True)]
-    corpus = Corpus("wikihop", {"train": [*questions]}, labels=(), inputs={})
+    corpus = Corpus("wikihop", {"train": [*questions]}, labels=(), inputs={}, has_classes=False)
     wikihop = DataTable(set="wikihop")
     prepared = prepare(corpus, tokenizer=tokenizer, data=wikihop, max_tokens=16, cache=tmp_path)
     [war], [tax], [law] = tokenizer.ids(WORDS)
@@ -302,15 +320,19 @@ def test_the_package_prepares_silently_and_without_torch(
 import sys
 from pathlib import Path
 from prefprop_cli.config.schema import DataTable
-from prefprop_cli.data import SETS, read_corpus
+from prefprop_cli.data import read_corpus
 from prefprop_cli.data.prepare import prepare
 from prefprop_cli.data.tokenizer import TextTokenizer
-readers = list(SETS.values())
+from prefprop_cli.tables import SETS, TASKS
+readers, tasks = list(SETS.values()), list(TASKS.values())
 import prefprop_cli.data.texts
 root = Path(sys.argv[1])
 corpus = read_corpus(DataTable(source=str(root / "data.csv"), split_seed=1))
 tokenizer = TextTokenizer.load(root / "tokenizer")
-prepare(corpus, tokenizer=tokenizer, data=DataTable(), max_tokens=9, cache=root / "cache")
+form = TASKS["classification"].form(
+    DataTable(), labels=corpus.labels, tokenizer=tokenizer, max_tokens=9
+)
+prepare(corpus, form=form, cache=root / "cache")
 assert "torch" not in sys.modules
 assert "transformers" not in sys.modules
 """

@@ -1,6 +1,4 @@
-import json
 import re
-from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,11 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from prefprop_cli.data.cells import Fields, label_of, text_of
+from prefprop_cli.data.cells import Fields
 from prefprop_cli.data.csv_rows import separator_in
 from prefprop_cli.data.decoding import sound
 from prefprop_cli.data.json_text import holds_json_rows
-from prefprop_cli.data.table_rows import Row, each_row
+from prefprop_cli.data.table_rows import TableRow, each_row
 from prefprop_cli.errors import CorruptFileError, DataError
 from prefprop_cli.tables import Errors
 
@@ -124,7 +122,7 @@ def test_lines_before_the_header(
 def test_rows_behind_one_that_cannot_be_read(tmp_path: Path) -> None:
     path = write(tmp_path, "a.jsonl", b'{"a": 1}\n[2]\n{"a": 3}\n')
     first, second, third = each_row(path)
-    assert (first, third) == (Row(1, 1, {"a": 1}), Row(3, 3, {"a": 3}))
+    assert (first, third) == (TableRow(1, 1, {"a": 1}), TableRow(3, 3, {"a": 3}))
     assert isinstance(second.fields, DataError)
     with pytest.raises(DataError, match=r"a.jsonl:2:1: expected an object"):
         records(path)
@@ -179,47 +177,6 @@ def test_any_bytes_are_read_or_refused(tmp_path: Path, name: str, content: bytes
     assert rows or refusal.startswith(str(path))
 
 
-def text(value: object, errors: str = "strict") -> str:
-    return text_of({"text": value}, "text", where="a.jsonl:7", errors=errors)  # type: ignore[arg-type]
-
-
-def test_text_of_a_row() -> None:
-    assert text("one\r\ntwo") == "one\ntwo"
-    assert text("") == ""
-    assert text(json.loads(r'"\ud83d\ude00"')) == "😀"
-
-
-@pytest.mark.parametrize("value", [None, 3, ["x"], {"a": "b"}])
-def test_what_is_no_text(value: object) -> None:
-    with pytest.raises(DataError, match=r"a.jsonl:7: 'text' is (empty|of type .*), not a text"):
-        text(value)
-
-
-def test_half_of_a_surrogate_pair() -> None:
-    with pytest.raises(DataError, match=r"a.jsonl:7: character 1 is half of a surrogate pair"):
-        text("a\ud800b")
-    assert text("a\ud800b", errors="replace") == "a\ufffdb"
-
-
-def test_a_missing_column_names_those_found() -> None:
-    with pytest.raises(
-        DataError,
-        match=r"no column 'text'; found 'body', 'label'. Name one with --text-column NAME, or data",
-    ):
-        text_of({"body": "x", "label": 1}, "text", where="a.csv:2", errors="strict")
-    with pytest.raises(DataError, match=r"no column 'label'; found none. Name one with --label"):
-        label_of({}, "label", where="a.csv:2")
-    with pytest.raises(DataError, match=r"found none. Set data.group_column$"):
-        label_of({}, "author", where="a.csv:2", option="group_column")
-
-
-def test_a_question_is_no_text() -> None:
-    record = {"id": "q", "query": "k", "candidates": ["a"], "supports": ["b"]}
-    with pytest.raises(DataError, match=r"a.json:1: a question with candidates, where a text is"):
-        text_of(record, "text", where="a.json:1", errors="strict")
-    assert text_of(record, "query", where="a.json:1", errors="strict") == "k"
-
-
 @pytest.mark.parametrize(
     ("content", "holds"),
     [
@@ -235,29 +192,6 @@ def test_a_question_is_no_text() -> None:
 )
 def test_whether_a_text_is_rows_in_json(content: str, holds: bool) -> None:
     assert holds_json_rows(content) == holds
-
-
-@pytest.mark.parametrize(
-    ("value", "label"),
-    [
-        *((" x ", "x"), (3, "3"), (True, "true"), (False, "false"), (-1, "-1")),
-        *((1.0, "1"), (-0.0, "0"), (0.5, "0.5"), (Decimal("2.00"), "2"), (Decimal("2.50"), "2.50")),
-    ],
-)
-def test_labels_are_text(value: object, label: str) -> None:
-    assert label_of({"label": value}, "label", where="a.csv:2") == label
-
-
-def test_a_label_as_it_is_written() -> None:
-    assert label_of({"label": " x "}, "label", where="a.csv:2", as_written=True) == " x "
-
-
-@pytest.mark.parametrize(
-    "value", [None, "", " ", float("inf"), float("nan"), Decimal("nan"), ["x"]]
-)
-def test_what_is_no_label(value: object) -> None:
-    with pytest.raises(DataError, match=r"a.csv:2: 'label' is .*; labels are text or numbers"):
-        label_of({"label": value}, "label", where="a.csv:2")
 
 
 def test_rows_have_a_number_and_the_line_on_which_they_begin(tmp_path: Path) -> None:
@@ -336,8 +270,3 @@ def test_empty_columns_of_a_sheet_get_names(tmp_path: Path) -> None:
     assert [row.fields for row in each_row(path)] == [
         {"v1": "ham", "v2": "x", "column_3": "", "column_4": ""}
     ]
-
-
-def test_a_column_may_differ_in_case() -> None:
-    assert text_of({"Text": "x"}, "text", where="a.csv:2", errors="strict") == "x"
-    assert label_of({"LABEL ": "y"}, "label", where="a.csv:2") == "y"

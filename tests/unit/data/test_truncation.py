@@ -27,7 +27,7 @@ def test_no_tiny_chunk_at_the_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("beyond", "read"),
+    ("truncation", "read"),
     [
         ("truncate", [[0, 1, 2, 3, 4]]),
         ("head+tail", [[0, 1, 2, 9, 10]]),
@@ -35,21 +35,21 @@ def test_no_tiny_chunk_at_the_end() -> None:
     ],
 )
 def test_what_is_read_of_eleven_tokens_in_a_room_of_five(
-    beyond: str, read: list[list[int]]
+    truncation: str, read: list[list[int]]
 ) -> None:
-    assert [list(part) for part in pieces(range(11), room=5, beyond=beyond)] == read
+    assert [list(part) for part in pieces(range(11), room=5, truncation=truncation)] == read
 
 
-@pytest.mark.parametrize("beyond", ["truncate", "head+tail", "chunk"])
+@pytest.mark.parametrize("truncation", ["truncate", "head+tail", "chunk"])
 @pytest.mark.parametrize("length", [0, 1, 5])
-def test_what_fits_is_read_whole(beyond: str, length: int) -> None:
-    [part] = pieces(range(length), room=5, beyond=beyond)
+def test_what_fits_is_read_whole(truncation: str, length: int) -> None:
+    [part] = pieces(range(length), room=5, truncation=truncation)
     assert list(part) == list(range(length))
 
 
 @given(st.integers(0, 60), st.integers(1, 9))
 def test_head_and_tail_fill_the_room(length: int, room: int) -> None:
-    [part] = pieces(range(length), room=room, beyond="head+tail")
+    [part] = pieces(range(length), room=room, truncation="head+tail")
     assert len(part) == min(length, room)
     assert list(part) == sorted(set(part))
     if length > room > 1:
@@ -57,6 +57,6 @@ def test_head_and_tail_fill_the_room(length: int, room: int) -> None:
 
 
 def test_a_limit_reads_the_first_chunks() -> None:
-    parts = pieces(range(11), room=5, beyond="chunk", max_chunks=2)
+    parts = pieces(range(11), room=5, truncation="chunk", max_chunks=2)
     assert [list(part) for part in parts] == [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]
-    assert len(pieces(range(11), room=5, beyond="chunk", max_chunks=3)) == 3
+    assert len(pieces(range(11), room=5, truncation="chunk", max_chunks=3)) == 3

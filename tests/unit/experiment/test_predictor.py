@@ -9,6 +9,7 @@ from prefprop_cli.calibration.calibrators import Calibrator, Temperature
 from prefprop_cli.calibration.calibrators.platt import Platt
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.errors import UsageError
+from prefprop_cli.experiment import predictor
 from prefprop_cli.experiment.adapter import Adapter
 from prefprop_cli.experiment.predictor import Predictor, resolve_device
 from tests.helpers import finished
@@ -59,12 +60,12 @@ class EchoForm:
 def echo(monkeypatch: pytest.MonkeyPatch) -> Callable[[Calibrator], Predictor]:
     """Runs that predict the logits a text spells out."""
 
-    def collate(records: Sequence[dict[str, str]]) -> Echo.Batch:
+    def collate(form: EchoForm, records: Sequence[dict[str, str]]) -> Echo.Batch:
         rows = [[float(logit) for logit in record["text"].split()] for record in records]
         return Echo.Batch(torch.tensor(rows))
 
     monkeypatch.setattr(Predictor, "form", EchoForm())
-    monkeypatch.setattr(Predictor, "collate", staticmethod(collate))
+    monkeypatch.setattr(predictor, "collate", collate)
 
     def run(calibrator: Calibrator) -> Predictor:
         config = finished.config()

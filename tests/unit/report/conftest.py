@@ -2,9 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from prefprop_cli.report.collect import collect
-from prefprop_cli.report.groups import group
-from prefprop_cli.report.scores import ScoredSet, score
+from prefprop_cli.report.scores import ScoredSet
 from tests.helpers import finished
 
 QUALITY = {"prefix-propagation": 1.6, "prefix-tuning": 0.9, "fine-tuning": 1.9}
@@ -24,5 +22,4 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def scored(runs: Path) -> ScoredSet:
     """The same, scored on the test split."""
-    (data,), _ = group(collect([runs]).runs)
-    return score(data, "test")
+    return finished.scored_in(runs)

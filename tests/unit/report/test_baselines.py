@@ -8,9 +8,6 @@ from prefprop_cli.errors import DataError
 from prefprop_cli.experiment.stored_logits import load_logits, save_logits
 from prefprop_cli.notes import Note
 from prefprop_cli.report.baselines import baselines_of
-from prefprop_cli.report.collect import collect
-from prefprop_cli.report.groups import group
-from prefprop_cli.report.scores import score
 from prefprop_cli.runs import RunFolder
 from tests.helpers import finished
 
@@ -48,10 +45,11 @@ def test_baselines_on_the_same_documents(scored):
     assert found.warnings[1] == "a warning"
     tfidf, majority = found.found
     assert (tfidf.name, majority.name) == ("TF-IDF, logistic regression", "most frequent class")
-    assert tfidf.figures["f1_binary"] == pytest.approx(60 / 66)  # 6 of class 0 look like class 1
-    assert tfidf.intervals["f1_binary"].low < 60 / 66 < tfidf.intervals["f1_binary"].high
-    assert majority.figures["recall_binary"] == 0.0
-    assert majority.figures["ece"] == pytest.approx(32 / 63 - 0.5, abs=0.01)
+    assert tfidf.mean("f1_binary") == pytest.approx(60 / 66)  # 6 of class 0 look like class 1
+    interval = tfidf.estimates["f1_binary"].overall
+    assert interval.low < 60 / 66 < interval.high
+    assert majority.mean("recall_binary") == 0.0
+    assert majority.mean("ece") == pytest.approx(32 / 63 - 0.5, abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -94,11 +92,14 @@ def test_candidates_have_chance(tmp_path):
     logits[saved.labels < 2, 2:] = -np.inf
     save_logits(path / "eval", "test", replace(saved, logits=logits))
     RunFolder(path).update_manifest(data_warnings=["leak: all of them"])
-    (data,), _ = group(collect([tmp_path]).runs)
-    found = baselines_of(score(data, "test"), corpus_of=corpus)
+    found = baselines_of(finished.scored_in(tmp_path), corpus_of=corpus)
     assert found.warnings == ("leak: all of them",)
     (chance,) = found.found
-    assert (chance.name, chance.figures) == ("a candidate by lot", {"accuracy": 3 / 8})
+    assert chance.as_dict() == {
+        "name": "a candidate by lot",
+        "figures": {"accuracy": 3 / 8},
+        "intervals": {},
+    }
 
 
 @pytest.mark.parametrize("word", ["today", "yesterday"])

@@ -9,6 +9,7 @@ from prefprop_cli.calibration.report import calibration_report
 from prefprop_cli.experiment.adapter import Adapter
 from prefprop_cli.experiment.calibrate import Calibration
 from prefprop_cli.experiment.stored_logits import load_logits
+from prefprop_cli.notes import Note
 from prefprop_cli.report.calibration_html import calibration_html
 from prefprop_cli.runs import RunFolder
 from tests.helpers import finished
@@ -111,6 +112,13 @@ def test_a_cross_fitted_report_says_so(page, found):
     crossed = Page(calibration_html(replace(found, cross_fitted=True)))
     assert any("other four fifths" in text for text in crossed.texts["dd"])
     assert not any("of validation" in text for text in crossed.texts["dd"])
+
+
+def test_a_leak_is_a_warning(found):
+    notes = (Note("LEAK: <b>2</b> of 60", "warning"), Note("a fact"))
+    text = calibration_html(replace(found, notes=notes))
+    assert '<p class="warning">LEAK: &lt;b&gt;2&lt;/b&gt; of 60</p>' in text
+    assert "a fact" not in text
 
 
 def test_the_same_report_gives_the_same_text(found):

@@ -3,7 +3,7 @@ from math import isclose
 import pytest
 
 from prefprop_cli.report.charts import Axis, Chart, Mark, Picture, bars
-from prefprop_cli.report.html import Pictures, Section, html_page
+from prefprop_cli.report.html import Element, Section, html_page
 from tests.helpers.html import Page
 
 
@@ -50,8 +50,8 @@ def test_the_legend_names_what_is_drawn_once():
 
 def test_a_page_has_its_pictures_and_says_what_they_show():
     picture = Picture("<b>", [chart(Mark("line", [[(0, 0), (1, 1)]], "<i>"))], alt='a "line"')
-    text = html_page("title\x00\u202e", [Section("s", [Pictures([picture])])])
-    assert text == html_page("title\x00\u202e", [Section("s", [Pictures([picture])])])
+    text = html_page("title\x00\u202e", [Section("s", [Element("pictures", [picture])])])
+    assert text == html_page("title\x00\u202e", [Section("s", [Element("pictures", [picture])])])
     page = Page(text)
     page.assert_alone()
     assert page.pictures == ['a "line"']

@@ -68,7 +68,7 @@ def test_timings_of_bench_and_of_a_benchmark_file(tmp_path, document):
 def test_a_file_without_timings_says_how_to_measure(tmp_path, text):
     path = tmp_path / "speed.json"
     path.write_text(text)
-    with pytest.raises(DataError, match="--table 7 --json"):
+    with pytest.raises(DataError, match=r"table_7\.py > FILE\.json"):
         collect([path])
 
 

@@ -3,10 +3,7 @@ from math import isnan
 
 import pytest
 
-from prefprop_cli.report.collect import collect
 from prefprop_cli.report.comparisons import compare, compare_order, reference
-from prefprop_cli.report.groups import group
-from prefprop_cli.report.scores import score
 from prefprop_cli.stats.seeds import (
     hedges_g,
     holm,
@@ -77,17 +74,12 @@ def test_another_metric(scored):
     assert found.welch == welch_test(mine, variant(scored, "prefix-tuning").values("ece"))
 
 
-def scored_in(folder):
-    (data,), _ = group(collect([folder]).runs)
-    return score(data, "test")
-
-
 def test_the_reference_has_the_settings_of_the_others(tmp_path):
     finished.write(tmp_path / "a", finished.config(train={"weight_decay": 0.1}))
     finished.write(tmp_path / "b", finished.config())
     finished.write(tmp_path / "c", finished.config("prefix-tuning"))
-    found = scored_in(tmp_path)
-    assert reference(found.variants).variant.settings["train.weight_decay"] == 0.0
+    found = finished.scored_in(tmp_path)
+    assert reference(found.variants).settings["train.weight_decay"] == 0.0
     assert [c.second for c in compare([found])[0]] == [
         "prefix-tuning",
         "prefix-propagation (weight_decay = 0.1)",
@@ -97,7 +89,7 @@ def test_the_reference_has_the_settings_of_the_others(tmp_path):
 def test_without_propagation_there_is_nothing_to_compare(tmp_path):
     finished.write(tmp_path / "c", finished.config("prefix-tuning"))
     finished.write(tmp_path / "d", finished.config("prefix-propagation", method={"kernel": "exp"}))
-    found = scored_in(tmp_path)
+    found = finished.scored_in(tmp_path)
     assert reference(found.variants) is None
     assert compare([found]) == [[]]
     assert compare_order(found, "f1_binary") is None
@@ -118,7 +110,7 @@ def test_a_method_with_two_variants_stands_with_its_best(tmp_path):
     finished.write(tmp_path / "a", finished.config(train={"weight_decay": 0.1}), quality=0.3)
     finished.write(tmp_path / "b", finished.config(), quality=2.0)
     finished.write(tmp_path / "c", finished.config("prefix-tuning"), quality=1.0)
-    found = compare_order(scored_in(tmp_path), "f1_binary")
+    found = compare_order(finished.scored_in(tmp_path), "f1_binary")
     assert found.ours == ("prefix-propagation", "prefix-tuning")
     assert found.reversed == ()
 
@@ -129,8 +121,7 @@ def test_seeds_are_not_tested_on_documents_that_are_too_few(tmp_path):
         for seed in range(3):
             config = finished.config(method)
             finished.write(tmp_path / f"{method}-{seed}", config, quality=quality, seed=seed, n=12)
-    (data,), _ = group(collect([tmp_path]).runs)
-    scored = score(data, "test")
+    scored = finished.scored_in(tmp_path)
     for metric in ("f1_binary", "accuracy", "nll"):
         ((found,),) = compare([scored], metric=metric)
         assert found.difference

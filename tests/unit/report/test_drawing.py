@@ -7,8 +7,8 @@ from prefprop_cli.report.drawing import (
     COLOURS,
     at_least,
     colours,
-    drawing,
     legend_below,
+    new_figure,
     write_figure,
 )
 
@@ -16,7 +16,7 @@ pytest.importorskip("matplotlib")
 
 
 def figure(names):
-    with drawing(5, 3) as drawn:
+    with new_figure(5, 3) as drawn:
         for axes in drawn.subplots(1, 2):
             for name in names:
                 axes.plot([0, 1], label=name)
@@ -65,12 +65,12 @@ def test_the_style_ends_with_the_figure():
     from matplotlib import rcParams
 
     before = rcParams["axes.titlesize"]
-    with drawing(5, 3):
+    with new_figure(5, 3):
         assert rcParams["axes.titlesize"] == 10
     assert rcParams["axes.titlesize"] == before
 
 
 def test_without_matplotlib_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(UsageError, match=r'pip install "prefprop-cli\[plots\]"'), drawing(5, 3):
+    with pytest.raises(UsageError, match=r'pip install "prefprop-cli\[plots\]"'), new_figure(5, 3):
         pass

@@ -3,10 +3,7 @@
 import numpy as np
 import pytest
 
-from prefprop_cli.report.collect import collect
-from prefprop_cli.report.estimates import difference, estimates_of
-from prefprop_cli.report.groups import group
-from prefprop_cli.report.scores import score
+from prefprop_cli.report.scores import difference, estimates_of
 from prefprop_cli.stats.small_samples import shares
 from tests.helpers import finished
 
@@ -20,8 +17,7 @@ def variant_of(tmp_path):
         for seed in range(n_seeds):
             config = finished.config(method)
             finished.write(folder / str(seed), config, n=n, seed=seed, quality=quality)
-        (data,), _ = group(collect([folder]).runs)
-        return score(data, "test").variants[0]
+        return finished.scored_in(folder).variants[0]
 
     return variant
 

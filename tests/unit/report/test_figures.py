@@ -14,6 +14,7 @@ from prefprop_cli.report.figure_3 import draw_3, figure_3
 from prefprop_cli.report.figure_4 import draw_4, epoch_scores, figure_4
 from prefprop_cli.report.groups import group
 from prefprop_cli.report.scores import score
+from prefprop_cli.tasks.metrics import ClassMetrics
 from tests.helpers import finished
 from tests.helpers.pictures import drawn_texts
 
@@ -124,7 +125,7 @@ def test_figure_4_is_computed_from_the_logits_of_each_epoch(runs, epochs):
         folder = runs / f"prefix-tuning-{seed}" / "eval"
         for place, step in enumerate((5, 10, 15)):
             saved = load_logits(folder, f"validation-step-{step:06d}")
-            wanted = classification_metrics(saved.logits, saved.labels, n_classes=2)
+            wanted = classification_metrics(saved.logits, saved.labels, metrics=ClassMetrics(2))
             for metric in ("ece", "ece_paper", "accuracy"):
                 assert found.values[metric][place, seed] == wanted[metric]
 

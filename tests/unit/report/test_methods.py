@@ -1,12 +1,12 @@
 import pytest
 
-from prefprop_cli.bench.paper import ROBERTA
 from prefprop_cli.report.methods import (
     has_papers_backbone,
     method_label,
     method_order,
     papers_backbone,
 )
+from prefprop_cli.report.paper import ROBERTA
 from tests.helpers.finished import config
 
 PAPERS = {"backbone": "allenai/longformer-base-4096"}

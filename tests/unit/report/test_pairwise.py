@@ -1,10 +1,13 @@
 import pytest
 
 from prefprop_cli.errors import DataError, UsageError
+from prefprop_cli.report import scores
+from prefprop_cli.report.html import html_page
 from prefprop_cli.report.page import Grid
 from prefprop_cli.report.pairwise import compare_runs
 from tests.helpers import finished
 from tests.helpers.heard import hearing
+from tests.helpers.html import Page
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +45,16 @@ def test_the_page_has_the_variants_and_a_comparison_for_each_metric(folder):
     assert [grid.header[1] for grid in grids[1:]] == ["F1 +", "ECE +"]
 
 
+def test_a_comparison_can_be_printed_and_is_html(folder):
+    page = page_of(folder)
+    assert str(page).startswith(f"## {folder / 'lr-0.001-1'} beside others, on test")
+    found = Page(html_page("Runs", [page]))
+    found.assert_alone()
+    assert found.texts["h2"] == [page.title]
+    assert page.blocks[0].rows[0][0] in found.texts["th"]
+    assert len(found.texts["p"]) == sum(isinstance(block, str) for block in page.blocks)
+
+
 def test_calibrated_logits_are_compared(folder):
     flat = page_of(folder, calibrated=lambda run, logits: logits / 100)
     raw = page_of(folder)
@@ -60,10 +73,11 @@ def test_the_first_that_was_named_must_be_there(folder, tmp_path):
     assert heard.notes[0].startswith(f"left out, interrupted: {run}")
 
 
-def test_runs_that_were_not_evaluated_are_first(folder, tmp_path):
+def test_runs_that_were_not_evaluated_are_first(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(scores, "logits_of", finished.evaluate)
     run = finished.write(tmp_path / "new", finished.config("fine-tuning"), splits=["validation"])
     with hearing() as heard:
-        compare_runs([run, folder / "tuned"], evaluate=finished.evaluate)
+        compare_runs([run, folder / "tuned"])
     assert heard.notes == [f"evaluating {run} on test (1 of 1)"]
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from prefprop_cli.errors import DataError, UsageError
+from prefprop_cli.report import scores
 from prefprop_cli.report.page import markdown
 from prefprop_cli.report.parts import make_report
 from tests.helpers import finished
@@ -40,16 +41,20 @@ def test_a_report_can_be_printed_and_is_json(runs, name, is_picture):
     assert found.as_dict() == {"parts": {name: page.record}, "notes": ()}
 
 
-def test_runs_that_were_not_evaluated_are_but_not_those_that_lost_a_search(tmp_path):
+def test_runs_that_were_not_evaluated_are_but_not_those_that_lost_a_search(tmp_path, monkeypatch):
     asked = []
 
-    def evaluate(run, split):
+    def evaluate(run, split, *, machine):
         asked.append((run.path.name, split))
-        finished.evaluate(run, split)
+        finished.evaluate(run, split, machine=machine)
 
+    monkeypatch.setattr(scores, "logits_of", evaluate)
     finished.write(tmp_path / "won", finished.config(), quality=2.0, splits=["validation"])
     finished.write(tmp_path / "lost", finished.config(train={"lr": 0.5}), splits=["validation"])
-    found = report([tmp_path], "table-2", evaluate=evaluate)
+    found = report(
+        [tmp_path],
+        "table-2",
+    )
     assert asked == [("won", "test")]
     assert found.pages[0].record["sets"][0]["lines"][0]["seeds"] == [0]
 
@@ -72,5 +77,5 @@ def test_what_is_missing_is_said(tmp_path):
     run = finished.write(tmp_path / "a", finished.config(), status="interrupted")
     with pytest.raises(UsageError, match=f"Train one first\nleft out, interrupted: {run}"):
         report([run])
-    with pytest.raises(UsageError, match="--table 7 --json"):
+    with pytest.raises(UsageError, match=r"table_7\.py > FILE\.json"):
         report([run], "table-7")

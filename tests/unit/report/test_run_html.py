@@ -91,6 +91,12 @@ def test_what_users_made_is_text(page):
     assert {"a <leak>", "a <warning>"} <= set(page.texts["p"])
 
 
+def test_a_leak_is_a_warning(run):
+    text = run_page(run, corpus_of=corpus)
+    assert '<p class="warning">a &lt;leak&gt;</p>' in text
+    assert '<p class="warning">a &lt;warning&gt;</p>' in text
+
+
 def test_accuracy_stands_beside_the_baselines(page, run):
     saved = load_logits(run.evaluation, "test")
     accuracy = (saved.logits.argmax(axis=1) == saved.labels).mean()

@@ -6,18 +6,15 @@ import pytest
 from prefprop_cli.calibration.metrics import classification_metrics
 from prefprop_cli.errors import DataError, UsageError
 from prefprop_cli.experiment.stored_logits import load_logits, save_logits
+from prefprop_cli.report import scores
 from prefprop_cli.report.collect import collect
 from prefprop_cli.report.groups import group
 from prefprop_cli.report.scores import evaluate_missing, score
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.stats.seeds import summary
+from prefprop_cli.tasks.metrics import ClassMetrics
 from tests.helpers import finished
 from tests.helpers.heard import hearing
-
-
-def scored_in(folder, split="test"):
-    (data,), _ = group(collect([folder]).runs)
-    return score(data, split)
 
 
 def test_every_metric_of_every_seed(runs, scored):
@@ -26,11 +23,10 @@ def test_every_metric_of_every_seed(runs, scored):
     assert len(variant.seeds) == 4
     for seed in range(4):
         saved = load_logits(runs / f"prefix-propagation-{seed}" / "eval", "test")
-        wanted = classification_metrics(saved.logits, saved.labels, n_classes=2)
+        wanted = classification_metrics(saved.logits, saved.labels, metrics=ClassMetrics(2))
         for name in ("precision_binary", "recall_binary", "f1_binary", "ece", "ece_paper", "nll"):
             assert variant.values(name)[seed] == wanted[name]
     assert variant.paper["f1_binary"] == 0.818
-    assert variant.on_papers_backbone
 
 
 def test_two_intervals_of_each_estimate(scored):
@@ -45,7 +41,7 @@ def test_two_intervals_of_each_estimate(scored):
 
 
 def test_another_split_has_other_figures(runs, scored):
-    validation = scored_in(runs, "validation")
+    validation = finished.scored_in(runs, "validation")
     assert validation.ids[0] == "validation-0"
     assert validation.variants[0].values("ece") != scored.variants[0].values("ece")
 
@@ -63,7 +59,7 @@ def test_candidates_have_accuracy_and_calibration(tmp_path):
     saved = load_logits(path / "eval", "test")
     logits = np.where(np.arange(4) > np.maximum(saved.labels, 1)[:, None], -np.inf, saved.logits)
     save_logits(path / "eval", "test", replace(saved, logits=logits))
-    found = scored_in(tmp_path)
+    found = finished.scored_in(tmp_path)
     assert (found.columns, found.n_classes) == (("accuracy",), None)
     (variant,) = found.variants
     assert variant.values("accuracy")[0] == np.mean(logits.argmax(axis=1) == saved.labels)
@@ -78,21 +74,22 @@ def test_other_documents_are_refused(tmp_path):
     ids = tuple(f"x{number}" for number in range(len(saved.ids)))
     save_logits(other / "eval", "test", replace(saved, ids=ids))
     with pytest.raises(DataError, match=r"two was evaluated on other documents of test"):
-        scored_in(tmp_path)
+        finished.scored_in(tmp_path)
 
 
 def test_a_split_that_was_not_evaluated(tmp_path):
     finished.write(tmp_path / "one", finished.config(), splits=["validation"])
     with pytest.raises(UsageError, match="no logits of split 'test'"):
-        scored_in(tmp_path)
+        finished.scored_in(tmp_path)
 
 
-def test_a_run_without_logits_of_validation_is_evaluated_first(tmp_path):
+def test_a_run_without_logits_of_validation_is_evaluated_first(tmp_path, monkeypatch):
     """Which tell of what task a run is."""
     run = RunFolder(finished.write(tmp_path / "run", finished.config("prefix-tuning")))
     asked = []
-    evaluate_missing([run], "test", evaluate=lambda *each: asked.append(each))
+    monkeypatch.setattr(scores, "logits_of", lambda *each, machine: asked.append(each))
+    evaluate_missing([run], "test")
     assert asked == []
     (run.evaluation / "validation.safetensors").unlink()
-    evaluate_missing([run], "test", evaluate=lambda *each: asked.append(each))
+    evaluate_missing([run], "test")
     assert asked == [(run, "validation")]

@@ -6,24 +6,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prefprop_cli.bench.paper import PAPER_OVERHEAD
 from prefprop_cli.calibration.null import expected_null_error
 from prefprop_cli.calibration.predictions import softmax
 from prefprop_cli.report.baselines import Baseline, Baselines
 from prefprop_cli.report.collect import collect
-from prefprop_cli.report.groups import group
 from prefprop_cli.report.page import Grid, Heading, Page
-from prefprop_cli.report.scores import score
+from prefprop_cli.report.paper import PAPER_OVERHEAD
+from prefprop_cli.report.scores import Estimate
 from prefprop_cli.report.table_2 import table_2
 from prefprop_cli.report.table_3 import table_3
 from prefprop_cli.report.table_7 import table_7
 from prefprop_cli.stats.intervals import Interval
+from prefprop_cli.stats.seeds import summary
 from tests.helpers import finished
 
 FIGURES = {"precision_binary": 0.7, "recall_binary": 0.6, "f1_binary": 0.65}
 FIGURES |= {"accuracy": 0.8, "ece": 0.11, "ece_paper": 0.12}
-INTERVALS = {name: Interval(0.5, 0.75, 0.95) for name in FIGURES}
-BASELINES = Baselines((Baseline("TF-IDF", FIGURES, INTERVALS),), ("no text is in two splits",))
+ESTIMATES = {
+    name: Estimate(summary([value]), Interval(0.5, 0.75, 0.95)) for name, value in FIGURES.items()
+}
+BASELINES = Baselines((Baseline("TF-IDF", ESTIMATES),), ("no text is in two splits",))
 
 
 def grids(page: Page) -> list[Grid]:
@@ -95,24 +97,21 @@ def test_the_record_is_json_with_every_number(page_2, scored):
     assert line["paper"]["f1_binary"] == 0.818
     assert found["comparisons"][0]["verdict"] == "better"
     assert found["order"]["reversed"] == [["fine-tuning", "prefix-propagation"]]
-    assert found["baselines"][0]["figures"]["f1_binary"] == 0.65
-
-
-def scored_in(folder, split="test"):
-    (data,), _ = group(collect([folder]).runs)
-    return score(data, split)
+    (baseline,) = found["baselines"]
+    assert (baseline["name"], baseline["figures"]) == ("TF-IDF", FIGURES)
+    assert baseline["intervals"]["f1_binary"] == {"low": 0.5, "high": 0.75, "level": 0.95}
 
 
 def test_the_leak_of_the_reference_split_is_told_once(tmp_path):
     finished.write(tmp_path / "a", finished.config(data={"split": "reference"}))
-    found = scored_in(tmp_path)
+    found = finished.scored_in(tmp_path)
     assert "Leak: most of these articles are in the training split" in words(
         table_2([found], [Baselines()])
     )
     of_data = table_2([found], [Baselines(warnings=("leak: 51 of 65",))])
     assert words(of_data).count("Leak") == 1
     assert of_data.record["sets"][0]["warnings"] == ["leak: 51 of 65"]
-    validation = table_3([scored_in(tmp_path, "validation")], [Baselines()])
+    validation = table_3([finished.scored_in(tmp_path, "validation")], [Baselines()])
     assert "Leak" not in words(validation)
     assert "validation split" not in words(validation)
 
@@ -122,7 +121,7 @@ def test_what_else_is_said_of_runs_that_are_not_the_papers(tmp_path):
     finished.write(tmp_path / "a", finished.config(model=small))
     finished.write(tmp_path / "b", finished.config("fine-tuning", model=small, train={"lr": 1e-5}))
     finished.write(tmp_path / "c", finished.config(model=small, train={"lr": 0.5}), quality=0.2)
-    page = table_2([scored_in(tmp_path)], [Baselines()])
+    page = table_2([finished.scored_in(tmp_path)], [Baselines()])
     text = words(page)
     assert "minilm as a Longformer of 512 positions, the paper's is longformer-base-4096" in text
     assert "Not the same for all: train.lr = 0.01, but 1e-05 in fine-tuning." in text
@@ -134,14 +133,14 @@ def test_the_papers_order(tmp_path):
     for quality, method in enumerate(("prefix-tuning", "fine-tuning", "prefix-propagation")):
         config = finished.config(method)
         finished.write(tmp_path / method, config, quality=0.3 + quality)
-    page = table_2([scored_in(tmp_path)], [Baselines()])
+    page = table_2([finished.scored_in(tmp_path)], [Baselines()])
     assert "The order by mean F1 is the paper's: prefix-propagation > fine-tuning" in words(page)
 
 
 def test_a_set_the_paper_has_not(tmp_path):
     finished.write(tmp_path / "a", finished.config(set_name="sotu"), n_classes=6)
     finished.write(tmp_path / "b", finished.config("prefix-tuning", set_name="sotu"), n_classes=6)
-    page = table_2([scored_in(tmp_path)], [Baselines()])
+    page = table_2([finished.scored_in(tmp_path)], [Baselines()])
     assert Heading("sotu") in page.blocks
     assert row(grids(page)[0], "prefix-tuning")["paper"] == "-"
     assert "paper" not in words(page)

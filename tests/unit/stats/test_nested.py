@@ -5,6 +5,7 @@ from scipy import stats
 from prefprop_cli.calibration.metrics import scores_and_terms
 from prefprop_cli.stats.intervals import Resampled, bootstrap_intervals, resample_documents
 from prefprop_cli.stats.nested import nested_differences
+from prefprop_cli.tasks.metrics import ClassMetrics
 
 FREE = {"mean": (-np.inf, np.inf)}
 
@@ -119,10 +120,12 @@ def test_resamples_are_seeded_and_bounded():
 def test_any_metric_of_logits_and_labels():
     rng = np.random.default_rng(0)
     logits, labels = 2 * rng.normal(size=(60, 3)), rng.integers(0, 3, 60)
-    scores, terms = scores_and_terms(logits, labels, n_classes=3, n_bins=15)
+    scores, terms = scores_and_terms(logits, labels, metrics=ClassMetrics(3), n_bins=15)
     found = resample_documents(scores, *terms, names=["f1_macro", "ece"], n_resamples=20)
     assert found["ece"] == scores(*terms)["ece"]
     assert found.samples.shape == (20, 2)
     drawn = np.random.default_rng(0).integers(0, 60, 60)
-    again, terms = scores_and_terms(logits[drawn], labels[drawn], n_classes=3, n_bins=15)
+    again, terms = scores_and_terms(
+        logits[drawn], labels[drawn], metrics=ClassMetrics(3), n_bins=15
+    )
     assert found.samples[0].tolist() == [again(*terms)[name] for name in ("f1_macro", "ece")]

@@ -14,10 +14,14 @@ from prefprop_cli.stats.small_samples import (
     share,
     shares,
 )
+from prefprop_cli.tasks.metrics import ClassMetrics
+from prefprop_cli.tasks.wikihop import CandidateMetrics
+
+TWO = ClassMetrics(2)
 
 
-def answers(labels, predicted, n_classes=2):
-    return Answers(np.array(labels), np.array(predicted), n_classes)
+def answers(labels, predicted, metrics=TWO):
+    return Answers(np.array(labels), np.array(predicted), metrics)
 
 
 def of_counts(both, only_label, only_said, neither):
@@ -70,8 +74,8 @@ def test_of_one_document_or_none_there_is_no_interval(counts, name, why):
 
 
 def test_more_classes_and_candidates_have_fewer_shares():
-    assert set(shares(answers([0, 1], [0, 2], 3))) == {"accuracy", "f1_micro"}
-    assert set(shares(answers([0, 1], [0, 2], None))) == {"accuracy"}
+    assert set(shares(answers([0, 1], [0, 2], ClassMetrics(3)))) == {"accuracy", "f1_micro"}
+    assert set(shares(answers([0, 1], [0, 2], CandidateMetrics()))) == {"accuracy"}
 
 
 def test_the_mean_of_a_loss_takes_twenty_documents_that_differ():
@@ -150,8 +154,8 @@ def test_no_split_is_certain_of_itself(n, n_classes, seed, is_right):
     rng = np.random.default_rng(seed)
     logits = rng.normal(size=(n, n_classes))
     labels = logits.argmax(axis=1) if is_right else rng.integers(0, n_classes, n)
-    metrics = classification_metrics(logits, labels, n_classes=n_classes)
-    stated = stated_intervals(logits, labels, n_classes=n_classes, n_resamples=50)
+    metrics = classification_metrics(logits, labels, metrics=ClassMetrics(n_classes))
+    stated = stated_intervals(logits, labels, metrics=ClassMetrics(n_classes), n_resamples=50)
     assert set(stated) == set(metrics)
     for name, found in stated.items():
         if isinstance(found, Interval):

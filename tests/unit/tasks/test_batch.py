@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from prefprop_cli.tasks.batch import Batch, Examples, Record, Row, losses, pack_rows, pooled
+from prefprop_cli.data.form import Record, Row
+from prefprop_cli.tasks.batch import Examples, losses, pack_rows, pooled
 
-LONG, SHORT = Row([2, 7, 8, 3], n_global=2, places=(0, 1)), Row([2, 3], n_global=1, places=(0,))
+LONG, SHORT = (
+    Row([2, 7, 8, 3], n_global=2, positions=(0, 1)),
+    Row([2, 3], n_global=1, positions=(0,)),
+)
 
 
 def test_rows_are_packed_one_after_another() -> None:
@@ -15,7 +19,7 @@ def test_rows_are_packed_one_after_another() -> None:
     assert batch.tokens.rows.lengths == (4, 2, 2)
     assert batch.tokens.input_ids.tolist() == [2, 7, 8, 3, 2, 3, 2, 3]
     assert batch.tokens.is_global.nonzero().flatten().tolist() == [0, 1, 4, 6]
-    assert (batch.places, batch.n_rows) == (((0, 1), (0,), (0,)), (2, 1))
+    assert (batch.positions, batch.n_rows) == (((0, 1), (0,), (0,)), (2, 1))
 
 
 @pytest.mark.parametrize(("size", "lengths"), [(2, [(4, 2), (2,)]), (1, [(4,), (2,), (2,)])])
@@ -28,7 +32,7 @@ def test_parts_hold_all_rows_in_order(size: int, lengths: list[tuple[int, ...]])
         (batch.tokens.is_global, "is_global"),
     ):
         assert torch.equal(torch.cat([getattr(tokens, name) for tokens, _ in parts]), whole)
-    assert tuple(row for _, places in parts for row in places) == batch.places
+    assert tuple(row for _, positions in parts for row in positions) == batch.positions
 
 
 LOGITS = torch.tensor([[1.0, 4.0], [3.0, -inf], [5.0, 6.0]])
@@ -66,24 +70,23 @@ class Columns:
 
     ids, words = ["x", "y", "z"], [[2, 3], [2, 7, 3], [2, 8, 9, 3]]
 
-    def __len__(self) -> int:
-        return 3
-
     def __getitem__(self, indices: list[int]) -> dict[str, list[object]]:
-        return {"id": [self.ids[i] for i in indices], "words": [self.words[i] for i in indices]}
+        ids, words = ([column[i] for i in indices] for column in (self.ids, self.words))
+        return {"id": ids, "words": words, "label": [0] * len(indices)}
 
 
-def collate(records: list[Record]) -> Batch:
-    rows = [[Row(record["words"], n_global=1, places=(0,))] for record in records]
-    return pack_rows([record["id"] for record in records], rows, [0] * len(records))
+class Words:
+    """The part of a form that is used."""
+
+    def rows(self, record: Record) -> list[Row]:
+        return [Row(record["words"], n_global=1, positions=(0,))]
+
+    def shuffled(self, record: Record, random: np.random.RandomState) -> Record:
+        return {**record, "words": list(random.permutation(100)[:4])}
 
 
-def reversed_or_not(record: Record, random: np.random.RandomState) -> Record:
-    return {**record, "words": list(random.permutation(100)[:4])}
-
-
-def test_examples_load_what_is_asked_for_in_that_order() -> None:
-    examples = Examples(Columns(), lengths=[2, 3, 4], collate=collate)
+def test_a_split_loads_what_is_asked_for_in_that_order() -> None:
+    examples = Examples(Columns(), [2, 3, 4], Words())
     batch = examples.load([2, 0])
     assert len(examples) == 3
     assert batch.ids == ("z", "x")
@@ -91,7 +94,7 @@ def test_examples_load_what_is_asked_for_in_that_order() -> None:
 
 
 def test_a_shuffle_depends_on_seed_epoch_and_document_alone() -> None:
-    examples = Examples(Columns(), [2, 3, 4], collate, shuffle=reversed_or_not, seed=1)
+    examples = Examples(Columns(), [2, 3, 4], Words(), shuffled=True, seed=1)
 
     def ids(examples: Examples, indices: list[int]) -> list[list[int]]:
         tokens = examples.load(indices).tokens

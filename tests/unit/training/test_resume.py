@@ -84,9 +84,9 @@ def test_stopped_anywhere(toys, undisturbed, call):
     assert stopped.status == "interrupted"
     assert first.events[-1] == Stopped("interrupted")
     assert not first.model.training
-    assert first.checkpoints.newest().step == stopped.step == len(first.told(Step))
+    assert first.checkpoints.newest().step == stopped.step == len(first.seen(Step))
     result = second.fit(**SETTINGS, resume=True)
-    assert second.told(Started)[0].step == stopped.step
+    assert second.seen(Started)[0].step == stopped.step
     assert_same_run(toys, undisturbed, first, second)
     assert (result.status, result.best_step, result.metrics) == (
         "finished",
@@ -99,7 +99,7 @@ def test_a_state_is_not_saved_twice(toys):
     first, second = toys(), toys()
     first.fit(should_stop=stop_at(2))
     second.fit(should_stop=stop_at(0), resume=True)
-    assert (len(first.told(Saved)), len(second.told(Saved))) == (1, 0)
+    assert (len(first.seen(Saved)), len(second.seen(Saved))) == (1, 0)
 
 
 def test_no_stop_was_left_out(toys):
@@ -133,9 +133,9 @@ def test_stopped_inside_an_evaluation(toys, undisturbed):
         torch.rand(1)
 
     assert first.fit(**SETTINGS, evaluate=broken_off).status == "interrupted"
-    assert first.told(Evaluated) == []
+    assert first.seen(Evaluated) == []
     second.fit(**SETTINGS, resume=True)
-    assert [e.step for e in second.told(Evaluated)] == [3, 6]
+    assert [e.step for e in second.seen(Evaluated)] == [3, 6]
     assert_same_run(toys, undisturbed, first, second)
 
 
@@ -146,7 +146,7 @@ def test_the_last_evaluation_of_max_steps_is_not_lost(toys):
     looks_before_it = 3 + 1 + 1  # an epoch, its evaluation, step 4
     assert first.fit(**settings, should_stop=stop_at(looks_before_it)).step == 4
     result = second.fit(**settings, resume=True)
-    assert [e.step for e in second.told(Evaluated)] == [4]
+    assert [e.step for e in second.seen(Evaluated)] == [4]
     assert (result.best_step, result.metrics) == (expected.best_step, expected.metrics)
 
 
@@ -199,10 +199,10 @@ def test_the_first_step_of_a_resumed_run_is_guarded_too(toys):
 def test_says_that_a_checkpoint_is_damaged_and_takes_the_one_before(toys, undisturbed):
     first, second = toys(), toys()
     stopped = first.fit(**SETTINGS, should_stop=stop_at(9))
-    (path,) = (saved.path for saved in first.told(Saved) if saved.step == stopped.step)
+    (path,) = (saved.path for saved in first.seen(Saved) if saved.step == stopped.step)
     (path / "trained.safetensors").write_bytes(b"damaged")
     second.fit(**SETTINGS, resume=True)
-    assert second.told(Started)[0].step < stopped.step
+    assert second.seen(Started)[0].step < stopped.step
     assert isinstance(second.events[1], Warned)
     assert str(path) in second.events[1].message
     assert_same_run(toys, undisturbed, first, second)
@@ -213,7 +213,7 @@ def test_the_best_checkpoint_is_gone(toys):
 
     def lose(event):
         if isinstance(event, Saved) and event.step == 9:
-            shutil.rmtree(toy.told(Saved)[0].path)
+            shutil.rmtree(toy.seen(Saved)[0].path)
 
     worse = iter([1.0, 2.0, 3.0])
     with pytest.raises(CorruptFileError, match="step 3 was the best, and its checkpoint is gone"):
@@ -223,8 +223,8 @@ def test_the_best_checkpoint_is_gone(toys):
 def test_without_a_checkpoint_it_starts_and_says_so(toys, undisturbed):
     toy = toys()
     toy.fit(**SETTINGS, resume=True)
-    assert "no checkpoint to resume from" in toy.told(Warned)[0].message
-    assert [e.step for e in toy.told(Saved)] == [2, 3, 4, 6]
+    assert "no checkpoint to resume from" in toy.seen(Warned)[0].message
+    assert [e.step for e in toy.seen(Saved)] == [2, 3, 4, 6]
 
 
 def test_a_checkpoint_of_another_model(toys):

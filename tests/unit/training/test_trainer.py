@@ -34,13 +34,13 @@ def metrics_in_turn(values: list[float], *, name: str = "nll"):
 
 
 def order(toy) -> list[str]:
-    return [name for event in toy.told(Step) for name in event.ids]
+    return [name for event in toy.seen(Step) for name in event.ids]
 
 
 def test_learns(toys):
     toy = toys(dropout=0.0)
     result = toy.fit(epochs=40)
-    first, last = toy.told(Step)[0], toy.told(Step)[-1]
+    first, last = toy.seen(Step)[0], toy.seen(Step)[-1]
     assert last.loss < first.loss / 4
     assert result.metrics == {"nll": result.best_metric}
     assert toy.evaluate().metrics == result.metrics
@@ -59,7 +59,7 @@ def test_tells_what_it_does(toys):
     assert toy.events[0] == Started(
         n_examples=10, n_steps=6, n_trainable=8 + 8 * 3 + 3, step=0, precision="fp32"
     )
-    steps = toy.told(Step)
+    steps = toy.seen(Step)
     assert [(e.step, e.n_steps, e.epoch) for e in steps] == [
         (1, 6, 1), (2, 6, 1), (3, 6, 1), (4, 6, 2), (5, 6, 2), (6, 6, 2)
     ]  # fmt: skip
@@ -67,7 +67,7 @@ def test_tells_what_it_does(toys):
         learning_rate(step, n_steps=6, peak=0.1, warmup=0.5) for step in range(1, 7)
     ]
     assert all(e.loss > 0 and e.grad_norm > 0 and e.tokens_per_s > 0 for e in steps)
-    assert [(e.epoch, e.step) for e in toy.told(Evaluated)] == [(1, 3), (2, 6)]
+    assert [(e.epoch, e.step) for e in toy.seen(Evaluated)] == [(1, 3), (2, 6)]
     assert toy.events[-1] == Stopped("finished")
     assert (result.status, result.step, result.epoch) == ("finished", 6, 2)
     assert result.seconds > 0
@@ -79,17 +79,17 @@ def test_tells_of_each_micro_batch(toys):
     toy.fit(epochs=2)
     told = [event for event in toy.events if isinstance(event, DocumentsDone | Step)][:8]
     kinds = ["step" if isinstance(event, Step) else event.done for event in told]
-    sizes = [len(event.ids) for event in toy.told(Step)[:3]]
+    sizes = [len(event.ids) for event in toy.seen(Step)[:3]]
     expected, done = [], 0
     for size in sizes:
         expected += [done + n for n in range(2, size + 1, 2)] + ["step"]
         done += size
     assert kinds == expected
-    first, *_, last = toy.told(DocumentsDone)
+    first, *_, last = toy.seen(DocumentsDone)
     assert (first.step, first.n_steps, first.epoch, first.n_epochs) == (1, 6, 1, 2)
     assert (last.step, last.epoch, last.done, last.n_examples) == (6, 2, 10, 10)
-    steps = toy.told(Step)
-    losses = [event.loss for event in toy.told(DocumentsDone) if event.step == 1]
+    steps = toy.seen(Step)
+    losses = [event.loss for event in toy.seen(DocumentsDone) if event.step == 1]
     assert sum(losses) / len(losses) == pytest.approx(steps[0].loss)
     assert first.eta_s > 0 == last.eta_s
 
@@ -98,7 +98,7 @@ def test_each_epoch_sees_each_document_once(toys):
     toy = toys()
     toy.fit(epochs=2)
     for epoch in (1, 2):
-        ids = [name for event in toy.told(Step) if event.epoch == epoch for name in event.ids]
+        ids = [name for event in toy.seen(Step) if event.epoch == epoch for name in event.ids]
         assert sorted(ids) == [f"doc{i}" for i in range(10)]
     assert order(toy)[:10] != order(toy)[10:]
 
@@ -113,13 +113,13 @@ def test_each_epoch_has_its_own_view_of_the_documents(toys):
     toy.fit(epochs=2, should_stop=lambda: next(looks) >= 9)
     again.fit(epochs=2, resume=True)
     for epoch in (0, 1):
-        rows = [e for e in expected.told(Step) if e.epoch == epoch + 1]
+        rows = [e for e in expected.seen(Step) if e.epoch == epoch + 1]
         lengths = Epoch(expected.examples, epoch).lengths
         batches = effective_batches(lengths, seed=0, epoch=epoch, batch_size=4)
         assert [row.ids for row in rows] == [
             tuple(f"doc{i}@{epoch}" for i in batch) for batch in batches
         ]
-    assert 3 < len(toy.told(Step)) < 6
+    assert 3 < len(toy.seen(Step)) < 6
     assert order(toy) + order(again) == order(expected)
 
 
@@ -169,7 +169,7 @@ def test_a_step_is_adamw_on_the_clipped_mean_gradient(toys):
     last = toy.checkpoints.newest().trained
     for name, tensor in plain.weights().items():
         torch.testing.assert_close(last[name], tensor, atol=1e-6, rtol=0)
-    assert [e.grad_norm for e in toy.told(Step)] == pytest.approx(norms, abs=1e-6)
+    assert [e.grad_norm for e in toy.seen(Step)] == pytest.approx(norms, abs=1e-6)
     assert norms[0] > 0.3 > norms[2], "clipping must matter in one step and not in another"
 
 
@@ -220,7 +220,7 @@ def test_bf16_computes_in_it_and_trains_in_fp32(toys):
 
     toy.fit(losses=loss, precision="bf16", epochs=1)
     assert seen == {torch.bfloat16}
-    assert toy.told(Started)[0].precision == "bf16"
+    assert toy.seen(Started)[0].precision == "bf16"
     state = toy.checkpoints.newest()
     assert {tensor.dtype for tensor in state.trained.values()} == {torch.float32}
 
@@ -235,7 +235,7 @@ def test_losses_of_a_coarse_type_are_summed_in_fp32(toys):
         return losses
 
     toy.fit(losses=loss, epochs=1, batch_size=10)
-    assert toy.told(Step)[0].loss == pytest.approx(sum(coarse) / 10, rel=1e-6)
+    assert toy.seen(Step)[0].loss == pytest.approx(sum(coarse) / 10, rel=1e-6)
 
 
 # The end of an epoch and of a run
@@ -244,8 +244,8 @@ def test_losses_of_a_coarse_type_are_summed_in_fp32(toys):
 def test_max_steps_ends_a_run_inside_an_epoch_with_an_evaluation(toys):
     toy = toys()
     result = toy.fit(max_steps=4)
-    assert [e.step for e in toy.told(Evaluated)] == [3, 4]
-    assert [e.step for e in toy.told(Saved)] == [3, 4]
+    assert [e.step for e in toy.seen(Evaluated)] == [3, 4]
+    assert [e.step for e in toy.seen(Saved)] == [3, 4]
     assert (result.status, result.step, result.epoch) == ("finished", 4, 2)
 
 
@@ -259,7 +259,7 @@ def test_the_best_epoch_is_kept(toys):
 
     result = toy.fit(evaluate=evaluate, epochs=4)
     assert (result.best_metric, result.best_step, result.metrics) == (1.0, 6, {"nll": 1.0})
-    assert [e.is_best for e in toy.told(Evaluated)] == [True, True, False, False]
+    assert [e.is_best for e in toy.seen(Evaluated)] == [True, True, False, False]
     assert all(torch.equal(toy.weights()[name], at_evaluation[1][name]) for name in toy.trainable)
     assert toy.checkpoints.best().step == 6
 
@@ -276,7 +276,7 @@ def test_other_metrics_are_better_when_higher(toys):
 def test_patience_counts_epochs_without_a_better_metric(toys, values, n_epochs):
     toy = toys()
     result = toy.fit(evaluate=metrics_in_turn(values), epochs=5, patience=2)
-    assert len(toy.told(Evaluated)) == result.epoch == n_epochs
+    assert len(toy.seen(Evaluated)) == result.epoch == n_epochs
     assert result.status == ("stopped early" if n_epochs < 5 else "finished")
     assert toy.events[-1] == Stopped(result.status)
 
@@ -284,13 +284,13 @@ def test_patience_counts_epochs_without_a_better_metric(toys, values, n_epochs):
 def test_saves_every_few_steps_and_at_the_end_of_epochs(toys):
     toy = toys()
     toy.fit(epochs=2, save_every=2)
-    assert [e.step for e in toy.told(Saved)] == [2, 3, 4, 6]
+    assert [e.step for e in toy.seen(Saved)] == [2, 3, 4, 6]
 
 
 def test_warns_of_a_collapse(toys):
     toy = toys()
     toy.fit(evaluate=lambda: Evaluation({"nll": 1.0}, (10, 0), (5, 5)), epochs=2)
-    assert [("collapse" in e.message) for e in toy.told(Warned)] == [True, True]
+    assert [("collapse" in e.message) for e in toy.seen(Warned)] == [True, True]
 
 
 def test_a_metric_the_task_does_not_have(toys):
@@ -318,7 +318,7 @@ def test_a_trained_tensor_the_loss_does_not_reach_stops_the_first_step(toys):
 
     with pytest.raises(PrefpropError, match="prefix have no gradient"):
         toy.fit(losses=loss)
-    assert toy.told(Step) == []
+    assert toy.seen(Step) == []
 
 
 def test_a_loss_that_reaches_nothing_stops_the_first_step(toys):
@@ -336,7 +336,7 @@ def test_a_tensor_may_get_its_gradient_from_any_micro_batch(toys):
         return toy.losses(batch) if len(calls) > 1 else 0 * toy.losses(batch)
 
     toy.fit(losses=loss, epochs=1, batch_size=10)
-    assert len(toy.told(Step)) == 1
+    assert len(toy.seen(Step)) == 1
     assert len(calls) == 5
 
 
@@ -348,17 +348,17 @@ def test_a_loss_that_is_not_finite_is_caught_before_the_update(toys, step, value
 
     def loss(batch):
         losses = toy.losses(batch)
-        if len(toy.told(Step)) < step - 1:
+        if len(toy.seen(Step)) < step - 1:
             return losses
         steps_seen.append(toy.weights())
         return losses + torch.tensor([value if name == "doc3" else 0.0 for name in batch.ids])
 
     with pytest.raises(NonFiniteError, match=r"the loss of step \d+ is not finite, in doc3\."):
         toy.fit(losses=loss, save_every=1)
-    assert len(toy.told(Step)) >= step - 1
+    assert len(toy.seen(Step)) >= step - 1
     assert all(torch.equal(toy.weights()[name], steps_seen[-1][name]) for name in toy.trainable)
     state = toy.checkpoints.newest()
-    assert (state.step if state else 0) == len(toy.told(Step))
+    assert (state.step if state else 0) == len(toy.seen(Step))
 
 
 def test_a_gradient_that_is_not_finite_is_caught_before_the_update(toys):
@@ -403,7 +403,7 @@ def test_weights_that_are_not_finite_are_not_evaluated(toys):
 def small_memory(toy, *, fits: int, error: Exception, from_step: int = 1):
     def loss(batch):
         losses = toy.losses(batch)
-        if len(batch.ids) > fits and len(toy.told(Step)) >= from_step - 1:
+        if len(batch.ids) > fits and len(toy.seen(Step)) >= from_step - 1:
             raise error
         return losses
 
@@ -418,11 +418,11 @@ def test_out_of_memory_halves_the_micro_batch_and_keeps_the_loss_curve(toys, err
     toy, roomy = toys(dropout=0.0), toys("roomy", dropout=0.0)
     toy.fit(losses=small_memory(toy, fits=1, error=error, from_step=2), micro_batch_size=4)
     roomy.fit(micro_batch_size=4)
-    assert [e.ids for e in toy.told(Step)] == [e.ids for e in roomy.told(Step)]
-    assert [e.loss for e in toy.told(Step)] == pytest.approx(
-        [e.loss for e in roomy.told(Step)], abs=1e-6
+    assert [e.ids for e in toy.seen(Step)] == [e.ids for e in roomy.seen(Step)]
+    assert [e.loss for e in toy.seen(Step)] == pytest.approx(
+        [e.loss for e in roomy.seen(Step)], abs=1e-6
     )
-    warnings = [e.message for e in toy.told(Warned)]
+    warnings = [e.message for e in toy.seen(Warned)]
     assert len(warnings) == 2
     assert "micro_batch_size is now 2 instead of 4" in warnings[0]
     assert "micro_batch_size is now 1 instead of 2" in warnings[1]
@@ -446,7 +446,7 @@ def test_another_error_is_not_tried_again(toys):
     toy = toys()
     with pytest.raises(RuntimeError, match="shapes differ"):
         toy.fit(losses=small_memory(toy, fits=1, error=RuntimeError("shapes differ")))
-    assert toy.told(Warned) == []
+    assert toy.seen(Warned) == []
 
 
 def test_out_of_memory_in_an_evaluation_is_a_resource_error(toys):

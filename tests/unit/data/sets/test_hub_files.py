@@ -15,7 +15,7 @@ from prefprop_cli.config.schema import Config, DataTable, ModelTable
 from prefprop_cli.data import read_corpus
 from prefprop_cli.data.corpus import Corpus
 from prefprop_cli.data.sets import hub_files
-from prefprop_cli.data.sets.hub import HubSet, parse
+from prefprop_cli.data.sets.hub_names import HubSet, parse
 from prefprop_cli.errors import DataError
 from prefprop_cli.experiment.plan import make_plan
 from prefprop_cli.hub.client import quiet

@@ -10,12 +10,12 @@ from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data import read_corpus
 from prefprop_cli.data.audit import Audit
 from prefprop_cli.data.corpus import Corpus
-from prefprop_cli.data.forms import form_of
 from prefprop_cli.data.prepare import prepare
-from prefprop_cli.data.question_rows import ENT, question_rows
 from prefprop_cli.data.questions import Question
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import CorruptFileError, DataError
+from prefprop_cli.tables import TASKS
+from prefprop_cli.tasks.wikihop.rows import ENT
 
 Record = dict[str, object]
 
@@ -182,7 +182,8 @@ def test_the_real_records_as_rows(
     real: Corpus, roberta: TextTokenizer, tmp_path: Path, max_tokens: int, rows: list[int]
 ) -> None:
     table = DataTable(set="wikihop")
-    prepared = prepare(real, tokenizer=roberta, data=table, max_tokens=max_tokens, cache=tmp_path)
+    form = TASKS["wikihop"].form(table, labels=(), tokenizer=roberta, max_tokens=max_tokens)
+    prepared = prepare(real, form=form, cache=tmp_path)
     summary = prepared.summary
     # The same numbers come from the tokenizer of transformers and a division.
     assert [summary["rows"]["train"], summary["rows"]["test"]] == rows
@@ -216,18 +217,17 @@ def test_no_text_adds_a_candidate_or_a_special_token(
     generator = random.Random(0)
     rows = [injected(record, generator) for record in real_records(shared)]
     corpus = read(folder(tmp_path, "", {"train.json": rows, "dev.json": rows}), split="dev")
-    form = form_of(DataTable(set="wikihop"), labels=(), tokenizer=roberta, max_tokens=512)
+    form = TASKS["wikihop"].form(
+        DataTable(set="wikihop"), labels=(), tokenizer=roberta, max_tokens=512
+    )
     special = {roberta.cls_id, roberta.sep_id, roberta.pad_id, roberta.mask_id}
     for question, record in zip(corpus.splits["train"], rows, strict=True):
         [columns] = form.encode([question])
         parts = [columns["query"], *columns["candidates"], *columns["supports"]]
         assert not any(special.intersection(part) or min(part) < 0 for part in parts)
-        built = question_rows(
-            columns["query"], columns["candidates"], columns["supports"],
-            max_tokens=512, cls_id=roberta.cls_id, sep_id=roberta.sep_id,
-        )  # fmt: skip
+        built = [row.input_ids for row in form.rows(columns)]
         n_candidates = len(dict.fromkeys(record["candidates"]))
-        assert all(row.count(ENT) == n_candidates for row in built.rows)
-        assert sum(row.count(roberta.cls_id) for row in built.rows) == len(built.rows)
-        n_separators = sum(row.count(roberta.sep_id) for row in built.rows)
+        assert all(row.count(ENT) == n_candidates for row in built)
+        assert sum(row.count(roberta.cls_id) for row in built) == len(built)
+        n_separators = sum(row.count(roberta.sep_id) for row in built)
         assert n_separators == 2 * len(record["supports"])

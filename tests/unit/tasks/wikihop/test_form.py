@@ -5,12 +5,13 @@ import pytest
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.corpus import Document
-from prefprop_cli.data.forms import form_of
-from prefprop_cli.data.forms.base import Columns
-from prefprop_cli.data.question_rows import question_rows
+from prefprop_cli.data.form import Record
+from prefprop_cli.data.prepare import schema_of
 from prefprop_cli.data.questions import Question, read_questions
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import DataError
+from prefprop_cli.tables import TASKS
+from prefprop_cli.tasks.wikihop.rows import question_rows
 
 RECORD = {
     "id": "q1",
@@ -26,11 +27,11 @@ def question(**changes: object) -> Question:
     return read
 
 
-def columns(tokenizer: TextTokenizer, *questions: Document, max_tokens: int = 40) -> list[Columns]:
+def columns(tokenizer: TextTokenizer, *questions: Document, max_tokens: int = 40) -> list[Record]:
     table = DataTable(set="wikihop")
-    form = form_of(table, labels=(), tokenizer=tokenizer, max_tokens=max_tokens)
+    form = TASKS["wikihop"].form(table, labels=(), tokenizer=tokenizer, max_tokens=max_tokens)
     encoded = form.encode(questions)
-    assert all(list(row) == form.schema.names for row in encoded)
+    assert all(list(row) == schema_of(form).names for row in encoded)
     return encoded
 
 

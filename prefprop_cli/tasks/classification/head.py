@@ -1,6 +1,6 @@
 """The classification head: dropout → dense → tanh → dropout → out, on one position per document.
 
-Trained numbers: W² + W for the dense layer, W · C + C for the output. Source: the paper's
+Trainable parameters: W² + W for the dense layer, W · C + C for the output. Source: the paper's
 set-up, after RoBERTa's classification head.
 """
 
@@ -14,15 +14,15 @@ class ClassificationHead(Head):
     """Two layers on the pooled hidden state.
 
     Args:
-        width: W.
+        hidden_size: W.
         n_classes: C.
         dropout: before each layer.
     """
 
-    def __init__(self, width: int, n_classes: int, *, dropout: float) -> None:
+    def __init__(self, hidden_size: int, n_classes: int, *, dropout: float) -> None:
         super().__init__()
-        self.dense = nn.Linear(width, width)
-        self.out = nn.Linear(width, n_classes)
+        self.dense = nn.Linear(hidden_size, hidden_size)
+        self.out = nn.Linear(hidden_size, n_classes)
         self.dropout = nn.Dropout(dropout)
         for layer in (self.dense, self.out):
             nn.init.normal_(layer.weight, std=0.02)

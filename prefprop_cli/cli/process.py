@@ -1,12 +1,27 @@
-"""The standard streams at the start and the end of the process."""
+"""The process around a command: settings before PyTorch is imported, and the standard streams."""
 
 import io
 import os
 import sys
 from typing import TextIO
 
+from prefprop_cli.malloc import keep_freed_memory
 
-def repair() -> None:
+
+def set_up() -> None:
+    """Let threads sleep while they wait, and let the allocator keep what was freed."""
+    # Read by OpenMP when torch is imported. Its threads otherwise spin while they wait for each
+    # other, and beside one other busy process a training step takes five times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    keep_freed_memory()
+
+
+def cores() -> int | None:
+    """Count the processors that this process may use; None if nobody knows."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
+
+
+def repair_streams() -> None:
     """Open what is closed, so that no file of ours becomes a standard stream by accident.
 
     A write to a standard output that was closed fails, as to a broken pipe. Results are UTF-8
@@ -20,7 +35,7 @@ def repair() -> None:
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
 
 
-def settle() -> None:
+def settle_streams() -> None:
     """Drop what cannot be written, so that the interpreter does not complain of it at its end."""
     for stream in (sys.stdout, sys.stderr):
         try:

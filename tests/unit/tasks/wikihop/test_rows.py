@@ -4,7 +4,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from prefprop_cli.data.question_rows import (
+from prefprop_cli.errors import DataError
+from prefprop_cli.tasks.wikihop.rows import (
     END_ENT,
     END_QUESTION,
     ENT,
@@ -13,7 +14,6 @@ from prefprop_cli.data.question_rows import (
     QuestionRows,
     question_rows,
 )
-from prefprop_cli.errors import DataError
 
 CLS, SEP = 1, 2
 Ids = list[int]
@@ -38,7 +38,7 @@ def stream(supports: list[Ids]) -> Ids:
 def test_the_template() -> None:
     built = build([5, 6], [[7], [8, 8]], [[9], [3, 4]], max_tokens=30)
     assert built.rows == [[CLS, -1, 5, 6, -2, -3, 7, -4, -3, 8, 8, -4, SEP, 9, SEP, SEP, 3, 4, SEP]]
-    assert (built.n_global, built.places, built.n_cut) == (12, [5, 8], 0)
+    assert (built.n_global, built.positions, built.n_cut) == (12, [5, 8], 0)
 
 
 def test_the_markers_are_no_ids_of_a_tokenizer() -> None:
@@ -70,7 +70,7 @@ def test_every_row_is_the_front_and_its_share_of_the_supports(
     sizes = [len(row) for row in built.rows]
     assert max(sizes) - min(sizes) <= 1
     assert len(sizes) == -(-len(stream(supports)) // (max_tokens - built.n_global))
-    assert [fronts[0][place] for place in built.places] == [ENT] * len(candidates)
+    assert [fronts[0][place] for place in built.positions] == [ENT] * len(candidates)
     assert fronts[0].count(ENT) == len(candidates)
     assert built.n_global + built.n_cut == len(front(query, candidates))
 
@@ -100,7 +100,7 @@ def test_the_longest_are_shortened_to_one_length_where_the_front_leaves_no_room(
     # Of 34 positions 25: 16 tokens, which 4 + 5 + 1 + 5 come nearest to.
     cut = build([5] * 4, candidates, [[3] * 50], max_tokens=34)
     assert cut.rows[0][:24] == front([5] * 4, [[7] * 5, [8], [9] * 5])
-    assert (cut.n_global, cut.n_cut, cut.places) == (24, 6, [7, 14, 17])
+    assert (cut.n_global, cut.n_cut, cut.positions) == (24, 6, [7, 14, 17])
 
 
 def test_supports_that_need_less_than_a_quarter_leave_the_rest_to_the_front() -> None:

@@ -15,7 +15,6 @@ Source: Beltagy et al. (2020), section 6 and appendix (arXiv 2004.05150).
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain
 
 from prefprop_cli.data.truncation import Ids, chunks
 from prefprop_cli.errors import DataError
@@ -27,19 +26,16 @@ SUPPORTS_SHARE = 4  # the supports get at least a quarter of a row, if they need
 
 @dataclass(frozen=True)
 class QuestionRows:
-    """The rows of one question.
-
-    Attributes:
-        rows: token ids, each row with the whole front.
-        n_global: length of the front.
-        places: index in a row of each candidate's `[ent]`, in the order of the candidates.
-        n_cut: tokens of query and candidates that found no room; of the supports none is cut.
-    """
+    """The rows of one question."""
 
     rows: list[list[int]]
+    """Token ids, each row with the whole front."""
     n_global: int
-    places: list[int]
+    """Length of the front."""
+    positions: list[int]
+    """Index in a row of each candidate's `[ent]`, in the order of the candidates."""
     n_cut: int
+    """Tokens of query and candidates that found no room; of the supports none is cut."""
 
 
 def question_rows(
@@ -51,19 +47,11 @@ def question_rows(
     cls_id: int,
     sep_id: int,
 ) -> QuestionRows:
-    """The rows of a question, as few as its supports need, with chunks equal to within a token.
+    """Build the rows of a question, as few as its supports need, with chunks of equal length.
 
     Where query and candidates leave less than a quarter of a row to supports that need it, the
     longest of them are shortened to one length. How many rows there are and how long they are does
     not depend on the order of candidates and supports.
-
-    Args:
-        query: its tokens, without special tokens.
-        candidates: tokens of each.
-        supports: tokens of each; without any, the row ends with one `[SEP]`.
-        max_tokens: longest row.
-        cls_id: id of `[CLS]`.
-        sep_id: id of `[SEP]`, which stands before and behind each support.
 
     Raises:
         DataError: the candidates leave no room even at one token each.
@@ -71,22 +59,18 @@ def question_rows(
     stream = [token for support in supports for token in (sep_id, *support, sep_id)] or [sep_id]
     room = max_tokens - min(len(stream), -(-max_tokens // SUPPORTS_SHARE))
     parts = [query, *candidates]
-    shortened = _shortened(parts, room=room - 1 - 2 * len(parts))
-    front, places = _front(shortened[0], shortened[1:], cls_id=cls_id)
+    short_query, *short = shortened = _shortened(parts, room=room - 1 - 2 * len(parts))
+    front = [cls_id, QUESTION, *short_query, END_QUESTION]
+    positions = []
+    for candidate in short:
+        positions.append(len(front))
+        front += [ENT, *candidate, END_ENT]
     return QuestionRows(
         rows=[[*front, *chunk] for chunk in chunks(stream, room=max_tokens - len(front))],
         n_global=len(front),
-        places=places,
+        positions=positions,
         n_cut=sum(map(len, parts)) - sum(map(len, shortened)),
     )
-
-
-def _front(query: Ids, candidates: Sequence[Ids], *, cls_id: int) -> tuple[list[int], list[int]]:
-    """The front and the places of `[ent]` in it."""
-    head = [cls_id, QUESTION, *query, END_QUESTION]
-    marked = [[ENT, *candidate, END_ENT] for candidate in candidates]
-    ends = accumulate(map(len, marked), initial=len(head))
-    return [*head, *chain(*marked)], list(ends)[:-1]
 
 
 def _shortened(parts: Sequence[Ids], *, room: int) -> list[Ids]:

@@ -2,9 +2,10 @@ import pytest
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.corpus import Document
-from prefprop_cli.data.forms import form_of
-from prefprop_cli.data.forms.base import Columns
+from prefprop_cli.data.form import Record
+from prefprop_cli.data.prepare import schema_of
 from prefprop_cli.data.tokenizer import TextTokenizer
+from prefprop_cli.tables import TASKS
 
 LONG = "the a state of union war peace tax law"
 
@@ -16,11 +17,13 @@ def columns(
     label: str | None = "b",
     max_tokens: int = 6,
     **data: object,
-) -> Columns:
+) -> Record:
     table = DataTable.model_validate(data)
-    form = form_of(table, labels=("a", "b"), tokenizer=tokenizer, max_tokens=max_tokens)
+    form = TASKS["classification"].form(
+        table, labels=("a", "b"), tokenizer=tokenizer, max_tokens=max_tokens
+    )
     [encoded] = form.encode([Document("d1", text, label)])
-    assert list(encoded) == form.schema.names
+    assert list(encoded) == schema_of(form).names
     return encoded
 
 
@@ -87,5 +90,5 @@ def test_an_unknown_label(tokenizers: tuple[TextTokenizer, ...]) -> None:
 def test_a_batch_is_its_documents(tokenizers: tuple[TextTokenizer, ...]) -> None:
     documents = [Document(str(i), text, "a") for i, text in enumerate([LONG, "", "war"])]
     table = DataTable(beyond="chunk")
-    form = form_of(table, labels=("a",), tokenizer=tokenizers[1], max_tokens=6)
+    form = TASKS["classification"].form(table, labels=("a",), tokenizer=tokenizers[1], max_tokens=6)
     assert form.encode(documents) == [form.encode([document])[0] for document in documents]

@@ -1,17 +1,20 @@
 from math import inf
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from prefprop_cli.core.attention import Rows
-from prefprop_cli.data.question_rows import ENT
-from prefprop_cli.tasks.batch import Batch, losses
-from prefprop_cli.tasks.wikihop import CandidateHead, collate, shuffled
+from prefprop_cli.tasks.batch import Batch, collate, losses
+from prefprop_cli.tasks.wikihop.form import QuestionForm
+from prefprop_cli.tasks.wikihop.head import CandidateHead
+from prefprop_cli.tasks.wikihop.rows import ENT
 from prefprop_cli.training.guards import check_gradients
 from tests.helpers.classifier import TINY, classifier
 
-IDS = {"cls_id": 2, "sep_id": 3}
+FRAME = SimpleNamespace(cls_id=2, sep_id=3)
+"""All of a tokenizer that rows of prepared questions need."""
 TWO = {
     "id": "two",
     "query": [10, 11],
@@ -29,7 +32,7 @@ THREE = {
 
 
 def batch(*records: dict[str, object], max_tokens: int = 40) -> Batch:
-    return collate(records, max_tokens=max_tokens, **IDS)
+    return collate(QuestionForm(FRAME, max_tokens), records)
 
 
 def model(**method: object):
@@ -43,10 +46,10 @@ def test_every_row_has_the_question_global_and_reads_each_candidate() -> None:
     assert found.n_rows[0] > 1
     assert found.n_rows[1] == 1
     assert found.labels.tolist() == [1, 0]
-    for row, places in zip(found.tokens.rows, found.places, strict=True):
+    for row, positions in zip(found.tokens.rows, found.positions, strict=True):
         ids, is_global = found.tokens.input_ids[row], found.tokens.is_global[row]
-        assert (ids == ENT).nonzero().flatten().tolist() == list(places)
-        assert is_global[: places[-1] + 1].all()
+        assert (ids == ENT).nonzero().flatten().tolist() == list(positions)
+        assert is_global[: positions[-1] + 1].all()
         assert not is_global[-1]
 
 
@@ -121,7 +124,7 @@ def test_a_shuffle_moves_candidates_and_supports_and_keeps_the_answer() -> None:
         "candidates": [[n] for n in range(30, 40)],
         "supports": [[n] for n in range(50, 60)],
     }
-    found = shuffled(many, np.random.RandomState(0))
+    found = QuestionForm(FRAME, 40).shuffled(many, np.random.RandomState(0))
     assert found["candidates"] != many["candidates"]
     assert sorted(found["candidates"]) == many["candidates"]
     assert sorted(found["supports"]) == many["supports"] != found["supports"]

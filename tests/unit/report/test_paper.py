@@ -1,11 +1,10 @@
-import typing
-
 import numpy as np
 import pytest
 
-from prefprop_cli.bench.paper import ROBERTA, paper_columns, paper_figures
+from prefprop_cli import tables
 from prefprop_cli.calibration.metrics import classification_metrics
-from prefprop_cli.config.schema import DataTable, MethodTable
+from prefprop_cli.report.paper import ROBERTA, paper_columns, paper_figures
+from prefprop_cli.tasks.metrics import ClassMetrics
 
 SETS = ("newsgroups", "hyperpartisan", "arxiv", "wikihop")
 METHODS = (ROBERTA, "prefix-tuning", "prefix-propagation", "fine-tuning")
@@ -14,7 +13,7 @@ METHODS = (ROBERTA, "prefix-tuning", "prefix-propagation", "fine-tuning")
 @pytest.mark.parametrize("method_name", METHODS)
 @pytest.mark.parametrize("set_name", SETS)
 def test_figures_are_fractions_of_metrics_that_we_compute(set_name, method_name):
-    ours = classification_metrics(np.eye(2), [0, 1], n_classes=2)
+    ours = classification_metrics(np.eye(2), [0, 1], metrics=ClassMetrics(2))
     figures = paper_figures(set_name, method_name)
     assert figures
     assert set(figures) <= set(ours)
@@ -54,10 +53,8 @@ def test_hyperpartisan_f1_is_of_the_positive_class(method_name):
 
 
 def test_names_are_those_of_the_configuration():
-    methods = typing.get_args(MethodTable.model_fields["name"].annotation)
-    sets = typing.get_args(DataTable.model_fields["set"].annotation)
-    assert set(METHODS) - {ROBERTA} <= set(methods)
-    assert set(SETS) <= set(sets)
+    assert set(METHODS) - {ROBERTA} <= set(tables.METHODS)
+    assert set(SETS) <= set(tables.SETS)
 
 
 @pytest.mark.parametrize("key", [("sotu", "fine-tuning"), ("arxiv", "head-only")])

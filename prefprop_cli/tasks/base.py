@@ -1,0 +1,99 @@
+"""What a task is: all in which runs on documents of one kind differ from those on another.
+
+Light to import: what needs PyTorch is in `Task.head` and in `tasks/batch.py`.
+
+Axes: N documents, C classes or candidates.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, ClassVar
+
+from prefprop_cli.data.corpus import Document
+from prefprop_cli.data.form import Form
+from prefprop_cli.data.texts import TextRecord
+from prefprop_cli.data.tokenizer import TextTokenizer
+from prefprop_cli.tables import Errors
+from prefprop_cli.tasks.metrics import Metrics
+
+if TYPE_CHECKING:
+    from prefprop_cli.config.schema import DataTable
+    from prefprop_cli.tasks.batch import Head
+
+
+@dataclass(frozen=True)
+class FileReader:
+    """How files of documents without labels are read."""
+
+    read: Callable[[Path | BinaryIO], Iterator[TextRecord]]
+    """Gives the documents of a file or stream."""
+    suffixes: Sequence[str]
+    """Of the files in a folder that are read."""
+    holds_rows: Callable[[Path], bool]
+    """Whether a file of that name may hold several documents."""
+
+
+class Task(ABC):
+    """A kind of documents and what is asked of them; `table` is `[data]` of a run's training."""
+
+    has_classes: ClassVar[bool] = True
+    """Whether all documents have the same classes; else each brings candidates of its own."""
+    does: ClassVar[str]
+    """What a run of this task does, as the end of "a run that"."""
+
+    @abstractmethod
+    def form(
+        self,
+        table: "DataTable",
+        *,
+        labels: tuple[str, ...],
+        tokenizer: TextTokenizer,
+        max_tokens: int,
+    ) -> Form:
+        """Return the form of documents with these classes, if the task has any."""
+
+    @abstractmethod
+    def head(self, hidden_size: int, n_classes: int, *, dropout: float) -> "Head":
+        """Make a head; `n_classes` is 0 where there are none."""
+
+    @abstractmethod
+    def metrics(self, n_classes: int) -> Metrics:
+        """Return what answers are measured by."""
+
+    @abstractmethod
+    def names_of(self, document: Document, labels: tuple[str, ...]) -> tuple[str, ...]:
+        """Return what the logits of a document are of."""
+
+    @abstractmethod
+    def recognises(self, head: bytes) -> bool:
+        """Return whether a file that begins so holds documents of this task, and of no other."""
+
+    @abstractmethod
+    def file_reader(
+        self, table: "DataTable", *, errors: Errors, lines: bool, text_column: str | None
+    ) -> FileReader:
+        """Return how files without labels are read.
+
+        Args:
+            table: how those of the training were read.
+            errors: what to do with bytes that are no text.
+            lines: whether each line is a document.
+            text_column: the column that was asked for; None for that of the training, or one like
+                it.
+
+        Raises:
+            UsageError: a column is named, and there are none.
+        """
+
+    @abstractmethod
+    def read_labelled(
+        self, source: Path, table: "DataTable", columns: Mapping[str, str]
+    ) -> list[Document]:
+        """Read labelled documents; `columns` are those that were asked for, by key of the table.
+
+        Raises:
+            UsageError: a column is named, and there are none.
+            DataError: the documents cannot be read.
+        """
