@@ -14,9 +14,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor, nn
-
 from prefprop_cli.cli.runtime import set_up
+from torch import Tensor, nn
 
 set_up()  # before torch is imported
 

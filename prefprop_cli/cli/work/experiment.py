@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from prefprop_cli.backbones.fallback import length_for, stand_in, why_out_of_reach
 from prefprop_cli.cache import default_cache
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.signals import StopRequest
@@ -10,7 +11,6 @@ from prefprop_cli.cli.work.settings import Settings
 from prefprop_cli.cli.work.start_view import data_lines
 from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.errors import DataError
-from prefprop_cli.experiment.fallback import length_for, stand_in, why_out_of_reach
 from prefprop_cli.experiment.model import ParameterCounts, count_parameters
 from prefprop_cli.experiment.plan import Plan, empty_classifier, make_plan, prepare_data
 from prefprop_cli.hub import hub_cause
