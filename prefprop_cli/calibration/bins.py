@@ -134,11 +134,7 @@ def width_bins(confidence: Floats, *, n_bins: int, mode: WidthMode = "guo") -> t
 
 
 def edges(n_bins: int) -> Floats:
-    """The n + 1 edges k/n of bins of equal width, each correctly rounded.
-
-    Raises:
-        UsageError: the number of bins is not a whole one from 1.
-    """
+    """The n + 1 edges k/n of bins of equal width, each correctly rounded."""
     n_bins = _checked_number(n_bins)
     return np.arange(n_bins + 1) / n_bins  # linspace differs from k/n in the last bit
 
@@ -172,11 +168,7 @@ def by_confidence(confidence: Floats, right: Flags | Ints) -> tuple[Floats, Ints
 
 
 def group_starts(n: int, n_groups: int) -> Ints:
-    """Where each of min(n_groups, n) groups of n documents starts, as `numpy.array_split` cuts.
-
-    Raises:
-        UsageError: the number of groups is not a whole one from 1.
-    """
+    """Where each of min(n_groups, n) groups of n documents starts, as `numpy.array_split` cuts."""
     number = min(_checked_number(n_groups), n)
     group = np.arange(number)
     return np.asarray(group * (n // number) + np.minimum(group, n % number))

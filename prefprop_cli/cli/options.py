@@ -30,16 +30,10 @@ def option(
     offers: Callable[[str], Any] | None = None,
     variable: str | None = None,
 ) -> Any:
-    """Describe an option; without flags it goes by the name of its parameter.
+    """Describe an option: its help, its flags if not those of its name, and Typer's words for it.
 
-    Args:
-        text: of the help.
-        flags: e.g. `-q`, `--quiet`.
-        metavar: what stands for its value in the help.
-        panel: heading of the help under which it stands.
-        least: smallest number it takes.
-        offers: what TAB offers for it.
-        variable: of the environment, which it is read from where it is not given.
+    `panel` is a heading of the help, `least` the smallest number, `offers` what TAB offers, and
+    `variable` one of the environment that stands in for it.
     """
     return typer.Option(
         *flags,

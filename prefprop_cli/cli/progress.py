@@ -43,7 +43,7 @@ class Progress:
         total: how many there are; None if nobody knows.
         done: how many were done before, by a run that is resumed; left out of the rate.
         display: where it is shown; None for nowhere.
-        clock: seconds since any moment.
+        clock: seconds.
     """
 
     def __init__(
@@ -149,9 +149,7 @@ class Progress:
 class Log:
     """A line every 30 seconds, also while nothing is heard of the loop, and one at the end.
 
-    Args:
-        say: writes a line; may be called by a thread of its own.
-        clock: seconds since any moment.
+    What it says may come from a thread of its own.
     """
 
     def __init__(self, say: Callable[[str], None], *, clock: Clock = time.monotonic) -> None:
@@ -198,13 +196,7 @@ class Log:
 
 
 class Bar:
-    """A bar that moves, and a plain line that stays in its place at the end.
-
-    Args:
-        say: writes a line.
-        rich: the terminal.
-        clock: seconds since any moment.
-    """
+    """A bar that moves, and a plain line that stays in its place at the end."""
 
     def __init__(
         self, say: Callable[[str], None], *, rich: "RichConsole", clock: Clock = time.monotonic

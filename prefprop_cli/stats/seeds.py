@@ -22,16 +22,14 @@ _LARGE_T = 1e4
 
 @dataclass(frozen=True)
 class Summary:
-    """Mean of n figures, their standard deviation (n - 1) and the t-interval of the mean.
-
-    One figure has no spread: `sd` is NaN and `interval` None. So it is where all are equal: that
-    they always will be cannot be told from them.
-    """
+    """Mean of n figures, their standard deviation (n - 1) and the t-interval of the mean."""
 
     n: int
     mean: float
     sd: float
+    """NaN of one figure."""
     interval: Interval | None
+    """None of one figure, or of equal ones: that they always will be cannot be told from them."""
 
 
 @dataclass(frozen=True)
@@ -55,38 +53,29 @@ class Effect:
 
 @dataclass(frozen=True)
 class PermutationTest:
-    """The p-value of a difference of means, and how many arrangements it was counted over.
-
-    `least` is the smallest there can be: 0.1 for three seeds beside three.
-    """
+    """The p-value of a difference of means, and how many arrangements it was counted over."""
 
     p_value: float
     n_arrangements: int
     exact: bool
     least: float
+    """The smallest p-value there can be: 0.1 for three seeds beside three."""
 
 
 def summary(
     sample: ArrayLike, *, level: float = 0.95, bounds: tuple[float, float] = (-inf, inf)
 ) -> Summary:
-    """Mean, standard deviation and t-interval of figures, one per seed.
+    """Summarise figures, one per seed: mean ± t(1 - (1 - level)/2; n - 1) · sd / √n.
 
-    mean ± t(1 - (1 - level)/2; n - 1) · sd / √n
-
-    Args:
-        sample: (n,), n ≥ 1.
-        level: coverage of the interval where figures are normal.
-        bounds: least and greatest possible figure; the interval is cut to them.
+    The interval is cut to the bounds, the least and greatest possible figure.
 
     Source: Student 1908.
     """
     values = np.asarray(sample, np.float64)
     n, mean = len(values), float(values.mean())
-    if n == 1:
-        return Summary(1, mean, nan, None)
+    if n == 1 or not np.ptp(values):
+        return Summary(n, mean, nan if n == 1 else 0.0, None)
     sd = float(values.std(ddof=1))
-    if not np.ptp(values):
-        return Summary(n, mean, 0.0, None)
     half = float(special.stdtrit(n - 1, (1 + level) / 2)) * sd / sqrt(n)
     low, high = np.clip([mean - half, mean + half], *bounds)
     return Summary(n, mean, sd, Interval(float(low), float(high), level))

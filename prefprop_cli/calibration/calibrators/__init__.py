@@ -117,7 +117,7 @@ def calibrator_from(values: Mapping[str, object]) -> Calibrator:
 def _notes(found: Calibrator, labels: Ints) -> Iterator[str]:
     if found.unsettled:
         who = f"the {len(labels)} documents do" if len(labels) > 1 else "one document does"
-        yield (f"{who} not determine a {found.name}: {found.unsettled}. {STAYS.capitalize()}")
+        yield f"{who} not determine a {found.name}: {found.unsettled}. {STAYS.capitalize()}"
     n_missing = (found.n_classes or 0) - len(np.unique(labels))
     if n_missing > 0:
         yield (

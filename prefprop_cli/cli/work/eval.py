@@ -9,8 +9,7 @@ from prefprop_cli.cli.work import views
 from prefprop_cli.data.labels import positive_class
 from prefprop_cli.errors import GateError, UsageError
 from prefprop_cli.experiment.adapter import Adapter
-from prefprop_cli.experiment.evaluate import Machine, OwnDocuments
-from prefprop_cli.experiment.evaluate import evaluate as evaluate_run
+from prefprop_cli.experiment.evaluate import Machine, OwnDocuments, evaluate_run
 from prefprop_cli.experiment.evaluation import ClassScores, RunEvaluation
 from prefprop_cli.report.methods import paper_figures_of
 from prefprop_cli.report.page import Page
@@ -35,7 +34,7 @@ def evaluate(
     """Evaluate a run with progress, and say what may be wrong with the documents.
 
     Raises:
-        PrefpropError: as `experiment.evaluate`.
+        PrefpropError: as `evaluate_run`.
     """
     found = evaluate_run(folder, documents, machine=machine)
     for warning in found.warnings:

@@ -1,34 +1,24 @@
-"""What `prefprop predict` is given: files, folders and standard input, and a run that fits them."""
+"""Documents to be predicted: of files, folders and standard input, in order."""
 
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
-from io import BufferedReader
+from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from prefprop_cli.config.load import load_config
-from prefprop_cli.data.cells import matching
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.kinds import documents_below
 from prefprop_cli.data.seen_columns import SeenColumns
-from prefprop_cli.data.sets.common import files_below
-from prefprop_cli.data.table_rows import JSON_SUFFIXES, each_row, is_table
 from prefprop_cli.data.texts import TextRecord
-from prefprop_cli.errors import CorruptFileError, DataError, PrefpropError, UsageError
-from prefprop_cli.experiment.predictor import Predictor
+from prefprop_cli.errors import CorruptFileError, DataError, PrefpropError
 from prefprop_cli.notes import heard_by
-from prefprop_cli.runs import Choice, RunFolder, choose_run
-from prefprop_cli.runs.distributed import world
-from prefprop_cli.tables import TASKS, Errors
-from prefprop_cli.tasks import task_that_recognises
-from prefprop_cli.tasks.base import FileReader, Task
+from prefprop_cli.tables import Errors
 from prefprop_cli.words import listed
 
 HEAD_BYTES = 2**16
@@ -42,29 +32,28 @@ STANDARD_INPUT = "-"
 
 @dataclass(frozen=True)
 class Reading:
-    """How inputs are read.
-
-    Args:
-        lines: each line is a document.
-        errors: what to do with bytes that are no text.
-        text_column: the column that the user names; None for that of the run, or one like it.
-    """
+    """How inputs are read."""
 
     lines: bool = False
+    """Each line is a document."""
     errors: Errors = "strict"
+    """What to do with bytes that are no text."""
     text_column: str | None = None
+    """The column that the user names; None for that of the run, or one like it."""
 
 
-class Reader(FileReader):
-    """How the files of a run's task are read, with failures in their places."""
+@dataclass(frozen=True)
+class Reader:
+    """How files of one kind, texts or questions, are read."""
+
+    read: Callable[[Path | BinaryIO], Iterator[TextRecord]]
+    suffixes: Sequence[str]
+    """Of the files in a folder that are read."""
+    holds_rows: Callable[[Path], bool]
+    """Whether a file of that name may hold several documents."""
 
     def records(self, source: str, *, stream: IO[bytes] | None = None) -> Iterator[TextRecord]:
-        """What a file, or `-`, gives.
-
-        Args:
-            source: the file.
-            stream: what to read as `-`; default: the standard input.
-        """
+        """Read a file, or `-` from a stream or the standard input; failures in their places."""
         standard = cast("BinaryIO", stream or sys.stdin.buffer)
         try:
             for record in self.read(standard if source == STANDARD_INPUT else Path(source)):
@@ -74,16 +63,6 @@ class Reader(FileReader):
                 yield replace(record, found=found)
         except (DataError, CorruptFileError) as error:
             yield failure(source, error)
-
-
-def reader_of(run: Predictor, reading: Reading) -> Reader:
-    """How the files of a run are read.
-
-    Raises:
-        UsageError: a column is named, and the run's task has none.
-    """
-    found = run.task.file_reader(run.plan.config.data, **vars(reading))
-    return Reader(found.read, found.suffixes, found.holds_rows)
 
 
 class Inputs:
@@ -232,69 +211,3 @@ def copied_fields(record: TextRecord) -> Mapping[str, object]:
 def failure(source: str, error: PrefpropError) -> TextRecord:
     """The record of a file that cannot be read."""
     return TextRecord(source, error, source)
-
-
-def newest_for(sources: Sequence[str], reading: Reading) -> tuple[Choice, str]:
-    """The newest run that fits the first source; of several processes the first looks.
-
-    It has the task of the source and, if it is a table and no column is named, its column of texts;
-    where no run has that, the newest of the task.
-
-    Returns:
-        The run, and why it may be the wrong one; empty if it fits.
-
-    Raises:
-        UsageError: there is none of the task.
-    """
-
-    def find() -> tuple[Choice, str]:
-        source = sources[0]
-        task = _task_of(source)
-        has_columns = task.has_classes and not reading.text_column
-        names = _columns_in(source, reading) if has_columns else ()
-        config_of = cache(lambda run: load_config(preset=str(run.config)).config)
-
-        def has_task(run: RunFolder) -> bool:
-            return TASKS[config_of(run).data.task] is task
-
-        def fits(run: RunFolder) -> bool:
-            return has_task(run) and matching(config_of(run).data.text_column, names) is not None
-
-        if names:
-            with suppress(UsageError):
-                return choose_run(None, accept=fits), ""
-        choice = choose_run(None, accept=has_task, does=f" that {task.does}")
-        if not names:
-            return choice, ""
-        run = choice.folder.path
-        return choice, f"{source} has not the column that {run} was trained on. Another: --run RUN"
-
-    return world().on_main(find)
-
-
-def _columns_in(source: str, reading: Reading) -> Sequence[str]:
-    """The columns of a table; none of what is no table, or cannot be read."""
-    path = Path(source)
-    if source == STANDARD_INPUT or not path.is_file() or not is_table(path):
-        return ()
-    with heard_by(None):
-        rows = (row.fields for row in islice(each_row(path, errors=reading.errors), 1))
-        try:
-            return [name for fields in rows if not isinstance(fields, DataError) for name in fields]
-        except (DataError, CorruptFileError):
-            return ()
-
-
-def _task_of(source: str) -> Task:
-    """The task for a source; of a folder, for its first JSON file."""
-    if source == STANDARD_INPUT:
-        stream = sys.stdin.buffer
-        head = stream.peek(HEAD_BYTES) if isinstance(stream, BufferedReader) else b""
-        return task_that_recognises(head)
-    path = Path(source)
-    files = files_below(path) if os.path.isdir(path) else (path,)
-    first = next((file for file in files if file.suffix.lower() in JSON_SUFFIXES), None)
-    if first is None or not os.path.isfile(first):
-        return task_that_recognises(b"")
-    with first.open("rb") as stream:
-        return task_that_recognises(stream.read(HEAD_BYTES))
