@@ -33,7 +33,7 @@ def error_difference(
     seed: int = 0,
     level: float = 0.95,
 ) -> Difference:
-    """First - second in a binned calibration error, of the means over seeds; or of the first alone.
+    """Compare first - second in a binned calibration error, means over seeds; or the first with 0.
 
     With θ_s the corrected error of seed s, [l_s, u_s] its interval, a_s = 1 / n₁ for seeds of the
     first method and -1 / n₂ for those of the second, the lower end is

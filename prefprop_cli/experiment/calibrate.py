@@ -51,7 +51,7 @@ class Calibration:
         return None if before in (Identity(), self.fitted.calibrator) else before
 
     def as_dict(self) -> dict[str, object]:
-        """All of it as JSON types."""
+        """Return all of it as JSON types."""
         return {
             "run": str(self.folder.path),
             "split": self.split,

@@ -27,7 +27,7 @@ def minimise_cross_entropy(
     size: ArrayLike,
     precision: float = 0.0,
 ) -> Floats:
-    """The parameters θ that minimise a cross-entropy with a normal prior around the start.
+    """Find the parameters θ that minimise a cross-entropy with a normal prior around the start.
 
     L(θ) = 1/N ( - sum_i sum_k t_ik log softmax(A θ)_ik + 1/2 sum_j s_j (θ_j - start_j)² )
 
