@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prefprop_cli.config.schema import DataTable
+from prefprop_cli.data.sets.common import source_name
 from prefprop_cli.errors import DataError
 from prefprop_cli.hub import is_repository, split_name
 
@@ -46,9 +47,7 @@ def named(table: DataTable) -> HubSet:
     Raises:
         DataError: it names none.
     """
-    if table.source is None:
-        raise DataError(f'data.set = "hub" needs data.source (or --source): {FORM}')
-    return parse(table.source)
+    return parse(source_name(table, what=FORM))
 
 
 def is_set_name(source: str) -> bool:
