@@ -23,8 +23,8 @@ from prefprop_cli.report.comparison_text import SHORT
 from prefprop_cli.report.groups import group
 from prefprop_cli.report.html import Card, Element, Section, aside, html_page, where_from
 from prefprop_cli.report.learning_curves import LearningCurves
-from prefprop_cli.report.methods import has_papers_backbone, long_backbone_name
 from prefprop_cli.report.page import PERCENT, SHARE, Grid, missing_intervals
+from prefprop_cli.report.paper import has_papers_backbone, long_backbone_name
 from prefprop_cli.report.reliability_diagram import reliability_picture
 from prefprop_cli.report.scores import CALIBRATION, ScoredSet, ScoredVariant, score
 from prefprop_cli.runs import RunFolder
