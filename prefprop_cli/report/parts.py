@@ -20,10 +20,6 @@ from prefprop_cli.report.figure_4 import epoch_scores, figure_4
 from prefprop_cli.report.groups import DataSet, group
 from prefprop_cli.report.page import Page, markdown
 from prefprop_cli.report.scores import ScoredSet, counting, evaluate_missing, score
-    ScoredSet,
-    evaluate_missing,
-    score,
-)
 from prefprop_cli.report.table_2 import table_2
 from prefprop_cli.report.table_3 import table_3
 from prefprop_cli.report.table_7 import table_7
