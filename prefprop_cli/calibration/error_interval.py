@@ -32,7 +32,7 @@ _SLACK = 1e-9  # sums of the same gaps in another order
 def binned_error_interval(
     index: Ints, gap: Floats, *, n_resamples: int = 2000, seed: int = 0, level: float = 0.95
 ) -> Interval:
-    """Interval of the true error sum_b |E[gap 1(bin b)]| of which sum_b |S_b| / N is an estimate.
+    """Find an interval of sum_b |E[gap 1(bin b)]|, of which sum_b |S_b| / N is an estimate.
 
     At level .95 it covers the true error in 93 to 99 of 100 worlds, from 65 documents on
     (`benchmarks/coverage.json`). Where gaps are alike in many bins it is wider than it need be: it
@@ -56,7 +56,7 @@ def binned_error_interval(
 
 
 def corrected_error(index: Ints, gap: Floats, *, n_resamples: int = 2000, seed: int = 0) -> float:
-    """The true error of models of which every other one gets the observed error, or more.
+    """Find the true error of models of which every other one gets the observed error, or more.
 
     In [0, observed error]; 0 where a calibrated model gets as much in half of all cases. Arguments
     are those of `binned_error_interval`.

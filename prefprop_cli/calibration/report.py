@@ -37,7 +37,7 @@ class Score:
 
     @classmethod
     def of(cls, value: float, stated: Stated | None) -> "Score":
-        """With an interval, with why there is none, or without either."""
+        """Make one with an interval, with why there is none, or without either."""
         if isinstance(stated, str):
             return cls(value, None, stated)
         return cls(value, stated)
@@ -67,11 +67,11 @@ class State:
     """None where lengths are not known."""
 
     def null_of(self, score: str) -> NullSummary:
-        """What chance gives beside `ece` or `ece_paper`."""
+        """Return what chance gives beside `ece` or `ece_paper`."""
         return {"ece": self.null, "ece_paper": self.null_paper}[score]
 
     def interpretation(self, score: str, *, n: int) -> str:
-        """What `ece` or `ece_paper` of n documents says, in a sentence without a full stop."""
+        """Say in a sentence without a full stop what `ece` or `ece_paper` of n documents tells."""
         return interpret_error(self.scores[score].value, self.null_of(score), n=n)
 
 
@@ -88,7 +88,7 @@ class CalibrationReport:
     after: State
 
     def verdict(self, score: str) -> str:
-        """What calibration did to `ece` or `ece_paper`, in one line."""
+        """Say in one line what calibration did to `ece` or `ece_paper`."""
         before, after = (state.null_of(score) for state in (self.before, self.after))
         change = interpret_change(before, after, n=self.n)
         chance = f"chance alone {after.mean:.3f}"
@@ -99,7 +99,7 @@ class CalibrationReport:
         return " → ".join(f"{value:.3f}" for value in values)
 
     def as_dict(self) -> dict[str, object]:
-        """The report as JSON types; a figure that does not exist is None."""
+        """Return the report as JSON types; a figure that does not exist is None."""
         found = plain(self)
         assert isinstance(found, dict)
         return found

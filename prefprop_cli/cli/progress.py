@@ -92,11 +92,6 @@ class Progress:
         if self._display:
             self._display.show(self)
 
-    def ahead(self) -> Callable[[int], None]:
-        """Return a function to be told how many are done from here on."""
-        before = self.done
-        return lambda done: self.update(before + done)
-
     def line(self) -> str:
         """Return the state in words: `step 400/2000 20% loss 0.512 12.3k tok/s eta 14:02`.
 

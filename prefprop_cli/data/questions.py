@@ -157,7 +157,7 @@ def _question(record: object, *, where: str, errors: Errors) -> Question:
     candidates = tuple(dict.fromkeys(named))
     if not query:
         raise DataError(f"{where}: 'query' is empty")
-    if not all(candidates) or not candidates:
+    if "" in candidates or not candidates:
         raise DataError(f"{where}: 'candidates' is empty, or one of them is")
     given = record.get("answer")
     answer = None if given is None else normalised(text("answer", given))

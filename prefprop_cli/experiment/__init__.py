@@ -33,7 +33,7 @@ __all__ = [
 ]
 _HOME = {
     "RunDescription": "describe",
-    "evaluate": "evaluate_run",
+    "evaluate_run": "evaluate",
     **dict.fromkeys(("create_run", "train", "train_run"), "launch"),
     **dict.fromkeys(("make_plan", "prepare_data"), "plan"),
     "load_run": "predictor",

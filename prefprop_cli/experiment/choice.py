@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from prefprop_cli.backbones.fallback import length_for, stand_in, why_out_of_reach
 from prefprop_cli.cache import default_cache
 from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.errors import DataError
-from prefprop_cli.experiment.fallback import length_for, stand_in, why_out_of_reach
 from prefprop_cli.experiment.plan import Plan, make_plan, prepare_data
 from prefprop_cli.experiment.settings import ExperimentSettings
 from prefprop_cli.hub import hub_cause

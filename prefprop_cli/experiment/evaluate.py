@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prefprop_cli.core.encoder.files import file_sha256
+from prefprop_cli.backbones.files import file_sha256
 from prefprop_cli.data.corpus import SPLITS
 from prefprop_cli.errors import UsageError
 from prefprop_cli.experiment.adapter import read_adapter

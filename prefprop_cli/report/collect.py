@@ -1,4 +1,4 @@
-"""From what was named on the command line to finished runs and timings."""
+"""Finished runs and timings, found in the files and folders that were named."""
 
 import json
 import os

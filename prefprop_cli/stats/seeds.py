@@ -108,7 +108,7 @@ def welch_test(first: ArrayLike, second: ArrayLike, *, level: float = 0.95) -> W
 
 
 def hedges_g(first: ArrayLike, second: ArrayLike, *, level: float = 0.95) -> Effect | None:
-    """How many standard deviations two methods are apart, corrected for few seeds.
+    """Measure how many standard deviations two methods are apart, corrected for few seeds.
 
     g = J · (m₁ - m₂) / s, s² the pooled variance on df = n₁ + n₂ - 2, and
     J = Γ(df/2) / (√(df/2) Γ((df - 1)/2)); the ends of the interval are those non-centralities
@@ -135,7 +135,7 @@ def hedges_g(first: ArrayLike, second: ArrayLike, *, level: float = 0.95) -> Eff
 
 
 def pooled_sd(first: ArrayLike, second: ArrayLike) -> float:
-    """Common standard deviation √(((n₁ - 1)s₁² + (n₂ - 1)s₂²) / (n₁ + n₂ - 2)), n₁ + n₂ > 2."""
+    """Pool standard deviations: √(((n₁ - 1)s₁² + (n₂ - 1)s₂²) / (n₁ + n₂ - 2)), n₁ + n₂ > 2."""
     x, y = (np.asarray(sample, np.float64) for sample in (first, second))
     squares = sum(float(((values - values.mean()) ** 2).sum()) for values in (x, y))
     return sqrt(squares / (len(x) + len(y) - 2))
@@ -174,7 +174,7 @@ def permutation_test(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values of a family of m tests, corrected for their number.
+    """Correct the p-values of a family of m tests for their number.
 
     With p₁ ≤ … ≤ p_m: p̃_i = max over j ≤ i of min(1, (m - j + 1) p_j), in the order given. Where
     every p̃ ≤ 0.05 is called a difference, the chance of any false one is at most 0.05.
@@ -190,13 +190,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def minimum_detectable_effect(
     n_first: int, n_second: int, *, power: float = 0.8, alpha: float = 0.05
 ) -> float:
-    """The difference of two means, in standard deviations, that a t-test finds with this power.
+    """Return the difference of means, in standard deviations, that a t-test finds at this power.
 
     d = δ √(1/n₁ + 1/n₂), δ the non-centrality at which P(T > t_crit) = power on n₁ + n₂ - 2
-    degrees of freedom. The other tail of the two-sided test, below 1e-4 there, is left out.
-
-    Returns:
-        2.02 for five beside five seeds; NaN where a method has one seed.
+    degrees of freedom. The other tail of the two-sided test, below 1e-4 there, is left out. 2.02
+    for five beside five seeds; NaN where a method has one seed.
 
     Source: Cohen 1988, chapter 2.
     """

@@ -50,23 +50,23 @@ class Answers:
 
 
 def answers_of(logits: ArrayLike, labels: ArrayLike, *, metrics: Metrics) -> Answers:
-    """What a model predicts, beside the labels."""
+    """Return what a model predicts, beside the labels."""
     predicted = np.asarray(logits).argmax(axis=1)
     return Answers(np.asarray(labels, np.int64), predicted, metrics)
 
 
 def given(stated: Stated) -> Interval | None:
-    """The interval, if there is one."""
+    """Return the interval, if there is one."""
     return stated if isinstance(stated, Interval) else None
 
 
 def share(successes: int, trials: int, *, of: str, level: float = 0.95) -> Stated:
-    """Wilson's interval of a share of so many documents; `of` names them, e.g. "documents"."""
+    """Find Wilson's interval of a share of so many trials; `of` names them, e.g. "documents"."""
     return _too_few(trials, of, LEAST_TRIALS) or wilson_interval(successes, trials, level=level)
 
 
 def shares(answers: Answers, *, level: float = 0.95) -> dict[str, Stated]:
-    """Intervals of the metrics of a task that are a share of documents, or rise with one."""
+    """Find intervals of the metrics of a task that are a share of documents, or rise with one."""
     found = answers.metrics.shares(answers.labels, answers.predicted)
     stated = {
         name: share(hits, trials, of=of, level=level) for name, (hits, trials, of) in found.items()
@@ -78,7 +78,7 @@ def shares(answers: Answers, *, level: float = 0.95) -> dict[str, Stated]:
 
 
 def mean(values: Floats, *, bounds: tuple[float, float], level: float = 0.95) -> Stated:
-    """`mean_interval` of enough losses that differ."""
+    """Find the interval of the mean of enough losses that differ."""
     if why := _too_few(len(values), "documents", LEAST_MEAN):
         return why
     found = mean_interval(values, level=level, bounds=bounds)
@@ -86,12 +86,12 @@ def mean(values: Floats, *, bounds: tuple[float, float], level: float = 0.95) ->
 
 
 def too_few_for_bins(n: int) -> str:
-    """Why a binned error of n documents has no interval; empty where it has."""
+    """Say why a binned error of n documents has no interval; empty where it has."""
     return _too_few(n, "documents", LEAST_TRIALS)
 
 
 def bootstrap_obstacle(metric: str, models: Sequence[Answers]) -> str:
-    """Why resampled documents give no interval of a metric of models; empty where they do.
+    """Say why resampled documents give no interval of a metric; empty where they do.
 
     Too few documents; too few of a class that the metric turns on; or too few that are right, or
     wrong: resamples without any look like certainty.
@@ -115,7 +115,7 @@ def bootstrap_obstacle(metric: str, models: Sequence[Answers]) -> str:
 
 
 def difference_obstacle(metric: str, first: Sequence[Answers], second: Sequence[Answers]) -> str:
-    """Why the difference of two methods has neither interval nor p-value; empty where it has.
+    """Say why the difference of two methods has no interval and no p-value; empty where it has.
 
     Each is given by its seeds, on the same documents.
     """

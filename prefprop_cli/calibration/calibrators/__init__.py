@@ -44,7 +44,7 @@ class Fitted:
     """What the user should know of the fit, a sentence each."""
 
     def as_dict(self) -> dict[str, object]:
-        """The record as JSON types."""
+        """Return the record as JSON types."""
         return {**asdict(self), "calibrator": self.calibrator.as_dict()}
 
 
@@ -98,7 +98,7 @@ def fit_calibrator(
 
 
 def calibrator_from(values: Mapping[str, object]) -> Calibrator:
-    """The calibrator of a record that `Calibrator.as_dict` made; nothing but numbers is read.
+    """Read the record that `Calibrator.as_dict` made, nothing of it but numbers.
 
     Raises:
         CorruptFileError: it is of a later version or an unknown method, or a value is wrong.

@@ -63,7 +63,10 @@ def tell(
         views.tell_pages(console, [comparison], comparison.record)
         return
     rows = [
-        [name, f"{value:.4f}", *_end_cells(found.intervals[name]), _paper_cell(paper.get(name))]
+        [
+            *(name, f"{value:.4f}", *_end_cells(found.intervals[name])),
+            f"{paper[name]:.3f}" if name in paper else "",
+        ]
         for name, value in found.metrics.items()
     ]
     if console.is_terminal:
@@ -180,10 +183,6 @@ def _with_ends(value: float, stated: Stated) -> dict[str, float | str | None]:
 
 def _figure(value: float, *, digits: int) -> str:
     return "-" if value != value else f"{value:.{digits}f}"
-
-
-def _paper_cell(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
 
 
 def _end_cells(stated: Stated) -> list[str]:

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from prefprop_cli.backbones.load import weights_sha256
 from prefprop_cli.cache import default_cache
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.work.experiment import prepare
 from prefprop_cli.core.encoder.checkpoint import encoder_files
 from prefprop_cli.data.prepare import Prepared
-from prefprop_cli.experiment.backbones import weights_sha256
 from prefprop_cli.experiment.choice import choose_backbone
 from prefprop_cli.experiment.plan import Plan, load_encoder
 from prefprop_cli.runs import save_folder
