@@ -1,5 +1,6 @@
 """How `data.source` names a data set of the hub."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,8 +53,6 @@ def named(table: DataTable) -> HubSet:
 
 def is_set_name(source: str) -> bool:
     """Tell whether this may be the name of a data set on the hub."""
-    try:
-        parse(source)
-    except DataError:
-        return False
-    return True
+    with suppress(DataError):
+        return bool(parse(source))
+    return False
