@@ -115,8 +115,8 @@ def test_the_best_of_a_stage_is_fixed_for_the_next(go: Go, watch: Watch, tmp_pat
         0,
         True,
     )
-    assert board.spread is not None
-    assert (board.spread.n, board.spread.mean) == (2, pytest.approx(2.205))
+    assert board.seeds is not None
+    assert (board.seeds.n, board.seeds.mean) == (2, pytest.approx(2.205))
     assert board.best.run == board.standings[0].trials[1].run
     assert board.best.run.parent == tmp_path / "out" / "runs"
 
@@ -167,7 +167,6 @@ def test_the_trial_of_a_dead_process_here_is_gone_on_with_in_its_folder(
     go: Go, watch: Watch, study: StageStudy, begin: Begin, tmp_path: Path
 ):
     left = tmp_path / "elsewhere" / "lr=0.1-left"
-    left.mkdir(parents=True)
     begin(study, host=HERE, run=left)
     board = go()
     assert watch.ran.count("lr=0.1") == 1
