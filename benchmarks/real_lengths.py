@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor, nn
 
-from prefprop_cli.cli.runtime import set_up
+from prefprop_cli.cli.process import set_up
 
 set_up()  # before torch is imported
 

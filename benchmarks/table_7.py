@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from prefprop_cli.cli.runtime import set_up
+from prefprop_cli.cli.process import set_up
 
 set_up()  # before torch is imported
 
