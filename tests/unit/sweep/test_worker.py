@@ -232,18 +232,25 @@ def test_a_trial_on_another_machine_is_taken_over_when_it_shows_no_life(
     monkeypatch: pytest.MonkeyPatch,
 ):
     trial = begin(study, host="elsewhere", run="/there/runs/x")
-    monkeypatch.setattr(storage, "STALE_S", 1)
-    beats = 0
+    monkeypatch.setattr(storage, "STALE_S", 4)
+    beats, outcome = 0, watch.outcome
+
+    def beat() -> None:
+        study.storage.record_heartbeat(trial._trial_id)
+
+    def outcome_beside_it(config: Config) -> float:
+        beat()
+        return outcome(config)
 
     def lives_for_a_while() -> None:
         nonlocal beats
         assert "lr=0.1" not in watch.ran
         if beats < 3:
             beats += 1
-            study.storage.record_heartbeat(trial._trial_id)
+            beat()
         time.sleep(0.1)
 
-    watch.at_wait = lives_for_a_while
+    watch.outcome, watch.at_wait = outcome_beside_it, lives_for_a_while
     board = go()
     assert beats == 3
     assert watch.ran[2] == "lr=0.1"
