@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from prefprop_cli.backbones.load import MINILM, find_backbone
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data import read_corpus
 from prefprop_cli.data.tokenizer import TextTokenizer
-from prefprop_cli.experiment.backbones import MINILM, find_backbone
 from prefprop_cli.tasks.classification import N_SPECIAL
 
 ROOT = Path(__file__).parents[1]

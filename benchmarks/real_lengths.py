@@ -14,11 +14,12 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor, nn
 
 from prefprop_cli.cli.process import set_up
 
 set_up()  # before torch is imported
+
+from torch import Tensor, nn
 
 from prefprop_cli.bench.models import Ours, Twin
 from prefprop_cli.bench.request import Request, Subject, measure

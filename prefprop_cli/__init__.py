@@ -7,14 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from prefprop_cli.experiment.backbones import load_backbone
+    from prefprop_cli.backbones.load import load_backbone
     from prefprop_cli.experiment.predictor import load_run
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "load_backbone", "load_run"]
 
 _HOME = {
-    "load_backbone": "prefprop_cli.experiment.backbones",
+    "load_backbone": "prefprop_cli.backbones.load",
     "load_run": "prefprop_cli.experiment.predictor",
 }
 

@@ -6,11 +6,7 @@ from prefprop_cli.errors import NOT_ON_WINDOWS, UsageError
 
 
 def main() -> int:
-    """Run the program, or say at once where it runs.
-
-    Returns:
-        the exit code.
-    """
+    """Run the program, or say at once where it runs; return the exit code."""
     if sys.platform == "win32":
         print(f"error: {NOT_ON_WINDOWS}", file=sys.stderr)
         return UsageError.exit_code

@@ -57,12 +57,7 @@ class UsageError(PrefpropError):
 
 
 class ConfigError(UsageError):
-    """The configuration has problems; nothing was started.
-
-    Args:
-        problems: one line each, with file, line and column where they are known.
-        hint: a last line that says where to look next.
-    """
+    """The configuration has problems, one line each; the hint says where to look next."""
 
     def __init__(self, problems: Sequence[str], *, hint: str = "") -> None:
         self.problems = tuple(problems)
@@ -107,11 +102,7 @@ class GateError(PrefpropError):
 
 
 class Interrupted(PrefpropError):
-    """A signal stopped the run after its state was saved.
-
-    Args:
-        signal_number: 1 (hang-up), 2 (Ctrl-C) or 15 (terminate).
-    """
+    """A signal, 1 (hang-up), 2 (Ctrl-C) or 15 (terminate), stopped the run; its state is saved."""
 
     def __init__(self, message: str, *, signal_number: int) -> None:
         super().__init__(message)

@@ -2,11 +2,16 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.helpers.hub import hub, sets_hub  # noqa: F401 - fixtures for all
 
 # Before torch is imported: threads that spin while they wait make a busy machine crawl.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# A busy machine may take its time over an example: tests of speed measure CPU time.
+settings.register_profile("steady", deadline=None)
+settings.load_profile("steady")
 
 SHARED = Path(__file__).parents[1].parent / "shared"
 

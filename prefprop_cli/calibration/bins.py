@@ -82,7 +82,7 @@ class BinSums:
 
 
 def bin_sums(predictions: Predictions, *, n_bins: int, mode: Mode = "guo") -> BinSums:
-    """Sums of the top labels of all documents in the bins of a mode.
+    """Sum up the top labels of all documents in the bins of a mode.
 
     Raises:
         UsageError: there is no such mode, or no such number of bins.
@@ -101,7 +101,7 @@ def bin_sums(predictions: Predictions, *, n_bins: int, mode: Mode = "guo") -> Bi
 def top_label_gaps(
     predictions: Predictions, *, n_bins: int, mode: WidthMode = "guo"
 ) -> tuple[Ints, Floats]:
-    """The bin of each document, and how far its outcome lies above its bin's claim; both (N,)."""
+    """Return each document's bin, and how far its outcome lies above its bin's claim; (N,)."""
     index, claim = width_bins(predictions.confidence, n_bins=n_bins, mode=mode)
     return index, _right(predictions, mode) - claim
 
@@ -134,17 +134,13 @@ def width_bins(confidence: Floats, *, n_bins: int, mode: WidthMode = "guo") -> t
 
 
 def edges(n_bins: int) -> Floats:
-    """The n + 1 edges k/n of bins of equal width, each correctly rounded.
-
-    Raises:
-        UsageError: the number of bins is not a whole one from 1.
-    """
+    """Return the n + 1 edges k/n of bins of equal width, each correctly rounded."""
     n_bins = _checked_number(n_bins)
     return np.arange(n_bins + 1) / n_bins  # linspace differs from k/n in the last bit
 
 
 def mass_sums(confidence: Floats, right: Flags | Ints, *, n_bins: int) -> BinSums:
-    """Sums of documents (N,) in groups of equal size by rising confidence.
+    """Sum up documents (N,) in groups of equal size by rising confidence.
 
     Where equal confidences meet a cut, the order of the documents decides; otherwise it does not
     matter.
@@ -172,11 +168,7 @@ def by_confidence(confidence: Floats, right: Flags | Ints) -> tuple[Floats, Ints
 
 
 def group_starts(n: int, n_groups: int) -> Ints:
-    """Where each of min(n_groups, n) groups of n documents starts, as `numpy.array_split` cuts.
-
-    Raises:
-        UsageError: the number of groups is not a whole one from 1.
-    """
+    """Return where each of min(n_groups, n) groups of n starts, as `numpy.array_split` cuts."""
     number = min(_checked_number(n_groups), n)
     group = np.arange(number)
     return np.asarray(group * (n // number) + np.minimum(group, n % number))

@@ -9,7 +9,6 @@ Axes: N documents, S seeds of both methods together.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import inf, sqrt
 
 import numpy as np
@@ -34,7 +33,7 @@ def error_difference(
     seed: int = 0,
     level: float = 0.95,
 ) -> Difference:
-    """First - second in a binned calibration error, of the means over seeds; or of the first alone.
+    """Compare first - second in a binned calibration error, means over seeds; or the first with 0.
 
     With θ_s the corrected error of seed s, [l_s, u_s] its interval, a_s = 1 / n₁ for seeds of the
     first method and -1 / n₂ for those of the second, the lower end is
@@ -47,12 +46,8 @@ def error_difference(
     that with several seeds and no difference the interval is longer than it need be. With one
     seed a method, nothing is said of other seeds.
 
-    Args:
-        first: of each seed of a method.
-        second: of each seed of another, on the same documents in the same order; may be empty.
-        n_resamples: draws behind each test of `binned_error_interval`.
-        seed: of the draws.
-        level: nominal coverage.
+    The seeds of both methods are on the same documents in the same order; `second` may be empty.
+    The other arguments are those of `binned_error_interval`.
 
     Returns:
         `value` is the plain difference, and always inside the interval; the p-value is of a normal
@@ -61,60 +56,39 @@ def error_difference(
     Source: Zou & Donner 2008, for independent estimates; r is the correlation of the influence
     curves (Hampel 1974).
     """
-    seeds = [
-        _Seed.of(index, gap, n_resamples=n_resamples, seed=seed, level=level)
-        for index, gap in (*first, *second)
-    ]
-    n, m = len(first), len(second)
+    draws = {"n_resamples": n_resamples, "seed": seed}
+    gaps, n, m = [*first, *second], len(first), len(second)
+    found = [binned_error_interval(index, gap, **draws, level=level) for index, gap in gaps]
+    low, high = (np.array([getattr(each, end) for each in found]) for end in ("low", "high"))
+    corrected = np.array([corrected_error(index, gap, **draws) for index, gap in gaps])
+    corrected = corrected.clip(low, high)
+    below, above = corrected - low, high - corrected
+    influence = np.stack([np.sign(np.bincount(index, gap))[index] * gap for index, gap in gaps])
+    correlation = _correlation(influence)
+
     weight = np.array([*(1 / n for _ in first), *(-1 / m for _ in second)])
     z = float(special.ndtri((1 + level) / 2))
-    over_seeds = z**2 * (_mean_variance(seeds[:n]) + _mean_variance(seeds[n:]))
-    correlation = _correlation(np.stack([each.influence for each in seeds]))
-    below, above = (np.array([getattr(s, end) for s in seeds]) for end in ("below", "above"))
-    on_border = np.array([each.corrected <= each.below for each in seeds])
-    down, up = (
-        sqrt(
-            _square(np.where(low, below, above) * weight, correlation, low & on_border) + over_seeds
-        )
-        for low in (weight > 0, weight < 0)
+    over_seeds = z**2 * (_mean_variance(corrected[:n]) + _mean_variance(corrected[n:]))
+
+    def length(is_low: Flags) -> float:
+        ends = np.where(is_low, below, above) * weight
+        return sqrt(over_seeds + _square(ends, correlation, is_low & (corrected <= below)))
+
+    down, up = length(weight > 0), length(weight < 0)
+    centre, value = float(weight @ corrected), float(weight @ influence.mean(axis=1))
+    reach = down if centre > 0 else up
+    p_value = 2 * float(special.ndtr(-z * abs(centre) / reach)) if reach else 0.0
+    interval = Interval(
+        max(-1.0 if second else 0.0, min(centre - down, value)),
+        min(1.0, max(centre + up, value)),
+        level,
     )
-    centre = float(weight @ [each.corrected for each in seeds])
-    value = float(weight @ [each.observed for each in seeds])
-    least = -1.0 if second else 0.0
-    low, high = max(least, min(centre - down, value)), min(1.0, max(centre + up, value))
-    p_value = _p_value(centre, reach=down if centre > 0 else up, z=z)
-    return Difference(value, Interval(low, high, level), p_value)
+    return Difference(value, interval, p_value if centre else 1.0)
 
 
-@dataclass(frozen=True)
-class _Seed:
-    """The error of one model, how far its interval reaches, and what each document adds to it."""
-
-    observed: float
-    corrected: float
-    below: float
-    above: float
-    influence: Floats
-
-    @classmethod
-    def of(cls, index: Ints, gap: Floats, *, n_resamples: int, seed: int, level: float) -> "_Seed":
-        found = binned_error_interval(index, gap, n_resamples=n_resamples, seed=seed, level=level)
-        corrected = corrected_error(index, gap, n_resamples=n_resamples, seed=seed)
-        corrected = min(max(corrected, found.low), found.high)
-        influence = np.sign(np.bincount(index, gap))[index] * gap
-        return cls(
-            observed=float(influence.mean()),
-            corrected=corrected,
-            below=corrected - found.low,
-            above=found.high - corrected,
-            influence=influence,
-        )
-
-
-def _mean_variance(seeds: Sequence[_Seed]) -> float:
-    """Of the mean over seeds; 0 with one, of which nothing can be said."""
-    n = len(seeds)
-    return float(np.var([each.corrected for each in seeds], ddof=1)) / n if n > 1 else 0.0
+def _mean_variance(errors: Floats) -> float:
+    """Variance of the mean over seeds; 0 with one, of which nothing can be said."""
+    return float(np.var(errors, ddof=1)) / len(errors) if len(errors) > 1 else 0.0
 
 
 def _square(ends: Floats, correlation: Floats, on_border: Flags) -> float:
@@ -125,12 +99,6 @@ def _square(ends: Floats, correlation: Floats, on_border: Flags) -> float:
     """
     sure = np.where(np.outer(on_border, on_border), 1.0, correlation)
     return max(0.0, float(ends @ sure @ ends))
-
-
-def _p_value(centre: float, *, reach: float, z: float) -> float:
-    if not centre:
-        return 1.0
-    return 2 * float(special.ndtr(-z * abs(centre) / reach)) if reach else 0.0
 
 
 def _correlation(rows: Floats) -> Floats:

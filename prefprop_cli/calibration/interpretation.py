@@ -12,7 +12,7 @@ SAYS_NOTHING = 0.2
 
 
 def interpret_error(error: float, null: NullSummary, *, n: int) -> str:
-    """What an ECE of n documents says about the model, once chance has had its part.
+    """Say what an ECE of n documents tells of the model, once chance has had its part.
 
     Returns:
         One sentence without a full stop, in one of three wordings: worse than chance, within
@@ -36,7 +36,7 @@ def interpret_error(error: float, null: NullSummary, *, n: int) -> str:
 
 
 def interpret_change(before: NullSummary, after: NullSummary, *, n: int) -> str:
-    """What the ECE of n documents before and after calibration says, in a few words."""
+    """Say in a few words what calibration did to the ECE of n documents."""
     if min(before.p_value, after.p_value) > ALPHA:
         return f"{n:,} documents cannot tell" if _says_nothing(after, n) else "both within chance"
     if after.p_value > ALPHA:

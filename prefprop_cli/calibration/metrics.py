@@ -32,9 +32,7 @@ and log-loss; (N,) each."""
 def classification_metrics(
     logits: ArrayLike, labels: ArrayLike, *, metrics: Metrics, n_bins: int = DEFAULT_BINS
 ) -> dict[str, float]:
-    """All metrics of a split.
-
-    Those of its task, and `ece`, `ece_paper`, `mce`, `brier`, `nll`.
+    """Compute the metrics of a split: its task's, `ece`, `ece_paper`, `mce`, `brier` and `nll`.
 
     Args:
         logits: (N, C); -inf for a candidate that a document does not have.
@@ -55,7 +53,7 @@ def classification_metrics(
 def scores_and_terms(
     logits: ArrayLike, labels: ArrayLike, *, metrics: Metrics, n_bins: int
 ) -> tuple[Scores, Terms]:
-    """All metrics as a function of per-document arrays, and these arrays, which can be resampled.
+    """Return all metrics as a function of per-document arrays, and these arrays, to be resampled.
 
     `scores(*terms)` are the `classification_metrics`; `scores` of rows drawn from every array of
     `terms`, the same rows, are those of the documents drawn.
@@ -69,15 +67,8 @@ def scores_and_terms(
         predictions.log_losses,
     )
 
-    def scores(
-        outcomes: Ints,
-        index: Ints,
-        gap: Floats,
-        paper_index: Ints,
-        paper_gap: Floats,
-        squared_error: Floats,
-        log_loss: Floats,
-    ) -> dict[str, float]:
+    def scores(*drawn: *Terms) -> dict[str, float]:
+        outcomes, index, gap, paper_index, paper_gap, squared_error, log_loss = drawn
         errors = np.abs(np.bincount(index, gap, n_bins))
         paper_errors = np.abs(np.bincount(paper_index, paper_gap, PAPER_BINS))
         return {
@@ -102,7 +93,7 @@ def stated_intervals(
     seed: int = 0,
     level: float = 0.95,
 ) -> dict[str, Stated]:
-    """For each of `classification_metrics` an interval, or why there is none.
+    """Find an interval of each of `classification_metrics`, or why there is none.
 
     Wilson's for shares: accuracy, micro F1, precision, recall and F1 of class 1.
     `calibration_intervals` for the calibration scores, the percentile bootstrap for means over
@@ -140,7 +131,7 @@ def calibration_intervals(
     seed: int = 0,
     level: float = 0.95,
 ) -> dict[str, Stated]:
-    """`binned_error_interval` of both ECEs, `mean_interval` of Brier score and NLL, or why not."""
+    """Find intervals of both ECEs, Brier score and NLL, or why there are none."""
     gaps = {
         "ece": top_label_gaps(predictions, n_bins=n_bins),
         "ece_paper": top_label_gaps(predictions, n_bins=PAPER_BINS, mode="paper"),

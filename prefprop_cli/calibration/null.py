@@ -37,7 +37,7 @@ class Null:
         return float(np.quantile(self.errors, 0.95))
 
     def p_value(self, observed: float) -> float:
-        """Share of draws, the observed one counted among them, with an ECE of at least this."""
+        """Return the share of draws with at least this ECE, the observed one among them."""
         # Few documents give few different errors: rounding must not tell a draw from its equal.
         n_at_least = np.sum(self.errors >= observed - _ROUNDING)
         return float((1 + n_at_least) / (1 + len(self.errors)))

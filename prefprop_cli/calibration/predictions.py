@@ -86,19 +86,19 @@ class Predictions:
 
 
 def softmax(logits: ArrayLike) -> Floats:
-    """Probabilities over the last axis, in float64; of (N, C) the columns are contiguous."""
+    """Return probabilities over the last axis, in float64; of (N, C) columns are contiguous."""
     values = np.asarray(logits)
     probs, *_ = _normalised(values.reshape(-1, values.shape[-1]))
     return probs.reshape(values.shape)
 
 
 def negative_log_likelihood(logits: ArrayLike, labels: ArrayLike) -> float:
-    """Mean of -log softmax(logits)[label], in nats, from the log-softmax in float64."""
+    """Return the mean of -log softmax(logits)[label], in nats, from the log-softmax in float64."""
     return float(Predictions.from_logits(logits, labels).log_losses.mean())
 
 
 def checked(rows: ArrayLike, labels: ArrayLike) -> tuple[Floats, Ints]:
-    """Logits or probabilities (N, C) as float64 and labels (N,) as int64.
+    """Return logits or probabilities (N, C) as float64 and labels (N,) as int64.
 
     Raises:
         DataError: as `Predictions.from_logits`.

@@ -32,7 +32,7 @@ class ReliabilityBin:
 
 
 def reliability_bins(sums: BinSums, *, level: float = 0.95) -> tuple[ReliabilityBin, ...]:
-    """All bins of equal width, the empty ones too, with intervals and bands of this level."""
+    """Return all bins of equal width, the empty ones too, with intervals and bands."""
     cuts = edges(len(sums.count)).tolist()
     columns = (column.tolist() for column in (sums.count, sums.gap, sums.hits))
     rows = zip(cuts[:-1], cuts[1:], *columns, strict=True)

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from prefprop_cli.arrays import Ints
-from prefprop_cli.calibration.bins import PAPER_BINS, WidthMode
+from prefprop_cli.calibration.bins import PAPER_BINS
 from prefprop_cli.calibration.brier import (
     BrierDecomposition,
     brier_decomposition,
@@ -12,7 +13,7 @@ from prefprop_cli.calibration.brier import (
 )
 from prefprop_cli.calibration.interpretation import interpret_change, interpret_error
 from prefprop_cli.calibration.metrics import calibration_intervals
-from prefprop_cli.calibration.null import Null, NullSummary, expected_null_error
+from prefprop_cli.calibration.null import NullSummary, expected_null_error
 from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.calibration.reliability import ReliabilityBin, reliability_bins
 from prefprop_cli.calibration.scores import Split, calibration_scores
@@ -20,7 +21,7 @@ from prefprop_cli.calibration.selective import CurvePoint, Selection
 from prefprop_cli.calibration.slices import ClassSlice, Slice, class_slices, length_slices
 from prefprop_cli.plain import plain
 from prefprop_cli.stats.intervals import Interval
-from prefprop_cli.stats.small_samples import Stated, given, share
+from prefprop_cli.stats.small_samples import Stated, share
 
 COVERAGES = (0.5, 0.8, 0.9, 1.0)
 
@@ -33,6 +34,13 @@ class Score:
     interval: Interval | None = None
     why: str = ""
     """What keeps an interval that is known from being given; empty otherwise."""
+
+    @classmethod
+    def of(cls, value: float, stated: Stated | None) -> "Score":
+        """Make one with an interval, with why there is none, or without either."""
+        if isinstance(stated, str):
+            return cls(value, None, stated)
+        return cls(value, stated)
 
 
 @dataclass(frozen=True)
@@ -59,11 +67,11 @@ class State:
     """None where lengths are not known."""
 
     def null_of(self, score: str) -> NullSummary:
-        """What chance gives beside `ece` or `ece_paper`."""
+        """Return what chance gives beside `ece` or `ece_paper`."""
         return {"ece": self.null, "ece_paper": self.null_paper}[score]
 
     def interpretation(self, score: str, *, n: int) -> str:
-        """What `ece` or `ece_paper` of n documents says, in a sentence without a full stop."""
+        """Say in a sentence without a full stop what `ece` or `ece_paper` of n documents tells."""
         return interpret_error(self.scores[score].value, self.null_of(score), n=n)
 
 
@@ -80,7 +88,7 @@ class CalibrationReport:
     after: State
 
     def verdict(self, score: str) -> str:
-        """What calibration did to `ece` or `ece_paper`, in one line."""
+        """Say in one line what calibration did to `ece` or `ece_paper`."""
         before, after = (state.null_of(score) for state in (self.before, self.after))
         change = interpret_change(before, after, n=self.n)
         chance = f"chance alone {after.mean:.3f}"
@@ -91,18 +99,10 @@ class CalibrationReport:
         return " → ".join(f"{value:.3f}" for value in values)
 
     def as_dict(self) -> dict[str, object]:
-        """The report as JSON types; a figure that does not exist is None."""
+        """Return the report as JSON types; a figure that does not exist is None."""
         found = plain(self)
         assert isinstance(found, dict)
         return found
-
-
-@dataclass(frozen=True)
-class _Settings:
-    class_names: tuple[str, ...]
-    lengths: Ints | None
-    n_bins: int
-    n_resamples: int
 
 
 def calibration_report(
@@ -126,57 +126,50 @@ def calibration_report(
         n_bins: of all binned errors but `ece_paper`, which has 10.
         n_resamples: bootstrap resamples behind each interval, and draws behind each null.
     """
-    settings = _Settings(tuple(class_names), lengths, n_bins, n_resamples)
+    state = partial(
+        _state,
+        names=class_names,
+        lengths=lengths,
+        n_bins=n_bins,
+        n_resamples=n_resamples,
+    )
     changed = before.probs.argmax(axis=1) != after.probs.argmax(axis=1)
     return CalibrationReport(
         n=len(before.labels),
         n_fit=n_fit,
         n_bins=n_bins,
         changed=float(changed.mean()),
-        before=_state(before, settings),
-        after=_state(after, settings),
+        before=state(before),
+        after=state(after),
     )
 
 
-def _state(predictions: Predictions, settings: _Settings) -> State:
-    names, lengths, n_bins = settings.class_names, settings.lengths, settings.n_bins
+def _state(
+    predictions: Predictions,
+    *,
+    names: Sequence[str],
+    lengths: Ints | None,
+    n_bins: int,
+    n_resamples: int,
+) -> State:
     split = Split(predictions, n_bins)
     values = calibration_scores(split, classwise=bool(names))
-    stated = _stated(predictions, settings)
+    n_right, n = int(predictions.right.sum()), len(predictions.labels)
+    stated: dict[str, Stated] = {
+        "accuracy": share(n_right, n, of="documents"),
+        **calibration_intervals(predictions, n_bins=n_bins, n_resamples=n_resamples),
+    }
+    null = partial(expected_null_error, predictions.confidence, n_resamples=n_resamples)
     decompose = brier_decomposition if names else top_label_decomposition
     by_length = None if lengths is None else length_slices(predictions, lengths, n_bins=n_bins)
     return State(
-        scores={name: _score(value, stated.get(name)) for name, value in values.items()},
-        null=_null(predictions, "guo", settings).summary(values["ece"]),
-        null_paper=_null(predictions, "paper", settings).summary(values["ece_paper"]),
+        scores={name: Score.of(value, stated.get(name)) for name, value in values.items()},
+        null=null(n_bins=n_bins).summary(values["ece"]),
+        null_paper=null(n_bins=PAPER_BINS, mode="paper").summary(values["ece_paper"]),
         bins=reliability_bins(split.width),
         brier=decompose(predictions, n_bins=n_bins),
         curve=tuple(split.selection.points()),
         selections=tuple(map(split.selection.at_coverage, COVERAGES)),
         by_class=tuple(class_slices(predictions, names=names, n_bins=n_bins)) if names else None,
         by_length=None if by_length is None else tuple(by_length),
-    )
-
-
-def _stated(predictions: Predictions, settings: _Settings) -> dict[str, Stated]:
-    n_right, n = int(predictions.right.sum()), len(predictions.labels)
-    return {
-        "accuracy": share(n_right, n, of="documents"),
-        **calibration_intervals(
-            predictions, n_bins=settings.n_bins, n_resamples=settings.n_resamples
-        ),
-    }
-
-
-def _score(value: float, stated: Stated | None) -> Score:
-    interval = given(stated) if stated else None
-    return Score(value, interval, stated if isinstance(stated, str) else "")
-
-
-def _null(predictions: Predictions, mode: WidthMode, settings: _Settings) -> Null:
-    return expected_null_error(
-        predictions.confidence,
-        n_bins=settings.n_bins if mode == "guo" else PAPER_BINS,
-        mode=mode,
-        n_resamples=settings.n_resamples,
     )

@@ -62,7 +62,7 @@ OF_CLASSES = frozenset({"ace"})
 
 
 def calibration_scores(split: Split, *, classwise: bool = True) -> dict[str, float]:
-    """Every score of the table; with `classwise=False` those that candidates have, too.
+    """Compute every score of the table; with `classwise=False` those that candidates have, too.
 
     Raises:
         DataError: scores of classes where a document lacks a class, a logit of -inf.
@@ -72,7 +72,7 @@ def calibration_scores(split: Split, *, classwise: bool = True) -> dict[str, flo
 
 
 def class_errors(predictions: Predictions, *, n_bins: int) -> Floats:
-    """The adaptive calibration error of each class, (C,); ACE is their mean.
+    """Compute the adaptive calibration error of each class, (C,); ACE is their mean.
 
         1/B sum_b |a(b, k) - p(b, k)|    over groups of equal size
 

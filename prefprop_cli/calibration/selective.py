@@ -70,7 +70,7 @@ class RiskCoverage:
         return np.asarray(self.n_kept / self.n_kept[-1])
 
     def at_coverage(self, coverage: float, *, level: float = 0.95) -> Selection:
-        """The fewest documents, most confident first, that are at least this share of all.
+        """Select the fewest documents, most confident first, that are at least this share of all.
 
         Equal confidences may lead to more than asked.
 
@@ -90,7 +90,7 @@ class RiskCoverage:
         )
 
     def points(self) -> list[CurvePoint]:
-        """At most 200 points of the curve, even in coverage, its two ends among them."""
+        """Return at most 200 points of the curve, even in coverage, its two ends among them."""
         wanted = np.linspace(self.n_kept[0], self.n_kept[-1], MAX_POINTS)
         place = np.unique(np.searchsorted(self.n_kept, wanted))
         columns = (self.coverage, self.n_wrong / self.n_kept, self.threshold)
@@ -99,7 +99,7 @@ class RiskCoverage:
 
 
 def risk_coverage(predictions: Predictions) -> RiskCoverage:
-    """Risk and coverage at every threshold on the probability of the predicted class.
+    """Trace risk and coverage over every threshold on the probability of the predicted class.
 
     Source: El-Yaniv & Wiener 2010; Geifman & El-Yaniv 2017 (arXiv 1705.08500).
     """

@@ -67,7 +67,7 @@ class ClassSlice:
 def class_slices(
     predictions: Predictions, *, names: Sequence[str], n_bins: int
 ) -> list[ClassSlice]:
-    """Recall, precision and calibration of each of the C named classes, in their order.
+    """Measure recall, precision and calibration of each of the C named classes, in their order.
 
     Raises:
         DataError: names and classes differ in number, or a document lacks a class.
@@ -91,7 +91,7 @@ def class_slices(
 
 
 def length_slices(predictions: Predictions, n_tokens: ArrayLike, *, n_bins: int) -> list[Slice]:
-    """Calibration of documents by their lengths (N,), cut at the quartiles, to two digits.
+    """Measure calibration by length (N,), cut at the quartiles, to two digits.
 
     Returns:
         Slices that hold documents, shortest first ("up to 210", "211 to 1000", "over 1000"), then

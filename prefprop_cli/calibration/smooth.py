@@ -15,7 +15,7 @@ _WIDEST = 2.0  # the error is at most 1, so the bandwidth it equals is below thi
 
 
 def smooth_error(confidence: Floats, right: Ints) -> float:
-    """SmECE of confidences (N,) and outcomes (N,), 1 where right; in [0, 1].
+    """Compute smECE of confidences (N,) and outcomes (N,), 1 where right; in [0, 1].
 
         smECE_h = ∫₀¹ |1/N sum_i g_i K_h(t, p_i)| dt,    K_h the reflected Gaussian
 

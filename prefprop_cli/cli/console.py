@@ -42,11 +42,6 @@ class Console:
 
     Each result is flushed as it is written, so that a reader sees whole lines and a broken pipe
     or a full disk shows at once. Losing stderr never stops the work.
-
-    Args:
-        common: the flags of the command.
-        stdout: where results go; default: the standard output.
-        stderr: where messages and progress go; default: the standard error.
     """
 
     def __init__(
@@ -93,11 +88,7 @@ class Console:
         self._write(escape(text, keep="\n\t") if self._stdout.isatty() else text)
 
     def result_json(self, value: object) -> None:
-        """Write a value as one line of JSON: text as it is, NaN and infinity as null.
-
-        Args:
-            value: dicts, lists, tuples, text, numbers, bool, None, paths, NumPy values.
-        """
+        """Write a value as one line of JSON: text as it is, NaN and infinity as null."""
         self._write(json_text(value))
 
     def row(self, cells: Sequence[str]) -> None:
@@ -109,10 +100,7 @@ class Console:
     ) -> None:
         """Write a table: fitted under its header on a terminal, else bare rows with tabs.
 
-        Args:
-            rows: of as many cells each.
-            header: left out in a pipe.
-            n_whole: so many columns, the first ones, hold what is not to be wrapped.
+        So many of the first columns, `n_whole`, hold what is not to be wrapped.
         """
         if not self._stdout.isatty():
             for row in rows:
@@ -162,15 +150,7 @@ class Console:
         self._say(text, label="error: ", style="bold red")
 
     def progress(self, *, total: int | None, label: str = "step", done: int = 0) -> Progress:
-        """Progress of a loop, as a context manager with `update(done, fields)`.
-
-        Animated if stderr is a terminal, else a plain line every 30 seconds.
-
-        Args:
-            total: how many there are; None if nobody knows.
-            label: what is counted, in the singular: `step`, `document`.
-            done: how many were done before, by a run that is resumed.
-        """
+        """Count a loop, see `Progress`: animated if stderr is a terminal, else in plain lines."""
         display: Log | Bar | None = None
         if not self.common.quiet:
             # Not Rich's opinion: with FORCE_COLOR it moves the cursor in a pipe, too.

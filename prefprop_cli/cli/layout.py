@@ -35,13 +35,7 @@ def shortened(names: Sequence[str], longest: int) -> list[str]:
 
 
 def prose(text: str, width: int, *, indent: str = "") -> str:
-    """Text whose lines end between words; a word or a command that is too long stays whole.
-
-    Args:
-        text: lines that are short enough stay as they are.
-        width: of a line.
-        indent: of the lines that are added.
-    """
+    """Break lines that are too long between words; a longer word or command stays whole."""
     return "\n".join(
         f"\n{indent}".join(_filled(_PROSE_PIECE.findall(line), width - len(indent)))
         if cell_len(line) > width
@@ -57,17 +51,12 @@ def table(
     width: int | None = None,
     n_whole: int = 0,
 ) -> list[str]:
-    """Lines of a table: columns as wide as their cells, or as the terminal allows.
+    """Lay out the lines of a table: columns as wide as their cells, or as the terminal allows.
 
     Cells that are too wide are wrapped within their column, those of the widest columns first.
     Where even that does not fit, rows and columns change places; or each row becomes a paragraph
     with a line for each of its cells.
-
-    Args:
-        rows: of as many cells each.
-        header: above them; may be empty.
-        width: of a line; None if it does not matter.
-        n_whole: so many columns, the first ones, hold what is not to be wrapped, such as names.
+    So many of the first columns, `n_whole`, hold what is not to be wrapped, such as names.
     """
     lines = [*([header] if header else []), *rows]
     if not lines:
@@ -85,7 +74,7 @@ def table(
 
 
 def fits(rows: Sequence[Sequence[str]], width: int, *, n_whole: int = 0) -> bool:
-    """Whether a table, its header among the rows, is no wider than a line, cells wrapped or not."""
+    """Tell whether a table, header and all, is no wider than a line, cells wrapped or not."""
     return _widths(rows, width, n_whole) is not None
 
 

@@ -30,16 +30,10 @@ def option(
     offers: Callable[[str], Any] | None = None,
     variable: str | None = None,
 ) -> Any:
-    """Describe an option; without flags it goes by the name of its parameter.
+    """Describe an option: its help, its flags if not those of its name, and Typer's words for it.
 
-    Args:
-        text: of the help.
-        flags: e.g. `-q`, `--quiet`.
-        metavar: what stands for its value in the help.
-        panel: heading of the help under which it stands.
-        least: smallest number it takes.
-        offers: what TAB offers for it.
-        variable: of the environment, which it is read from where it is not given.
+    `panel` is a heading of the help, `least` the smallest number, `offers` what TAB offers, and
+    `variable` one of the environment that stands in for it.
     """
     return typer.Option(
         *flags,
@@ -96,8 +90,7 @@ Source = Annotated[
     option("File, folder or hub name of the data (data.source).", metavar="PATH", panel=DATA),
 ]
 TextColumn = Annotated[
-    str | None,
-    option("Column of the texts; default: that of the run.", metavar="NAME", panel=DATA),
+    str | None, option("Column of the texts; default: that of the run.", metavar="NAME", panel=DATA)
 ]
 OwnTextColumn = Annotated[
     str | None,
@@ -131,9 +124,7 @@ Offline = Annotated[
 Backbone = Annotated[
     str | None,
     option(
-        "Where the backbone is now, if it has moved since training.",
-        metavar="PATH",
-        panel=MACHINE,
+        "Where the backbone is now, if it has moved since training.", metavar="PATH", panel=MACHINE
     ),
 ]
 BatchSize = Annotated[

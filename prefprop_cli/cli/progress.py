@@ -43,7 +43,7 @@ class Progress:
         total: how many there are; None if nobody knows.
         done: how many were done before, by a run that is resumed; left out of the rate.
         display: where it is shown; None for nowhere.
-        clock: seconds since any moment.
+        clock: seconds.
     """
 
     def __init__(
@@ -91,11 +91,6 @@ class Progress:
             self._ends_s = self._clock() + left_s
         if self._display:
             self._display.show(self)
-
-    def ahead(self) -> Callable[[int], None]:
-        """Return a function to be told how many are done from here on."""
-        before = self.done
-        return lambda done: self.update(before + done)
 
     def line(self) -> str:
         """Return the state in words: `step 400/2000 20% loss 0.512 12.3k tok/s eta 14:02`.
@@ -149,9 +144,7 @@ class Progress:
 class Log:
     """A line every 30 seconds, also while nothing is heard of the loop, and one at the end.
 
-    Args:
-        say: writes a line; may be called by a thread of its own.
-        clock: seconds since any moment.
+    What it says may come from a thread of its own.
     """
 
     def __init__(self, say: Callable[[str], None], *, clock: Clock = time.monotonic) -> None:
@@ -198,13 +191,7 @@ class Log:
 
 
 class Bar:
-    """A bar that moves, and a plain line that stays in its place at the end.
-
-    Args:
-        say: writes a line.
-        rich: the terminal.
-        clock: seconds since any moment.
-    """
+    """A bar that moves, and a plain line that stays in its place at the end."""
 
     def __init__(
         self, say: Callable[[str], None], *, rich: "RichConsole", clock: Clock = time.monotonic

@@ -17,12 +17,9 @@ _NOT_ONE_OF = re.compile(r"(?P<quoted>'(?P<value>[^']*)') is not one of (?P<name
 def suggestions(
     arguments: Sequence[str], *, takes_keys: bool, metavars: Mapping[str, str]
 ) -> Iterator[None]:
-    """Add to a usage error what was meant.
+    """Add to a usage error what was meant: a key of the configuration, if the command takes `-s`.
 
-    Args:
-        arguments: of the command.
-        takes_keys: whether it has `-s`, so that a key of the configuration can be meant.
-        metavars: what stands behind an option in the help.
+    `metavars` are what stands behind each option in the help.
     """
     try:
         yield

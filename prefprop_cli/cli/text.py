@@ -11,12 +11,7 @@ _JOINERS = "\u200c\u200d"  # part of words in Persian and Hindi, and of emoji
 
 
 def escape(text: str, *, keep: str = "") -> str:
-    r"""Text that a terminal shows and does not obey: `\x1b`, `\n` and the like are spelled out.
-
-    Args:
-        text: from a user, a file or a library.
-        keep: control characters that stay as they are.
-    """
+    r"""Spell out what a terminal would obey, `\x1b`, `\n` and the like, but for what is to stay."""
     if text.isprintable():
         return text
     return "".join(

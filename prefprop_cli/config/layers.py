@@ -48,15 +48,9 @@ class Layer:
 
 
 def preset_layers(preset: str, *, stdin: TextIO, problems: list[str]) -> list[Layer]:
-    """Read a preset and what it extends.
+    """Read a preset, a name, a file or `-`, and what it extends, the farthest base first.
 
-    Args:
-        preset: a name, the path of a file, or `-` for standard input.
-        stdin: what `-` reads.
-        problems: receives one line for each file that cannot be read.
-
-    Returns:
-        The layers, the farthest base first; those that cannot be read are left out.
+    A file that cannot be read is left out, and a line on it is added to the problems.
     """
     try:
         if preset == "-":

@@ -28,11 +28,7 @@ class PresetInfo:
 
 
 def find_preset(name: str) -> Path:
-    """Return the file of the preset that the name means.
-
-    Raises:
-        ConfigError: no folder holds it; names the nearest one that exists.
-    """
+    """Return the file of a preset; a ConfigError names the nearest one that exists."""
     if paths := preset_paths(name):
         return paths[0]
     raise ConfigError([not_found(name)], hint="See `prefprop presets`.")

@@ -21,9 +21,7 @@ FREE_BYTES = 16 * 1024**2  # a small archive may pack better than MAX_RATIO
 def read_members(path: Path, *, max_bytes: int | None = None) -> Iterator[tuple[str, bytes]]:
     """Read (name, content) of each regular file of a .tar.gz, in the order of the archive.
 
-    Args:
-        path: the archive.
-        max_bytes: limit on its unpacked size; default: 100 times its size, at most 2 GiB.
+    Unpacked it may have `max_bytes`, by default 100 times its size, at most 2 GiB.
 
     Raises:
         CorruptFileError: damaged, unpacks to more than the limit, has too many members, or a

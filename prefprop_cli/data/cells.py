@@ -111,12 +111,8 @@ def missing_column(
 ) -> DataError:
     """Make the error that there is no such column, with what to type.
 
-    Args:
-        column: as asked for.
-        names: what there is.
-        option: the key of `[data]` that names the column.
-        where: the file, or a row of it, for the message.
-        meant: what is probably meant; by default the name that is spelled nearest.
+    `option` is the key of `[data]` that names the column, `meant` is what is probably meant; by
+    default the name that is spelled nearest.
     """
     if {*names} >= QUESTION:
         return DataError(

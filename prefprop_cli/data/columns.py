@@ -123,11 +123,8 @@ def with_columns(
 ) -> Iterator[TableRow]:
     """Yield the rows of a file that has the columns; one that it has not is told once.
 
-    Args:
-        rows: of the file.
-        wanted: key of `[data]` -> column; None where there is none.
-        path: of the file, or the name of a stream.
-        say: hears of a column whose name differs in case.
+    `wanted` are columns by the keys of `[data]`; `path` may be the name of a stream; `say` hears of
+    a column whose name differs in case.
 
     Raises:
         DataError: none of the first rows has one of the columns.

@@ -56,13 +56,7 @@ def separator_of(lines: Sequence[str], *, whole: bool) -> str:
 
     Each is tried with the parser that reads the file, so that separators and line ends inside of
     quotes do not count. Of two that do equally well the one with more columns is it.
-
-    Args:
-        lines: the first lines, with their line ends.
-        whole: whether there are no more.
-
-    Returns:
-        A comma where none parts the header.
+    It is a comma where none parts the header. Lines have their ends; `whole`, there are no more.
     """
     return max(SEPARATORS, key=lambda separator: _fit(lines, separator, whole=whole))
 

@@ -17,10 +17,7 @@ _FAILED = (pa.ArrowException, OverflowError)
 class ParquetRows:
     """A writer of rows; a value that is not of the type of its column becomes null.
 
-    Args:
-        file: to write to.
-        names: of the columns.
-        types: of columns, or their names; text where none is given.
+    Types are those of Arrow or their names; a column without one holds text.
     """
 
     def __init__(self, file: BinaryIO, names: Sequence[str], types: Mapping[str, Any]) -> None:

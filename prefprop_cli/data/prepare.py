@@ -136,8 +136,8 @@ def schema_of(form: Form) -> pa.Schema:
 
 def _folder_name(corpus: Corpus, form: Form) -> str:
     plain = re.sub(r"[^a-zA-Z0-9]+", "-", corpus.name).strip("-")[:40]
-    told = [corpus.facts, corpus.warnings]
-    facts = [FORMAT, corpus.name, corpus.labels, corpus.inputs, told, corpus.contents]
+    notes = [corpus.facts, corpus.warnings]
+    facts = [FORMAT, corpus.name, corpus.labels, corpus.inputs, notes, corpus.contents]
     key = json.dumps([*facts, form.tokenizer.fingerprint, form.settings])
     return f"{plain}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
 

@@ -50,7 +50,7 @@ class Question(Document):
 
 
 def read_questions(
-    source: Path | BinaryIO, *, errors: Errors = "strict", lines: bool = False
+    source: Path | BinaryIO, *, name: str = "-", errors: Errors = "strict", lines: bool = False
 ) -> Iterator[Question]:
     """Read the questions of a file, or of a stream of bytes such as standard input.
 
@@ -58,14 +58,15 @@ def read_questions(
 
     Args:
         source: a .jsonl file with a record per line, or JSON: one record, a list of them, or one
-            per line; or a stream (named `-`) of JSON.
+            per line; or a stream of JSON.
+        name: of a stream.
         errors: what to do with bytes that are not UTF-8.
         lines: take each line as a record, whatever the kind of file.
 
     Raises:
         DataError: the file is missing or no JSON, or a record is not as it should be.
     """
-    for where, record in _records_of(source, errors=errors, lines=lines):
+    for where, record in _records(source, name=name, errors=errors, lines=lines):
         yield _question(record, where=where, errors=errors)
 
 
@@ -80,21 +81,13 @@ def each_question(
         DataError: the file is missing or no JSON.
     """
     name = str(source) if isinstance(source, Path) else "-"
-    records = _records_of(source, errors=errors, lines=lines)
+    records = _records(source, name=name, errors=errors, lines=lines)
     for number, (where, record) in enumerate(records, start=1):
         known: Fields = record if isinstance(record, dict) else {}
         unanswered = {**known, "answer": None} if known else record
         question = attempt(partial(_question, unanswered, where=where, errors=errors))
         id = known.get("id")
         yield TextRecord(id if isinstance(id, str) else where, question, name, number, known)
-
-
-def questions_in(
-    stream: BinaryIO, *, name: str, errors: Errors, lines: bool = False
-) -> Iterator[Question]:
-    """Read the questions of a stream of that name, as `read_questions`."""
-    for where, record in _records(stream, name=name, errors=errors, lines=lines):
-        yield _question(record, where=where, errors=errors)
 
 
 def looks_like_questions(head: bytes) -> bool:
@@ -107,31 +100,25 @@ def normalised(text: str) -> str:
     return " ".join(_STRAY_SPACE.sub("", text).split())
 
 
-def _records_of(
-    source: Path | BinaryIO, *, errors: Errors, lines: bool
-) -> Iterator[tuple[str, object]]:
-    if not isinstance(source, Path):
-        yield from _records(source, name="-", errors=errors, lines=lines)
-        return
-    suffix = source.suffix.lower()
-    if is_table(source) and suffix not in JSON_SUFFIXES:
-        raise DataError(
-            f"{source}: a table, where questions with candidates are needed, which are JSON "
-            f"({', '.join(JSON_SUFFIXES)})"
-        )
-    with opened(source) as stream:
-        lines = lines or suffix in JSON_LINES
-        yield from _records(stream, name=str(source), errors=errors, lines=lines)
-
-
 def _records(
-    stream: BinaryIO, *, name: str, errors: Errors, lines: bool
+    source: Path | BinaryIO, *, name: str, errors: Errors, lines: bool
 ) -> Iterator[tuple[str, object]]:
     """(place, JSON value) of each record, or the error of a line that is none."""
+    if isinstance(source, Path):
+        suffix = source.suffix.lower()
+        if is_table(source) and suffix not in JSON_SUFFIXES:
+            raise DataError(
+                f"{source}: a table, where questions with candidates are needed, which are JSON "
+                f"({', '.join(JSON_SUFFIXES)})"
+            )
+        with opened(source) as stream:
+            lines = lines or suffix in JSON_LINES
+            yield from _records(stream, name=str(source), errors=errors, lines=lines)
+        return
     if lines:
-        values = each_json_line(each_line(stream, name=name, errors=errors), name=name)
+        values = each_json_line(each_line(source, name=name, errors=errors), name=name)
     else:
-        text = read_text(stream, name=name, errors=errors)
+        text = read_text(source, name=name, errors=errors)
         values, lines = json_values(text, name=name), is_json_lines(text)
     empty = True
     for number, value in values:
@@ -170,7 +157,7 @@ def _question(record: object, *, where: str, errors: Errors) -> Question:
     candidates = tuple(dict.fromkeys(named))
     if not query:
         raise DataError(f"{where}: 'query' is empty")
-    if not all(candidates) or not candidates:
+    if "" in candidates or not candidates:
         raise DataError(f"{where}: 'candidates' is empty, or one of them is")
     given = record.get("answer")
     answer = None if given is None else normalised(text("answer", given))

@@ -44,10 +44,7 @@ def each_row(path: Path, *, errors: Errors = "strict", say: Say = note) -> Itera
     A .json file is a list of objects, one object, or an object on each line. A .tsv file has tabs
     between its fields and quotes as a .csv file; what a .csv file has is found out.
 
-    Args:
-        path: a file for which `is_table` holds.
-        errors: what to do with bytes that are no text.
-        say: hears of an encoding or a separator that is not the usual one.
+    `is_table` holds for the file; `say` hears of an encoding or a separator that is not the usual.
 
     Raises:
         DataError: the file is missing, empty or not what its ending says.

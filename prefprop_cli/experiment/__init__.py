@@ -15,12 +15,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from prefprop_cli.experiment.describe import RunDescription
+    from prefprop_cli.experiment.evaluate import evaluate_run
     from prefprop_cli.experiment.launch import create_run, train, train_run
     from prefprop_cli.experiment.plan import make_plan, prepare_data
     from prefprop_cli.experiment.predictor import load_run
 
-__all__ = ["create_run", "load_run", "make_plan", "prepare_data", "train", "train_run"]
+__all__ = [
+    "RunDescription",
+    "create_run",
+    "evaluate_run",
+    "load_run",
+    "make_plan",
+    "prepare_data",
+    "train",
+    "train_run",
+]
 _HOME = {
+    "RunDescription": "describe",
+    "evaluate_run": "evaluate",
     **dict.fromkeys(("create_run", "train", "train_run"), "launch"),
     **dict.fromkeys(("make_plan", "prepare_data"), "plan"),
     "load_run": "predictor",

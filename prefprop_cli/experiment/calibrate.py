@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from prefprop_cli.arrays import Floats
 from prefprop_cli.calibration.calibrators import (
@@ -16,37 +17,39 @@ from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.calibration.report import CalibrationReport, calibration_report
 from prefprop_cli.errors import UsageError
 from prefprop_cli.experiment.adapter import Adapter, read_adapter, set_calibrator
-from prefprop_cli.experiment.stored_logits import SavedLogits
+from prefprop_cli.experiment.stored_logits import SavedLogits, load_logits
 from prefprop_cli.notes import Note
 from prefprop_cli.runs import RunFolder, write_atomically
 
 FITTED_ON = "validation"
 
 
+_SAME_SPLIT = (
+    f"--split {{split}}: its documents are those of {FITTED_ON}, where the calibrator is fitted, "
+    "so an error measured there would be too good. Report on another split, or say "
+    "--allow-same-split, which fits it anew for each fifth of the documents"
+)
+
+
 @dataclass(frozen=True)
 class Calibration:
-    """What was fitted for a run, and the report on a split.
-
-    Attributes:
-        folder: of the run.
-        adapter: as it was before.
-        split: that is reported.
-        fitted: the calibrator, of all documents of validation.
-        calibrated: logits (N, C) of the split after calibration.
-        cross_fitted: whether each document was calibrated by what was fitted on others, since the
-            split is the one of the fit.
-        report: on the split.
-        notes: what the user should know.
-    """
+    """What was fitted for a run, and the report on a split."""
 
     folder: RunFolder
     adapter: Adapter
+    """As it was before."""
     split: str
+    """The reported one."""
     fitted: Fitted
+    """The calibrator, fitted on all documents of validation."""
     calibrated: Floats
+    """Logits (N, C) of the split after calibration."""
     cross_fitted: bool
+    """Whether each document was calibrated by what was fitted on others, since the split is the
+    one of the fit."""
     report: CalibrationReport
     notes: tuple[Note, ...]
+    """What the user should know."""
 
     @property
     def replaced(self) -> Calibrator | None:
@@ -55,7 +58,7 @@ class Calibration:
         return None if before in (Identity(), self.fitted.calibrator) else before
 
     def as_dict(self) -> dict[str, object]:
-        """All of it as JSON types."""
+        """Return all of it as JSON types."""
         return {
             "run": str(self.folder.path),
             "split": self.split,
@@ -69,41 +72,37 @@ class Calibration:
 def calibrate(
     folder: RunFolder,
     *,
-    logits_of: Callable[[str], SavedLogits],
-    split: str,
-    method: str,
+    split: str = "test",
+    method: str = "temperature",
+    logits_of: Callable[[str], SavedLogits] | None = None,
     n_bins: int | None = None,
     allow_same_split: bool = False,
 ) -> Calibration:
-    """Fit a calibrator on validation and report on a split.
+    """Fit a calibrator on validation and report on a split; `keep` stores both.
 
-    Where both have the same documents the report is cross-fitted, if that is allowed: each
-    document is calibrated by what was fitted on others, though `auto` chooses on all. Nothing is
-    written.
+    Where both have the same documents, and that is allowed, each document is calibrated by what
+    was fitted on others, though `auto` chooses on all.
 
     Args:
         folder: of the run.
-        logits_of: gives the stored logits of a split.
         split: to report on.
         method: `auto`, or a key of `calibrators.METHODS`.
+        logits_of: gives the logits of a split; those that are stored, by default.
         n_bins: of the errors; None for what the run says.
         allow_same_split: whether the split may be the one of the fit.
 
     Raises:
-        UsageError: it is, and may not be; there is no such method, or it needs classes the run
-            does not have.
+        UsageError: it is, and may not be; there is no such method, or it needs classes that are
+            not there; or a split has no stored logits.
         DataError: the logits cannot be scored.
     """
+    logits_of = logits_of or partial(load_logits, folder.evaluation)
     adapter = read_adapter(folder.trained_adapter)
     fitted_on, reported = logits_of(FITTED_ON), logits_of(split)
     n_shared = len({*fitted_on.ids} & {*reported.ids})
     same = n_shared == len(reported.ids)
     if same and not allow_same_split:
-        raise UsageError(
-            f"--split {split}: its documents are those of {FITTED_ON}, where the calibrator is "
-            "fitted, so an error measured there would be too good. Report on another split, or "
-            "say --allow-same-split, which fits it anew for each fifth of the documents"
-        )
+        raise UsageError(_SAME_SPLIT.format(split=split))
     fitted = fit_calibrator(
         method, fitted_on.logits, fitted_on.labels, candidates=not adapter.task.has_classes
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prefprop_cli.core.encoder.files import file_sha256
+from prefprop_cli.backbones.files import file_sha256
 from prefprop_cli.data.corpus import SPLITS
 from prefprop_cli.errors import UsageError
 from prefprop_cli.experiment.adapter import read_adapter
@@ -57,7 +57,7 @@ class Machine:
     """Documents at a time on a GPU; None for what the run says."""
 
 
-def evaluate(
+def evaluate_run(
     run: RunFolder,
     documents: str | OwnDocuments = "test",
     *,
@@ -114,7 +114,7 @@ def evaluate_trained(
         n_steps: that it was trained.
 
     Raises:
-        UsageError, DataError, CorruptFileError: as `evaluate`.
+        UsageError, DataError, CorruptFileError: as `evaluate_run`.
     """
     from prefprop_cli.experiment.baselines import baselines_of
 
@@ -146,7 +146,7 @@ def logits_of(
     Progress is heard as of so many `label`s.
 
     Raises:
-        UsageError, DataError, CorruptFileError: as `evaluate`.
+        UsageError, DataError, CorruptFileError: as `evaluate_run`.
     """
     check_split(run, split)
     if machine.device != "auto" or world().size > 1:  # PyTorch takes 1.4 s to import

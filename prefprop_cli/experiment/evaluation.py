@@ -100,7 +100,7 @@ class RunEvaluation:
         return classification_metrics(
             self.saved.logits,
             self.saved.labels,
-            metrics=self.task.metrics(len(self.labels)),
+            metrics=self.task.metrics(len(self.labels) or self.saved.logits.shape[1]),
             n_bins=self.n_bins,
         )
 
@@ -110,7 +110,7 @@ class RunEvaluation:
         return stated_intervals(
             self.saved.logits,
             self.saved.labels,
-            metrics=self.task.metrics(len(self.labels)),
+            metrics=self.task.metrics(len(self.labels) or self.saved.logits.shape[1]),
             n_bins=self.n_bins,
             n_resamples=self.n_resamples,
         )

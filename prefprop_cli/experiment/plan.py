@@ -8,6 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from prefprop_cli.backbones.load import (
+    MINILM,
+    backbone_config,
+    check_weights,
+    find_backbone,
+    load_backbone,
+)
 from prefprop_cli.config.schema import Config
 from prefprop_cli.core.attention import choose
 from prefprop_cli.core.encoder.config import EncoderConfig
@@ -19,13 +26,6 @@ from prefprop_cli.data.form import Form
 from prefprop_cli.data.prepare import Prepared, prepare
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import ConfigError, DataError
-from prefprop_cli.experiment.backbones import (
-    MINILM,
-    backbone_config,
-    check_weights,
-    find_backbone,
-    load_backbone,
-)
 from prefprop_cli.experiment.model import Classifier, create_classifier, create_method
 from prefprop_cli.experiment.stored_logits import SavedLogits
 from prefprop_cli.hub import is_repository

@@ -17,16 +17,16 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from prefprop_cli.backbones.load import (
+    backbone_config,
+    weight_files_sha256,
+    weights_sha256,
+)
 from prefprop_cli.config.load import dump_config
 from prefprop_cli.config.schema import Config
 from prefprop_cli.core.encoder.config import to_hugging_face
 from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.errors import DataError, UsageError
-from prefprop_cli.experiment.backbones import (
-    backbone_config,
-    weight_files_sha256,
-    weights_sha256,
-)
 from prefprop_cli.experiment.plan import Plan
 from prefprop_cli.runs import differences
 from prefprop_cli.runs.atomic import Record

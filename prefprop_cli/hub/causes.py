@@ -49,9 +49,7 @@ def hub_errors(what: str, *, advice: str = "") -> Iterator[None]:
 
     An error that has nothing to do with the hub goes through as it is.
 
-    Args:
-        what: was asked for; the sentence begins with it.
-        advice: what to do where the hub did not answer; left out where it did.
+    The sentence begins with what was asked for; `advice` is for those whom the hub did not answer.
 
     Raises:
         DataError: the hub did not give it.

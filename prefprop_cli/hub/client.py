@@ -78,18 +78,10 @@ def fetch(
     kind: Kind = "models",
     offline: bool = False,
 ) -> Path:
-    """Fetch files of a commit, as far as the cache lacks them, and tell how far it is.
+    """Fetch files of a commit, as far as the cache lacks them, and return their folder.
 
-    Args:
-        repository: its name on the hub.
-        commit: its whole hash.
-        sizes: of the files, in bytes, by name, None where it is not known; those of no size are
-            not worth a word.
-        kind: of the repository.
-        offline: whether no file is to be asked for.
-
-    Returns:
-        The folder that holds them.
+    `sizes` are in bytes, by name; None where one is not known. It is told how far it is, but for
+    files of no size.
     """
     folder = snapshot(repository, commit, kind)
     missing = {n: size for n, size in sizes.items() if not (folder and (folder / n).is_file())}
@@ -139,13 +131,8 @@ def fetch_one(
 ) -> None:
     """Ask for one file of a revision, as other programs do; the clients' errors come as they are.
 
-    Args:
-        repository: its name on the hub.
-        name: of the file.
-        revision: a commit, or a branch, whose commit the cache then remembers.
-        kind: of the repository.
-        offline: whether to look into the cache only.
-        on_bytes: is told of bytes that have come, or of less than none where some come again.
+    Of a branch the cache then remembers the commit; `offline`, it is only looked into. `on_bytes`
+    is told of bytes that have come, or of less than none where some come again.
     """
     from huggingface_hub import hf_hub_download
 

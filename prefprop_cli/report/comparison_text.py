@@ -6,7 +6,6 @@ from itertools import groupby
 
 from prefprop_cli.report.baselines import Baselines
 from prefprop_cli.report.comparisons import Comparison, Order
-from prefprop_cli.report.methods import has_papers_backbone, long_backbone_name, papers_backbone
 from prefprop_cli.report.page import (
     NOTHING,
     Block,
@@ -16,7 +15,9 @@ from prefprop_cli.report.page import (
     missing_intervals,
     p_value,
 )
+from prefprop_cli.report.paper import has_papers_backbone, long_backbone_name, papers_backbone
 from prefprop_cli.report.scores import ScoredSet, ScoredVariant
+from prefprop_cli.words import plural
 
 SHORT = {
     "precision_macro": "P macro",
@@ -160,8 +161,8 @@ def _power(each: Comparison) -> str:
     n, m = each.n
     if min(each.n) < 2:
         return (
-            f"{n} beside {m} seeds: nothing can be said of other seeds, and the 95 % below are "
-            "those of these very models on other documents."
+            f"{n} beside {plural(m, 'seed')}: nothing can be said of other seeds, and the 95 % "
+            "below are those of these very models on other documents."
         )
     test = each.permutation
     least = f" No permutation p can be under {p_value(test.least)}." if test else ""

@@ -9,7 +9,8 @@ from typing import TypeVar
 from prefprop_cli.config.schema import Config, MethodTable
 from prefprop_cli.experiment.stored_logits import load_logits
 from prefprop_cli.report.collect import FinishedRun
-from prefprop_cli.report.methods import PROPAGATION, backbone_name, method_order
+from prefprop_cli.report.paper import PROPAGATION, backbone_name, method_order
+from prefprop_cli.tables import METHODS
 from prefprop_cli.tasks.metrics import better
 
 SEARCHED = ("train.lr", "method.alpha")
@@ -175,7 +176,9 @@ def _settings(run: FinishedRun) -> Settings:
 
 
 def _without_effect(method: MethodTable) -> set[str]:
-    """Keys that this method does not read."""
+    """Keys that this method does not read; of one of another package nobody knows."""
+    if method.name in METHODS.added:
+        return set()
     has_placeholders = method.name in (PROPAGATION, "combined")
     is_read = {
         "tuning_length": method.name == "combined",

@@ -1,25 +1,20 @@
 """Run folders: what they hold, who may write to them, and how far they are; stdlib only."""
 
-from prefprop_cli.runs.atomic import (
-    Record,
-    read_verified,
-    save_folder,
-    write_atomically,
-)
+from prefprop_cli.runs.atomic import Record, read_verified, save_folder, write_atomically
 from prefprop_cli.runs.config import check_config, differences
 from prefprop_cli.runs.folder import Choice, RunFolder, choose_run, newest_run
 from prefprop_cli.runs.metrics import losses_of
 from prefprop_cli.runs.place import check_free, check_writable
-from prefprop_cli.runs.state import State, is_begun, unfinished
-from prefprop_cli.runs.summary import Listing, Summary, list_runs, summarize
+from prefprop_cli.runs.state import RunState, is_begun, unfinished
+from prefprop_cli.runs.summary import Listing, RunSummary, list_runs, summarize
 
 __all__ = [
     "Choice",
     "Listing",
     "Record",
     "RunFolder",
-    "State",
-    "Summary",
+    "RunState",
+    "RunSummary",
     "check_config",
     "check_free",
     "check_writable",

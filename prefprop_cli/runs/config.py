@@ -13,10 +13,6 @@ from prefprop_cli.runs.atomic import Record
 def check_config(file: Path, manifest: Record) -> None:
     """See that a configuration is the one that a manifest speaks of, however it is laid out.
 
-    Args:
-        file: of the run.
-        manifest: of the run; one without hashes says nothing of it.
-
     Raises:
         UsageError: a key has another value than the run was started with; it is named.
         CorruptFileError: it cannot be read.

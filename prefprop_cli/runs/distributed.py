@@ -112,13 +112,8 @@ class World:
     ) -> Iterator[list[R]]:
         """Do work on a stream that rank 0 reads, and yield the results in its order on every rank.
 
-        Args:
-            items: read on rank 0 only; what the others give is not looked at.
-            work: some items → as many results, which can be pickled.
-            size: items that a rank works on at a time.
-
-        Yields:
-            The results of the next `size` items of each rank.
+        A rank works on `size` items at a time and makes as many results, which can be pickled;
+        what is yielded are those of all ranks.
         """
         iterator = iter(items if self.is_main else ())
         while chunk := self.on_main(lambda: list(islice(iterator, size * self.size))):

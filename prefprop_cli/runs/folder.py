@@ -243,8 +243,7 @@ def choose_run(
         does: what such a run does, for the message, e.g. ` that classifies texts`.
 
     Raises:
-        UsageError: there is none, or the path is not a run folder.
-        CorruptFileError: its manifest is damaged.
+        UsageError, CorruptFileError: there is none, or as `open`.
     """
     if path:
         return Choice(RunFolder.open(path), "named")

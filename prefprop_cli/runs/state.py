@@ -17,7 +17,7 @@ _CHECKPOINT = re.compile(r"step-(\d+)")
 
 
 @dataclass(frozen=True)
-class State:
+class RunState:
     """How far a run is."""
 
     status: Status
@@ -50,7 +50,7 @@ def is_begun(manifest: Record) -> bool:
     return "config_sha256" in manifest
 
 
-def state_of(folder: Path, manifest: Record) -> State:
+def state_of(folder: Path, manifest: Record) -> RunState:
     """Say how far the run of a folder is, as it is on the disk now."""
     names = os.listdir(folder / "checkpoints") if (folder / "checkpoints").is_dir() else ()
     steps = [int(found[1]) for found in map(_CHECKPOINT.fullmatch, names) if found]
@@ -63,7 +63,7 @@ def state_of(folder: Path, manifest: Record) -> State:
             status = "not begun"
         elif status != "failed":
             status = "pruned" if manifest.get("exit_reason") == "pruned" else "interrupted"
-    return State(
+    return RunState(
         cast("Status", status),
         max(steps, default=None),
         manifest.get("n_steps"),

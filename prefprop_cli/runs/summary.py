@@ -11,16 +11,16 @@ from pathlib import Path, PurePath
 from prefprop_cli.errors import CorruptFileError, PrefpropError, UsageError
 from prefprop_cli.runs.atomic import Record, is_leftover, read_sealed
 from prefprop_cli.runs.folder import RunFolder
-from prefprop_cli.runs.state import State, state_of
+from prefprop_cli.runs.state import RunState, state_of
 
 
 @dataclass(frozen=True)
-class Summary:
+class RunSummary:
     """A run at a glance."""
 
     folder: RunFolder
     manifest: Record
-    state: State
+    state: RunState
     config: Record
     """What it was started with, by table; empty where nobody knows."""
 
@@ -78,7 +78,7 @@ class Summary:
 class Listing:
     """What a folder holds."""
 
-    runs: Sequence[Summary]
+    runs: Sequence[RunSummary]
     """The one that was started last first."""
     damaged: Mapping[Path, PrefpropError]
     """Runs that cannot be read, and why."""
@@ -86,7 +86,7 @@ class Listing:
     """Names of what is no run."""
 
 
-def summarize(folder: RunFolder) -> Summary:
+def summarize(folder: RunFolder) -> RunSummary:
     """Read what there is to know of a run at a glance.
 
     Raises:
@@ -97,7 +97,7 @@ def summarize(folder: RunFolder) -> Summary:
     if not config:  # an earlier version of the program kept it in the file alone
         with suppress(OSError, ValueError, RecursionError):
             config = tomllib.loads(folder.config.read_text(encoding="utf-8"))
-    return Summary(folder, manifest, state_of(folder.path, manifest), config)
+    return RunSummary(folder, manifest, state_of(folder.path, manifest), config)
 
 
 def list_runs(parent: Path) -> Listing:

@@ -45,7 +45,7 @@ def resample_documents(
     n_resamples: int = 2000,
     seed: int = 0,
 ) -> Resampled:
-    """The figures of one seed on R resamples of its documents.
+    """Compute the figures of one seed on R resamples of its documents.
 
     Args:
         statistics: takes the arrays, or a resample of their rows, and returns named numbers.
@@ -74,7 +74,7 @@ def bootstrap_intervals(
     level: float = 0.95,
     bounds: Mapping[str, tuple[float, float]],
 ) -> dict[str, Interval]:
-    """Percentile bootstrap intervals, corrected for bias, of several statistics of one sample.
+    """Find percentile bootstrap intervals, corrected for bias, of statistics of one sample.
 
     The quantiles of the resampled statistic are moved down by twice its bias b = mean - observed:
     once because resamples score b above the sample, once because the sample itself scores about
@@ -101,7 +101,7 @@ def bootstrap_intervals(
 def percentile_interval(
     samples: Floats, observed: float, *, level: float, bounds: tuple[float, float]
 ) -> Interval:
-    """The interval of one statistic from its resamples (R,); see `bootstrap_intervals`."""
+    """Find the interval of one statistic from its resamples (R,), as `bootstrap_intervals`."""
     tail = (1 - level) / 2
     bias = samples.mean() - observed
     low, high = np.clip(np.quantile(samples, [tail, 1 - tail]) - 2 * bias, *bounds)
@@ -114,7 +114,7 @@ def mean_interval(
     level: float = 0.95,
     bounds: tuple[float, float] = (-inf, inf),
 ) -> Interval:
-    """Interval of a mean of values (N,) that may be skewed, such as a Brier score or NLL.
+    """Find an interval of a mean of values (N,) that may be skewed, such as a Brier score or NLL.
 
     mean + s/√n (k (1 + 2t²) ± t), with s the standard deviation, k = skewness / (6√n) and t the
     quantile of n - 1 degrees of freedom: Student's interval, moved towards the longer tail. It
@@ -140,7 +140,7 @@ def mean_interval(
 
 
 def wilson_interval(successes: int, n: int, *, level: float = 0.95) -> Interval:
-    """Wilson score interval of a share p, such as accuracy; sensible at 0 and at n of n too.
+    """Find the Wilson score interval of a share p, such as accuracy; sensible at 0 and n, too.
 
     (2np + z² ± z √(z² + 4np (1 - p))) / (2 (n + z²)), z the normal quantile.
 
@@ -155,5 +155,5 @@ def wilson_interval(successes: int, n: int, *, level: float = 0.95) -> Interval:
 
 
 def binomial_quantile(prob: float, n: int, chance: float) -> int:
-    """The least count of n that a binomial variable does not exceed with this probability."""
+    """Return the least count of n that a binomial does not exceed with this probability."""
     return int(np.searchsorted(special.bdtr(np.arange(n + 1), n, chance), prob))

@@ -36,7 +36,7 @@ def nested_differences(
     seed: int = 1,
     level: float = 0.95,
 ) -> dict[str, Difference]:
-    """How far two methods are apart, or one from 0, and whether that may be chance.
+    """Compare two methods, or one with 0: how far apart they are, and whether by chance.
 
     Resample r: the mean over n seeds, drawn with replacement from the n there are, of their
     figures on the documents of resample r. Percentile intervals, corrected for bias and cut to

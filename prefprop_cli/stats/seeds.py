@@ -22,16 +22,14 @@ _LARGE_T = 1e4
 
 @dataclass(frozen=True)
 class Summary:
-    """Mean of n figures, their standard deviation (n - 1) and the t-interval of the mean.
-
-    One figure has no spread: `sd` is NaN and `interval` None. So it is where all are equal: that
-    they always will be cannot be told from them.
-    """
+    """Mean of n figures, their standard deviation (n - 1) and the t-interval of the mean."""
 
     n: int
     mean: float
     sd: float
+    """NaN of one figure."""
     interval: Interval | None
+    """None of one figure, or of equal ones: that they always will be cannot be told from them."""
 
 
 @dataclass(frozen=True)
@@ -55,38 +53,29 @@ class Effect:
 
 @dataclass(frozen=True)
 class PermutationTest:
-    """The p-value of a difference of means, and how many arrangements it was counted over.
-
-    `least` is the smallest there can be: 0.1 for three seeds beside three.
-    """
+    """The p-value of a difference of means, and how many arrangements it was counted over."""
 
     p_value: float
     n_arrangements: int
     exact: bool
     least: float
+    """The smallest p-value there can be: 0.1 for three seeds beside three."""
 
 
 def summary(
     sample: ArrayLike, *, level: float = 0.95, bounds: tuple[float, float] = (-inf, inf)
 ) -> Summary:
-    """Mean, standard deviation and t-interval of figures, one per seed.
+    """Summarise figures, one per seed: mean ± t(1 - (1 - level)/2; n - 1) · sd / √n.
 
-    mean ± t(1 - (1 - level)/2; n - 1) · sd / √n
-
-    Args:
-        sample: (n,), n ≥ 1.
-        level: coverage of the interval where figures are normal.
-        bounds: least and greatest possible figure; the interval is cut to them.
+    The interval is cut to the bounds, the least and greatest possible figure.
 
     Source: Student 1908.
     """
     values = np.asarray(sample, np.float64)
     n, mean = len(values), float(values.mean())
-    if n == 1:
-        return Summary(1, mean, nan, None)
+    if n == 1 or not np.ptp(values):
+        return Summary(n, mean, nan if n == 1 else 0.0, None)
     sd = float(values.std(ddof=1))
-    if not np.ptp(values):
-        return Summary(n, mean, 0.0, None)
     half = float(special.stdtrit(n - 1, (1 + level) / 2)) * sd / sqrt(n)
     low, high = np.clip([mean - half, mean + half], *bounds)
     return Summary(n, mean, sd, Interval(float(low), float(high), level))
@@ -119,7 +108,7 @@ def welch_test(first: ArrayLike, second: ArrayLike, *, level: float = 0.95) -> W
 
 
 def hedges_g(first: ArrayLike, second: ArrayLike, *, level: float = 0.95) -> Effect | None:
-    """How many standard deviations two methods are apart, corrected for few seeds.
+    """Measure how many standard deviations two methods are apart, corrected for few seeds.
 
     g = J · (m₁ - m₂) / s, s² the pooled variance on df = n₁ + n₂ - 2, and
     J = Γ(df/2) / (√(df/2) Γ((df - 1)/2)); the ends of the interval are those non-centralities
@@ -146,7 +135,7 @@ def hedges_g(first: ArrayLike, second: ArrayLike, *, level: float = 0.95) -> Eff
 
 
 def pooled_sd(first: ArrayLike, second: ArrayLike) -> float:
-    """Common standard deviation √(((n₁ - 1)s₁² + (n₂ - 1)s₂²) / (n₁ + n₂ - 2)), n₁ + n₂ > 2."""
+    """Pool standard deviations: √(((n₁ - 1)s₁² + (n₂ - 1)s₂²) / (n₁ + n₂ - 2)), n₁ + n₂ > 2."""
     x, y = (np.asarray(sample, np.float64) for sample in (first, second))
     squares = sum(float(((values - values.mean()) ** 2).sum()) for values in (x, y))
     return sqrt(squares / (len(x) + len(y) - 2))
@@ -185,7 +174,7 @@ def permutation_test(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values of a family of m tests, corrected for their number.
+    """Correct the p-values of a family of m tests for their number.
 
     With p₁ ≤ … ≤ p_m: p̃_i = max over j ≤ i of min(1, (m - j + 1) p_j), in the order given. Where
     every p̃ ≤ 0.05 is called a difference, the chance of any false one is at most 0.05.
@@ -201,13 +190,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def minimum_detectable_effect(
     n_first: int, n_second: int, *, power: float = 0.8, alpha: float = 0.05
 ) -> float:
-    """The difference of two means, in standard deviations, that a t-test finds with this power.
+    """Return the difference of means, in standard deviations, that a t-test finds at this power.
 
     d = δ √(1/n₁ + 1/n₂), δ the non-centrality at which P(T > t_crit) = power on n₁ + n₂ - 2
-    degrees of freedom. The other tail of the two-sided test, below 1e-4 there, is left out.
-
-    Returns:
-        2.02 for five beside five seeds; NaN where a method has one seed.
+    degrees of freedom. The other tail of the two-sided test, below 1e-4 there, is left out. 2.02
+    for five beside five seeds; NaN where a method has one seed.
 
     Source: Cohen 1988, chapter 2.
     """

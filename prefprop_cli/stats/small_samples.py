@@ -39,37 +39,34 @@ Stated = Interval | str
 
 @dataclass(frozen=True)
 class Answers:
-    """What a model said of each document.
-
-    Attributes:
-        labels: (N,).
-        predicted: (N,).
-        metrics: of their task.
-    """
+    """What a model said of each document."""
 
     labels: Ints
+    """(N,)."""
     predicted: Ints
+    """(N,)."""
     metrics: Metrics
+    """Of their task."""
 
 
 def answers_of(logits: ArrayLike, labels: ArrayLike, *, metrics: Metrics) -> Answers:
-    """What a model predicts, beside the labels."""
+    """Return what a model predicts, beside the labels."""
     predicted = np.asarray(logits).argmax(axis=1)
     return Answers(np.asarray(labels, np.int64), predicted, metrics)
 
 
 def given(stated: Stated) -> Interval | None:
-    """The interval, if there is one."""
+    """Return the interval, if there is one."""
     return stated if isinstance(stated, Interval) else None
 
 
 def share(successes: int, trials: int, *, of: str, level: float = 0.95) -> Stated:
-    """Wilson's interval of a share of so many documents; `of` names them, e.g. "documents"."""
+    """Find Wilson's interval of a share of so many trials; `of` names them, e.g. "documents"."""
     return _too_few(trials, of, LEAST_TRIALS) or wilson_interval(successes, trials, level=level)
 
 
 def shares(answers: Answers, *, level: float = 0.95) -> dict[str, Stated]:
-    """Of the metrics of a task that are a share of documents, or rise with one."""
+    """Find intervals of the metrics of a task that are a share of documents, or rise with one."""
     found = answers.metrics.shares(answers.labels, answers.predicted)
     stated = {
         name: share(hits, trials, of=of, level=level) for name, (hits, trials, of) in found.items()
@@ -81,7 +78,7 @@ def shares(answers: Answers, *, level: float = 0.95) -> dict[str, Stated]:
 
 
 def mean(values: Floats, *, bounds: tuple[float, float], level: float = 0.95) -> Stated:
-    """`mean_interval` of enough losses that differ."""
+    """Find the interval of the mean of enough losses that differ."""
     if why := _too_few(len(values), "documents", LEAST_MEAN):
         return why
     found = mean_interval(values, level=level, bounds=bounds)
@@ -89,62 +86,55 @@ def mean(values: Floats, *, bounds: tuple[float, float], level: float = 0.95) ->
 
 
 def too_few_for_bins(n: int) -> str:
-    """Why a binned error of n documents has no interval; empty where it has."""
+    """Say why a binned error of n documents has no interval; empty where it has."""
     return _too_few(n, "documents", LEAST_TRIALS)
 
 
 def bootstrap_obstacle(metric: str, models: Sequence[Answers]) -> str:
-    """Why resampled documents give no interval of a metric; empty where they do.
+    """Say why resampled documents give no interval of a metric; empty where they do.
 
-    Args:
-        metric: of `classification_metrics`.
-        models: of the same documents.
+    Too few documents; too few of a class that the metric turns on; or too few that are right, or
+    wrong: resamples without any look like certainty.
     """
-    few = _too_few(len(models[0].labels), "documents", _LEAST.get(metric, LEAST_TRIALS))
+    labels = models[0].labels
+    few = _too_few(len(labels), "documents", _LEAST.get(metric, LEAST_TRIALS))
     if few or metric in _LEAST:
         return few
-    return _class_obstacle(metric, models) or _one_way_obstacle(metric, models)
-
-
-def difference_obstacle(metric: str, first: Sequence[Answers], second: Sequence[Answers]) -> str:
-    """Why the difference of two methods has neither interval nor p-value; empty where it has.
-
-    Args:
-        metric: of `classification_metrics`.
-        first: the seeds of a method.
-        second: those of another, on the same documents.
-    """
-    n = len(first[0].labels)
-    if metric in _LEAST:
-        return _too_few(n, "documents", _LEAST[metric])
-    chosen = _relevant(metric, [*first, *second])
-    n_discordant = int((_differ(metric, first, second) & chosen).sum())
-    if n_discordant >= LEAST_DISCORDANT:
-        return ""
-    return f"the two differ on {n_discordant} of {n} documents, {_at_least(LEAST_DISCORDANT)}"
-
-
-def _class_obstacle(metric: str, models: Sequence[Answers]) -> str:
-    """Too few documents of a class that the metric turns on."""
-    labels = models[0].labels
     if metric in ("f1_binary", "recall_binary"):
-        return _too_few(int((labels == 1).sum()), "positive documents", LEAST_OF_CLASS)
-    if metric.endswith("_macro"):
+        few = _too_few(int((labels == 1).sum()), "positive documents", LEAST_OF_CLASS)
+    elif metric.endswith("_macro"):
         occurring = np.unique([labels, *(each.predicted for each in models)])
         rarest = min(int((labels == k).sum()) for k in occurring)
-        return _too_few(rarest, "documents of the rarest class", LEAST_OF_CLASS)
-    return ""
-
-
-def _one_way_obstacle(metric: str, models: Sequence[Answers]) -> str:
-    """Too few documents that are right, or wrong: resamples without any look like certainty."""
+        few = _too_few(rarest, "documents of the rarest class", LEAST_OF_CLASS)
     chosen = _relevant(metric, models)
     right = np.array([each.predicted == each.labels for each in models])
     for what, found in (("right", right), ("wrong", ~right)):
         count = int((found.any(axis=0) & chosen).sum())
-        if few := _too_few(count, f"{what} documents among those that count", LEAST_EITHER_WAY):
-            return few
-    return ""
+        few = few or _too_few(count, f"{what} documents among those that count", LEAST_EITHER_WAY)
+    return few
+
+
+def difference_obstacle(metric: str, first: Sequence[Answers], second: Sequence[Answers]) -> str:
+    """Say why the difference of two methods has no interval and no p-value; empty where it has.
+
+    Each is given by its seeds, on the same documents.
+    """
+    n = len(first[0].labels)
+    if metric in _LEAST:
+        return _too_few(n, "documents", _LEAST[metric])
+    answers = [
+        np.array([e.predicted == e.labels if metric in _SHARES else e.predicted for e in models])
+        for models in (first, second)
+    ]
+    values = np.unique(np.concatenate(answers))
+    counts = [np.array([(each == value).sum(axis=0) for value in values]) for each in answers]
+    differ = (counts[0] * len(second) != counts[1] * len(first)).any(axis=0)
+    n_discordant = int((differ & _relevant(metric, [*first, *second])).sum())
+    if n_discordant >= LEAST_DISCORDANT:
+        return ""
+    return (
+        f"the two differ on {n_discordant} of {n} documents, at least {LEAST_DISCORDANT} are needed"
+    )
 
 
 def _relevant(metric: str, models: Sequence[Answers]) -> Flags:
@@ -159,25 +149,9 @@ def _relevant(metric: str, models: Sequence[Answers]) -> Flags:
     return relevant.get(metric, np.ones(len(is_positive), np.bool_))
 
 
-def _differ(metric: str, first: Sequence[Answers], second: Sequence[Answers]) -> Flags:
-    """Documents on which two methods differ, in what is right or what is said, (N,)."""
-    answers = [
-        np.array([e.predicted == e.labels if metric in _SHARES else e.predicted for e in models])
-        for models in (first, second)
-    ]
-    values = np.unique(np.concatenate(answers))
-    counts = [np.array([(each == value).sum(axis=0) for value in values]) for each in answers]
-    differ: Flags = (counts[0] * len(second) != counts[1] * len(first)).any(axis=0)
-    return differ
-
-
 def _too_few(count: int, what: str, least: int) -> str:
     """What is lacking; empty if nothing is."""
     if count >= least:
         return ""
     counted = what.replace("documents", "document") if count == 1 else what
-    return f"{count} {counted}, {_at_least(least)}"
-
-
-def _at_least(least: int) -> str:
-    return f"at least {least} are needed"
+    return f"{count} {counted}, at least {least} are needed"

@@ -1,7 +1,8 @@
-from prefprop_cli.cli.work.answers import Tally, best
+from prefprop_cli.cli.work.predict import Tally
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import DataError
+from prefprop_cli.experiment.predict import best
 from prefprop_cli.experiment.predictor import Prediction
 from prefprop_cli.tables import TASKS
 

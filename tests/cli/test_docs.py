@@ -6,6 +6,7 @@ They find small repositories on a hub of the test's own and presets of less work
 
 import csv
 import os
+import pydoc
 import re
 import shutil
 import subprocess
@@ -168,6 +169,19 @@ def test_files_that_a_page_names_are_there(page: Path) -> None:
     missing = [link for link in links if not (page.parent / link).exists()]
     missing += [path for path in paths if not (ROOT / path).exists()]
     assert not missing
+
+
+def test_functions_that_a_page_names_are_there() -> None:
+    """`prefprop_cli.module.name` in any page can be imported."""
+    pages = [
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").glob("*.md"),
+        *(ROOT / "docs" / "how-to").glob("*"),
+    ]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    names = set(re.findall(r"`(prefprop_cli(?:\.\w+)+)`", text))
+    assert len(names) > 20
+    assert [name for name in sorted(names) if pydoc.locate(name) is None] == []
 
 
 def test_the_site_is_whole(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from prefprop_cli.backbones.load import load_backbone
 from prefprop_cli.config.load import load_config
-from prefprop_cli.core.encoder.checkpoint import load_encoder as load_folder
 from prefprop_cli.experiment.plan import load_encoder, make_plan
 from tests.helpers import project, tiny
 from tests.helpers.forms import FORMS, PICKLE, SAFE, in_form
@@ -124,6 +124,6 @@ def test_the_preset_wikihop_starts_with_each_form_of_its_backbone(
         hub.add_pull_request(name, {SAFE: (made / SAFE).read_bytes()})
     plan = make_plan(load_config(preset="wikihop").config)
     assert plan.config.model.backbone == name
-    expected = load_folder(made).state_dict()
+    expected = load_backbone(made).state_dict()
     found = load_encoder(plan).state_dict()
     assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())

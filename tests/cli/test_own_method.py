@@ -21,7 +21,7 @@ class Shift(Method):
     def __init__(self, config, options):
         super().__init__()
         start = float(options.extra.get("start", 0))
-        self.shift = torch.nn.Parameter(torch.full((config.width,), start))
+        self.shift = torch.nn.Parameter(torch.full((config.hidden_size,), start))
         self.n_layers = config.n_layers
 
     def forward(self, n_rows):
@@ -58,8 +58,10 @@ def test_it_is_trained_by_its_name(
     assert json.loads((run / "manifest.json").read_text())["config"]["method"]["extra"] == {
         "start": 1
     }
-    found = cli("eval", PYTHONPATH=packages)
-    assert found.returncode == 0, found.stderr
+    for command in (("eval",), ("report", "runs", "--table", "2"), ("show",)):
+        found = cli(*command, PYTHONPATH=packages)
+        assert found.returncode == 0, found.stderr
+    assert "shift" in found.stdout
 
 
 def test_without_the_package_there_is_no_such_method(

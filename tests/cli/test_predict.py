@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from prefprop_cli.cli.work.inputs import Reading, newest_for
-from prefprop_cli.cli.work.predict import _predicted
 from prefprop_cli.data.corpus import Document
+from prefprop_cli.data.inputs import Reading
 from prefprop_cli.errors import DataError
+from prefprop_cli.experiment.predict import _predicted, newest_for
 from prefprop_cli.runs import RunFolder
 from tests.helpers import project
 from tests.helpers.two_runs import QUESTION, Runs
@@ -303,7 +303,7 @@ def test_those_of_a_batch_that_can_be_predicted_are() -> None:
             yield from (document.text.upper() for document in documents)
 
     batch = [Document(str(k), text, label=None) for k, text in enumerate(["a", "bad", "b"])]
-    first, second, third = _predicted(batch, Fussy(), calibrated=True)  # type: ignore[arg-type]
+    first, second, third = _predicted(Fussy(), batch, calibrated=True)  # type: ignore[arg-type]
     assert (first, third) == ("A", "B")
     assert isinstance(second, DataError)
     assert str(second) == "1 is bad"

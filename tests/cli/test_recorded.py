@@ -341,7 +341,7 @@ def test_a_device_that_is_not_there_is_refused_before_weights_are_read(
     command: list[str], made: Project, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("a.txt").write_text("a b x")
-    monkeypatch.setattr("prefprop_cli.experiment.backbones.read_weights", None)
+    monkeypatch.setattr("prefprop_cli.backbones.load.read_weights", None)
     words = [str(made.run) if word == "RUN" else word for word in command]
     code, out, err = output(*words, "--device", "gpu")
     assert (code, out) == (2, "")

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.activations import ACT2FN
 
+from prefprop_cli.backbones.load import load_backbone
 from prefprop_cli.core.encoder.checkpoint import (
     encoder_files,
-    load_encoder,
     to_hugging_face_names,
 )
 from prefprop_cli.core.encoder.encoder import Encoder
@@ -144,11 +144,11 @@ def test_gradients(model_type: str, layout: str, backend: str):
 @pytest.mark.parametrize("model_type", TYPES)
 def test_a_folder_there_and_back_is_the_same_model(model_type: str, tmp_path: Path):
     theirs = tiny.hugging_face(model_type)
-    encoder = load_encoder(tiny.save(theirs, tmp_path / "theirs"))
+    encoder = load_backbone(tiny.save(theirs, tmp_path / "theirs"))
     (tmp_path / "ours").mkdir()
     for name, content in encoder_files(encoder).items():
         (tmp_path / "ours" / name).write_bytes(content)
-    again = load_encoder(tmp_path / "ours")
+    again = load_backbone(tmp_path / "ours")
     exported = type(theirs).from_pretrained(tmp_path / "ours", add_pooling_layer=False).eval()
 
     assert again.config == encoder.config

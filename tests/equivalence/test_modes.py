@@ -11,7 +11,6 @@ from prefprop_cli import load_backbone, load_run
 from prefprop_cli.config.load import load_config
 from prefprop_cli.core.attention import native
 from prefprop_cli.core.encoder import dropout
-from prefprop_cli.core.encoder.checkpoint import load_encoder
 from prefprop_cli.core.encoder.encoder import Encoder
 from prefprop_cli.experiment.adapter import make_adapter, save_adapter
 from prefprop_cli.experiment.plan import load_classifier, make_plan
@@ -87,7 +86,7 @@ def hidden(encoder: Encoder) -> torch.Tensor:
 @pytest.mark.parametrize("backend", ON_CPU)
 @pytest.mark.parametrize("mode", WHERE_NUMBERS_STAY)
 def test_the_first_call_of_an_encoder(mode: str, backend: str, backbone: Path):
-    expected = hidden(load_encoder(backbone, attention=backend))
+    expected = hidden(load_backbone(backbone, attention=backend))
     reason = native.why_not()
     native.why_not.cache_clear()
     with WHERE_NUMBERS_STAY[mode]():
@@ -96,11 +95,10 @@ def test_the_first_call_of_an_encoder(mode: str, backend: str, backbone: Path):
     assert native.why_not() == reason
 
 
-@pytest.mark.parametrize("load", [load_backbone, load_encoder])
 @pytest.mark.parametrize("mode", ALL)
-def test_what_is_loaded_can_be_trained(mode: str, load: Callable[..., Encoder], backbone: Path):
+def test_what_is_loaded_can_be_trained(mode: str, backbone: Path):
     with ALL[mode]():
-        encoder = load(backbone, dropout=0.1)
+        encoder = load_backbone(backbone, dropout=0.1)
     assert_usual(encoder)
     with ALL[mode]():
         hidden(encoder)

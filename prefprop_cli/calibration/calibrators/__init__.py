@@ -44,7 +44,7 @@ class Fitted:
     """What the user should know of the fit, a sentence each."""
 
     def as_dict(self) -> dict[str, object]:
-        """The record as JSON types."""
+        """Return the record as JSON types."""
         return {**asdict(self), "calibrator": self.calibrator.as_dict()}
 
 
@@ -98,7 +98,7 @@ def fit_calibrator(
 
 
 def calibrator_from(values: Mapping[str, object]) -> Calibrator:
-    """The calibrator of a record that `Calibrator.as_dict` made; nothing but numbers is read.
+    """Read the record that `Calibrator.as_dict` made, nothing of it but numbers.
 
     Raises:
         CorruptFileError: it is of a later version or an unknown method, or a value is wrong.
@@ -117,7 +117,7 @@ def calibrator_from(values: Mapping[str, object]) -> Calibrator:
 def _notes(found: Calibrator, labels: Ints) -> Iterator[str]:
     if found.unsettled:
         who = f"the {len(labels)} documents do" if len(labels) > 1 else "one document does"
-        yield (f"{who} not determine a {found.name}: {found.unsettled}. {STAYS.capitalize()}")
+        yield f"{who} not determine a {found.name}: {found.unsettled}. {STAYS.capitalize()}"
     n_missing = (found.n_classes or 0) - len(np.unique(labels))
     if n_missing > 0:
         yield (

@@ -59,7 +59,7 @@ class Calibrator(ABC):
 
     @classmethod
     def fits(cls, logits: Floats, *, candidates: bool) -> bool:
-        """Whether the method can be used on such logits."""
+        """Tell whether the method can be used on such logits."""
         has_classes = not candidates and logits.shape[1] > 1 and bool(np.isfinite(logits).all())
         return cls.for_candidates or has_classes
 
@@ -74,7 +74,7 @@ class Calibrator(ABC):
         return ""
 
     def logits(self, logits: ArrayLike) -> Floats:
-        """Calibrated logits, whose softmax are the calibrated probabilities; (N, C) float64.
+        """Return calibrated logits (N, C), whose softmax are the calibrated probabilities.
 
         They are finite wherever the logits are: no class gets the probability 0 that makes a
         likelihood infinite.
@@ -91,11 +91,11 @@ class Calibrator(ABC):
         return self._logits(values)
 
     def __call__(self, logits: ArrayLike) -> Floats:
-        """Calibrated probabilities, (N, C) float64; rows sum to 1."""
+        """Return calibrated probabilities, (N, C) float64; rows sum to 1."""
         return softmax(self.logits(logits))
 
     def as_dict(self) -> dict[str, object]:
-        """The calibrator as JSON types; `calibrator_from` reads it."""
+        """Return the calibrator as JSON types; `calibrator_from` reads it."""
         return {"schema_version": SCHEMA_VERSION, "name": self.name, **asdict(self)}
 
     @classmethod
@@ -123,6 +123,6 @@ class Calibrator(ABC):
 
 
 def span(numbers: ArrayLike) -> str:
-    """The least and the greatest of some numbers, for people: `0.41 to 0.93`."""
+    """Return the least and the greatest of some numbers, for people: `0.41 to 0.93`."""
     values = np.asarray(numbers, np.float64)
     return f"{values.min():.3g} to {values.max():.3g}"

@@ -16,7 +16,7 @@ from prefprop_cli.errors import CorruptFileError
 
 
 def n_classes_of(n_curves: int) -> int:
-    """C of M."""
+    """Return C of M."""
     return max(n_curves, 2)
 
 
@@ -32,13 +32,13 @@ def check_curves(*parts: Sequence[object]) -> None:
 
 
 def claimed_probs(logits: Floats) -> Floats:
-    """Probability of each class that has a curve, (N, M)."""
+    """Return the probability of each class that has a curve, (N, M)."""
     probs = softmax(logits)
     return probs[:, 1:] if probs.shape[1] == 2 else probs
 
 
 def claimed_odds(logits: Floats) -> Floats:
-    """Log-odds of each class that has a curve against the rest, (N, M); exact near 0 and 1."""
+    """Return the log-odds of each class with a curve, (N, M), against the rest; exact near 1."""
     if logits.shape[1] == 2:
         return logits[:, 1:] - logits[:, :1]
     classes = range(logits.shape[1])
@@ -47,14 +47,14 @@ def claimed_odds(logits: Floats) -> Floats:
 
 
 def problems(claims: Floats, labels: Ints) -> Iterator[tuple[Floats, Flags]]:
-    """For each curve what is claimed of its class, (N,), and whether it is the label, (N,)."""
+    """Yield for each curve what is claimed of its class, and whether it is the label; (N,)."""
     first = 1 if claims.shape[1] == 1 else 0
     for k, column in enumerate(claims.T, start=first):
         yield column, labels == k
 
 
 def joined_odds(odds: Floats) -> Floats:
-    """Logits (N, C) of the calibrated log-odds of each curve, (N, M)."""
+    """Return logits (N, C) of the calibrated log-odds of each curve, (N, M)."""
     if odds.shape[1] == 1:
         return np.column_stack([np.zeros(len(odds)), odds])
     return -np.logaddexp(0, -odds)

@@ -83,12 +83,12 @@ def cross_calibrated(
 
 
 def settled(found: Calibrator) -> Calibrator:
-    """The calibrator, or none where the documents do not determine it."""
+    """Return the calibrator, or none where the documents do not determine it."""
     return Identity() if found.unsettled else found
 
 
 def stratified_folds(labels: Ints, *, seed: int) -> Ints:
-    """The fold of each document, (N,): each class is dealt out in turn, in random order.
+    """Deal each class out to the folds in turn, in random order; the fold of each document, (N,).
 
     There are five folds, or N where there are fewer documents.
     """

@@ -20,60 +20,40 @@ def command(
     overrides: o.Overrides = None,
     shape: Annotated[
         Literal["longformer-base", "minilm"] | None,
-        typer.Option(
-            rich_help_panel=SUBJECTS,
-            help="A backbone with random weights, instead of a run or preset.",
-        ),
+        o.option("A backbone with random weights, instead of a run or preset.", panel=SUBJECTS),
     ] = None,
     lengths: Annotated[
         str | None,
-        typer.Option(
+        o.option(
+            "Positions per document, placeholders included; default: 512,1024,2048,4096.",
             metavar="N,N",
-            rich_help_panel=DOCUMENTS,
-            help="Positions per document, placeholders included; default: 512,1024,2048,4096.",
+            panel=DOCUMENTS,
         ),
     ] = None,
     batch_size: Annotated[
-        int,
-        typer.Option(min=1, metavar="N", rich_help_panel=DOCUMENTS, help="Documents at a time."),
+        int, o.option("Documents at a time.", least=1, metavar="N", panel=DOCUMENTS)
     ] = 1,
     warmup: Annotated[
-        int,
-        typer.Option(
-            min=0, metavar="N", rich_help_panel=TIMING, help="Passes before the clock starts."
-        ),
+        int, o.option("Passes before the clock starts.", least=0, metavar="N", panel=TIMING)
     ] = 2,
-    repeat: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            metavar="N",
-            rich_help_panel=TIMING,
-            help="Passes that count.",
-        ),
-    ] = 10,
+    repeat: Annotated[int, o.option("Passes that count.", least=1, metavar="N", panel=TIMING)] = 10,
     train: Annotated[
         str | None,
-        typer.Option(
+        o.option(
+            "Forward and backward, to the prefix or to every weight; prefix,full: both.",
             metavar="prefix|full",
-            rich_help_panel=TIMING,
-            help="Forward and backward, to the prefix or to every weight; prefix,full: both.",
+            panel=TIMING,
         ),
     ] = None,
     dtype: Annotated[
         Literal["float32", "bfloat16"],
-        typer.Option(rich_help_panel=TIMING, help="Of ours; transformers computes in float32."),
+        o.option("Of ours; transformers computes in float32.", panel=TIMING),
     ] = "float32",
     against: Annotated[
-        Literal["transformers"] | None,
-        typer.Option(rich_help_panel=SUBJECTS, help="Time another library beside it."),
+        Literal["transformers"] | None, o.option("Time another library beside it.", panel=SUBJECTS)
     ] = None,
     memory: Annotated[
-        bool,
-        typer.Option(
-            rich_help_panel=TIMING,
-            help="Measure the peak of each, with its model alone in memory.",
-        ),
+        bool, o.option("Measure the peak of each, with its model alone in memory.", panel=TIMING)
     ] = True,
     device: o.Device = "auto",
 ) -> None:

@@ -33,7 +33,7 @@ def command(
     # In two parts: what is wrong with a command line shows before the seconds of torch.
     from prefprop_cli.cli.work import settings
 
-    asked = settings.Asked(
+    asked = settings.ExperimentRequest(
         default=settings.BASE,
         overrides=tuple(overrides or ()),
         source=documents,
@@ -47,5 +47,5 @@ def command(
     from prefprop_cli.cli.work import init as work
 
     with StopRequest() as stop:
-        chosen, prepared = work.prepare(console, work.choose(found), stop)
+        chosen, prepared = work.prepare(console, work.choose_backbone(found), stop)
     work.print_preset(console, chosen, prepared)

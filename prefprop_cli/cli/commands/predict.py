@@ -79,21 +79,20 @@ def command(
     _check_out(out, sources, force=force, watch=watch)
     _check_any(sources)
     console.wait("loading the model ...")
-    from prefprop_cli.cli.work import inputs as given
     from prefprop_cli.cli.work import predict as work
 
-    reading = given.Reading(lines, errors, text_column)
+    reading = work.Reading(lines, errors, text_column)
     loaded = work.opened_run(console, run, sources, reading, device=device, backbone=backbone)
-    reader = given.reader_of(loaded, reading)
-    asked = work.Asked(top_k, batch_size, strict, uncalibrated)
+    reader = work.reader_of(loaded, reading)
+    request = work.PredictionRequest(top_k, batch_size, strict, uncalibrated)
     if watch:
-        work.watch(console, loaded, reader, watch, asked)
+        work.watch(console, loaded, reader, watch, request)
         return
-    inputs = given.Inputs(sources, reader, left_out=console.warn, without=out)
+    inputs = work.Inputs(sources, reader, without=out)
     if out:
-        work.predict_copy(console, loaded, inputs, asked, out=out, force=force)
+        work.predict_copy(console, loaded, inputs, request, out=out, force=force)
     else:
-        work.predict_rows(console, loaded, inputs, asked)
+        work.predict_rows(console, loaded, inputs, request)
 
 
 def _sources(files: Sequence[str], watch: Path | None) -> Sequence[str]:

@@ -46,7 +46,7 @@ def command(
     from prefprop_cli.cli.work import settings
 
     found = settings.resolve(
-        settings.Asked(
+        settings.ExperimentRequest(
             preset=name or preset,
             overrides=tuple(overrides or ()),
             source=source,
@@ -61,6 +61,6 @@ def command(
     from prefprop_cli.cli.work import prepare as work
 
     with StopRequest() as stop:
-        chosen = work.choose(found)
+        chosen = work.choose_backbone(found)
         chosen, prepared = work.prepare(console, chosen, stop, cache=out, force=force)
     work.print_prepared(console, chosen.plan, prepared, out)

@@ -29,4 +29,4 @@ def command(
     console: Console = context.obj
     from prefprop_cli.cli.work import show as work
 
-    work.tell_story(console, work.story_of(run))
+    work.tell(console, work.description_of(run))

@@ -49,7 +49,7 @@ def command(
     from prefprop_cli.config.sweep import check_sweep
     from prefprop_cli.sweep import require_optuna
 
-    asked = settings.Asked(
+    asked = settings.ExperimentRequest(
         preset=preset,
         overrides=tuple(overrides or ()),
         source=source,

@@ -60,7 +60,7 @@ def command(
     # In two parts: what is wrong with a command line shows before the seconds of torch.
     from prefprop_cli.cli.work import resumed, settings
 
-    asked = settings.Asked(
+    asked = settings.ExperimentRequest(
         preset=preset,
         default=settings.BASE,
         overrides=tuple(overrides or ()),
@@ -71,14 +71,14 @@ def command(
         seed=seed,
         quick=quick,
     )
-    if resume and (out or asked != settings.Asked(default=settings.BASE)):
+    if resume and (out or asked != settings.ExperimentRequest(default=settings.BASE)):
         raise UsageError(
             f"--resume {resume} goes on with that run's own configuration. Leave the others out"
         )
     with ExitStack() as held:
         folder = resumed.taken_up(resume, held) if resume else None
         if folder:
-            asked = settings.Asked(preset=str(folder.config))
+            asked = settings.ExperimentRequest(preset=str(folder.config))
         elif not dry_run:
             world().on_main(lambda: settings.check_out(out))
         found = world().first_on_machine(lambda: settings.resolve(asked))

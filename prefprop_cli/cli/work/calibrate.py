@@ -1,13 +1,13 @@
 """What `prefprop calibrate` does: fit on validation, report the error before and after."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from prefprop_cli.calibration.calibrators import METHODS, Calibrator, Fitted, Trial
-from prefprop_cli.calibration.report import CalibrationReport, Score
+from prefprop_cli.calibration.calibrators import METHODS, Calibrator, Trial
+from prefprop_cli.calibration.report import CalibrationReport
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.work.bars import reliability_bars
 from prefprop_cli.cli.work.views import tell_missing, tell_pages
@@ -16,9 +16,9 @@ from prefprop_cli.experiment.calibrate import FITTED_ON, Calibration, calibrate,
 from prefprop_cli.experiment.evaluate import Machine, check_split, logits_of, warnings_on
 from prefprop_cli.report.calibration_html import calibration_html, runs_page
 from prefprop_cli.report.drawing import new_figure, write_figure
-from prefprop_cli.report.methods import paper_figures_of
 from prefprop_cli.report.page import Page
 from prefprop_cli.report.pairwise import compare_runs
+from prefprop_cli.report.paper import paper_figures_of
 from prefprop_cli.report.reliability_diagram import reliability_figure
 from prefprop_cli.runs import RunFolder, write_atomically
 from prefprop_cli.runs.distributed import world
@@ -119,40 +119,33 @@ def write(console: Console, found: Calibration, *, plot: Path | None, report: Pa
 
 
 def tell(console: Console, found: Calibration, *, score: str, all_scores: bool) -> None:
-    """The verdict, the scores where they are asked for or go to a script, and the bars.
-
-    Args:
-        console: told.
-        found: one run.
-        score: `ece` or `ece_paper`, which decides.
-        all_scores: whether a terminal shows all of them.
-    """
+    """The verdict by a score, all scores where they are asked for or go to a script, the bars."""
     if console.common.json:
         paper = paper_figures_of(found.adapter.config)
         console.result_json({**found.as_dict(), "paper": paper})
         return
-    verdict = f"{_saved(found.fitted.calibrator)}  {found.report.verdict(score)}"
-    if console.is_terminal:
-        console.prose(verdict)
-    else:
-        console.info(verdict)
+    report, calibrator = found.report, found.fitted.calibrator
+    named = str(calibrator) if calibrator.name == "temperature" else _named(calibrator)
+    saved = "No calibration saved." if calibrator.name == "none" else f"{named} saved."
+    (console.prose if console.is_terminal else console.info)(f"{saved}  {report.verdict(score)}")
     in_full = all_scores or not console.is_terminal
     if in_full:
-        rows = list(_rows(found.report, first=score))
-        console.table(rows, header=("score", "before", "95 %", "after", "95 %"))
-        tell_missing(console, {name: each.why for name, each in found.report.before.scores.items()})
-    _tell_choice(console, found.fitted)
+        names = sorted(report.before.scores, key=lambda name: name != score)
+        header = ("score", "before", "95 %", "after", "95 %")
+        console.table([_row(name, report) for name in names], header=header)
+        tell_missing(console, {name: each.why for name, each in report.before.scores.items()})
+    _tell_choice(console, found.fitted.trials)
     on = plural(found.fitted.n, "document")
-    console.info(f"calibration: {_named(found.fitted.calibrator)}, fitted on {on} of validation")
-    if found.fitted.calibrator.name != "none":
+    console.info(f"calibration: {_named(calibrator)}, fitted on {on} of validation")
+    if calibrator.name != "none":
         console.info("predict uses it from now on; --method none takes it back")
     if in_full:
-        for when, state in (("before", found.report.before), ("after", found.report.after)):
-            console.info(f"{when}: {state.interpretation(score, n=found.report.n)}")
-    for line in reliability_bars(found.report, width=console.width):
+        for when, state in (("before", report.before), ("after", report.after)):
+            console.info(f"{when}: {state.interpretation(score, n=report.n)}")
+    for line in reliability_bars(report, width=console.width):
         console.info(line)
     if not in_full:
-        console.info(f"all {len(found.report.before.scores)} scores: --all")
+        console.info(f"all {len(report.before.scores)} scores: --all")
 
 
 def tell_several(
@@ -208,29 +201,18 @@ def _comparisons(
     }
 
 
-def _saved(calibrator: Calibrator) -> str:
-    if calibrator.name == "none":
-        return "No calibration saved."
-    shown = str(calibrator) if calibrator.name == "temperature" else _named(calibrator)
-    return f"{shown} saved."
+def _tell_choice(console: Console, trials: Sequence[Trial]) -> None:
+    for trial in trials:
+        told = f"auto: {trial.name} has NLL {trial.nll:.4f} ± {trial.se:.4f}"
+        if trial.beaten_by is not None:
+            told += f", beaten by {trial.beaten_by} by {trial.behind:.4f} ± {trial.behind_se:.4f}"
+        console.info(told)
 
 
-def _tell_choice(console: Console, fitted: Fitted) -> None:
-    for trial in fitted.trials:
-        console.info(f"auto: {trial.name} has NLL {trial.nll:.4f} ± {trial.se:.4f}{_beaten(trial)}")
-
-
-def _beaten(trial: Trial) -> str:
-    if trial.beaten_by is None:
-        return ""
-    return f", beaten by {trial.beaten_by} by {trial.behind:.4f} ± {trial.behind_se:.4f}"
-
-
-def _rows(report: CalibrationReport, *, first: str) -> Iterator[list[str]]:
-    for name in sorted(report.before.scores, key=lambda name: name != first):
-        yield [name, *_cells(report.before.scores[name]), *_cells(report.after.scores[name])]
-
-
-def _cells(score: Score) -> tuple[str, str]:
-    interval = score.interval
-    return f"{score.value:.4f}", f"{interval.low:.4f}-{interval.high:.4f}" if interval else "-"
+def _row(name: str, report: CalibrationReport) -> list[str]:
+    cells = [name]
+    for score in (report.before.scores[name], report.after.scores[name]):
+        ends = score.interval
+        interval = f"{ends.low:.4f}-{ends.high:.4f}" if ends else "-"
+        cells += [f"{score.value:.4f}", interval]
+    return cells

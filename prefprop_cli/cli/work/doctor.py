@@ -11,6 +11,7 @@ from huggingface_hub import HfApi, constants
 from platformdirs import user_config_dir
 
 from prefprop_cli import __version__
+from prefprop_cli.backbones.load import MINILM, has_minilm
 from prefprop_cli.cache import default_cache
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.process import cores
@@ -18,7 +19,6 @@ from prefprop_cli.cli.text import size
 from prefprop_cli.config.schema import ModelTable
 from prefprop_cli.core.attention import BACKENDS, choose
 from prefprop_cli.core.encoder.config import MODEL_TYPES
-from prefprop_cli.experiment.backbones import MINILM, has_minilm
 from prefprop_cli.experiment.predictor import resolve_device
 from prefprop_cli.hub import hub_cause, kept_models, why_unreachable
 from prefprop_cli.runs import newest_run

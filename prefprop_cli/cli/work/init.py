@@ -8,15 +8,16 @@ import tomli_w
 
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.text import escape
-from prefprop_cli.cli.work.experiment import Chosen, choose, prepare
+from prefprop_cli.cli.work.experiment import prepare
 from prefprop_cli.cli.work.presets import documented_schema, schema_rows
-from prefprop_cli.cli.work.settings import BASE
 from prefprop_cli.config.load import load_config
 from prefprop_cli.config.schema import Config
 from prefprop_cli.data.prepare import Prepared
+from prefprop_cli.experiment.choice import BackboneChoice, choose_backbone
+from prefprop_cli.experiment.settings import BASE
 from prefprop_cli.words import plural
 
-__all__ = ["choose", "prepare", "preset_text", "print_preset"]
+__all__ = ["choose_backbone", "prepare", "preset_text", "print_preset"]
 
 OFTEN_CHANGED = {
     *("model.backbone", "data.source", "data.text_column", "data.label_column", "data.max_length"),
@@ -27,7 +28,7 @@ OFTEN_CHANGED = {
 _COLUMNS = 88
 
 
-def print_preset(console: Console, chosen: Chosen, prepared: Prepared) -> None:
+def print_preset(console: Console, chosen: BackboneChoice, prepared: Prepared) -> None:
     """Write the preset to stdout, or with `--json` the configuration."""
     config = chosen.settings.config
     if console.common.json:

@@ -1,6 +1,8 @@
 """`prefprop predict`: documents in, one row each out, in order."""
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -11,44 +13,46 @@ from prefprop_cli.cli.chosen import tell_passed_over
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.repeated import Repeated, few_notes
 from prefprop_cli.cli.signals import StopRequest
-from prefprop_cli.cli.work.answers import (
-    SHOWN_CLASSES,
-    Answer,
-    Answers,
-    Layout,
-    Tally,
-    best,
-)
-from prefprop_cli.cli.work.arrivals import Arrivals
-from prefprop_cli.cli.work.inputs import Inputs, Reader, Reading, copied_fields, newest_for
-from prefprop_cli.data.corpus import Document
+from prefprop_cli.cli.text import duration
+from prefprop_cli.data.arrivals import Arrivals
+from prefprop_cli.data.inputs import Inputs, Reader, Reading, copied_fields
 from prefprop_cli.data.labelled import LabelledCopy
 from prefprop_cli.data.seen_columns import SeenColumns
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import DataError, PrefpropError
+from prefprop_cli.experiment.predict import (
+    Answer,
+    AnswerColumns,
+    Answers,
+    answered,
+    best,
+    newest_for,
+    reader_of,
+)
 from prefprop_cli.experiment.predictor import Predictor, load_run
 from prefprop_cli.runs.distributed import world
+from prefprop_cli.tasks.base import Task
 from prefprop_cli.training.inference import batch_size_on
 from prefprop_cli.words import listed, plural
 
+__all__ = ["Inputs", "Reading", "reader_of"]
+
+SHOWN_CLASSES = 5
 Write = Callable[[TextRecord, Answer], None]
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is wanted of each document.
-
-    Args:
-        top_k: labels to show.
-        batch_size: documents at a time on a GPU; None for that of the run.
-        strict: whether to stop at the first that cannot be read.
-        uncalibrated: whether to leave out what `calibrate` stored.
-    """
+class PredictionRequest:
+    """What is wanted of each document."""
 
     top_k: int = 1
+    """Labels to show."""
     batch_size: int | None = None
+    """Documents at a time on a GPU; None for that of the run."""
     strict: bool = False
+    """Stop at the first that cannot be read."""
     uncalibrated: bool = False
+    """Leave out what `calibrate` stored."""
 
 
 def opened_run(
@@ -70,7 +74,10 @@ def opened_run(
         choice, doubt = newest_for(sources, reading)
         path = choice.folder.path
     run = load_run(path, device=device, backbone=backbone)
-    console.info(f"run: {path}, {_answers_of(run)}")
+    what = "which chooses among the candidates of questions"
+    if run.task.has_classes:
+        what = f"{len(run.labels)} classes: {listed(run.labels, shown=SHOWN_CLASSES)}"
+    console.info(f"run: {path}, {what}")
     if doubt:
         console.warn(doubt)
     if choice:
@@ -78,7 +85,9 @@ def opened_run(
     return run
 
 
-def predict_rows(console: Console, run: Predictor, inputs: Inputs, asked: Asked) -> None:
+def predict_rows(
+    console: Console, run: Predictor, inputs: Inputs, request: PredictionRequest
+) -> None:
     """Predict each document and print its row as soon as it is known.
 
     Raises:
@@ -87,14 +96,20 @@ def predict_rows(console: Console, run: Predictor, inputs: Inputs, asked: Asked)
         CorruptFileError: with `strict`, a file is damaged.
     """
     total = world().on_main(inputs.survey)
-    write = partial(_print, console, top_k=asked.top_k)
-    tally = _predict(console, run, inputs, asked, write=write, total=total)
+    write = partial(_print, console, top_k=request.top_k)
+    tally = _predict(console, run, inputs, request, write=write, total=total)
     console.info(tally.told())
     _fail_if_any(tally, "the rows with an error say why")
 
 
 def predict_copy(
-    console: Console, run: Predictor, inputs: Inputs, asked: Asked, *, out: Path, force: bool
+    console: Console,
+    run: Predictor,
+    inputs: Inputs,
+    request: PredictionRequest,
+    *,
+    out: Path,
+    force: bool,
 ) -> None:
     """Write a labelled copy of the documents and print its name.
 
@@ -105,21 +120,21 @@ def predict_copy(
         UsageError: another process writes the file.
         ResourceError: it cannot be written.
     """
-    columns = SeenColumns(with_types=out.suffix == ".parquet")
-    total = world().on_main(partial(inputs.survey, columns))
-    layout = Layout.of(run, columns, top_k=asked.top_k)
-    for wanted, name in layout.renamed.items():
+    seen = SeenColumns(with_types=out.suffix == ".parquet")
+    total = world().on_main(partial(inputs.survey, seen))
+    added = AnswerColumns.of(run, seen, top_k=request.top_k)
+    for wanted, name in added.renamed.items():
         console.info(f"{out}: {wanted} is a column of the input; what is added is {name}")
     copy = LabelledCopy(
-        out, columns=columns.names, added=layout.names, types=layout.types(columns), force=force
+        out, columns=seen.names, added=added.names, types=added.types(seen), force=force
     )
 
     def write(record: TextRecord, answer: Answer) -> None:
-        copy.write({**copied_fields(record), **layout.cells(record, answer)})
+        copy.write({**copied_fields(record), **added.cells(record, answer)})
 
     try:
         with copy if world().is_main else nullcontext():
-            tally = _predict(console, run, inputs, asked, write=write, total=total)
+            tally = _predict(console, run, inputs, request, write=write, total=total)
             if tally.n_failed and not tally.n_predicted:
                 copy.discard()
     except BaseException:
@@ -137,10 +152,12 @@ def predict_copy(
         console.result_json({"out": out, **tally.record()})
     else:
         console.result(str(out))
-    _fail_if_any(tally, f"see column {layout.error} of {out}")
+    _fail_if_any(tally, f"see column {added.columns['error']} of {out}")
 
 
-def watch(console: Console, run: Predictor, reader: Reader, folder: Path, asked: Asked) -> None:
+def watch(
+    console: Console, run: Predictor, reader: Reader, folder: Path, request: PredictionRequest
+) -> None:
     """Print a row for each document that is in a folder or appears in it, until a signal comes.
 
     Raises:
@@ -149,41 +166,81 @@ def watch(console: Console, run: Predictor, reader: Reader, folder: Path, asked:
     """
     console.info(f"watching {folder}; Ctrl-C ends it")
     arrivals = Arrivals(folder, suffixes=reader.suffixes)
-    answers_of = partial(_answers, run=run, calibrated=not asked.uncalibrated)
-    write = partial(_print, console, top_k=asked.top_k)
-    tally = Tally(run.task)
+    size, tally = _size(run, request), Tally(run.task)
+    write = partial(_print, console, top_k=request.top_k)
     with StopRequest() as stop:
         with few_notes(console), Repeated(console.warn) as warn:
             for path in arrivals.until(lambda: stop.requested):
-                for chunk in _chunks(reader.records(str(path)), _size(run, asked)):
-                    if stop.requested:
-                        break
-                    answers = answers_of(chunk)
+                records = reader.records(str(path))
+                while not stop.requested and (chunk := list(islice(records, size))):
+                    answers = answered(run, chunk, calibrated=not request.uncalibrated)
                     tally.add(answers)
-                    _tell(answers, write=write, warn=warn, strict=asked.strict)
+                    _tell(answers, write=write, warn=warn, strict=request.strict)
         console.info(tally.told())
         stop.raise_if_requested()
+
+
+class Tally:
+    """How many documents there were, and what became of them."""
+
+    def __init__(self, task: Task) -> None:
+        self._has_classes = task.has_classes
+        self.n_documents, self.n_failed = 0, 0
+        self._labels: Counter[str] = Counter()
+        self._started_s = time.monotonic()
+
+    def add(self, answers: Answers) -> None:
+        """Count some more."""
+        for _, answer in answers:
+            self.n_documents += 1
+            if isinstance(answer, PrefpropError):
+                self.n_failed += 1
+            elif self._has_classes:
+                self._labels[answer.label] += 1
+
+    @property
+    def n_predicted(self) -> int:
+        """Documents that have a label now."""
+        return self.n_documents - self.n_failed
+
+    def told(self) -> str:
+        """`predicted 118 of 120 documents in 14 s: cars 60, space 58; 2 could not be read`."""
+        of = f"{self.n_predicted:,} of " if self.n_failed else ""
+        seconds = time.monotonic() - self._started_s
+        took = f"{seconds:.0f} s" if seconds < 99.5 else duration(seconds)
+        counts = [
+            f"{label} ({count:,})" if label[-1:].isdigit() else f"{label} {count:,}"
+            for label, count in self._labels.most_common()
+        ]
+        labels = f": {listed(counts, shown=SHOWN_CLASSES)}" if counts else ""
+        failed = f"; {self.n_failed:,} could not be read" if self.n_failed else ""
+        return f"predicted {of}{plural(self.n_documents, 'document')} in {took}{labels}{failed}"
+
+    def record(self) -> dict[str, object]:
+        """The counts for a program."""
+        labels = dict(self._labels.most_common())
+        return {"n_documents": self.n_documents, "n_failed": self.n_failed, "labels": labels}
 
 
 def _predict(
     console: Console,
     run: Predictor,
     inputs: Inputs,
-    asked: Asked,
+    request: PredictionRequest,
     *,
     write: Write,
     total: int | None,
 ) -> Tally:
     here, tally, records = world(), Tally(run.task), inputs.records()
-    work = partial(_answers, run=run, calibrated=not asked.uncalibrated)
+    work = partial(answered, run, calibrated=not request.uncalibrated)
     with (
         closing(records),
         console.progress(total=total, label="document") as progress,
         few_notes(console),
         Repeated(console.warn) as warn,
     ):
-        tell = partial(_tell, write=write, warn=warn, strict=asked.strict)
-        for answers in here.stream(records, work, size=_size(run, asked)):
+        tell = partial(_tell, write=write, warn=warn, strict=request.strict)
+        for answers in here.stream(records, work, size=_size(run, request)):
             here.on_main(partial(tell, answers))
             tally.add(answers)
             progress.update(tally.n_documents)
@@ -201,46 +258,16 @@ def _tell(answers: Answers, *, write: Write, warn: Repeated, strict: bool) -> No
 
 
 def _fail_if_any(tally: Tally, where: str) -> None:
-    if tally.n_failed:
+    def fail() -> None:
         of = plural(tally.n_documents, "document")
-        failure = DataError(f"{tally.n_failed:,} of {of} could not be read; {where}")
-        world().on_main(partial(_fail, failure))
+        raise DataError(f"{tally.n_failed:,} of {of} could not be read; {where}")
+
+    if tally.n_failed:
+        world().on_main(fail)
 
 
-def _fail(error: PrefpropError) -> None:
-    raise error
-
-
-def _size(run: Predictor, asked: Asked) -> int:
-    return batch_size_on(run.device, asked.batch_size or run.plan.config.eval.batch_size)
-
-
-def _chunks(records: Iterator[TextRecord], size: int) -> Iterator[Sequence[TextRecord]]:
-    while chunk := list(islice(records, size)):
-        yield chunk
-
-
-def _answers(chunk: Sequence[TextRecord], *, run: Predictor, calibrated: bool) -> Answers:
-    """The chunk, each document with its prediction or with why there is none."""
-    documents = [record.found for record in chunk if isinstance(record.found, Document)]
-    predicted = iter(_predicted(documents, run, calibrated=calibrated))
-    return [
-        (record, next(predicted) if isinstance(record.found, Document) else record.found)
-        for record in chunk
-    ]
-
-
-def _predicted(
-    documents: Sequence[Document], run: Predictor, *, calibrated: bool
-) -> Sequence[Answer]:
-    """Predictions of all together; one by one if that fails for some of them."""
-    try:
-        return list(run.stream(documents, batch_size=max(1, len(documents)), calibrated=calibrated))
-    except DataError as error:
-        if len(documents) == 1:
-            return [error]
-        alone = [_predicted([document], run, calibrated=calibrated) for document in documents]
-        return [answer for answers in alone for answer in answers]
+def _size(run: Predictor, request: PredictionRequest) -> int:
+    return batch_size_on(run.device, request.batch_size or run.plan.config.eval.batch_size)
 
 
 def _print(console: Console, record: TextRecord, answer: Answer, *, top_k: int) -> None:
@@ -250,12 +277,5 @@ def _print(console: Console, record: TextRecord, answer: Answer, *, top_k: int) 
     elif isinstance(answer, PrefpropError):
         console.row([record.id, "ERROR", str(answer)])
     else:
-        ranked = best(answer, top_k)
-        cells = [cell for name, prob in ranked for cell in (name, f"{prob:.4f}")]
+        cells = [cell for name, prob in best(answer, top_k) for cell in (name, f"{prob:.4f}")]
         console.row([record.id, *cells])
-
-
-def _answers_of(run: Predictor) -> str:
-    if not run.task.has_classes:
-        return "which chooses among the candidates of questions"
-    return f"{len(run.labels)} classes: {listed(run.labels, shown=SHOWN_CLASSES)}"

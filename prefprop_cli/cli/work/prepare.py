@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
+from prefprop_cli.backbones.load import weights_sha256
 from prefprop_cli.cache import default_cache
 from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.work.experiment import choose, prepare
+from prefprop_cli.cli.work.experiment import prepare
 from prefprop_cli.core.encoder.checkpoint import encoder_files
 from prefprop_cli.data.prepare import Prepared
-from prefprop_cli.experiment.backbones import weights_sha256
+from prefprop_cli.experiment.choice import choose_backbone
 from prefprop_cli.experiment.plan import Plan, load_encoder
 from prefprop_cli.runs import save_folder
 
-__all__ = ["choose", "prepare", "print_prepared"]
+__all__ = ["choose_backbone", "prepare", "print_prepared"]
 
 
 def print_prepared(console: Console, plan: Plan, prepared: Prepared, out: Path | None) -> None:

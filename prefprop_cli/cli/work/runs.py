@@ -8,7 +8,7 @@ from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.text import age
 from prefprop_cli.errors import PrefpropError, UsageError
 from prefprop_cli.experiment.stored_logits import load_logits, logits_path
-from prefprop_cli.runs import Listing, Summary, list_runs
+from prefprop_cli.runs import Listing, RunSummary, list_runs
 from prefprop_cli.words import listed
 
 NOTHING = "-"
@@ -48,7 +48,7 @@ def tell_runs(console: Console, found: tuple[Path, Listing]) -> None:
         console.info(f"{folder} holds no runs. Begin with: prefprop train FILE, or -p demo")
 
 
-def test_accuracy(run: Summary) -> float | str | None:
+def test_accuracy(run: RunSummary) -> float | str | None:
     """Of the stored logits of test; None without any, or `damaged`."""
     evaluation = run.folder.evaluation
     if not logits_path(evaluation, "test").exists():
@@ -68,11 +68,14 @@ def _tell_table(console: Console, listing: Listing) -> None:
     rows = [_row(run, metric=metric) for run in listing.runs]
     if not console.fits([header, *rows], n_whole=1):
         header = ("run", "status", "trained", f"{header[4]}, test")
-        rows = [(*row[:2], f"{row[2]}, {row[3]}", _both(*row[4:])) for row in rows]
+        rows = [
+            (*row, f"{data}, {method}", score if test == NOTHING else f"{score}, {test}")
+            for *row, data, method, score, test in rows
+        ]
     console.table(rows, header=header if rows else (), n_whole=1)
 
 
-def _row(run: Summary, *, metric: str) -> tuple[str, ...]:
+def _row(run: RunSummary, *, metric: str) -> tuple[str, ...]:
     """Of a table in which every score is of `metric`, or of any, where that is empty."""
     score = _figure(run.score)
     if run.score is not None and not metric:
@@ -87,11 +90,7 @@ def _row(run: Summary, *, metric: str) -> tuple[str, ...]:
     )
 
 
-def _both(score: str, test: str) -> str:
-    return score if test == NOTHING else f"{score}, {test}"
-
-
-def _full_row(run: Summary) -> tuple[str, ...]:
+def _full_row(run: RunSummary) -> tuple[str, ...]:
     step, of = run.state.step, run.state.n_steps
     return (
         str(run.folder.path),
@@ -115,11 +114,11 @@ def _record(folder: Path, listing: Listing) -> dict[str, object]:
         "folder": folder,
         "runs": [_run_record(run) for run in listing.runs],
         "damaged": {str(path): str(error) for path, error in listing.damaged.items()},
-        "others": list(listing.others),
+        "others": listing.others,
     }
 
 
-def _run_record(run: Summary) -> dict[str, object]:
+def _run_record(run: RunSummary) -> dict[str, object]:
     accuracy = test_accuracy(run)
     return {
         "run": run.folder.path,

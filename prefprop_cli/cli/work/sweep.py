@@ -7,13 +7,14 @@ from pathlib import Path
 
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.signals import StopRequest
-from prefprop_cli.cli.work.experiment import choose, prepare, tell_trained
-from prefprop_cli.cli.work.settings import Settings
+from prefprop_cli.cli.work.experiment import prepare, tell_trained
 from prefprop_cli.cli.work.sweep_view import SweepView, leaderboard_lines, shown
 from prefprop_cli.config.schema import Config
 from prefprop_cli.errors import PrefpropError
+from prefprop_cli.experiment.choice import choose_backbone
 from prefprop_cli.experiment.predictor import resolve_device
 from prefprop_cli.experiment.record import backbone_record, data_record
+from prefprop_cli.experiment.settings import ExperimentSettings
 from prefprop_cli.runs import check_writable
 from prefprop_cli.sweep.leaderboard import Leaderboard
 from prefprop_cli.sweep.plan import n_stages
@@ -35,7 +36,7 @@ def sweep_folder(out: Path | None, config: Config) -> Path:
 
 
 def make_ready(
-    console: Console, settings: Settings, out: Path, device: str, stop: StopRequest
+    console: Console, settings: ExperimentSettings, out: Path, device: str, stop: StopRequest
 ) -> Work:
     """Find the backbone and prepare the documents that all runs share.
 
@@ -45,7 +46,7 @@ def make_ready(
         Interrupted: a signal came.
     """
     # Whether the hub is out of reach must not change what a sweep goes on with.
-    chosen, prepared = prepare(console, choose(settings, may_fall_back=False), stop)
+    chosen, prepared = prepare(console, choose_backbone(settings, may_fall_back=False), stop)
     tell_trained(console, chosen, prepared)
     inputs = {**data_record(prepared), **backbone_record(chosen.plan)}
     argv = [without_password(argument) for argument in sys.argv]

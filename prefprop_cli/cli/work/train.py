@@ -10,17 +10,19 @@ from prefprop_cli.cli.signals import StopRequest
 from prefprop_cli.cli.text import about, duration, size
 from prefprop_cli.cli.work.end import evaluated, next_line, tell_end
 from prefprop_cli.cli.work.end import record as record_of
-from prefprop_cli.cli.work.experiment import Chosen, choose, prepare, tell_trained
+from prefprop_cli.cli.work.experiment import prepare, tell_trained
 from prefprop_cli.cli.work.resumed import advice
-from prefprop_cli.cli.work.settings import QUICK_LENGTH, Settings, quicker
 from prefprop_cli.cli.work.train_view import TrainView
 from prefprop_cli.config.load import dump_config
+from prefprop_cli.config.schema import TrainTable
 from prefprop_cli.data.prepare import Prepared
+from prefprop_cli.experiment.choice import BackboneChoice, choose_backbone
 from prefprop_cli.experiment.forecast import costs_of, training_bytes
 from prefprop_cli.experiment.launch import create_run, train_run
 from prefprop_cli.experiment.model import ParameterCounts
 from prefprop_cli.experiment.predictor import resolve_device
 from prefprop_cli.experiment.record import check_backbone, check_data
+from prefprop_cli.experiment.settings import QUICK_LENGTH, ExperimentSettings, quicker
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.distributed import world
 from prefprop_cli.runs.state import again
@@ -34,39 +36,27 @@ LONG_S, WORTH_IT = 60, 0.7
 
 
 @dataclass(frozen=True)
-class Forecast:
-    """Seconds of a training, and of one with `--quick`."""
-
-    seconds: float
-    quick_s: float
-
-
-@dataclass(frozen=True)
 class Ready:
     """All that a training needs but its folder."""
 
-    chosen: Chosen
+    chosen: BackboneChoice
     prepared: Prepared
     numbers: ParameterCounts
 
 
 def make_ready(
-    console: Console, settings: Settings, folder: RunFolder | None, stop: StopRequest
+    console: Console, settings: ExperimentSettings, folder: RunFolder | None, stop: StopRequest
 ) -> Ready:
     """Find the backbone, prepare the documents, and say what they are.
 
-    Args:
-        console: is told.
-        settings: of the run.
-        folder: of a run that is resumed, which is held to what it was started with.
-        stop: asked while documents are tokenised.
+    A run that is resumed, that of `folder`, is held to what it was started with.
 
     Raises:
         ConfigError: the configuration does not fit backbone or documents.
         DataError: one of them cannot be used, or is not that of the run.
         Interrupted: a signal came.
     """
-    chosen = choose(settings)
+    chosen = choose_backbone(settings)
     if folder:
         record, path, why = folder.manifest, folder.path, advice(folder)
         world().on_main(lambda: check_backbone(record, chosen.plan, of=path, advice=why))
@@ -76,42 +66,37 @@ def make_ready(
     return Ready(chosen, prepared, tell_trained(console, chosen, prepared))
 
 
-def forecast(console: Console, ready: Ready, device: str) -> Forecast | None:
-    """Say about how long the training takes, and how long a quicker one would.
+def forecast(console: Console, ready: Ready, device: str) -> float | None:
+    """Say about how long the training takes, and how long one with `--quick` would; in seconds.
 
     Nobody knows where several processes share the work, and nobody is told where all is quiet.
     """
     common = console.common
     if world().size > 1 or (common.quiet and not common.json):
         return None
-    found = _forecast(ready, device)
-    bound = "up to " if ready.chosen.plan.config.train.patience else ""
-    told = f"{bound}{about(found.seconds)} here"
-    is_quick = ready.chosen.settings.asked.quick
-    if not is_quick and found.seconds > LONG_S and found.quick_s < WORTH_IT * found.seconds:
-        told += f"; with --quick ({QUICK_LENGTH} tokens) {about(found.quick_s)}"
+    plan, prepared = ready.chosen.plan, ready.prepared
+    costs = costs_of(plan, n_labels=len(prepared.labels), device=device)
+
+    def seconds(settings: TrainTable, most: float = inf) -> float:
+        lengths = {
+            name: [int(min(length, most)) for length in prepared.splits[name]["n_computed"]]
+            for name in ("train", "validation")
+        }
+        return costs.run_s(lengths["train"], lengths["validation"], settings)
+
+    settings = plan.config.train
+    found = seconds(settings)
+    told = f"{'up to ' if settings.patience else ''}{about(found)} here"
+    if found > LONG_S and not ready.chosen.settings.asked.quick:
+        quick = settings.model_copy(update=quicker(plan.config)["train"])
+        quick_s = seconds(quick, QUICK_LENGTH)
+        if quick_s < WORTH_IT * found:
+            told += f"; with --quick ({QUICK_LENGTH} tokens) {about(quick_s)}"
     console.info(f"{told}     Ctrl-C saves")
     return found
 
 
-def _forecast(ready: Ready, device: str) -> Forecast:
-    plan, prepared = ready.chosen.plan, ready.prepared
-    settings = plan.config.train
-    quick = settings.model_copy(update=quicker(plan.config)["train"])
-    costs = costs_of(plan, n_labels=len(prepared.labels), device=device)
-
-    def lengths(name: str, most: float = inf) -> list[int]:
-        return [int(min(length, most)) for length in prepared.splits[name]["n_computed"]]
-
-    return Forecast(
-        costs.run_s(lengths("train"), lengths("validation"), settings),
-        costs.run_s(
-            lengths("train", QUICK_LENGTH), lengths("validation", QUICK_LENGTH), settings=quick
-        ),
-    )
-
-
-def print_plan(console: Console, ready: Ready, expected: Forecast | None) -> None:
+def print_plan(console: Console, ready: Ready, expected_s: float | None) -> None:
     """Write the configuration to stdout; with `--json` also what is known of the data."""
     plan, numbers = ready.chosen.plan, ready.numbers
     memory = training_bytes(plan, numbers)
@@ -122,7 +107,7 @@ def print_plan(console: Console, ready: Ready, expected: Forecast | None) -> Non
                 "data": ready.prepared.summary,
                 "trained": {**vars(numbers), "total": numbers.total},
                 "memory_bytes": memory,
-                "forecast_s": expected and expected.seconds,
+                "forecast_s": expected_s,
             }
         )
         return

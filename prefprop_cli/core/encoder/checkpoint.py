@@ -7,7 +7,6 @@ Source of the names: the `state_dict` of LongformerModel, RobertaModel and BertM
 import json
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import torch
 from safetensors.torch import save
@@ -15,13 +14,10 @@ from torch import Tensor
 
 from prefprop_cli.core.encoder.config import (
     EncoderConfig,
-    from_hugging_face,
     to_hugging_face,
 )
 from prefprop_cli.core.encoder.encoder import Encoder
-from prefprop_cli.core.encoder.files import read_json
-from prefprop_cli.core.encoder.weights import read_weights
-from prefprop_cli.core.modes import plain_modes, shapes_only
+from prefprop_cli.core.modes import shapes_only
 from prefprop_cli.errors import CorruptFileError
 from prefprop_cli.words import listed
 
@@ -49,22 +45,6 @@ _LAYER_NAMES: dict[str, tuple[str, ...]] = {
     "down": ("output.dense",),
     "output_norm": ("output.LayerNorm",),
 }
-
-
-@plain_modes()
-def load_encoder(folder: Path, **options: object) -> Encoder:
-    """Read an encoder from a Hugging Face folder.
-
-    Args:
-        folder: has `config.json` and weights, as `read_weights` wants them.
-        options: keyword arguments of `Encoder`.
-
-    Raises:
-        DataError: the folder, its configuration or its weights are missing or not of our types.
-        CorruptFileError: the weights are damaged, or do not fit the configuration.
-    """
-    config = from_hugging_face(read_json(folder / "config.json"))
-    return build_encoder(config, to_own_names(read_weights(folder), config), **options)
 
 
 def build_encoder(config: EncoderConfig, weights: dict[str, Tensor], **options: object) -> Encoder:
@@ -172,7 +152,7 @@ def to_hugging_face_names(
 
 
 def encoder_files(encoder: Encoder) -> dict[str, bytes]:
-    """The files of a folder that `transformers` and `load_encoder` read as this encoder."""
+    """The files of a folder that `transformers` and `load_backbone` read as this encoder."""
     weights = {name: tensor.detach().cpu() for name, tensor in encoder.state_dict().items()}
     named = to_hugging_face_names(weights, encoder.config)
     return {

@@ -62,9 +62,7 @@ def labelled(documents: list[Document], folder: Path) -> tuple[list[Document], l
 def check_all_tested(given: Splits, parts: dict[str, Path]) -> None:
     """Refuse a class with a folder in train and none in the folders of the other splits.
 
-    Args:
-        given: the documents of each split.
-        parts: where they come from.
+    `parts` are where the documents of each split come from.
 
     Raises:
         DataError: there is such a class.

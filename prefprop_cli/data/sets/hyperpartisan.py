@@ -145,14 +145,14 @@ class _Articles(ContentHandler):
         self._attributes: dict[str, str] = {}
         self._text: list[str] = []
 
-    def startElement(self, name: str, attributes: Any) -> None:
+    def startElement(self, name: str, attributes: Any) -> None:  # noqa: N802 - of xml.sax
         if name == "article":
             self._attributes, self._text = dict(attributes), []
 
     def characters(self, text: str) -> None:
         self._text.append(text)
 
-    def endElement(self, name: str) -> None:
+    def endElement(self, name: str) -> None:  # noqa: N802 - of xml.sax
         if name == "article":
             self.finished.append((self._attributes, "".join(self._text)))
 

@@ -12,7 +12,7 @@ from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.archives import read_zip
 from prefprop_cli.data.corpus import Corpus
 from prefprop_cli.data.decoding import opened
-from prefprop_cli.data.questions import Question, questions_in
+from prefprop_cli.data.questions import Question, read_questions
 from prefprop_cli.data.sets.common import digest, source_of
 from prefprop_cli.data.splits import split_off
 from prefprop_cli.errors import DataError
@@ -83,7 +83,7 @@ def _contents(source: Path) -> dict[str, bytes]:
 
 
 def _questions(content: bytes, name: str, table: DataTable) -> list[Question]:
-    questions = list(questions_in(io.BytesIO(content), name=name, errors=table.errors))
+    questions = list(read_questions(io.BytesIO(content), name=name, errors=table.errors))
     for question in questions:
         if question.label is None:
             raise DataError(f"{name}: {question.id} has no answer, and none can be learnt from it")

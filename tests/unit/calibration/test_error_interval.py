@@ -183,7 +183,7 @@ def test_level_seed_and_names_of_bins():
     luck=st.lists(st.booleans(), min_size=12, max_size=12),
     n_bins=st.integers(1, 5),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_it_is_a_part_of_0_to_1_with_the_observed_error(claims, luck, n_bins):
     claim = np.array(claims)
     index = np.ceil(claim * n_bins).astype(int) - 1

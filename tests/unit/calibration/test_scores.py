@@ -54,7 +54,7 @@ def test_each_score_is_that_of_its_own_definition():
     assert found == pytest.approx(expected, abs=1e-14)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(predictions(distinct=True), st.randoms(use_true_random=False))
 def test_the_order_of_documents_does_not_matter(case, random):
     probs, labels = case
@@ -62,7 +62,7 @@ def test_the_order_of_documents_does_not_matter(case, random):
     assert scores(probs[order], labels[order]) == pytest.approx(scores(*case), abs=1e-9)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(predictions(distinct=True), st.randoms(use_true_random=False))
 def test_the_names_of_classes_do_not_matter(case, random):
     """Class k becomes class name[k]."""

@@ -30,7 +30,7 @@ def plain_error(pairs, bandwidth, *, points=2001):
     return float(np.trapezoid(np.abs(curve), t)) / scale
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(predictions(), st.sampled_from([0.01, 0.05, 0.3, 1.5]))
 def test_error_at_a_bandwidth_equals_its_definition(case, bandwidth):
     pairs = top_label(*case)
@@ -52,7 +52,7 @@ def test_error_at_a_small_bandwidth_is_exact_to_the_cells():
     )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(predictions())
 def test_the_error_is_the_bandwidth_at_which_it_is_measured(case):
     found = smooth_calibration_error(*case)
@@ -66,7 +66,7 @@ def test_the_error_is_the_bandwidth_at_which_it_is_measured(case):
     assert at[1] >= at[2] - 1e-12
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(predictions())
 def test_the_error_lies_between_those_of_one_bin_and_of_none(case):
     pairs = top_label(*case)

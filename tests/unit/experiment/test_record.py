@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from prefprop_cli.backbones.load import weight_files_sha256
 from prefprop_cli.config.load import load_config
 from prefprop_cli.config.sweep import with_values
 from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.errors import DataError, UsageError
 from prefprop_cli.experiment import record as module
-from prefprop_cli.experiment.backbones import weight_files_sha256
 from prefprop_cli.experiment.plan import Plan, make_plan, prepare_data
 from prefprop_cli.experiment.record import (
     changes,

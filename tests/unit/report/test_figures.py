@@ -1,7 +1,5 @@
 """Figures 2, 3 and 4: what they draw, and that it can be read."""
 
-from itertools import combinations
-
 import numpy as np
 import pytest
 
@@ -16,7 +14,7 @@ from prefprop_cli.report.groups import group
 from prefprop_cli.report.scores import score
 from prefprop_cli.tasks.metrics import ClassMetrics
 from tests.helpers import finished
-from tests.helpers.pictures import drawn_texts
+from tests.helpers.pictures import assert_readable
 
 rng = np.random.default_rng(0)
 LENGTHS = {
@@ -29,25 +27,6 @@ LENGTHS = {
 def epochs(runs):
     sets, _ = group(collect([runs]).runs)
     return epoch_scores(sets)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _needs_matplotlib():
-    pytest.importorskip("matplotlib")
-
-
-def assert_readable(figure):
-    """No text touches another or leaves the picture."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    FigureCanvasAgg(figure).draw()
-    shown = [(text.get_text(), text.get_window_extent()) for text in drawn_texts(figure)]
-    assert len(shown) > 8
-    for (first, box), (second, other) in combinations(shown, 2):
-        assert not box.overlaps(other), f"{first!r} overlaps {second!r}"
-    for text, box in shown:
-        assert 0 <= box.x0 < box.x1 <= figure.bbox.x1, text
-        assert 0 <= box.y0 < box.y1 <= figure.bbox.y1, text
 
 
 def test_figures_can_be_read(scored, epochs):

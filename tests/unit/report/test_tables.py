@@ -76,7 +76,7 @@ def test_what_can_be_detected_stands_before_the_verdict(page_2):
     assert found["permuted"] == "0.057"  # 2 of 35: the least there is
     assert "No permutation p can be under 0.057" in words(page_2)
     assert row(grids(page_2)[1], "fine-tuning")["p Welch"] == "-"
-    assert "4 beside 1 seeds: nothing can be said of other seeds" in words(page_2)
+    assert "4 beside 1 seed: nothing can be said of other seeds" in words(page_2)
     assert "comparisons (1)" in words(page_2)
 
 

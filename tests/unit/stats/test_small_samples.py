@@ -147,7 +147,7 @@ def test_seeds_differ_by_how_many_say_what():
     assert difference_obstacle("accuracy", [yes, no], [no, yes, yes]) == ""
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 25), st.integers(2, 4), st.integers(0, 2**32), st.booleans())
 def test_no_split_is_certain_of_itself(n, n_classes, seed, is_right):
     """Whatever there is an interval of, the interval has a length."""

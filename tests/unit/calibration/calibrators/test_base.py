@@ -16,7 +16,7 @@ every_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 methods = st.sampled_from(list(METHODS.values()))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(methods, labelled_logits())
 def test_probabilities_sum_to_one_and_none_is_impossible(method, case):
     logits, labels = case
@@ -28,7 +28,7 @@ def test_probabilities_sum_to_one_and_none_is_impossible(method, case):
     assert np.allclose(calibrator(logits).sum(axis=1), 1, atol=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(methods, labelled_logits())
 def test_a_record_of_numbers_brings_it_back(method, case):
     calibrator = method.fit(*case)
@@ -37,7 +37,7 @@ def test_a_record_of_numbers_brings_it_back(method, case):
     assert method.from_dict(record) == calibrator
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(methods, labelled_logits(), st.integers(0, 2**32))
 def test_the_order_of_documents_does_not_matter(method, case, seed):
     logits, labels = case

@@ -21,7 +21,7 @@ def pooled(claims, outcomes):
     return np.array([fit[claim] for claim in claims])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(labelled_logits())
 def test_shares_are_pooled_until_they_rise(case):
     logits, labels = case

@@ -56,7 +56,7 @@ def test_auto_takes_the_simplest_that_does(name, given):
     assert chosen.beaten_by is None
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(labelled_logits(max_classes=3))
 def test_auto_has_an_answer_for_any_split(case):
     found = fit_calibrator(AUTO, *case)

@@ -59,7 +59,7 @@ def test_odds_worked_by_hand():
     assert str(found) == "T = 3.641"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(labelled_logits())
 def test_no_other_temperature_does_better(case):
     logits, labels = case
@@ -71,7 +71,7 @@ def test_no_other_temperature_does_better(case):
         assert found.at_bound or loss <= negative_log_likelihood(other, labels) + 1e-12
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(labelled_logits())
 def test_temperature_keeps_every_label(case):
     logits, labels = case

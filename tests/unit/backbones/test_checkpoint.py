@@ -7,7 +7,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from prefprop_cli.core.encoder.checkpoint import encoder_files, load_encoder
+from prefprop_cli.backbones.load import load_backbone
+from prefprop_cli.core.encoder.checkpoint import encoder_files
 from prefprop_cli.errors import CorruptFileError, DataError
 from tests.helpers import tiny
 
@@ -30,7 +31,7 @@ QUERY = "encoder.layer.0.attention.self.query.weight"
 
 
 def state(path: Path) -> dict[str, Tensor]:
-    return load_encoder(path).state_dict()
+    return load_backbone(path).state_dict()
 
 
 def assert_same_weights(path: Path, expected: dict[str, Tensor]) -> None:
@@ -91,14 +92,14 @@ def test_two_tensors_for_one_are_refused(other: str, tmp_path: Path):
     again = other.format(QUERY)
     path = rewrite(folder(tmp_path), lambda w: w | {again: torch.zeros(32, 32)})
     with pytest.raises(CorruptFileError, match=f"hold both {QUERY} and {again}|hold both {again}"):
-        load_encoder(path)
+        load_backbone(path)
 
 
 def test_a_norm_under_both_names_is_refused(tmp_path: Path):
     gamma = "embeddings.LayerNorm.gamma"
     path = rewrite(folder(tmp_path), lambda w: w | {gamma: torch.ones(32)})
     with pytest.raises(CorruptFileError, match=r"hold both embeddings\.LayerNorm\.(gamma|weight)"):
-        load_encoder(path)
+        load_backbone(path)
 
 
 @pytest.mark.parametrize("prefix", ["distilbert.", "decoder.roberta.", "text_model."])
@@ -108,14 +109,14 @@ def test_an_error_names_what_was_found(prefix: str, tmp_path: Path):
     rewrite(path, lambda weights: {prefix + name: tensor for name, tensor in weights.items()})
     message = rf"lack embeddings\..* and \d+ more; found besides: {prefix}embeddings\..*{n} tensors"
     with pytest.raises(CorruptFileError, match=message):
-        load_encoder(path)
+        load_backbone(path)
 
 
 def test_whole_numbers_are_no_weights(tmp_path: Path):
     """As in a checkpoint of 8-bit weights, whose scales lie beside them."""
     path = rewrite(folder(tmp_path), lambda w: w | {QUERY: torch.ones(32, 32, dtype=torch.int8)})
     with pytest.raises(CorruptFileError, match=f"{QUERY} is not of floating-point numbers"):
-        load_encoder(path)
+        load_backbone(path)
 
 
 def test_norms_may_have_the_names_of_tensorflow(tmp_path: Path):
@@ -138,7 +139,7 @@ def test_half_precision_is_loaded_as_float32(tmp_path: Path):
 
 
 def test_a_loaded_encoder_is_in_evaluation_mode_with_the_options(tmp_path: Path):
-    encoder = load_encoder(folder(tmp_path), attention="reference", gradient_checkpointing=True)
+    encoder = load_backbone(folder(tmp_path), attention="reference", gradient_checkpointing=True)
     assert not encoder.training
     assert encoder.attention == "reference"
     assert encoder.gradient_checkpointing
@@ -148,7 +149,7 @@ def test_a_loaded_encoder_is_in_evaluation_mode_with_the_options(tmp_path: Path)
 
 def test_the_files_have_the_names_of_transformers(tmp_path: Path):
     path = folder(tmp_path)
-    files = encoder_files(load_encoder(path))
+    files = encoder_files(load_backbone(path))
     assert files.keys() == {"config.json", WEIGHTS}
     (path / WEIGHTS).rename(path / "original")
     (path / WEIGHTS).write_bytes(files[WEIGHTS])
@@ -168,7 +169,7 @@ def test_no_weights_at_all(tmp_path: Path):
     path = folder(tmp_path)
     (path / WEIGHTS).unlink()
     with pytest.raises(DataError, match=r"has no model\.safetensors"):
-        load_encoder(path)
+        load_backbone(path)
 
 
 @pytest.mark.parametrize("keep", [0, 7, 200, -1])
@@ -176,7 +177,7 @@ def test_cut_weights(keep: int, tmp_path: Path):
     path = folder(tmp_path)
     (path / WEIGHTS).write_bytes((path / WEIGHTS).read_bytes()[:keep])
     with pytest.raises(CorruptFileError, match=r"model\.safetensors is not a whole safetensors"):
-        load_encoder(path)
+        load_backbone(path)
 
 
 @pytest.mark.parametrize(
@@ -190,13 +191,13 @@ def test_cut_weights(keep: int, tmp_path: Path):
 def test_a_missing_weight_is_named(name: str, ours: str, tmp_path: Path):
     path = rewrite(folder(tmp_path), lambda w: {n: t for n, t in w.items() if n != name})
     with pytest.raises(CorruptFileError, match=f"weights lack {ours}"):
-        load_encoder(path)
+        load_backbone(path)
 
 
 def test_many_missing_weights_are_counted(tmp_path: Path):
     path = rewrite(folder(tmp_path), lambda w: {n: t for n, t in w.items() if "layer.1" not in n})
     with pytest.raises(CorruptFileError, match=r"lack layers\.1\..*and \d+ more"):
-        load_encoder(path)
+        load_backbone(path)
 
 
 def test_a_config_with_other_sizes(tmp_path: Path):
@@ -205,19 +206,19 @@ def test_a_config_with_other_sizes(tmp_path: Path):
     (path / "config.json").write_text(json.dumps(values | {"intermediate_size": 48}))
     message = r"layers\.0\.up\.weight has shape \(64, 32\), config.json says \(48, 32\)"
     with pytest.raises(CorruptFileError, match=message):
-        load_encoder(path)
+        load_backbone(path)
 
 
 @pytest.mark.parametrize("shape", [(32, 30), (16, 32)])
 def test_weights_that_do_not_fit_together(shape: tuple[int, int], tmp_path: Path):
     path = rewrite(folder(tmp_path), lambda w: w | {QUERY: torch.zeros(shape)})
     with pytest.raises(CorruptFileError, match=r"self\.query\.weight.*differ in shape"):
-        load_encoder(path)
+        load_backbone(path)
 
 
 def test_no_config(tmp_path: Path):
     with pytest.raises(DataError, match=r"has no config\.json"):
-        load_encoder(tmp_path)
+        load_backbone(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -227,13 +228,13 @@ def test_no_config(tmp_path: Path):
 def test_a_damaged_config(content: bytes, message: str, tmp_path: Path):
     (tmp_path / "config.json").write_bytes(content)
     with pytest.raises(CorruptFileError, match=message):
-        load_encoder(tmp_path)
+        load_backbone(tmp_path)
 
 
 def test_a_model_of_another_type_is_named_before_its_keys_are_missed(tmp_path: Path):
     (tmp_path / "config.json").write_text('{"model_type": "distilbert", "n_layers": 6}')
     with pytest.raises(DataError, match='type "distilbert" cannot be used'):
-        load_encoder(tmp_path)
+        load_backbone(tmp_path)
 
 
 def test_an_activation_that_is_not_ours(tmp_path: Path):
@@ -241,4 +242,4 @@ def test_an_activation_that_is_not_ours(tmp_path: Path):
     values = json.loads((path / "config.json").read_text())
     (path / "config.json").write_text(json.dumps(values | {"hidden_act": "quick_gelu"}))
     with pytest.raises(DataError, match=r'hidden_act = "quick_gelu".*these are: gelu, gelu_new'):
-        load_encoder(path)
+        load_backbone(path)

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from prefprop_cli.core.encoder.weights import published_files, read_weights, weight_shapes
+from prefprop_cli.backbones.weights import published_files, read_weights, weight_shapes
 from prefprop_cli.errors import CorruptFileError, DataError
 from tests.helpers.forms import FORMS, PICKLE, SAFE, in_form
 

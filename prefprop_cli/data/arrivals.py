@@ -16,7 +16,7 @@ EMPTY_S = 5.0
 """The same for one in which there is nothing yet."""
 
 
-class State(NamedTuple):
+class FileState(NamedTuple):
     """What changes when a file is written to."""
 
     modified_ns: int
@@ -28,13 +28,8 @@ class Arrivals:
 
     A file that was moved there after it was written is taken at once. One that is written in its
     place is taken when it has not grown for a second, and again if it changes later. Names that
-    begin with a dot, and folders that do, are left out.
-
-    Args:
-        folder: where they appear.
-        suffixes: of the files that are taken.
-        clock: seconds since any moment.
-        now: seconds since 1970, as the file system has it.
+    begin with a dot, and folders that do, are left out. `clock` gives seconds since any moment,
+    `now` those since 1970, as the file system has it.
     """
 
     def __init__(
@@ -47,8 +42,8 @@ class Arrivals:
     ) -> None:
         self._folder, self._suffixes = folder, suffixes
         self._clock, self._now = clock, now
-        self._since_s: dict[Path, tuple[State, float]] = {}
-        self._taken: dict[Path, State] = {}
+        self._since_s: dict[Path, tuple[FileState, float]] = {}
+        self._taken: dict[Path, FileState] = {}
 
     def until(self, stop: Callable[[], bool]) -> Iterator[Path]:
         """Give the files, the oldest first, until there is a reason to stop.
@@ -85,13 +80,13 @@ class Arrivals:
         self._taken.update({path: found[path] for path in whole})
         return sorted(whole, key=lambda path: (found[path].modified_ns, path))
 
-    def _is_settled(self, path: Path, state: State) -> bool:
+    def _is_settled(self, path: Path, state: FileState) -> bool:
         patience_s = SETTLED_S if state.size else EMPTY_S
         age_s = self._now() - state.modified_ns / 1e9
         # Where the clock of the disk is ahead of ours, what we saw ourselves decides.
         return max(age_s, self._clock() - self._since_s[path][1]) >= patience_s
 
-    def _found(self) -> dict[Path, State]:
+    def _found(self) -> dict[Path, FileState]:
         if not self._folder.is_dir():
             raise DataError(f"{self._folder}: the folder is gone")
         found = {}
@@ -106,5 +101,5 @@ class Arrivals:
                 except OSError:  # moved away meanwhile, or a link to nothing
                     continue
                 if S_ISREG(status.st_mode):  # to read a pipe would wait for its writer
-                    found[path] = State(status.st_mtime_ns, status.st_size)
+                    found[path] = FileState(status.st_mtime_ns, status.st_size)
         return found

@@ -17,8 +17,8 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from prefprop_cli.backbones.files import file_sha256, refuse_pointer
 from prefprop_cli.cache import default_cache
-from prefprop_cli.core.encoder.files import file_sha256, refuse_pointer
 from prefprop_cli.errors import CorruptFileError
 from prefprop_cli.notes import note
 from prefprop_cli.runs.atomic import MANIFEST, read_verified, save_folder

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from prefprop_cli.core.encoder import files
-from prefprop_cli.core.encoder.files import file_sha256
+from prefprop_cli.backbones import files
+from prefprop_cli.backbones.files import file_sha256
 
 
 def test_a_file_is_hashed_once_as_long_as_it_stays(

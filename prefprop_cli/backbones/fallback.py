@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from prefprop_cli.backbones.from_hub import kept_folder
+from prefprop_cli.backbones.load import MINILM, has_minilm
 from prefprop_cli.errors import DataError
-from prefprop_cli.experiment.backbones import MINILM, has_minilm
-from prefprop_cli.experiment.hub_backbone import kept_folder
 from prefprop_cli.hub import is_repository, split_name, why_unreachable
 
 SETTINGS: Mapping[str, Mapping[str, object]] = {

@@ -11,8 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from prefprop_cli.core.encoder.files import file_sha256
-from prefprop_cli.core.encoder.pickles import CONVERTED, RECORD, converted
+from prefprop_cli.backbones.files import file_sha256
+from prefprop_cli.backbones.pickles import CONVERTED, RECORD, converted
 from prefprop_cli.errors import CorruptFileError
 from tests.helpers.heard import hearing
 

@@ -1,38 +1,26 @@
-"""What `prefprop predict` is given: files, folders and standard input, and a run that fits them."""
+"""Documents to be predicted: of files, folders and standard input, in order."""
 
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
-from io import BufferedReader
+from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from prefprop_cli.config.load import load_config
-from prefprop_cli.data.cells import matching
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.kinds import documents_below
 from prefprop_cli.data.seen_columns import SeenColumns
-from prefprop_cli.data.sets.common import files_below
-from prefprop_cli.data.table_rows import JSON_SUFFIXES, each_row, is_table
 from prefprop_cli.data.texts import TextRecord
-from prefprop_cli.errors import CorruptFileError, DataError, PrefpropError, UsageError
-from prefprop_cli.experiment.predictor import Predictor
-from prefprop_cli.notes import heard_by
-from prefprop_cli.runs import Choice, RunFolder, choose_run
-from prefprop_cli.runs.distributed import world
-from prefprop_cli.tables import TASKS, Errors
-from prefprop_cli.tasks import task_that_recognises
-from prefprop_cli.tasks.base import FileReader, Task
+from prefprop_cli.errors import CorruptFileError, DataError, PrefpropError
+from prefprop_cli.notes import Note, heard_by, note
+from prefprop_cli.tables import Errors
 from prefprop_cli.words import listed
 
-HEAD_BYTES = 2**16
-"""So much of a file shows whether it holds questions."""
 COUNTED_BYTES = 2**28
 """Larger tables are not read only to know how many documents there are."""
 KEPT_BYTES = 2**24
@@ -42,29 +30,28 @@ STANDARD_INPUT = "-"
 
 @dataclass(frozen=True)
 class Reading:
-    """How inputs are read.
-
-    Args:
-        lines: each line is a document.
-        errors: what to do with bytes that are no text.
-        text_column: the column that the user names; None for that of the run, or one like it.
-    """
+    """How inputs are read."""
 
     lines: bool = False
+    """Each line is a document."""
     errors: Errors = "strict"
+    """What to do with bytes that are no text."""
     text_column: str | None = None
+    """The column that the user names; None for that of the run, or one like it."""
 
 
-class Reader(FileReader):
-    """How the files of a run's task are read, with failures in their places."""
+@dataclass(frozen=True)
+class Reader:
+    """How files of one kind, texts or questions, are read."""
+
+    read: Callable[[Path | BinaryIO], Iterator[TextRecord]]
+    suffixes: Sequence[str]
+    """Of the files in a folder that are read."""
+    holds_rows: Callable[[Path], bool]
+    """Whether a file of that name may hold several documents."""
 
     def records(self, source: str, *, stream: IO[bytes] | None = None) -> Iterator[TextRecord]:
-        """What a file, or `-`, gives.
-
-        Args:
-            source: the file.
-            stream: what to read as `-`; default: the standard input.
-        """
+        """Read a file, or `-` from a stream or the standard input; failures in their places."""
         standard = cast("BinaryIO", stream or sys.stdin.buffer)
         try:
             for record in self.read(standard if source == STANDARD_INPUT else Path(source)):
@@ -76,35 +63,17 @@ class Reader(FileReader):
             yield failure(source, error)
 
 
-def reader_of(run: Predictor, reading: Reading) -> Reader:
-    """How the files of a run are read.
-
-    Raises:
-        UsageError: a column is named, and the run's task has none.
-    """
-    found = run.task.file_reader(run.plan.config.data, **vars(reading))
-    return Reader(found.read, found.suffixes, found.holds_rows)
-
-
 class Inputs:
-    """The documents of files, folders and standard input, in order.
+    """The documents of files, folders and standard input (`-`), in order.
 
-    Args:
-        sources: names of files and folders; `-` is the standard input.
-        reader: how they are read.
-        left_out: told of a folder in which there are files of other kinds.
-        without: a file that is not read where a folder holds it.
+    A folder in which there are files of other kinds is a note. The file `without` is not read
+    where a folder holds it.
     """
 
     def __init__(
-        self,
-        sources: Sequence[str],
-        reader: Reader,
-        *,
-        left_out: Callable[[str], None],
-        without: Path | None = None,
+        self, sources: Sequence[str], reader: Reader, *, without: Path | None = None
     ) -> None:
-        self._sources, self._reader, self._left_out = sources, reader, left_out
+        self._sources, self._reader = sources, reader
         self._without = without and without.resolve()
         self._kept: IO[bytes] | None = None
         self._begun: dict[str, Iterator[TextRecord]] = {}
@@ -125,11 +94,13 @@ class Inputs:
             how many documents there are; None if that is known only when they have been read.
         """
         if columns is not None and STANDARD_INPUT in self._parts:
-            self._keep_standard_input()
+            self._kept = tempfile.SpooledTemporaryFile(KEPT_BYTES)  # noqa: SIM115 - gone with us
+            shutil.copyfileobj(sys.stdin.buffer, self._kept)
         names = [part for part in self._parts if isinstance(part, str)]
-        tables = [name for name in names if self._may_hold_rows(name)]
+        tables = [n for n in names if n == STANDARD_INPUT or self._reader.holds_rows(Path(n))]
         known = [name for name in tables if self._can_be_read_twice(name)]
-        is_large = sum(map(_size, known)) > COUNTED_BYTES
+        sizes = (os.path.getsize(name) for name in known if os.path.isfile(name))
+        is_large = sum(sizes) > COUNTED_BYTES
         if columns is None and (is_large or len(known) < len(tables)):
             return None
         n_documents = len(self._parts) - len(tables)
@@ -167,7 +138,8 @@ class Inputs:
         files, others = documents_below(folder, suffixes=self._reader.suffixes)
         if others:
             named = listed([str(path.relative_to(folder)) for path in others])
-            self._left_out(f"{folder}: files of other kinds are left out: {len(others)} ({named})")
+            left_out = f"{folder}: files of other kinds are left out: {len(others)} ({named})"
+            note(Note(left_out, "warning"))
         return [str(file) for file in files if file.resolve() != self._without]
 
     def _records(self, parts: Sequence[str | TextRecord]) -> Iterator[TextRecord]:
@@ -190,21 +162,10 @@ class Inputs:
                 columns.see(copied_fields(record))
             self._begun[name] = chain(first, records)
 
-    def _keep_standard_input(self) -> None:
-        self._kept = tempfile.SpooledTemporaryFile(KEPT_BYTES)  # noqa: SIM115 - gone with us
-        shutil.copyfileobj(sys.stdin.buffer, self._kept)
-
-    def _may_hold_rows(self, name: str) -> bool:
-        return name == STANDARD_INPUT or self._reader.holds_rows(Path(name))
-
     def _can_be_read_twice(self, name: str) -> bool:
         if name == STANDARD_INPUT:
             return self._kept is not None
         return os.path.isfile(name) or not os.path.exists(name)
-
-
-def _size(name: str) -> int:
-    return os.path.getsize(name) if os.path.isfile(name) else 0
 
 
 def _types_of(name: str) -> Mapping[str, object]:
@@ -232,69 +193,3 @@ def copied_fields(record: TextRecord) -> Mapping[str, object]:
 def failure(source: str, error: PrefpropError) -> TextRecord:
     """The record of a file that cannot be read."""
     return TextRecord(source, error, source)
-
-
-def newest_for(sources: Sequence[str], reading: Reading) -> tuple[Choice, str]:
-    """The newest run that fits the first source; of several processes the first looks.
-
-    It has the task of the source and, if it is a table and no column is named, its column of texts;
-    where no run has that, the newest of the task.
-
-    Returns:
-        The run, and why it may be the wrong one; empty if it fits.
-
-    Raises:
-        UsageError: there is none of the task.
-    """
-
-    def find() -> tuple[Choice, str]:
-        source = sources[0]
-        task = _task_of(source)
-        has_columns = task.has_classes and not reading.text_column
-        names = _columns_in(source, reading) if has_columns else ()
-        config_of = cache(lambda run: load_config(preset=str(run.config)).config)
-
-        def has_task(run: RunFolder) -> bool:
-            return TASKS[config_of(run).data.task] is task
-
-        def fits(run: RunFolder) -> bool:
-            return has_task(run) and matching(config_of(run).data.text_column, names) is not None
-
-        if names:
-            with suppress(UsageError):
-                return choose_run(None, accept=fits), ""
-        choice = choose_run(None, accept=has_task, does=f" that {task.does}")
-        if not names:
-            return choice, ""
-        run = choice.folder.path
-        return choice, f"{source} has not the column that {run} was trained on. Another: --run RUN"
-
-    return world().on_main(find)
-
-
-def _columns_in(source: str, reading: Reading) -> Sequence[str]:
-    """The columns of a table; none of what is no table, or cannot be read."""
-    path = Path(source)
-    if source == STANDARD_INPUT or not path.is_file() or not is_table(path):
-        return ()
-    with heard_by(None):
-        rows = (row.fields for row in islice(each_row(path, errors=reading.errors), 1))
-        try:
-            return [name for fields in rows if not isinstance(fields, DataError) for name in fields]
-        except (DataError, CorruptFileError):
-            return ()
-
-
-def _task_of(source: str) -> Task:
-    """The task for a source; of a folder, for its first JSON file."""
-    if source == STANDARD_INPUT:
-        stream = sys.stdin.buffer
-        head = stream.peek(HEAD_BYTES) if isinstance(stream, BufferedReader) else b""
-        return task_that_recognises(head)
-    path = Path(source)
-    files = files_below(path) if os.path.isdir(path) else (path,)
-    first = next((file for file in files if file.suffix.lower() in JSON_SUFFIXES), None)
-    if first is None or not os.path.isfile(first):
-        return task_that_recognises(b"")
-    with first.open("rb") as stream:
-        return task_that_recognises(stream.read(HEAD_BYTES))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from prefprop_cli.cli.work.arrivals import EMPTY_S, SETTLED_S, Arrivals
+from prefprop_cli.data.arrivals import EMPTY_S, SETTLED_S, Arrivals
 from prefprop_cli.errors import DataError
 
 START_S = 1_000_000.0

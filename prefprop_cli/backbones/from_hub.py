@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from prefprop_cli.cache import default_cache
-from prefprop_cli.core.encoder.config import from_hugging_face
-from prefprop_cli.core.encoder.files import read_json
-from prefprop_cli.core.encoder.weights import (
+from prefprop_cli.backbones.files import read_json
+from prefprop_cli.backbones.weights import (
     INDEX,
     PICKLE,
     SAFETENSORS,
     published_files,
     shard_names,
 )
+from prefprop_cli.cache import default_cache
+from prefprop_cli.core.encoder.config import from_hugging_face
 from prefprop_cli.errors import CorruptFileError, DataError, ResourceError
 from prefprop_cli.hub import (
     hub_cause,

@@ -11,8 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from prefprop_cli.core.encoder.files import read_json, refuse_pointer
-from prefprop_cli.core.encoder.pickles import converted
+from prefprop_cli.backbones.files import read_json, refuse_pointer
+from prefprop_cli.backbones.pickles import converted
 from prefprop_cli.errors import CorruptFileError, DataError
 from prefprop_cli.words import listed
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from prefprop_cli.backbones import from_hub
+from prefprop_cli.backbones.load import find_backbone, load_backbone, weights_sha256
 from prefprop_cli.errors import CorruptFileError, DataError
-from prefprop_cli.experiment import hub_backbone
-from prefprop_cli.experiment.backbones import find_backbone, load_backbone, weights_sha256
 from prefprop_cli.hub.client import bar_class
 from tests.helpers import tiny
 from tests.helpers.forms import FORMS, PICKLE, SAFE, in_form
@@ -224,7 +224,7 @@ def test_what_is_cached_needs_no_hub(
     elif fault == "offline":
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     elif fault == "slow":
-        monkeypatch.setattr(hub_backbone, "TIMEOUT_S", 0.05)
+        monkeypatch.setattr(from_hub, "TIMEOUT_S", 0.05)
         hub.fail(delay=5)
     else:
         hub.fail(**({"cut": 10} if fault == "cut" else FAULTS[fault][0]))

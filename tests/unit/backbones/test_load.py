@@ -9,16 +9,16 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from prefprop_cli.core.encoder.files import file_sha256
-from prefprop_cli.errors import CorruptFileError, DataError
-from prefprop_cli.experiment import backbones
-from prefprop_cli.experiment.backbones import (
+from prefprop_cli.backbones import load
+from prefprop_cli.backbones.files import file_sha256
+from prefprop_cli.backbones.load import (
     check_weights,
     find_backbone,
     load_backbone,
     weight_files_sha256,
     weights_sha256,
 )
+from prefprop_cli.errors import CorruptFileError, DataError
 from tests.helpers import tiny
 from tests.helpers.forms import FORMS, SAFE, in_form
 
@@ -75,14 +75,14 @@ def test_the_hash_is_made_once_as_long_as_the_files_stay(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     n_read = 0
-    original = backbones.read_weights
+    original = load.read_weights
 
     def counted(path: Path) -> dict[str, torch.Tensor]:
         nonlocal n_read
         n_read += 1
         return original(path)
 
-    monkeypatch.setattr(backbones, "read_weights", counted)
+    monkeypatch.setattr(load, "read_weights", counted)
     monkeypatch.chdir(folder)
     assert weights_sha256(folder) == weights_sha256(Path())
     assert n_read == 1
@@ -102,7 +102,7 @@ def test_the_hash_of_older_adapters_is_over_files(tmp_path: Path) -> None:
 def test_weights_that_fit_are_checked_without_their_numbers(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backbones, "read_weights", None)
+    monkeypatch.setattr(load, "read_weights", None)
     check_weights(folder)
 
 

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import torch
 
+from prefprop_cli.backbones.files import Version, file_sha256, read_json, version_of
+from prefprop_cli.backbones.from_hub import from_hub
+from prefprop_cli.backbones.weights import published_files, read_weights, weight_shapes
 from prefprop_cli.core.encoder.checkpoint import (
     build_encoder,
     check_shapes,
@@ -15,12 +18,9 @@ from prefprop_cli.core.encoder.checkpoint import (
 )
 from prefprop_cli.core.encoder.config import EncoderConfig, from_hugging_face
 from prefprop_cli.core.encoder.encoder import Encoder
-from prefprop_cli.core.encoder.files import Version, file_sha256, read_json, version_of
 from prefprop_cli.core.encoder.to_long import to_long as convert_to_long
-from prefprop_cli.core.encoder.weights import published_files, read_weights, weight_shapes
 from prefprop_cli.core.modes import plain_modes
 from prefprop_cli.errors import CorruptFileError, DataError
-from prefprop_cli.experiment.hub_backbone import from_hub
 from prefprop_cli.hub import is_repository, split_name
 
 MINILM = "minilm"
