@@ -7,13 +7,7 @@ are the same word. Values are checked here, relations between tables in `Config`
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    JsonValue,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from pydantic_core import CoreSchema, core_schema
 
 from prefprop_cli import tables
