@@ -31,6 +31,7 @@ fix: .venv/.dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 	$(BIN)/codespell --write-changes
+	$(BIN)/python scripts/architecture.py
 
 # ruff, mypy --strict, import contracts, spelling
 check: .venv/.dev
