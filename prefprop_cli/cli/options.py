@@ -90,8 +90,7 @@ Source = Annotated[
     option("File, folder or hub name of the data (data.source).", metavar="PATH", panel=DATA),
 ]
 TextColumn = Annotated[
-    str | None,
-    option("Column of the texts; default: that of the run.", metavar="NAME", panel=DATA),
+    str | None, option("Column of the texts; default: that of the run.", metavar="NAME", panel=DATA)
 ]
 OwnTextColumn = Annotated[
     str | None,
@@ -125,9 +124,7 @@ Offline = Annotated[
 Backbone = Annotated[
     str | None,
     option(
-        "Where the backbone is now, if it has moved since training.",
-        metavar="PATH",
-        panel=MACHINE,
+        "Where the backbone is now, if it has moved since training.", metavar="PATH", panel=MACHINE
     ),
 ]
 BatchSize = Annotated[

@@ -7,13 +7,7 @@ are the same word. Values are checked here, relations between tables in `Config`
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    JsonValue,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from pydantic_core import CoreSchema, core_schema
 
 from prefprop_cli import tables
@@ -96,7 +90,9 @@ class DataTable(Table):
     group_column: str | None = None
     """Rows with the same value here never fall into two splits."""
     validation_fraction: Fraction = 0.1
+    """Share of the documents for validation, where the set has no such split."""
     test_fraction: Fraction = 0.1
+    """Share of the documents for the test, where the set has no such split."""
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 10
     """Seed of every split that is drawn; apart from `train.seed` so that seeds share a split."""
     limit: PositiveInt | None = None
@@ -137,6 +133,7 @@ class MethodTable(Table):
     dropout: Fraction = 0.1
     """Dropout on the prefix parameters, a fresh mask per example and layer."""
     init_std: Annotated[float, Field(gt=0)] = 0.02
+    """Standard deviation of the initial values of prefixes."""
     placeholder: tables.Placeholder = "embedded"
     """What placeholder positions hold before the first prefix is added."""
     pool: Literal["cls", "prefix"] = "cls"
@@ -146,7 +143,9 @@ class MethodTable(Table):
     alpha: float = 0.005
     """Weight of the prefix term of the kernel decomposition."""
     alpha_trainable: bool = False
+    """Train alpha, from `alpha` on."""
     alpha_per_head: bool = False
+    """One alpha for each attention head of a layer, in place of one for the layer."""
     lengthscale: Annotated[float, Field(gt=0)] | None = None
     """Initial value of the rbf kernel, trained; default: the fourth root of the head width."""
     degree: PositiveInt = 2
@@ -181,9 +180,11 @@ class TrainTable(Table):
     lr: Annotated[float, Field(gt=0, lt=1)] = 1e-2
     """Peak learning rate of AdamW."""
     weight_decay: Fraction = 0.0
+    """Of AdamW."""
     warmup: Fraction = 0.1
     """Share of all steps in which the learning rate rises; it then falls linearly to 0."""
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    """Gradients are scaled down to this norm, all together."""
     metric: Literal["f1_micro", "f1_macro", "f1_binary", "accuracy", "nll"] = "f1_micro"
     """Validation metric that chooses the best epoch."""
     patience: PositiveInt | None = None
@@ -258,6 +259,7 @@ class Config(Table):
     name: str = "run"
     """Short name: the prefix of the run folder."""
     description: str = ""
+    """One line on what it is for, as `prefprop presets` lists it."""
     model: ModelTable = ModelTable()
     data: DataTable = DataTable()
     method: MethodTable = MethodTable()

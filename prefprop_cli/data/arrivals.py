@@ -28,13 +28,8 @@ class Arrivals:
 
     A file that was moved there after it was written is taken at once. One that is written in its
     place is taken when it has not grown for a second, and again if it changes later. Names that
-    begin with a dot, and folders that do, are left out.
-
-    Args:
-        folder: where they appear.
-        suffixes: of the files that are taken.
-        clock: seconds since any moment.
-        now: seconds since 1970, as the file system has it.
+    begin with a dot, and folders that do, are left out. `clock` gives seconds since any moment,
+    `now` those since 1970, as the file system has it.
     """
 
     def __init__(

@@ -17,12 +17,10 @@ from prefprop_cli.data.kinds import documents_below
 from prefprop_cli.data.seen_columns import SeenColumns
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import CorruptFileError, DataError, PrefpropError
-from prefprop_cli.notes import heard_by
+from prefprop_cli.notes import Note, heard_by, note
 from prefprop_cli.tables import Errors
 from prefprop_cli.words import listed
 
-HEAD_BYTES = 2**16
-"""So much of a file shows whether it holds questions."""
 COUNTED_BYTES = 2**28
 """Larger tables are not read only to know how many documents there are."""
 KEPT_BYTES = 2**24
@@ -66,24 +64,16 @@ class Reader:
 
 
 class Inputs:
-    """The documents of files, folders and standard input, in order.
+    """The documents of files, folders and standard input (`-`), in order.
 
-    Args:
-        sources: names of files and folders; `-` is the standard input.
-        reader: how they are read.
-        left_out: told of a folder in which there are files of other kinds.
-        without: a file that is not read where a folder holds it.
+    A folder in which there are files of other kinds is a note. The file `without` is not read
+    where a folder holds it.
     """
 
     def __init__(
-        self,
-        sources: Sequence[str],
-        reader: Reader,
-        *,
-        left_out: Callable[[str], None],
-        without: Path | None = None,
+        self, sources: Sequence[str], reader: Reader, *, without: Path | None = None
     ) -> None:
-        self._sources, self._reader, self._left_out = sources, reader, left_out
+        self._sources, self._reader = sources, reader
         self._without = without and without.resolve()
         self._kept: IO[bytes] | None = None
         self._begun: dict[str, Iterator[TextRecord]] = {}
@@ -104,11 +94,13 @@ class Inputs:
             how many documents there are; None if that is known only when they have been read.
         """
         if columns is not None and STANDARD_INPUT in self._parts:
-            self._keep_standard_input()
+            self._kept = tempfile.SpooledTemporaryFile(KEPT_BYTES)  # noqa: SIM115 - gone with us
+            shutil.copyfileobj(sys.stdin.buffer, self._kept)
         names = [part for part in self._parts if isinstance(part, str)]
-        tables = [name for name in names if self._may_hold_rows(name)]
+        tables = [n for n in names if n == STANDARD_INPUT or self._reader.holds_rows(Path(n))]
         known = [name for name in tables if self._can_be_read_twice(name)]
-        is_large = sum(map(_size, known)) > COUNTED_BYTES
+        sizes = (os.path.getsize(name) for name in known if os.path.isfile(name))
+        is_large = sum(sizes) > COUNTED_BYTES
         if columns is None and (is_large or len(known) < len(tables)):
             return None
         n_documents = len(self._parts) - len(tables)
@@ -146,7 +138,8 @@ class Inputs:
         files, others = documents_below(folder, suffixes=self._reader.suffixes)
         if others:
             named = listed([str(path.relative_to(folder)) for path in others])
-            self._left_out(f"{folder}: files of other kinds are left out: {len(others)} ({named})")
+            left_out = f"{folder}: files of other kinds are left out: {len(others)} ({named})"
+            note(Note(left_out, "warning"))
         return [str(file) for file in files if file.resolve() != self._without]
 
     def _records(self, parts: Sequence[str | TextRecord]) -> Iterator[TextRecord]:
@@ -169,21 +162,10 @@ class Inputs:
                 columns.see(copied_fields(record))
             self._begun[name] = chain(first, records)
 
-    def _keep_standard_input(self) -> None:
-        self._kept = tempfile.SpooledTemporaryFile(KEPT_BYTES)  # noqa: SIM115 - gone with us
-        shutil.copyfileobj(sys.stdin.buffer, self._kept)
-
-    def _may_hold_rows(self, name: str) -> bool:
-        return name == STANDARD_INPUT or self._reader.holds_rows(Path(name))
-
     def _can_be_read_twice(self, name: str) -> bool:
         if name == STANDARD_INPUT:
             return self._kept is not None
         return os.path.isfile(name) or not os.path.exists(name)
-
-
-def _size(name: str) -> int:
-    return os.path.getsize(name) if os.path.isfile(name) else 0
 
 
 def _types_of(name: str) -> Mapping[str, object]:

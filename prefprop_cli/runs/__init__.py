@@ -1,11 +1,6 @@
 """Run folders: what they hold, who may write to them, and how far they are; stdlib only."""
 
-from prefprop_cli.runs.atomic import (
-    Record,
-    read_verified,
-    save_folder,
-    write_atomically,
-)
+from prefprop_cli.runs.atomic import Record, read_verified, save_folder, write_atomically
 from prefprop_cli.runs.config import check_config, differences
 from prefprop_cli.runs.folder import Choice, RunFolder, choose_run, newest_run
 from prefprop_cli.runs.metrics import losses_of

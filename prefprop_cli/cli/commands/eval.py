@@ -42,7 +42,7 @@ def command(
 ) -> None:
     """Evaluate a run: metrics with 95 % intervals, then every class.
 
-    Without RUN, the newest finished one of ./runs. With --compare, its line of seeds beside those
+    Without RUN, the newest finished one of ./runs. With --compare, its seeds beside those
     of other runs: paired over documents, tested over seeds.
 
     In a pipe, rows of metric, value, low, high, the paper's figure; first those of all documents,

@@ -88,7 +88,7 @@ def command(
     if watch:
         work.watch(console, loaded, reader, watch, request)
         return
-    inputs = work.Inputs(sources, reader, left_out=console.warn, without=out)
+    inputs = work.Inputs(sources, reader, without=out)
     if out:
         work.predict_copy(console, loaded, inputs, request, out=out, force=force)
     else:

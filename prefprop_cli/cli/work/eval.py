@@ -11,9 +11,9 @@ from prefprop_cli.errors import GateError, UsageError
 from prefprop_cli.experiment.adapter import Adapter
 from prefprop_cli.experiment.evaluate import Machine, OwnDocuments, evaluate_run
 from prefprop_cli.experiment.evaluation import ClassScores, RunEvaluation
-from prefprop_cli.report.methods import paper_figures_of
 from prefprop_cli.report.page import Page
 from prefprop_cli.report.pairwise import compare_runs
+from prefprop_cli.report.paper import paper_figures_of
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.stats.small_samples import Stated
 from prefprop_cli.words import plural
@@ -63,7 +63,10 @@ def tell(
         views.tell_pages(console, [comparison], comparison.record)
         return
     rows = [
-        [name, f"{value:.4f}", *_end_cells(found.intervals[name]), _paper_cell(paper.get(name))]
+        [
+            *(name, f"{value:.4f}", *_end_cells(found.intervals[name])),
+            f"{paper[name]:.3f}" if name in paper else "",
+        ]
         for name, value in found.metrics.items()
     ]
     if console.is_terminal:
@@ -180,10 +183,6 @@ def _with_ends(value: float, stated: Stated) -> dict[str, float | str | None]:
 
 def _figure(value: float, *, digits: int) -> str:
     return "-" if value != value else f"{value:.{digits}f}"
-
-
-def _paper_cell(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
 
 
 def _end_cells(stated: Stated) -> list[str]:
