@@ -111,7 +111,7 @@ def _own_cause(error: BaseException) -> Cause | None:
     if names & {"HFValidationError", "HfUriError"}:
         return Cause(f"this is no name on the hub: {_line(error)}", is_answer=True)
     sentence = _on_the_way(error, names)
-    return sentence and Cause(sentence)
+    return Cause(sentence) if sentence else None
 
 
 def _answer(error: BaseException, response: Any) -> Cause:
