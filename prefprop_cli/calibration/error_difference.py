@@ -46,12 +46,8 @@ def error_difference(
     that with several seeds and no difference the interval is longer than it need be. With one
     seed a method, nothing is said of other seeds.
 
-    Args:
-        first: of each seed of a method.
-        second: of each seed of another, on the same documents in the same order; may be empty.
-        n_resamples: draws behind each test of `binned_error_interval`.
-        seed: of the draws.
-        level: nominal coverage.
+    The seeds of both methods are on the same documents in the same order; `second` may be empty.
+    The other arguments are those of `binned_error_interval`.
 
     Returns:
         `value` is the plain difference, and always inside the interval; the p-value is of a normal

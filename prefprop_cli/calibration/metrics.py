@@ -67,15 +67,8 @@ def scores_and_terms(
         predictions.log_losses,
     )
 
-    def scores(
-        outcomes: Ints,
-        index: Ints,
-        gap: Floats,
-        paper_index: Ints,
-        paper_gap: Floats,
-        squared_error: Floats,
-        log_loss: Floats,
-    ) -> dict[str, float]:
+    def scores(*drawn: *Terms) -> dict[str, float]:
+        outcomes, index, gap, paper_index, paper_gap, squared_error, log_loss = drawn
         errors = np.abs(np.bincount(index, gap, n_bins))
         paper_errors = np.abs(np.bincount(paper_index, paper_gap, PAPER_BINS))
         return {

@@ -24,6 +24,13 @@ from prefprop_cli.runs import RunFolder, write_atomically
 FITTED_ON = "validation"
 
 
+_SAME_SPLIT = (
+    f"--split {{split}}: its documents are those of {FITTED_ON}, where the calibrator is fitted, "
+    "so an error measured there would be too good. Report on another split, or say "
+    "--allow-same-split, which fits it anew for each fifth of the documents"
+)
+
+
 @dataclass(frozen=True)
 class Calibration:
     """What was fitted for a run, and the report on a split."""
@@ -73,8 +80,8 @@ def calibrate(
 ) -> Calibration:
     """Fit a calibrator on validation and report on a split; `keep` stores both.
 
-    Where both have the same documents the report is cross-fitted, if that is allowed: each
-    document is calibrated by what was fitted on others, though `auto` chooses on all.
+    Where both have the same documents, and that is allowed, each document is calibrated by what
+    was fitted on others, though `auto` chooses on all.
 
     Args:
         folder: of the run.
@@ -85,8 +92,8 @@ def calibrate(
         allow_same_split: whether the split may be the one of the fit.
 
     Raises:
-        UsageError: it is, and may not be; there is no such method, or it needs classes the run
-            does not have; or a split has no stored logits.
+        UsageError: it is, and may not be; there is no such method, or it needs classes that are
+            not there; or a split has no stored logits.
         DataError: the logits cannot be scored.
     """
     logits_of = logits_of or partial(load_logits, folder.evaluation)
@@ -95,11 +102,7 @@ def calibrate(
     n_shared = len({*fitted_on.ids} & {*reported.ids})
     same = n_shared == len(reported.ids)
     if same and not allow_same_split:
-        raise UsageError(
-            f"--split {split}: its documents are those of {FITTED_ON}, where the calibrator is "
-            "fitted, so an error measured there would be too good. Report on another split, or "
-            "say --allow-same-split, which fits it anew for each fifth of the documents"
-        )
+        raise UsageError(_SAME_SPLIT.format(split=split))
     fitted = fit_calibrator(
         method, fitted_on.logits, fitted_on.labels, candidates=not adapter.task.has_classes
     )

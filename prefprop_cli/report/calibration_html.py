@@ -8,7 +8,7 @@ from prefprop_cli.calibration.report import CalibrationReport, Score
 from prefprop_cli.calibration.slices import ClassSlice, Slice
 from prefprop_cli.experiment.calibrate import FITTED_ON, Calibration
 from prefprop_cli.notes import having
-from prefprop_cli.report import methods
+from prefprop_cli.report import paper as published
 from prefprop_cli.report.html import Element, Section, aside, html_page, where_from
 from prefprop_cli.report.learning_curves import LearningCurves
 from prefprop_cli.report.page import (
@@ -20,7 +20,6 @@ from prefprop_cli.report.page import (
     missing_intervals,
     p_value,
 )
-from prefprop_cli.report.paper import paper_figures
 from prefprop_cli.report.reliability_diagram import reliability_picture, risk_coverage_picture
 
 SCORES = {
@@ -86,9 +85,9 @@ def calibration_html(found: Calibration) -> str:
 
 def _scores(found: Calibration) -> Section:
     report, config = found.report, found.adapter.config
-    paper = paper_figures(config.data.set, methods.method_label(config))
-    theirs, ours = methods.papers_backbone(config), methods.backbone_name(config)
-    other = "" if methods.has_papers_backbone(config) else f", here it is {ours}"
+    paper = published.paper_figures(config.data.set, published.method_label(config))
+    theirs, ours = published.papers_backbone(config), published.backbone_name(config)
+    other = "" if published.has_papers_backbone(config) else f", here it is {ours}"
     of_paper = aside(f"The paper's figures (its tables 2 and 3) are of {theirs}{other}.")
     names = report.before.scores
     missing = missing_intervals((SCORES[name][0], each.why) for name, each in names.items())

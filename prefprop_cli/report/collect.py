@@ -9,7 +9,7 @@ from pathlib import Path
 from prefprop_cli.config.load import load_config
 from prefprop_cli.config.schema import Config
 from prefprop_cli.errors import DataError, PrefpropError, UsageError
-from prefprop_cli.report.methods import method_label
+from prefprop_cli.report.paper import method_label
 from prefprop_cli.runs import Record, RunFolder
 from prefprop_cli.runs.state import again
 from prefprop_cli.words import listed

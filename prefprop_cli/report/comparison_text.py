@@ -6,7 +6,6 @@ from itertools import groupby
 
 from prefprop_cli.report.baselines import Baselines
 from prefprop_cli.report.comparisons import Comparison, Order
-from prefprop_cli.report.methods import has_papers_backbone, long_backbone_name, papers_backbone
 from prefprop_cli.report.page import (
     NOTHING,
     Block,
@@ -16,6 +15,7 @@ from prefprop_cli.report.page import (
     missing_intervals,
     p_value,
 )
+from prefprop_cli.report.paper import has_papers_backbone, long_backbone_name, papers_backbone
 from prefprop_cli.report.scores import ScoredSet, ScoredVariant
 from prefprop_cli.words import plural
 

@@ -7,7 +7,7 @@ from math import isnan, nan
 
 import numpy as np
 
-from prefprop_cli.report.methods import PROPAGATION
+from prefprop_cli.report.paper import PROPAGATION
 from prefprop_cli.report.scores import ScoredSet, ScoredVariant, difference
 from prefprop_cli.stats import seeds
 from prefprop_cli.stats.intervals import Interval

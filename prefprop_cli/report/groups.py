@@ -9,7 +9,7 @@ from typing import TypeVar
 from prefprop_cli.config.schema import Config, MethodTable
 from prefprop_cli.experiment.stored_logits import load_logits
 from prefprop_cli.report.collect import FinishedRun
-from prefprop_cli.report.methods import PROPAGATION, backbone_name, method_order
+from prefprop_cli.report.paper import PROPAGATION, backbone_name, method_order
 from prefprop_cli.tables import METHODS
 from prefprop_cli.tasks.metrics import better
 

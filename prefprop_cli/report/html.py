@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 from prefprop_cli.experiment.adapter import Adapter
 from prefprop_cli.report.charts import Picture
-from prefprop_cli.report.methods import backbone_name, method_label
 from prefprop_cli.report.page import PERCENT, Block, Grid, Page
+from prefprop_cli.report.paper import backbone_name, method_label
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.stats.intervals import Interval
 

@@ -17,6 +17,7 @@ from prefprop_cli.report.scores import (
     Calibrated,
     ScoredSet,
     ScoredVariant,
+    counting,
     evaluate_missing,
     score,
 )
@@ -64,7 +65,8 @@ def compare_runs(
     evaluate_missing([run.folder for run in data.runs], split, machine=machine)
     table = first.config.eval
     settings = table.model_copy(update={"bins": n_bins or table.bins})
-    scored = score(data, split, settings=settings, calibrated=calibrated)
+    with counting(data.runs) as on_run:
+        scored = score(data, split, settings=settings, calibrated=calibrated, on_run=on_run)
     chosen = metrics or dict.fromkeys((scored.metric, "accuracy", "ece", "nll"))
     known = [name for name in chosen if name in scored.variants[0].estimates]
     return _page(scored, paths[0], known, title or f"{paths[0]} beside others, on {split}")

@@ -19,11 +19,7 @@ from prefprop_cli.report.figure_3 import figure_3
 from prefprop_cli.report.figure_4 import epoch_scores, figure_4
 from prefprop_cli.report.groups import DataSet, group
 from prefprop_cli.report.page import Page, markdown
-from prefprop_cli.report.scores import (
-    ScoredSet,
-    evaluate_missing,
-    score,
-)
+from prefprop_cli.report.scores import ScoredSet, counting, evaluate_missing, score
 from prefprop_cli.report.table_2 import table_2
 from prefprop_cli.report.table_3 import table_3
 from prefprop_cli.report.table_7 import table_7
@@ -138,7 +134,8 @@ class _Material:
         """Of the runs that the tables show, not of those that lost a search on validation."""
         runs = [run for data in self.sets for run in data.runs]
         evaluate_missing([run.folder for run in runs], self.split, machine=self.machine)
-        return [score(data, self.split) for data in self.sets]
+        with counting(runs) as on_run:
+            return [score(data, self.split, on_run=on_run) for data in self.sets]
 
     @cached_property
     def baselines(self) -> list[Baselines]:

@@ -15,7 +15,6 @@ from prefprop_cli.data.corpus import Corpus
 from prefprop_cli.errors import UsageError
 from prefprop_cli.experiment.adapter import Adapter, read_adapter
 from prefprop_cli.experiment.stored_logits import SavedLogits, load_logits
-from prefprop_cli.notes import heard_by
 from prefprop_cli.report.baselines import Baselines, CorpusOf, Row, baselines_of
 from prefprop_cli.report.calibration_html import length_table
 from prefprop_cli.report.collect import collect
@@ -23,8 +22,8 @@ from prefprop_cli.report.comparison_text import SHORT
 from prefprop_cli.report.groups import group
 from prefprop_cli.report.html import Card, Element, Section, aside, html_page, where_from
 from prefprop_cli.report.learning_curves import LearningCurves
-from prefprop_cli.report.methods import has_papers_backbone, long_backbone_name
 from prefprop_cli.report.page import PERCENT, SHARE, Grid, missing_intervals
+from prefprop_cli.report.paper import has_papers_backbone, long_backbone_name
 from prefprop_cli.report.reliability_diagram import reliability_picture
 from prefprop_cli.report.scores import CALIBRATION, ScoredSet, ScoredVariant, score
 from prefprop_cli.runs import RunFolder
@@ -116,8 +115,7 @@ def _examined(run: RunFolder, split: str, corpus_of: CorpusOf, *, excerpts: bool
     if not collected.runs:
         raise UsageError("; ".join(collected.notes))
     (data,), _ = group(collected.runs)
-    with heard_by(None):
-        scored = score(data, split)
+    scored = score(data, split)
     texts: dict[str, str] = {}
 
     def reading(table: DataTable) -> Corpus:

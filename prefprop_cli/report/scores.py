@@ -4,7 +4,8 @@ Where a sample is too small for an interval there is none, but a sentence that s
 Axes: N documents, C classes or candidates.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count
@@ -149,17 +150,26 @@ def evaluate_missing(
         logits_of(run, name, machine=machine)
 
 
+@contextmanager
+def counting(runs: Sequence[FinishedRun]) -> Iterator[Callable[[], None]]:
+    """Let it be heard how many of the runs are scored; yield what counts one."""
+    numbers = count(1)
+    with progress(total=len(runs), label="run") as update:
+        yield lambda: update(next(numbers))
+
+
 def score(
     data: DataSet,
     split: str,
     *,
     settings: EvalTable | None = None,
     calibrated: Calibrated | None = None,
+    on_run: Callable[[], object] = lambda: None,
 ) -> ScoredSet:
     """Score the variants of a data set on a split, from the logits that its runs have stored.
 
-    How far it is can be heard; see `notes`. `settings`, bins and resamples, are the first run's by
-    default; `calibrated` takes a run and its logits (N, C) and gives calibrated ones.
+    `settings`, bins and resamples, are the first run's by default; `calibrated` takes a run and its
+    logits (N, C) and gives calibrated ones; `on_run` is called after each run.
 
     Raises:
         UsageError: a run was not evaluated on the split.
@@ -180,18 +190,17 @@ def score(
         variants=(),
     )
 
-    variants, n_done = [], count(1)
-    with progress(total=len(data.runs), label="run") as update:
-        for variant in data.variants:
-            logits, seeds = [], []
-            for run in variant.runs:
-                found = _logits(run, scored)
-                logits.append(calibrated(run, found) if calibrated else found)
-                seeds.append(seed_of(logits[-1], scored))
-                update(next(n_done))
-            paper = paper_figures(data.set, variant.method)
-            of = (variant.method, variant.settings, variant.runs, variant.own)
-            variants.append(ScoredVariant(*of, tuple(seeds), tuple(logits), paper))
+    variants = []
+    for variant in data.variants:
+        logits, seeds = [], []
+        for run in variant.runs:
+            found = _logits(run, scored)
+            logits.append(calibrated(run, found) if calibrated else found)
+            seeds.append(seed_of(logits[-1], scored))
+            on_run()
+        paper = paper_figures(data.set, variant.method)
+        of = (variant.method, variant.settings, variant.runs, variant.own)
+        variants.append(ScoredVariant(*of, tuple(seeds), tuple(logits), paper))
     return replace(scored, variants=tuple(variants))
 
 

@@ -193,10 +193,8 @@ def minimum_detectable_effect(
     """Return the difference of means, in standard deviations, that a t-test finds at this power.
 
     d = δ √(1/n₁ + 1/n₂), δ the non-centrality at which P(T > t_crit) = power on n₁ + n₂ - 2
-    degrees of freedom. The other tail of the two-sided test, below 1e-4 there, is left out.
-
-    Returns:
-        2.02 for five beside five seeds; NaN where a method has one seed.
+    degrees of freedom. The other tail of the two-sided test, below 1e-4 there, is left out. 2.02
+    for five beside five seeds; NaN where a method has one seed.
 
     Source: Cohen 1988, chapter 2.
     """

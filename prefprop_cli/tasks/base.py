@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from prefprop_cli.tasks.batch import Head
 
 
+Labels = tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class FileReader:
     """How files of documents without labels are read."""
@@ -45,12 +48,7 @@ class Task(ABC):
 
     @abstractmethod
     def form(
-        self,
-        table: "DataTable",
-        *,
-        labels: tuple[str, ...],
-        tokenizer: TextTokenizer,
-        max_tokens: int,
+        self, table: "DataTable", *, labels: Labels, tokenizer: TextTokenizer, max_tokens: int
     ) -> Form:
         """Return the form of documents with these classes, if the task has any."""
 
@@ -63,7 +61,7 @@ class Task(ABC):
         """Return what answers are measured by."""
 
     @abstractmethod
-    def names_of(self, document: Document, labels: tuple[str, ...]) -> tuple[str, ...]:
+    def names_of(self, document: Document, labels: Labels) -> Labels:
         """Return what the logits of a document are of."""
 
     @abstractmethod

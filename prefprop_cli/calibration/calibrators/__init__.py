@@ -58,14 +58,8 @@ def fit_calibrator(
     search is not settled by the documents: it is taken as `none`, with a note. A method that
     cannot be fitted is out, with a note, too.
 
-    Args:
-        name: `auto` or a key of `METHODS`.
-        logits: (N, C), of validation documents, never of those that are reported; -inf for a
-            candidate that a document does not have.
-        labels: (N,) int, in [0, C).
-        seed: of the folds.
-        candidates: whether each document brings classes of its own; also taken as so where a
-            logit is -inf. Then `auto` compares `none` and `temperature`.
+    The name is `auto` or a key of `METHODS`, the seed that of the folds; the other arguments are
+    those of `Calibrator.fit`. Of candidates `auto` compares `none` and `temperature`.
 
     Raises:
         DataError: as `Predictions.from_logits`.

@@ -38,11 +38,8 @@ class Calibrator(ABC):
     def fit(cls, logits: ArrayLike, labels: ArrayLike, *, candidates: bool = False) -> Self:
         """Fit the method on validation documents, never on those that are reported.
 
-        Args:
-            logits: (N, C); -inf for a candidate that a document does not have.
-            labels: (N,) int, in [0, C).
-            candidates: whether each document brings classes of its own; also taken as so where a
-                logit is -inf.
+        Logits are (N, C), labels (N,) in [0, C). With `candidates` each document brings classes of
+        its own; it is also taken as so where a logit is -inf, a candidate that is not there.
 
         Raises:
             DataError: as `Predictions.from_logits`.

@@ -41,13 +41,7 @@ def cross_validate(
 
     Two methods are compared by the differences of their losses, document by document, which
     scatter far less than the losses themselves. A method whose fit fails, in a fold or on all
-    documents, is out.
-
-    Args:
-        methods: to be compared.
-        logits: (N, C), N ≥ 2.
-        labels: (N,).
-        seed: of the folds.
+    documents, is out. Logits are (N, C), N ≥ 2, labels (N,).
 
     Returns:
         A trial for each method that could be fitted, in their order, and by name why the others

@@ -16,9 +16,9 @@ from prefprop_cli.experiment.calibrate import FITTED_ON, Calibration, calibrate,
 from prefprop_cli.experiment.evaluate import Machine, check_split, logits_of, warnings_on
 from prefprop_cli.report.calibration_html import calibration_html, runs_page
 from prefprop_cli.report.drawing import new_figure, write_figure
-from prefprop_cli.report.methods import paper_figures_of
 from prefprop_cli.report.page import Page
 from prefprop_cli.report.pairwise import compare_runs
+from prefprop_cli.report.paper import paper_figures_of
 from prefprop_cli.report.reliability_diagram import reliability_figure
 from prefprop_cli.runs import RunFolder, write_atomically
 from prefprop_cli.runs.distributed import world

@@ -11,9 +11,9 @@ from prefprop_cli.errors import GateError, UsageError
 from prefprop_cli.experiment.adapter import Adapter
 from prefprop_cli.experiment.evaluate import Machine, OwnDocuments, evaluate_run
 from prefprop_cli.experiment.evaluation import ClassScores, RunEvaluation
-from prefprop_cli.report.methods import paper_figures_of
 from prefprop_cli.report.page import Page
 from prefprop_cli.report.pairwise import compare_runs
+from prefprop_cli.report.paper import paper_figures_of
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.stats.small_samples import Stated
 from prefprop_cli.words import plural

@@ -17,7 +17,7 @@ from prefprop_cli.data.texts import each_text
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.data.truncation import pieces
 from prefprop_cli.tables import Errors, Truncation
-from prefprop_cli.tasks.base import FileReader, Task
+from prefprop_cli.tasks.base import FileReader, Labels, Task
 from prefprop_cli.tasks.metrics import ClassMetrics
 
 if TYPE_CHECKING:
@@ -74,12 +74,7 @@ class Classification(Task):
     does = "classifies texts"
 
     def form(
-        self,
-        table: "DataTable",
-        *,
-        labels: tuple[str, ...],
-        tokenizer: TextTokenizer,
-        max_tokens: int,
+        self, table: "DataTable", *, labels: Labels, tokenizer: TextTokenizer, max_tokens: int
     ) -> ClassificationForm:
         return ClassificationForm(tokenizer, max_tokens, labels, table.beyond, table.max_chunks)
 
@@ -91,7 +86,7 @@ class Classification(Task):
     def metrics(self, n_classes: int) -> ClassMetrics:
         return ClassMetrics(n_classes)
 
-    def names_of(self, document: Document, labels: tuple[str, ...]) -> tuple[str, ...]:
+    def names_of(self, document: Document, labels: Labels) -> Labels:
         return labels
 
     def recognises(self, head: bytes) -> bool:

@@ -21,7 +21,7 @@ from prefprop_cli.data.table_rows import JSON_SUFFIXES
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import UsageError
 from prefprop_cli.tables import Errors
-from prefprop_cli.tasks.base import FileReader, Task
+from prefprop_cli.tasks.base import FileReader, Labels, Task
 from prefprop_cli.tasks.wikihop.form import QuestionForm, as_question
 
 if TYPE_CHECKING:
@@ -50,12 +50,7 @@ class WikiHop(Task):
     does = "answers questions"
 
     def form(
-        self,
-        table: "DataTable",
-        *,
-        labels: tuple[str, ...],
-        tokenizer: TextTokenizer,
-        max_tokens: int,
+        self, table: "DataTable", *, labels: Labels, tokenizer: TextTokenizer, max_tokens: int
     ) -> QuestionForm:
         return QuestionForm(tokenizer, max_tokens)
 
@@ -67,7 +62,7 @@ class WikiHop(Task):
     def metrics(self, n_classes: int) -> CandidateMetrics:
         return CandidateMetrics()
 
-    def names_of(self, document: Document, labels: tuple[str, ...]) -> tuple[str, ...]:
+    def names_of(self, document: Document, labels: Labels) -> Labels:
         return as_question(document).candidates
 
     def recognises(self, head: bytes) -> bool:

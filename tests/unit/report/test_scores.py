@@ -9,7 +9,7 @@ from prefprop_cli.experiment.stored_logits import load_logits, save_logits
 from prefprop_cli.report import scores
 from prefprop_cli.report.collect import collect
 from prefprop_cli.report.groups import group
-from prefprop_cli.report.scores import evaluate_missing, score
+from prefprop_cli.report.scores import counting, evaluate_missing, score
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.stats.seeds import summary
 from prefprop_cli.tasks.metrics import ClassMetrics
@@ -48,8 +48,8 @@ def test_another_split_has_other_figures(runs, scored):
 
 def test_progress_is_heard(runs):
     (data,), _ = group(collect([runs]).runs)
-    with hearing() as heard:
-        score(data, "test")
+    with hearing() as heard, counting(data.runs) as on_run:
+        score(data, "test", on_run=on_run)
     assert heard.loops == [("run", 8)]
     assert heard.done == [1, 2, 3, 4, 5, 6, 7, 8]
 
