@@ -31,14 +31,16 @@ fix: .venv/.dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 	$(BIN)/codespell --write-changes
+	$(BIN)/python scripts/architecture.py
 
-# ruff, mypy --strict, import contracts, spelling
+# ruff, mypy --strict, import contracts, spelling, code that nothing uses
 check: .venv/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+	$(BIN)/vulture
 
 # the tests, minutes
 test: .venv/.dev

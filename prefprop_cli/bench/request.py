@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -129,12 +130,7 @@ class Request:
 
 
 def at_lengths(request: Request, lengths: Sequence[int], *, batch_size: int) -> Groups:
-    """A group for each length.
-
-    Args:
-        request: what to do with the documents.
-        lengths: positions per document, placeholders included.
-        batch_size: documents at a time.
+    """A group for each length: positions per document, placeholders included.
 
     Raises:
         UsageError: a length is more than the backbone has positions, or leaves no room for text.
@@ -183,10 +179,6 @@ def measure(
         memory: measure the peak of each first, its model alone in memory.
         on_progress: told how many passes of all subjects together are done.
 
-    Returns:
-        Rows with the identity of the subject, documents and tokens per second, seconds, and
-        `ratio`, its time per document in times that of the first subject of its group.
-
     Raises:
         ResourceError: memory ran out.
     """
@@ -211,13 +203,9 @@ def measure(
     rows = []
     for group in groups:
         members = [next(timed) for _ in group]
-        rows += [
-            _identity(request, subject)
-            | _speed(request, subject, timing)
-            | {"peak_bytes": peaks.get(id(subject))}
-            | _ratios((subject, timing), members[0])
-            for subject, timing in members
-        ]
+        for subject, timing in members:
+            row = _row(request, subject, timing) | {"peak_bytes": peaks.get(id(subject))}
+            rows.append(row | _ratios((subject, timing), members[0]))
     return rows
 
 
@@ -281,42 +269,37 @@ def _work(model: Model, subject: Subject, request: Request) -> Callable[[], Tens
     return run
 
 
-def _identity(request: Request, subject: Subject) -> Record:
+def _row(request: Request, subject: Subject, timing: Timing) -> Record:
+    """What the subject is, documents and tokens per second, and seconds."""
     texts = {length for batch in subject.batches for length in batch}
-    # Of each document, where it is the same for all.
-    text = texts.pop() if len(texts) == 1 else None
-    is_ours = subject.library == "prefprop"
+    text = texts.pop() if len(texts) == 1 else None  # of each, where it is the same for all
+    n, n_placeholders = subject.n_documents, request.n_placeholders(subject.method)
+    tokens = sum(map(sum, subject.batches)) + n * n_placeholders
+    docs_per_s, interval = timing.per_second(n)
     return {
         "subject": subject.library,
         "method": subject.method.name,
         "step": subject.step,
-        "dtype": request.dtype if is_ours else "float32",
+        "dtype": request.dtype if subject.library == "prefprop" else "float32",
         "text": text,
-        "length": None if text is None else text + request.n_placeholders(subject.method),
+        "length": None if text is None else text + n_placeholders,
         "batch_size": max(map(len, subject.batches)),
-        "documents": subject.n_documents,
-    }
-
-
-def _speed(request: Request, subject: Subject, timing: Timing) -> Record:
-    n = subject.n_documents
-    tokens = sum(map(sum, subject.batches)) + n * request.n_placeholders(subject.method)
-    docs_per_s, interval = timing.per_second(n)
-    return {
+        "documents": n,
         "tokens": tokens,
         "docs_per_s": docs_per_s,
         "docs_per_s_low": interval.low,
         "docs_per_s_high": interval.high,
         "tokens_per_s": tokens / timing.p50_s,
         "p50_s": timing.p50_s,
-        "p95_s": float(torch.tensor(timing.wall_s, dtype=torch.float64).quantile(0.95)),
-        "cpu_p50_s": float(torch.tensor(timing.cpu_s, dtype=torch.float64).quantile(0.5)),
+        "p95_s": float(np.percentile(timing.wall_s, 95)),
+        "cpu_p50_s": float(np.median(timing.cpu_s)),
         "wall_s": timing.wall_s,
         "cpu_s": timing.cpu_s,
     }
 
 
 def _ratios(timed: tuple[Subject, Timing], first: tuple[Subject, Timing]) -> Record:
+    """`ratio`: the time per document in times that of the first subject of the group."""
     (subject, timing), (first_subject, first_timing) = timed, first
     share = first_subject.n_documents / subject.n_documents
     ratio, interval = paired_ratio(timing.wall_s, first_timing.wall_s)

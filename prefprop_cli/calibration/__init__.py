@@ -1,1 +1,1 @@
-"""Logits and labels in, figures out: metrics, calibration, intervals, plots."""
+"""Logits and labels in, figures out: metrics, calibration errors, calibrators."""

@@ -58,10 +58,7 @@ class Machine:
 
 
 def evaluate_run(
-    run: RunFolder,
-    documents: str | OwnDocuments = "test",
-    *,
-    machine: Machine = Machine(),
+    run: RunFolder, documents: str | OwnDocuments = "test", *, machine: Machine = Machine()
 ) -> RunEvaluation:
     """Evaluate a run on a split of its data, or on labelled documents of one's own.
 
@@ -95,23 +92,12 @@ def evaluate_run(
 
 
 def evaluate_trained(
-    plan: "Plan",
-    prepared: "Prepared",
-    run: RunFolder,
-    *,
-    device: str,
-    n_steps: int,
+    plan: "Plan", prepared: "Prepared", run: RunFolder, *, device: str, n_steps: int
 ) -> RunEvaluation:
     """Evaluate a run that was just trained, beside baselines; the logits are stored in the run.
 
-    On test; on validation where test would take more than a small part of the training's time.
-
-    Args:
-        plan: of the run.
-        prepared: its documents.
-        run: its folder.
-        device: where it computes.
-        n_steps: that it was trained.
+    On test; on validation where test would take more than a small part of the time of the
+    `n_steps` that it was trained.
 
     Raises:
         UsageError, DataError, CorruptFileError: as `evaluate_run`.

@@ -55,7 +55,9 @@ def logits_of_documents(
         DataError: they cannot be read, or have a label the run does not know.
     """
     predictor = load_run(run.path, device=machine.device, backbone=machine.backbone)
-    documents = _read(own, predictor)
+    named = {"text_column": own.text_column, "label_column": own.label_column}
+    columns = {key: column for key, column in named.items() if column is not None}
+    documents = predictor.task.read_labelled(own.path, predictor.plan.config.data, columns)
     warnings = []
     if known := seen(documents, read_keys(run.texts)):
         leak = (
@@ -114,12 +116,6 @@ class _OwnExamples:
 
     def load(self, indices: Sequence[int]) -> Batch:
         return self.predictor.batch([self.documents[index] for index in indices])[1]
-
-
-def _read(own: OwnDocuments, predictor: Predictor) -> list[Document]:
-    named = {"text_column": own.text_column, "label_column": own.label_column}
-    columns = {key: column for key, column in named.items() if column is not None}
-    return predictor.task.read_labelled(own.path, predictor.plan.config.data, columns)
 
 
 def _label_indices(documents: Sequence[Document], predictor: Predictor) -> list[int]:

@@ -126,7 +126,11 @@ def resolve(asked: ExperimentRequest) -> ExperimentSettings:
     if asked.source == "" or (is_bare and config.data.source is None):
         examples = "".join(f"\n  prefprop {line}" for line in asked.examples)
         raise UsageError(f"which documents? Name {WHAT}, or a data set of the hub:{examples}")
-    _refuse_preset_name(asked)
+    if asked.source and preset_paths(asked.source) and not Path(asked.source).exists():
+        raise UsageError(
+            f"{asked.source}: no such file or folder. There is a preset of that name: "
+            f"prefprop train -p {asked.source}"
+        )
     own = left_open(config.data)
     settings = replace(settings.with_found(data=own.settings), columns=own.columns)
     check_source(settings.config.data)
@@ -150,15 +154,6 @@ def as_overrides(values: Mapping[str, object]) -> list[str]:
     """Values by key as `-s` has them; None is left out."""
     given = {key: value for key, value in values.items() if value is not None}
     return [f"{key}={tomli_w.dumps({'v': value})[4:].strip()}" for key, value in given.items()]
-
-
-def _refuse_preset_name(asked: ExperimentRequest) -> None:
-    source = asked.source or ""
-    if preset_paths(source) and not Path(source).exists():
-        raise UsageError(
-            f"{source}: no such file or folder. There is a preset of that name: "
-            f"prefprop train -p {source}"
-        )
 
 
 def _name(config: Config) -> str:

@@ -4,11 +4,20 @@ import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from prefprop_cli.config.sweep import Values
 from prefprop_cli.sweep.plan import SEED, Stage
 from prefprop_cli.tasks.metrics import LOWER_IS_BETTER, better
+
+
+class SeedSpread(NamedTuple):
+    """A metric over seeds; the sample standard deviation of one is None."""
+
+    n: int
+    mean: float
+    sd: float | None
+
 
 State = Literal["waiting", "running", "finished", "pruned", "failed"]
 
@@ -66,16 +75,6 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Spread:
-    """A metric over seeds."""
-
-    n: int
-    mean: float
-    sd: float | None
-    """Sample standard deviation; None for one seed."""
-
-
-@dataclass(frozen=True)
 class Leaderboard:
     """All stages that were reached."""
 
@@ -88,11 +87,11 @@ class Leaderboard:
         return self.standings[-1].best(self.metric)
 
     @property
-    def spread(self) -> Spread | None:
+    def seeds(self) -> SeedSpread | None:
         """The metric over seeds; None before the stage of the seeds."""
         last = self.standings[-1]
         found = [t.metric for t in last.trials if t.state == "finished" and t.metric is not None]
         if not last.stage.is_of_seeds or not found:
             return None
         sd = statistics.stdev(found) if len(found) > 1 else None
-        return Spread(len(found), statistics.fmean(found), sd)
+        return SeedSpread(len(found), statistics.fmean(found), sd)

@@ -37,10 +37,7 @@ with quiet():
 
 
 def open_storage(place: str) -> BaseStorage:
-    """Open a storage, or make it.
-
-    Args:
-        place: a database URL such as `sqlite:///sweep.db` or `postgresql://host/name`, or a file.
+    """Open a storage, or make it: that of a database URL such as `sqlite:///sweep.db`, or a file.
 
     Raises:
         UsageError: there is no such database.

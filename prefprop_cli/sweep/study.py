@@ -65,12 +65,8 @@ class StageStudy:
     def fill(self, finished: Mapping[str, FrozenTrial]) -> bool:
         """Add what was lost, and the runs of a grid that have no trial.
 
-        Args:
-            finished: trials of earlier stages by the digests of their configurations; a run with
-                the same one takes over the result.
-
-        Returns:
-            Whether there is a trial to begin.
+        A run takes over the result of one of `finished`, trials of earlier stages by the digests
+        of their configurations. Returns whether there is a trial to begin.
         """
         found = self._by_run()
         for trial in self.study.get_trials(deepcopy=False):
@@ -94,12 +90,8 @@ class StageStudy:
         with quiet():
             seed = self.stage.config.train.seed + len(self.trials())
             self.study.sampler = TPESampler(seed=seed, constant_liar=True)
-        self.study.optimize(
-            run,
-            n_trials=1,
-            catch=(SettingFailedError,),
-            callbacks=[lambda _, trial: on_end(self.record(trial))],
-        )
+        ended = [lambda _, trial: on_end(self.record(trial))]
+        self.study.optimize(run, n_trials=1, catch=(SettingFailedError,), callbacks=ended)
 
     def place(self, trial: optuna.Trial) -> int | None:
         """Which of the trials that count it is, from 1; None if it does not."""
@@ -206,12 +198,8 @@ def open_study(
 ) -> StageStudy:
     """Open the study of a stage, or make it.
 
-    Args:
-        storage: of the sweep.
-        stage: what is to be run.
-        train: `metric` on validation decides what is best; no run is given up in the first third
-            of its `epochs`.
-        inputs: data and backbone of the runs.
+    `train.metric` on validation decides what is best; no run is given up in the first third of
+    its `train.epochs`. `inputs` are data and backbone of the runs.
 
     Raises:
         DataError: runs that are done are of other data, or of another backbone.

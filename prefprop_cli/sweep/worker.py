@@ -56,37 +56,32 @@ POLL_S = 0.5
 
 
 class Stop(Protocol):
-    """A request to stop."""
+    """A request to stop: whether there is one, and to leave if so, saying what was saved."""
 
     @property
     def requested(self) -> bool: ...
 
-    def raise_if_requested(self, message: str = "") -> None:
-        """Leave if there is one; the message says what was saved."""
+    def raise_if_requested(self, message: str = "") -> None: ...
 
 
 class TrainView(Protocol):
-    """Sees a training."""
+    """Sees the events of a training, and how many documents of an evaluation are done."""
 
     def show(self, event: Event) -> None: ...
 
-    def evaluated(self, done: int, total: int) -> None:
-        """So many documents of an evaluation are done."""
+    def evaluated(self, done: int, total: int) -> None: ...
 
 
 class Watcher(Protocol):
-    """Is told what happens."""
+    """Is told that a stage or a trial begins, or goes on, how a trial ended here, and waits."""
 
-    def stage(self, standing: Standing) -> None:
-        """A stage begins, or goes on."""
+    def stage(self, standing: Standing) -> None: ...
 
     def trial(
         self, title: str, settings: Values, folder: RunFolder, *, resumes: bool
-    ) -> AbstractContextManager[TrainView]:
-        """A trial begins, or goes on; what is returned sees its training."""
+    ) -> AbstractContextManager[TrainView]: ...
 
-    def ended(self, trial: TrialRecord) -> None:
-        """A trial has ended here."""
+    def ended(self, trial: TrialRecord) -> None: ...
 
     def waiting(self, n_trials: int) -> None:
         """So many trials are left of a stage, and all run elsewhere; told again and again."""
@@ -117,15 +112,8 @@ def run_sweep(
 ) -> Leaderboard:
     """Work on a sweep until all of it is done, by this process and by others.
 
-    Args:
-        config: with a table `[sweep]`, checked.
-        work: where runs are kept and how they are trained.
-        storage: a database URL, or a file.
-        stop: a request to stop; a trial on its way saves its state first.
-        watcher: is told what happens.
-
-    Returns:
-        All stages; without the later ones if every trial of a stage failed.
+    `storage` is a database URL, or a file. Returns all stages; without the later ones if every
+    trial of a stage failed.
 
     Raises:
         Interrupted: a signal came.
@@ -190,7 +178,9 @@ class _Worker:
                     self._study.lose(trial)
                 self._without_owner.add(trial.number)
             elif self._is_of_here(owner):
-                with suppress(RunLockedError), RunFolder(Path(owner["run"])).lock():
+                folder = RunFolder(Path(owner["run"]))
+                make_folder(folder.path)  # it may have been removed
+                with suppress(RunLockedError), folder.lock():
                     self._study.lose(trial)
 
     def _is_of_here(self, owner: Mapping[str, str]) -> bool:
@@ -205,13 +195,15 @@ class _Worker:
                 self._study.lose(trial)
                 raise _Left
             self._study.suggest(trial)
-            point = self._study.stage.point(trial.params)
-            folder = self._folder(trial, point)
-            make_folder(folder.path)
-            self._lock(folder, held)
-            owner = {"host": self._host, "pid": os.getpid(), "run": str(folder.path)}
+            point, before = self._study.stage.point(trial.params), trial.user_attrs.get(OWNER)
+            path = (self._work.out / "runs" / point.folder).absolute()
+            if before is not None and self._is_of_here(before):
+                path = Path(before["run"])  # where the run was begun
+            make_folder(path)
+            self._lock(RunFolder(path), held)
+            owner = {"host": self._host, "pid": os.getpid(), "run": str(path)}
             trial.set_user_attr(OWNER, owner)
-            return self._train(trial, point, folder)
+            return self._train(trial, point, RunFolder(path))
         except UpdateFinishedTrialError:
             raise _Left from None
         except Exception as error:
@@ -220,13 +212,6 @@ class _Worker:
             reason = "; ".join(reasons(error)) if isinstance(error, ValidationError) else str(error)
             trial.set_user_attr(RESULT, {"reason": reason, "exit_code": code})
             raise SettingFailedError from error
-
-    def _folder(self, trial: optuna.Trial, point: Point) -> RunFolder:
-        """The folder in which the run was begun, if it can be gone on with here."""
-        owner = trial.user_attrs.get(OWNER)
-        if owner is not None and self._is_of_here(owner):
-            return RunFolder(Path(owner["run"]))
-        return RunFolder((self._work.out / "runs" / point.folder).absolute())
 
     def _lock(self, folder: RunFolder, held: ExitStack) -> None:
         while True:
@@ -246,7 +231,7 @@ class _Worker:
         describe_run(folder, plan, prepared, sources=sources, argv=self._work.argv)
         if folder.manifest["status"] == "finished":
             read_adapter(folder.adapter)
-            return self._noted(trial, folder.manifest["validation"])[metric]
+            return self._note(trial, folder.manifest["validation"])[metric]
         is_given_up = False
 
         def on_event(event: Event) -> None:
@@ -272,13 +257,13 @@ class _Worker:
             )
         if result.status == "interrupted":
             self._stop.raise_if_requested(f"stopped at step {result.step}, saved")
-        self._noted(trial, result.metrics)
+        self._note(trial, result.metrics)
         if result.status == "interrupted":
             folder.update_manifest(exit_reason="pruned")
             raise optuna.TrialPruned
         return result.metrics[metric]
 
-    def _noted(self, trial: optuna.Trial, metrics: Mapping[str, float]) -> Mapping[str, float]:
+    def _note(self, trial: optuna.Trial, metrics: Mapping[str, float]) -> Mapping[str, float]:
         trial.set_user_attr(RESULT, {"metrics": dict(metrics)})
         trial.set_user_attr(INPUTS, self._study.inputs)
         return metrics

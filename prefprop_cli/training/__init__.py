@@ -1,0 +1,1 @@
+"""One trainer for all methods and tasks: steps, checkpoints, guards; events out, no word."""

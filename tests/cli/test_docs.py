@@ -171,6 +171,13 @@ def test_files_that_a_page_names_are_there(page: Path) -> None:
     assert not missing
 
 
+def test_the_packages_of_the_architecture_are_those_there_are() -> None:
+    """`make fix` writes them."""
+    command = [sys.executable, str(ROOT / "scripts" / "architecture.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_functions_that_a_page_names_are_there() -> None:
     """`prefprop_cli.module.name` in any page can be imported."""
     pages = [

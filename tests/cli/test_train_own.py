@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from prefprop_cli.backbones import fallback
 from prefprop_cli.cli.text import about
 from prefprop_cli.cli.work import end, train
 from prefprop_cli.config.load import load_config
 from prefprop_cli.config.schema import TrainTable
 from prefprop_cli.errors import DataError
-from prefprop_cli.experiment import baselines, fallback
+from prefprop_cli.experiment import baselines
 from tests.helpers import project
 from tests.helpers.hub import Hub
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from prefprop_cli.cli.console import Console
 from prefprop_cli.config.documented import documented_keys
-from prefprop_cli.config.presets import PresetInfo, find_preset, list_presets
+from prefprop_cli.config.presets import find_preset, list_presets
 from prefprop_cli.config.schema import Config
 
 _BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
@@ -16,7 +16,7 @@ def print_list(console: Console) -> None:
     """Each preset with one line; where it lies, too, if asked for."""
     presets = list_presets()
     if console.common.json:
-        console.result_json([_record(preset) for preset in presets])
+        console.result_json([vars(preset) for preset in presets])
     elif console.common.verbose:
         console.table([(p.name, p.description, f"{p.origin}: {p.path}") for p in presets])
     else:
@@ -33,18 +33,9 @@ def print_preset(console: Console, name: str) -> None:
     toml = path.read_bytes().decode("utf-8", "surrogateescape")
     if console.common.json:
         preset = next(preset for preset in list_presets() if preset.name == name)
-        console.result_json({**_record(preset), "toml": toml})
+        console.result_json({**vars(preset), "toml": toml})
     else:
         console.result(toml.removesuffix("\n"))
-
-
-def _record(preset: PresetInfo) -> dict[str, object]:
-    return {
-        "name": preset.name,
-        "description": preset.description,
-        "origin": preset.origin,
-        "path": preset.path,
-    }
 
 
 def print_schema(console: Console) -> None:

@@ -17,13 +17,9 @@ MOST_CLASSES, LONGEST_NAME, BAR = 10, 20, 10
 def data_lines(
     prepared: Prepared, task: Task, *, max_length: int, width: int | None
 ) -> Iterator[str]:
-    """What the documents are.
+    """What the documents are, in lines for a terminal so wide; None where there is none.
 
-    Args:
-        prepared: the documents.
-        task: what they are for.
-        max_length: positions per row, placeholders included (`data.max_length`).
-        width: of the terminal, in columns; None where there is none.
+    `max_length` are the positions per row, placeholders included (`data.max_length`).
     """
     summary: Mapping[str, Any] = prepared.summary
     counts = {name: len(table) for name, table in prepared.splits.items()}
@@ -36,12 +32,7 @@ def data_lines(
 
 
 def class_lines(documents: Mapping[str, int], *, width: int | None) -> Iterator[str]:
-    """Classes with their documents, the most frequent first: bars that fit, or one line of words.
-
-    Args:
-        documents: of each class.
-        width: of the terminal; None for words.
-    """
+    """Classes with their documents, the most frequent first: bars that fit, or a line of words."""
     ranked = sorted(documents.items(), key=lambda item: -item[1])
     shown = ranked[:MOST_CLASSES]
     more = len(ranked) - len(shown)

@@ -111,11 +111,11 @@ def print_best(console: Console, board: Leaderboard) -> None:
 
 
 def _record(board: Leaderboard) -> dict[str, object]:
-    best, spread = board.best, board.spread
+    best, spread = board.best, board.seeds
     return {
         "metric": board.metric,
         "best": best and vars(best),
-        "seeds": spread and vars(spread),
+        "seeds": spread and spread._asdict(),
         "trials": [vars(trial) for standing in board.standings for trial in standing.trials],
     }
 

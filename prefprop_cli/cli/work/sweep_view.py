@@ -75,7 +75,7 @@ def leaderboard_lines(board: Leaderboard) -> Iterator[str]:
         header = [*stage.space, board.metric, "state", "run"]
         rows = [_row(standing, trial) for trial in ranked]
         yield from (f"  {line}" for line in layout.table(rows, header=header))
-    if spread := board.spread:
+    if spread := board.seeds:
         sd = "" if spread.sd is None else f" ± {spread.sd:.4f}"
         yield f"{board.metric} {spread.mean:.4f}{sd} over {plural(spread.n, 'seed')}"
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from prefprop_cli.config.schema import Config, SweepTable
-from prefprop_cli.sweep.leaderboard import Leaderboard, Spread, Standing, State, TrialRecord
+from prefprop_cli.sweep.leaderboard import Leaderboard, SeedSpread, Standing, State, TrialRecord
 from prefprop_cli.sweep.plan import make_stage
 
 
@@ -39,7 +39,7 @@ def test_the_best_is_the_first_of_the_best_finished_ones(metric: str, best: str)
 def test_there_is_no_best_of_failures() -> None:
     board = Leaderboard("nll", (standing(("failed", None), ("pruned", 0.1)),))
     assert board.best is None
-    assert board.spread is None
+    assert board.seeds is None
 
 
 def test_ranks() -> None:
@@ -55,16 +55,16 @@ def test_ranks() -> None:
 
 def test_the_spread_is_over_the_seeds_that_finished() -> None:
     last = standing(("finished", 0.5), ("failed", None), ("finished", 0.7), seeds=True)
-    spread = Leaderboard("nll", (standing(("finished", 9.0)), last)).spread
+    spread = Leaderboard("nll", (standing(("finished", 9.0)), last)).seeds
     assert spread is not None
     assert (spread.n, spread.mean) == (2, pytest.approx(0.6))
     assert spread.sd == pytest.approx(0.02**0.5)
-    one = Leaderboard("nll", (standing(("finished", 0.5), seeds=True),)).spread
-    assert one == Spread(1, 0.5, None)
+    one = Leaderboard("nll", (standing(("finished", 0.5), seeds=True),)).seeds
+    assert one == SeedSpread(1, 0.5, None)
 
 
 def test_the_spread_is_not_over_a_search() -> None:
-    assert Leaderboard("nll", (standing(("finished", 0.5)),)).spread is None
+    assert Leaderboard("nll", (standing(("finished", 0.5)),)).seeds is None
 
 
 def test_what_tells_trials_apart() -> None:

@@ -115,8 +115,8 @@ def test_the_best_of_a_stage_is_fixed_for_the_next(go: Go, watch: Watch, tmp_pat
         0,
         True,
     )
-    assert board.spread is not None
-    assert (board.spread.n, board.spread.mean) == (2, pytest.approx(2.205))
+    assert board.seeds is not None
+    assert (board.seeds.n, board.seeds.mean) == (2, pytest.approx(2.205))
     assert board.best.run == board.standings[0].trials[1].run
     assert board.best.run.parent == tmp_path / "out" / "runs"
 
@@ -167,7 +167,6 @@ def test_the_trial_of_a_dead_process_here_is_gone_on_with_in_its_folder(
     go: Go, watch: Watch, study: StageStudy, begin: Begin, tmp_path: Path
 ):
     left = tmp_path / "elsewhere" / "lr=0.1-left"
-    left.mkdir(parents=True)
     begin(study, host=HERE, run=left)
     board = go()
     assert watch.ran.count("lr=0.1") == 1
@@ -233,18 +232,25 @@ def test_a_trial_on_another_machine_is_taken_over_when_it_shows_no_life(
     monkeypatch: pytest.MonkeyPatch,
 ):
     trial = begin(study, host="elsewhere", run="/there/runs/x")
-    monkeypatch.setattr(storage, "STALE_S", 1)
-    beats = 0
+    monkeypatch.setattr(storage, "STALE_S", 4)
+    beats, outcome = 0, watch.outcome
+
+    def beat() -> None:
+        study.storage.record_heartbeat(trial._trial_id)
+
+    def outcome_beside_it(config: Config) -> float:
+        beat()
+        return outcome(config)
 
     def lives_for_a_while() -> None:
         nonlocal beats
         assert "lr=0.1" not in watch.ran
         if beats < 3:
             beats += 1
-            study.storage.record_heartbeat(trial._trial_id)
+            beat()
         time.sleep(0.1)
 
-    watch.at_wait = lives_for_a_while
+    watch.outcome, watch.at_wait = outcome_beside_it, lives_for_a_while
     board = go()
     assert beats == 3
     assert watch.ran[2] == "lr=0.1"
