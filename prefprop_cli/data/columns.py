@@ -137,8 +137,8 @@ def with_columns(
         if sample and missing is not None and missing not in found:
             _refuse_cells(path, sample)
             meant = _meant(option, sample)
-            name = meant.name if meant else None
-            raise missing_column(missing, sample[0], option=option, where=str(path), meant=name)
+            near = meant.name if meant else None
+            raise missing_column(missing, sample[0], option=option, where=str(path), meant=near)
     yield from chain(head, rows)
 
 
