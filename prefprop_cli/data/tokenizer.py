@@ -36,6 +36,7 @@ class TextTokenizer:
     cls_id: int
     sep_id: int
     pad_id: int
+    mask_id: int | None
     vocab_size: int
     """One more than the highest id."""
     highest_id: int
@@ -61,6 +62,7 @@ class TextTokenizer:
         except Exception as error:  # the library raises plain Exception for a bad file
             raise CorruptFileError(f"{source}: damaged tokenizer files: {error}") from error
         self.cls_id, self.sep_id, self.pad_id = ids["cls"], ids["sep"], ids["pad"]
+        self.mask_id = ids.get("mask")
         self.vocab_size = max(vocabulary.values()) + 1
         further = {vocabulary[token.content] for token in described.added if token.special}
         self._reserved = {*further, *ids.values()} - {ids.get("unk")}

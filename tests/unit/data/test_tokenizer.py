@@ -78,7 +78,7 @@ def test_tokenizer_json_gives_the_same(name: str, request: pytest.FixtureRequest
     new = TextTokenizer.load(with_tokenizer_json(folder, truncation=cut, padding=pad))
     for text in [*ORDINARY, *SPECIAL]:
         assert ids_of(new, text) == ids_of(old, text)
-    for attribute in ("cls_id", "sep_id", "pad_id", "vocab_size"):
+    for attribute in ("cls_id", "sep_id", "pad_id", "mask_id", "vocab_size"):
         assert getattr(new, attribute) == getattr(old, attribute)
     assert new.files_sha256 != old.files_sha256
 
@@ -92,9 +92,9 @@ def test_cased_word_piece(word_piece_folder: Path) -> None:
 
 def test_special_ids(word_piece_folder: Path, byte_level_folder: Path) -> None:
     bert, roberta = TextTokenizer.load(word_piece_folder), TextTokenizer.load(byte_level_folder)
-    assert (bert.cls_id, bert.sep_id, bert.pad_id) == (2, 3, 0)
+    assert (bert.cls_id, bert.sep_id, bert.pad_id, bert.mask_id) == (2, 3, 0, 4)
     assert (roberta.cls_id, roberta.sep_id, roberta.pad_id) == (0, 2, 1)
-    assert roberta.vocab_size == 4 + 256 + 10
+    assert roberta.mask_id == roberta.vocab_size - 1 == 4 + 256 + 9
 
 
 @settings(max_examples=300, deadline=None)
