@@ -13,12 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prefprop_cli.calibration.calibrators import (
-    Calibrator,
-    Identity,
-    Temperature,
-    calibrator_from,
-)
+from prefprop_cli.calibration.calibrators import Calibrator, Identity, Temperature, calibrator_from
 from prefprop_cli.config.schema import Config
 from prefprop_cli.errors import CorruptFileError, DataError
 from prefprop_cli.runs import read_verified, save_folder
@@ -66,10 +61,10 @@ def make_adapter(plan: "Plan", *, labels: tuple[str, ...]) -> Adapter:
 
 def save_adapter(folder: Path, adapter: Adapter, trained: Mapping[str, "Tensor"]) -> None:
     """Write an adapter folder, all or nothing; an earlier one is replaced."""
-    from safetensors.torch import save
+    from prefprop_cli.training.state import tensor_file
 
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trained.items()}
-    save_folder(folder, {"adapter.json": _to_json(adapter), "trained.safetensors": save(tensors)})
+    files = {"adapter.json": _to_json(adapter), "trained.safetensors": tensor_file(trained)}
+    save_folder(folder, files)
 
 
 def read_adapter(folder: Path) -> Adapter:
@@ -96,14 +91,9 @@ def set_calibrator(folder: Path, calibrator: Calibrator) -> None:
 def load_adapter(
     folder: Path, *, backbone: str | None = None
 ) -> "tuple[Adapter, Plan, Classifier]":
-    """Load the trained model of an adapter folder.
+    """Load what an adapter folder says, the plan it was trained by, and the model, to evaluate.
 
-    Args:
-        folder: an adapter folder.
-        backbone: where its backbone is now, if not where it was.
-
-    Returns:
-        What it says, the plan it was trained by, and the model in evaluation mode.
+    `backbone` is where its backbone is now, if not where it was.
 
     Raises:
         CorruptFileError: a file is missing, damaged or of a later version.
@@ -122,8 +112,7 @@ def load_adapter(
     except DataError as error:
         if backbone:
             raise
-        advice = "If it is elsewhere now, say where with --backbone"
-        raise DataError(f"{error}. {advice}") from error
+        raise DataError(f"{error}. If it is elsewhere now, say where with --backbone") from error
     check_backbone(vars(adapter), plan, of=folder, advice="Give the original with --backbone")
     model = load_classifier(plan, n_labels=len(adapter.labels))
     load_parameters(load(files["trained.safetensors"]), model.trainable, source=str(folder))

@@ -49,11 +49,6 @@ def costs_of(plan: Plan, *, n_labels: int, device: str = "cpu") -> Costs:
 
     `Costs.run_s` makes seconds of a training of it, evaluations included; loading, tokenising and
     what comes after the training are left out.
-
-    Args:
-        plan: what the run uses.
-        n_labels: classes; 0 where the task has none.
-        device: `cpu`, `cuda` or `cuda:N`.
     """
     kind = torch.device(device).type
     with torch.random.fork_rng(devices=[device] if kind == "cuda" else []):

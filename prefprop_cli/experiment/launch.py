@@ -13,6 +13,7 @@ from prefprop_cli.config.load import dump_config
 from prefprop_cli.config.schema import Config
 from prefprop_cli.data.prepare import KEYS, Prepared
 from prefprop_cli.errors import UsageError
+from prefprop_cli.experiment import stored_logits
 from prefprop_cli.experiment.adapter import make_adapter, save_adapter
 from prefprop_cli.experiment.plan import (
     Plan,
@@ -24,13 +25,6 @@ from prefprop_cli.experiment.plan import (
 )
 from prefprop_cli.experiment.predictor import resolve_device
 from prefprop_cli.experiment.record import check_backbone, check_config, check_data, record_of
-from prefprop_cli.experiment.stored_logits import (
-    SavedLogits,
-    is_stored,
-    load_logits,
-    save_logits,
-    step_name,
-)
 from prefprop_cli.malloc import return_freed_memory
 from prefprop_cli.runs import RunFolder, is_begun, write_atomically
 from prefprop_cli.runs.distributed import world
@@ -51,11 +45,8 @@ def train(
 ) -> RunFolder:
     """Train what a configuration asks for, from its documents to an adapter, in a new run folder.
 
-    Args:
-        config: as `load_config(...)` gives it.
-        out: the folder; None for a new one in `./runs`.
-        device: `auto`, or a device as PyTorch names it.
-        hooks: what the caller hears, and how it stops the run.
+    `config` is what `load_config(...)` returns, `out` the folder, or None for a new one in
+    `./runs`; `device` is `auto`, or a device as PyTorch names it.
 
     Raises:
         PrefpropError: it cannot be trained.
@@ -81,14 +72,8 @@ def create_run(
 ) -> RunFolder:
     """Make a new run folder with its configuration and the manifest of its start.
 
-    Of several processes one does, and all get the folder.
-
-    Args:
-        plan: what the run uses.
-        prepared: its documents.
-        out: the folder; None for a new one in `./runs`.
-        sources: files and settings that the configuration came from, for the manifest.
-        argv: the command line, for the same.
+    Of several processes one does, and all get the folder. The manifest keeps `sources`, the files
+    and settings that the configuration came from, and `argv`, the command line.
 
     Raises:
         UsageError: something is in the folder.
@@ -153,16 +138,8 @@ def train_run(
 ) -> FitResult:
     """Train, or go on training, and keep the manifest; the caller holds the lock of the folder.
 
-    A run that was not interrupted leaves its adapter, and the validation logits of the tensors in
-    it.
-
-    Args:
-        plan: what the run uses.
-        prepared: its documents.
-        folder: of the run; described.
-        device: `cpu`, `cuda` or `cuda:N`.
-        hooks: what the caller hears, and how it stops the run.
-        resume: go on from the newest checkpoint.
+    The folder is one that `describe_run` has described. A run that was not interrupted leaves its
+    adapter, and the validation logits of the tensors in it.
 
     Raises:
         PrefpropError: as `Trainer.fit`; the manifest says so.
@@ -216,7 +193,8 @@ def _train(
             return None
         found = with_documents(logits, prepared, "validation")
         if world().is_main:
-            save_logits(folder.evaluation, step_name(trainer.progress.step), found)
+            name = stored_logits.step_name(trainer.progress.step)
+            stored_logits.save_logits(folder.evaluation, name, found)
         return _evaluation(found, plan, n_classes=len(prepared.labels))
 
     trainer = Trainer(
@@ -232,23 +210,20 @@ def _train(
     def keep() -> None:
         adapter = make_adapter(plan, labels=prepared.labels)
         save_adapter(folder.adapter, adapter, model.trainable)
-        best = None if result.best_step is None else step_name(result.best_step)
+        best = "" if result.best_step is None else stored_logits.step_name(result.best_step)
         # Else `eval` computes them: an earlier version of the program evaluated that step.
-        if best and is_stored(folder.evaluation, best):
-            save_logits(folder.evaluation, "validation", load_logits(folder.evaluation, best))
+        if best and stored_logits.is_stored(folder.evaluation, best):
+            found = stored_logits.load_logits(folder.evaluation, best)
+            stored_logits.save_logits(folder.evaluation, "validation", found)
 
     if result.status != "interrupted":
         world().on_main(keep)
     return result
 
 
-def _evaluation(found: SavedLogits, plan: Plan, *, n_classes: int) -> Evaluation:
-    metrics = classification_metrics(
-        found.logits,
-        found.labels,
-        metrics=plan.task.metrics(n_classes),
-        n_bins=plan.config.eval.bins,
-    )
+def _evaluation(found: stored_logits.SavedLogits, plan: Plan, *, n_classes: int) -> Evaluation:
+    names, n_bins = plan.task.metrics(n_classes), plan.config.eval.bins
+    metrics = classification_metrics(found.logits, found.labels, metrics=names, n_bins=n_bins)
     if not plan.task.has_classes:
         return Evaluation(metrics, (), ())
     n_predicted, n_labelled = (
@@ -267,16 +242,9 @@ def _record(folder: RunFolder, event: Event) -> None:
         case events.Saved():
             folder.seal_metrics()
         case events.Step():
-            folder.append_metrics(
-                {
-                    "step": event.step,
-                    "epoch": event.epoch,
-                    "loss": event.loss,
-                    "lr": event.lr,
-                    "grad_norm": event.grad_norm,
-                    "tokens_per_s": round(event.tokens_per_s, 1),
-                    "ids": list(event.ids),
-                }
-            )
+            names = ("step", "epoch", "loss", "lr", "grad_norm")
+            figures = {name: getattr(event, name) for name in names}
+            tokens_per_s = round(event.tokens_per_s, 1)
+            folder.append_metrics({**figures, "tokens_per_s": tokens_per_s, "ids": list(event.ids)})
         case events.Evaluated(epoch=epoch, step=step, metrics=metrics):
             folder.append_metrics({"step": step, "epoch": epoch, "validation": dict(metrics)})

@@ -1,6 +1,6 @@
 """Backbone, method and head as one module, and which of their parameters train.
 
-Axes: N documents of a batch, R rows, C classes or candidates, W hidden width.
+Axes: N documents of a batch, R rows, C classes or candidates.
 """
 
 from collections.abc import Sequence
@@ -24,17 +24,12 @@ from prefprop_cli.training.state import Trainable
 
 
 class Classifier(Trainable):
-    """Documents to logits.
+    """Documents to logits; the backbone is frozen unless the method trains it.
 
-    Args:
-        backbone: the encoder; frozen unless the method trains it.
-        method: what is trained beside the head.
-        head: reads some positions of each row.
-        pool: `cls` for the positions of the task, or `prefix` for the first placeholder.
-        chunk_pooling: how the logits of the rows of a document become one.
-        chunks_per_pass: rows in one forward pass, or one for each document of the batch if that
-            is more. More rows are computed part by part, and each part again in the backward
-            pass, so that memory does not grow with the document.
+    The head reads some positions of each row: with `pool` = `cls` those of the task, with `prefix`
+    the first placeholder. In one forward pass are `chunks_per_pass` rows, or one for each document
+    of the batch if that is more; further rows are computed part by part, and each part again in the
+    backward pass, so that memory does not grow with the document.
     """
 
     def __init__(
@@ -70,9 +65,8 @@ class Classifier(Trainable):
         if self.pool == "prefix":
             read = layout.one_per_row(0)
         else:
-            read = layout.output_positions(
-                [[layout.n_placeholders + p for p in row] for row in positions]
-            )
+            shift = layout.n_placeholders
+            read = layout.output_positions([[shift + p for p in row] for row in positions])
         prefix = self.method(len(layout.rows))
         hidden = self.backbone.encode(tokens, layout, prefix, read=read, markers=self.head.markers)
         return self.head(hidden, read.rows)
@@ -151,13 +145,7 @@ def create_method(table: MethodTable, config: EncoderConfig) -> Method:
 
 
 def create_classifier(backbone: Encoder, config: Config, *, n_labels: int) -> Classifier:
-    """Return a classifier with a fresh method and head around a backbone.
-
-    Args:
-        backbone: its encoder.
-        config: says the method, the task and how rows are pooled.
-        n_labels: classes; 0 where the task has none.
-    """
+    """Return a classifier with a fresh method and head; 0 labels where the task has no classes."""
     # The head first: seeds mean the same weights as in earlier runs.
     task, dropout = TASKS[config.data.task], config.model.dropout
     head = task.head(backbone.config.hidden_size, n_labels, dropout=dropout)

@@ -8,13 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from prefprop_cli.backbones.load import (
-    MINILM,
-    backbone_config,
-    check_weights,
-    find_backbone,
-    load_backbone,
-)
+from prefprop_cli.backbones import load as backbones
 from prefprop_cli.config.schema import Config
 from prefprop_cli.core.attention import choose
 from prefprop_cli.core.encoder.config import EncoderConfig
@@ -49,7 +43,6 @@ class Plan:
 
     @property
     def task(self) -> Task:
-        """What the documents are for."""
         return TASKS[self.config.data.task]
 
     @cached_property
@@ -77,19 +70,18 @@ def make_plan(config: Config) -> Plan:
         CorruptFileError: its weights are damaged, unsafe to open, or do not fit it.
         ConfigError: the configuration asks for what this backbone cannot do.
     """
-    folder = find_backbone(config.model.backbone)
-    encoder = backbone_config(folder)
-    check_weights(folder)
+    folder = backbones.find_backbone(config.model.backbone)
+    encoder = backbones.backbone_config(folder)
+    backbones.check_weights(folder)
     config = _resolved(config, folder, encoder)
     if config.model.to_long is not None:
         encoder = long_config(encoder, n_positions=config.model.to_long, window=config.model.window)
     if config.data.max_length > encoder.max_length:
-        raise ConfigError(
-            [
-                f"data.max_length = {config.data.max_length}, and the backbone has "
-                f"{encoder.max_length} positions. Use data.max_length = {encoder.max_length}"
-            ]
+        problem = (
+            f"data.max_length = {config.data.max_length}, and the backbone has "
+            f"{encoder.max_length} positions. Use data.max_length = {encoder.max_length}"
         )
+        raise ConfigError([problem])
     try:
         choose(config.model.attention, dropout=config.model.attention_dropout > 0)
     except ValueError as error:
@@ -130,7 +122,13 @@ def prepare_data(
         return prepare(corpus, form=form, cache=cache, force=force, stop=stop)
 
     prepared = world().first_on_machine(work)
-    _check_metric(plan, n_classes=len(prepared.labels))
+    metric, n_classes = plan.config.train.metric, len(prepared.labels)
+    if not plan.task.has_classes and metric.startswith("f1"):
+        problem = f'train.metric = "{metric}" needs classes, and here are candidates'
+        raise ConfigError([f'{problem}. Use "accuracy"'])
+    if metric == "f1_binary" and n_classes != 2:
+        problem = f'train.metric = "f1_binary" needs two classes, and the data have {n_classes}'
+        raise ConfigError([f'{problem}. Use "f1_macro"'])
     return prepared
 
 
@@ -159,7 +157,8 @@ def with_documents(logits: NDArray[np.float32], prepared: Prepared, split: str) 
 
 def load_encoder(plan: Plan) -> Encoder:
     """Return the backbone of a plan, with its weights."""
-    return load_backbone(plan.backbone, **plan.config.model.model_dump(exclude={"backbone"}))
+    options = plan.config.model.model_dump(exclude={"backbone"})
+    return backbones.load_backbone(plan.backbone, **options)
 
 
 def load_classifier(plan: Plan, *, n_labels: int) -> Classifier:
@@ -175,7 +174,7 @@ def empty_classifier(plan: Plan, *, n_labels: int) -> Classifier:
 
 def _resolved(config: Config, folder: Path, encoder: EncoderConfig) -> Config:
     backbone = config.model.backbone
-    if backbone != MINILM and Path(backbone).expanduser().is_dir():
+    if backbone != backbones.MINILM and Path(backbone).expanduser().is_dir():
         backbone = str(folder.resolve())
     to_long = config.model.to_long
     if to_long is None and encoder.windows is None and config.data.max_length > encoder.max_length:
@@ -188,18 +187,3 @@ def _resolved(config: Config, folder: Path, encoder: EncoderConfig) -> Config:
     model = config.model.model_copy(update={"backbone": backbone, "to_long": to_long})
     data = config.data.model_copy(update={"source": source})
     return config.model_copy(update={"model": model, "data": data, "sweep": None})
-
-
-def _check_metric(plan: Plan, *, n_classes: int) -> None:
-    metric = plan.config.train.metric
-    if not plan.task.has_classes and metric.startswith("f1"):
-        raise ConfigError(
-            [f'train.metric = "{metric}" needs classes, and here are candidates. Use "accuracy"']
-        )
-    if metric == "f1_binary" and n_classes != 2:
-        raise ConfigError(
-            [
-                f'train.metric = "f1_binary" needs two classes, and the data have {n_classes}. '
-                'Use "f1_macro"'
-            ]
-        )

@@ -17,11 +17,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from prefprop_cli.backbones.load import (
-    backbone_config,
-    weight_files_sha256,
-    weights_sha256,
-)
+from prefprop_cli.backbones.load import backbone_config, weight_files_sha256, weights_sha256
 from prefprop_cli.config.load import dump_config
 from prefprop_cli.config.schema import Config
 from prefprop_cli.core.encoder.config import to_hugging_face
@@ -35,11 +31,10 @@ from prefprop_cli.words import listed
 
 def record_of(plan: Plan, prepared: Prepared) -> Record:
     """Return what a manifest says of the inputs of a run."""
-    return {**config_record(plan.config), **data_record(prepared), **backbone_record(plan)}
+    return {**_config_record(plan.config), **data_record(prepared), **backbone_record(plan)}
 
 
-def config_record(config: Config) -> Record:
-    """Return the part on the configuration."""
+def _config_record(config: Config) -> Record:
     return {
         "config": config.model_dump(exclude_none=True),
         "config_sha256": hashlib.sha256(dump_config(config).encode()).hexdigest(),
@@ -74,7 +69,7 @@ def check_config(record: Record, config: Config, *, of: Path, advice: str) -> No
     Raises:
         UsageError: it is another one; names what differs.
     """
-    now = config_record(config)
+    now = _config_record(config)
     if record.get("config_sha256") in (None, now["config_sha256"]):
         return
     found = differences(record["config"], now["config"]) if "config" in record else []

@@ -22,20 +22,15 @@ _STEP = "validation-step-"
 
 @dataclass(frozen=True)
 class SavedLogits:
-    """The logits of N documents.
-
-    Attributes:
-        ids: N.
-        logits: (N, C) float32.
-        labels: (N,) int64.
-        n_tokens: (N,) int64, lengths of the documents before any was cut; None where an earlier
-            version of the program wrote the file.
-    """
+    """The logits of N documents."""
 
     ids: tuple[str, ...]
     logits: NDArray[np.float32]
+    """(N, C)."""
     labels: Ints
+    """(N,)."""
     n_tokens: Ints | None = None
+    """(N,) lengths of the documents before any was cut; None in a file of an earlier version."""
 
     @property
     def is_right(self) -> NDArray[np.bool_]:
@@ -44,17 +39,9 @@ class SavedLogits:
 
 
 def save_logits(folder: Path, split: str, saved: SavedLogits) -> Path:
-    """Write the logits of a split to one safetensors file, atomically.
+    """Write the logits of a split to one safetensors file, atomically, and return its path.
 
     Its header has the ids as JSON; one of its tensors is the sha256 over them and the others.
-
-    Args:
-        folder: made if it is absent.
-        split: file name without its ending.
-        saved: what to write.
-
-    Returns:
-        The file written.
     """
     tensors: dict[str, NDArray[np.generic]] = {
         "logits": np.ascontiguousarray(saved.logits, np.float32),
@@ -66,9 +53,8 @@ def save_logits(folder: Path, split: str, saved: SavedLogits) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = logits_path(folder, split)
     # Not in the header, whose entries the library writes in any order.
-    write_atomically(
-        path, save({**tensors, _CHECKSUM: _checksum(ids, tensors)}, metadata={"ids": ids})
-    )
+    tensors[_CHECKSUM] = _checksum(ids, tensors)
+    write_atomically(path, save(tensors, metadata={"ids": ids}))
     return path
 
 

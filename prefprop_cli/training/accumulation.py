@@ -37,12 +37,8 @@ class Accumulated:
 class Accumulator:
     """Computes the gradients of a step; its micro-batch gets smaller when memory runs out.
 
-    Args:
-        model: in training mode, on the device of the accelerator.
-        accelerator: of the run.
-        micro_batch_size: documents per forward pass.
-        should_stop: asked before each.
-        on_micro_batch: called after each with this rank's documents that are done, and its losses.
+    `should_stop` is asked before each micro-batch, `on_micro_batch` called after each with this
+    rank's documents that are done, and its losses.
     """
 
     def __init__(
@@ -64,14 +60,9 @@ class Accumulator:
     ) -> Accumulated:
         """Set the gradients of the mean loss over the documents of one step, the same on all ranks.
 
-        The mean is over all documents of the step, so that it depends neither on the micro-batch
-        nor on the number of ranks. Out of memory, a rank does its share again with half the
-        micro-batch.
-
-        Args:
-            examples: where the documents are.
-            indices: those of the step, on all ranks; alike ones stand side by side.
-            rng: state of the generators of this rank at the start of the step.
+        The mean depends neither on the micro-batch nor on the number of ranks. Out of memory, a
+        rank does its share again with half the micro-batch, from `rng`, the state of its generators
+        at the start of the step.
 
         Raises:
             StopRequested: `should_stop` said so before a micro-batch of any rank.
@@ -144,7 +135,7 @@ class Accumulator:
         gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
         # Where no rank has a gradient there is to be none, which is not the same as zero.
         n_present = gradients[0].new_tensor([p.grad is not None for p in parameters])
-        buffer = torch.cat([*(gradient.flatten() for gradient in gradients), n_present])
+        buffer = torch.cat([*map(torch.flatten, gradients), n_present])
         world().add_up(buffer)
         *sums, n_present = buffer.split([*(p.numel() for p in parameters), len(parameters)])
         for parameter, total, present in zip(parameters, sums, n_present.tolist(), strict=True):

@@ -22,19 +22,12 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load
 
 from prefprop_cli.errors import CorruptFileError
-from prefprop_cli.runs.atomic import (
-    read_sealed,
-    read_verified,
-    remove_folder,
-    save_folder,
-    seal,
-    write_atomically,
-)
+from prefprop_cli.runs import atomic
 from prefprop_cli.training.guards import check_finite_state
-from prefprop_cli.training.state import Progress, TrainingState
+from prefprop_cli.training.state import Progress, TrainingState, tensor_file
 
 SCHEMA_VERSION = 1
 _FOLDER = re.compile(r"(?:\.old-)?step-(\d+)(?:-\d+)?")
@@ -64,7 +57,7 @@ class CheckpointManager:
         """
         check_finite_state({**state.trained, **state.optimizer}, step=state.step)
         path = self._path(state.step)
-        save_folder(path, _to_files(state))
+        atomic.save_folder(path, _to_files(state))
         self._prune(newest=state.step)
         return path
 
@@ -74,7 +67,7 @@ class CheckpointManager:
         Raises:
             ResourceError: the disk is full or cannot be written.
         """
-        write_atomically(self._best_file, seal({"step": step}))
+        atomic.write_atomically(self._best_file, atomic.seal({"step": step}))
         self._prune(newest=max(self._steps(), default=step))
 
     def newest(self) -> TrainingState | None:
@@ -118,12 +111,12 @@ class CheckpointManager:
     def _best_step(self) -> int | None:
         if not self._best_file.exists():
             return None
-        step: int = read_sealed(self._best_file)["step"]
+        step: int = atomic.read_sealed(self._best_file)["step"]
         return step
 
     def _load(self, step: int) -> TrainingState:
         path = self._path(step)
-        files = read_verified(path)
+        files = atomic.read_verified(path)
         try:
             return _from_files(files)
         except (KeyError, TypeError, ValueError, SafetensorError) as error:
@@ -139,17 +132,12 @@ class CheckpointManager:
         kept = {best, *[step for step in steps if step <= newest][: self.keep]}
         for step in steps:
             if step not in kept and self._path(step).exists():
-                remove_folder(self._path(step))
+                atomic.remove_folder(self._path(step))
 
 
 def _to_files(state: TrainingState) -> dict[str, bytes]:
     values = dict(vars(state))
-    files = {}
-    for kind in _TENSORS:
-        tensors = {
-            name: tensor.detach().cpu().contiguous() for name, tensor in values.pop(kind).items()
-        }
-        files[f"{kind}.safetensors"] = save(tensors)
+    files = {f"{kind}.safetensors": tensor_file(values.pop(kind)) for kind in _TENSORS}
     state_json = json.dumps({"schema_version": SCHEMA_VERSION, **values})
     return {**files, "state.json": state_json.encode()}
 

@@ -19,7 +19,7 @@ class Started:
     n_steps: int
     """Optimizer steps of the whole run."""
     n_trainable: int
-    """Numbers in the parameters that train."""
+    """Trainable parameters, each number of a tensor counted."""
     step: int
     """Steps already done: above 0 for a resumed run. Rows logged beyond it are void."""
     precision: Literal["fp32", "bf16"]
@@ -104,17 +104,13 @@ class Stopped:
 Event = Started | DocumentsDone | Step | EvaluationStarted | Evaluated | Saved | Warned | Stopped
 
 
-def _ignore(*_: object) -> None:
-    """Hear nothing."""
-
-
 @dataclass(frozen=True)
 class Hooks:
     """What the caller of a training hears of it, and how it is stopped."""
 
-    on_event: Callable[[Event], None] = _ignore
+    on_event: Callable[[Event], None] = lambda event: None
     """Called with each event as it happens, on rank 0 only."""
-    on_progress: Callable[[int, int], None] = _ignore
+    on_progress: Callable[[int, int], None] = lambda done, total: None
     """Called with the documents of an evaluation that are done, and with all of them."""
     should_stop: Callable[[], bool] = lambda: False
     """Asked before each micro-batch and each evaluation; one rank that says so stops all. The

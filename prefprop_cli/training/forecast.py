@@ -46,10 +46,7 @@ class Costs:
     ) -> float:
         """Return the seconds of all steps and evaluations, if patience does not end the run before.
 
-        Args:
-            lengths: tokens of each training document.
-            validation: of each validation document.
-            settings: the `[train]` table.
+        `lengths` are the tokens of each training document, `validation` of each validation one.
         """
         per_epoch = -(-len(lengths) // settings.batch_size)
         n_steps = settings.epochs * per_epoch

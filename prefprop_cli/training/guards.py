@@ -33,12 +33,7 @@ def check_gradients(
     """Check after the first backward that exactly the trainable parameters have learnt something.
 
     A tensor passes with one non-zero gradient anywhere: rows of an embedding whose tokens do not
-    occur in the batch are rightly zero.
-
-    Args:
-        model: holds the trainable and the frozen parameters.
-        trainable: by name.
-        unreached: names among them that the loss cannot depend on.
+    occur in the batch are rightly zero. The loss cannot depend on those named in `unreached`.
 
     Raises:
         PrefpropError: another trainable tensor has no gradient or one that is all zero, or a
@@ -46,33 +41,22 @@ def check_gradients(
     """
     reached = {name: tensor.grad for name, tensor in trainable.items() if name not in unreached}
     ids = set(map(id, trainable.values()))
+    frozen = [(name, each.grad) for name, each in model.named_parameters() if id(each) not in ids]
     guilty = {
         _MISSING: [name for name, grad in reached.items() if grad is None],
         _ZERO: [name for name, g in reached.items() if g is not None and not g.any().item()],
-        _LEAKING: [
-            name
-            for name, tensor in model.named_parameters()
-            if id(tensor) not in ids and tensor.grad is not None
-        ],
+        _LEAKING: [name for name, grad in frozen if grad is not None],
     }
-    problems = [
+    if problems := [
         f"{listed(names, shown=MOST_NAMED)} {what}" for what, names in guilty.items() if names
-    ]
-    if problems:
+    ]:
         raise PrefpropError("\n".join(["the first step does not train what it should:", *problems]))
 
 
 def check_finite_step(
     losses: Tensor, grad_norm: Tensor, *, step: int, ids: Sequence[str], lr: float
 ) -> None:
-    """Check, before the update, that the loss and the gradient of a step are finite.
-
-    Args:
-        losses: (N,), one per document.
-        grad_norm: (), global norm before clipping.
-        step: the one about to update the weights, from 1.
-        ids: the N documents.
-        lr: for the message.
+    """Check, before the update, that the losses (N,) and the gradient norm () are finite.
 
     Raises:
         NonFiniteError: with the step and the documents; for a loss only those it is not finite of.

@@ -38,13 +38,9 @@ def predict_logits(
 ) -> NDArray[np.float32] | None:
     """Return the logits of a whole split, in its order; all of them on every rank.
 
-    Args:
-        model: batch → logits (n, C), on the device; left in evaluation mode.
-        examples: the split.
-        batch_size: documents computed at a time on a GPU.
-        device: `cpu`, `cuda` or `cuda:N`.
-        should_stop: asked before each batch; one rank that says so stops all.
-        on_progress: called with the documents that are done and with all, on rank 0.
+    The model maps a batch to logits (n, C), and is left in evaluation mode. `batch_size` documents
+    are computed at a time on a GPU. `should_stop` is asked before each batch, and one rank that
+    says so stops all; `on_progress` is called with the documents done and all of them, on rank 0.
 
     Returns:
         (N, C) float32, or None if `should_stop` broke it off. Where batches differ in C, it is

@@ -1,7 +1,7 @@
 """What each optimizer step sees: its documents and its learning rate, both pure functions.
 
-The documents are one of the seed and the epoch. A place in an epoch is one integer, the number of
-documents already consumed, so that a resumed run continues with the exact next document.
+The documents are one of the seed and the epoch. A position in an epoch is the number of documents
+already consumed, so that a resumed run continues with the exact next document.
 """
 
 from collections.abc import Sequence
@@ -38,14 +38,9 @@ def effective_batches(
     """Return the batches of one epoch: shuffled, then bucketed by length.
 
     The documents are shuffled and cut into buckets of a few batches; a bucket is sorted by length
-    (equal lengths stay shuffled) and cut into batches; the batches are shuffled. Micro-batches are
-    consecutive slices of a batch, so their documents are of similar length.
-
-    Args:
-        lengths: tokens per document.
-        seed: from 0 to 2³² - 1.
-        epoch: 0 for the first.
-        batch_size: documents per optimizer step; those of one batch may be fewer.
+    (equal lengths stay shuffled) and cut into batches, of which one may be shorter; the batches are
+    shuffled. Micro-batches are consecutive slices of a batch, so their documents are of similar
+    length. The seed is from 0 to 2³² - 1, the first epoch is 0.
     """
     # RandomState, and not Generator, has a stream that NumPy keeps for good (NEP 19).
     random = np.random.RandomState([seed, epoch])

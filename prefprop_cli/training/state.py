@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 
 import torch
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import Parameter
 from torch.optim import Optimizer
@@ -52,7 +53,7 @@ class Progress:
     metrics: dict[str, float] = field(default_factory=dict)
     """All metrics of the best step."""
 
-    def place(self) -> tuple[int, int, int]:
+    def at(self) -> tuple[int, int, int]:
         """Return what tells two states apart: a step has two, before and after its evaluation."""
         return self.step, self.epoch, self.position
 
@@ -82,6 +83,11 @@ class TrainingState(Progress):
         return Progress(**{name: getattr(self, name) for name in names})
 
 
+def tensor_file(tensors: Mapping[str, Tensor]) -> bytes:
+    """Make the content of a safetensors file."""
+    return save({name: each.detach().cpu().contiguous() for name, each in tensors.items()})
+
+
 def load_parameters(
     tensors: Mapping[str, Tensor], trainable: Mapping[str, Parameter], *, source: str
 ) -> None:
@@ -90,9 +96,10 @@ def load_parameters(
     Raises:
         CorruptFileError: names or shapes differ; the message names the source.
     """
-    found = {name: tensor.shape for name, tensor in tensors.items()}
-    wanted = {name: tensor.shape for name, tensor in trainable.items()}
-    if differing := sorted({name for name, _ in found.items() ^ wanted.items()}):
+    found, wanted = (
+        {(name, tensor.shape) for name, tensor in each.items()} for each in (tensors, trainable)
+    )
+    if differing := sorted({name for name, _ in found ^ wanted}):
         raise CorruptFileError(
             f"{source} does not hold what trains: it differs in "
             f"{', '.join(differing[:4])}. Use the configuration the run was started with"

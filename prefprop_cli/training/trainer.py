@@ -8,6 +8,7 @@ decisions, are the same on every rank (`prefprop_cli.runs.distributed`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from time import perf_counter
 
 import torch
@@ -40,15 +41,8 @@ class Trainer:
     """Trains a model until the last step, the end of patience, or a request to stop.
 
     The loss of a step is the mean over its `batch_size` documents, whatever the micro-batches.
-    Each epoch, and the run, ends with an evaluation and a checkpoint.
-
-    Args:
-        model: in training mode for the steps, else evaluation mode.
-        examples: the training documents.
-        settings: the `[train]` table.
-        checkpoints: where states are saved and found; used on rank 0 only.
-        device: `cpu`, `cuda` or `cuda:N`; the model moves there and stays.
-        hooks: what the caller hears, and how it stops the run.
+    Each epoch, and the run, ends with an evaluation and a checkpoint. The model moves to the device
+    and stays there; the checkpoints are used on rank 0 only.
     """
 
     def __init__(
@@ -136,15 +130,13 @@ class Trainer:
             on_micro_batch=self._documents_done,
         )
         self.progress = Progress()
-        self.saved_place: tuple[int, int, int] | None = None
+        self.saved_at: tuple[int, int, int] | None = None
         is_resumed = resume and self._resume()
-        self.first_step = self.progress.step + 1
+        step = self.progress.step
+        self.first_step = step + 1
         n_trainable = sum(tensor.numel() for tensor in self.trainable.values())
-        self._notify(
-            events.Started(
-                self.n_examples, self.n_steps, n_trainable, self.progress.step, precision
-            )
-        )
+        started = events.Started(self.n_examples, self.n_steps, n_trainable, step, precision)
+        self._notify(started)
         if resume and not is_resumed:
             self._warn("there is no checkpoint to resume from; training starts at step 1")
         self._pass_on_warnings()
@@ -189,7 +181,9 @@ class Trainer:
         grad_norm = nn.utils.clip_grad_norm_(self.trainable.values(), settings.max_grad_norm)
         guards.check_finite_step(sums.losses, grad_norm, step=step, ids=sums.ids, lr=lr)
         if step == self.first_step:
-            self.world.on_each(self._check_gradients)
+            unreached = self.model.unreached
+            check = partial(guards.check_gradients, self.model, self.trainable, unreached=unreached)
+            self.world.on_each(check)
         self.optimizer.step()
         self.progress.step = step
         self.progress.position += len(indices)
@@ -206,9 +200,6 @@ class Trainer:
                 ids=sums.ids,
             )
         )
-
-    def _check_gradients(self) -> None:
-        guards.check_gradients(self.model, self.trainable, unreached=self.model.unreached)
 
     def _documents_done(self, share: Sequence[int], losses: Tensor) -> None:
         """Tell of a micro-batch of this rank's share; the others are taken to be as far."""
@@ -267,7 +258,7 @@ class Trainer:
     # The way to a checkpoint and back: rank 0 alone touches the disk, and all ranks wait for it.
 
     def _save(self) -> None:
-        if self.saved_place == self.progress.place():
+        if self.saved_at == self.progress.at():
             return
         _, *other_rngs = self.world.on_all(lambda: self.progress.rng)
         state = TrainingState(
@@ -277,7 +268,7 @@ class Trainer:
             **vars(self.progress),
         )
         path = self.world.on_main(lambda: self.checkpoints.save(state))
-        self.saved_place = self.progress.place()
+        self.saved_at = self.progress.at()
         self._notify(events.Saved(path, self.progress.step))
         self._pass_on_warnings()
 
@@ -297,7 +288,7 @@ class Trainer:
         else:  # the run had fewer processes
             seed_everything(self.settings.seed, rank=rank, step=state.step)
         self.progress = state.progress()
-        self.saved_place = self.progress.place()
+        self.saved_at = self.progress.at()
         if self.progress.best_step == self.progress.step:
             self._mark_best()  # the run may have died between the save and the mark
         return True

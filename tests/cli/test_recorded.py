@@ -224,7 +224,7 @@ def test_a_run_whose_best_step_an_earlier_version_evaluated_goes_on(
     mine: Project, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     evaluation = mine.stopped / "eval"
-    keep = launch.is_stored
+    keep = launch.stored_logits.is_stored
 
     def of_earlier_version(folder: Path, name: str) -> bool:
         file = folder / f"{name}.safetensors"
@@ -233,7 +233,7 @@ def test_a_run_whose_best_step_an_earlier_version_evaluated_goes_on(
         save_file(tensors, file, metadata={"ids": "[]"})
         return keep(folder, name)
 
-    monkeypatch.setattr(launch, "is_stored", of_earlier_version)
+    monkeypatch.setattr(launch.stored_logits, "is_stored", of_earlier_version)
     code, _, err = output("train", "--resume", mine.stopped, "-q")
     assert code == 0, err
     assert not (evaluation / "validation.safetensors").exists()

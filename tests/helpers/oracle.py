@@ -4,7 +4,7 @@ Written from `transformers`' weights and the paper (arXiv 2305.12086, eq. 1-3 an
 shares no code with the package. Differentiable, so gradients can be compared too.
 
 Axes: S text tokens, T placeholders and text tokens, P placeholders, V prefix keys, H heads, D head
-width, W hidden width.
+width, W hidden size.
 """
 
 import math

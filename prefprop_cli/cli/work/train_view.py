@@ -71,7 +71,7 @@ class TrainView:
     def _start(self, event: Started) -> None:
         where = f" from step {event.step}" if event.step else ""
         text = f"training{where}: {event.n_examples} documents, {event.n_steps} steps"
-        self._write(f"{text}, {event.n_trainable} trained numbers, {event.precision}")
+        self._write(f"{text}, {event.n_trainable} trainable parameters, {event.precision}")
         self._console.info(text)
         self._progress = self._console.progress(total=event.n_steps, done=event.step)
         self._progress.__enter__()

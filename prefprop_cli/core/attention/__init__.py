@@ -10,13 +10,7 @@ from prefprop_cli.tables import BACKENDS
 def choose(
     name: str = "auto", *, device: str = "cpu", dropout: bool = False, backward: bool = True
 ) -> Backend:
-    """The backend of that name, or for `auto` the first of the table that can do what is asked.
-
-    Args:
-        name: `auto` or a key of `BACKENDS`.
-        device: device type the tensors live on.
-        dropout: attention weights are dropped.
-        backward: gradients are needed.
+    """Find the backend of a name, or for `auto` the first of the table that can do what is asked.
 
     Raises:
         ValueError: there is no such backend, or it lacks an ability; says what would work.

@@ -5,7 +5,7 @@ few global queries take the two projections upon themselves, and the two S x W x
 the text disappear. Exact; cheaper while a row has G · H <= 2 W.
 
 Axes: T packed tokens, B rows, S tokens of the longest row, G queries (of the row with the most),
-H heads, D head width, W hidden width, V visible keys.
+H heads, D head width, W hidden size, V visible keys.
 """
 
 from dataclasses import dataclass
@@ -27,19 +27,11 @@ def attend_absorbed(
     visible: VisibleKeys | None = None,
     dropout: float = 0.0,
 ) -> Tensor:
-    """The same as `attend(query, key_projection(hidden), value_projection(hidden), band)`.
+    """Compute `attend(query, key_projection(hidden), value_projection(hidden), band)`.
 
-    Args:
-        query: (G, H, D), not scaled, packed.
-        hidden: (T, W).
-        key_projection: W to H · D.
-        value_projection: W to H · D.
-        band: without a window.
-        visible: projected keys (B, V, H, D) that each query of a row sees as well.
-        dropout: probability with which an attention weight is dropped.
-
-    Returns:
-        (G, H, D), dtype of `hidden`.
+    `query` is (G, H, D), not scaled, `hidden` (T, W); each projection is from W to H · D, the band
+    has no window, and the visible keys (B, V, H, D) are projected. The result is (G, H, D), of the
+    dtype of `hidden`.
     """
     projections = (key_projection, value_projection)
     if hidden.device.type != "cpu":
@@ -53,7 +45,7 @@ def attend_absorbed(
             key_rows=Rows.of_lengths([keys.stop - keys.start]),
             unseen=None if band.unseen is None else band.unseen[keys],
         )
-        seen = None if visible is None else _of_row(visible, row)
+        seen = visible and visible.of_row(row)
         given = (query[queries], hidden[keys])
         outputs.append(all_rows_at_once(*given, *projections, of_row, seen, dropout))
     return torch.cat(outputs)
@@ -79,7 +71,11 @@ def all_rows_at_once(
     if (unseen := keys.unseen(band.unseen)) is not None:
         scores = scores.masked_fill(unseen[:, None, None], torch.finfo(scores.dtype).min)
     if visible is not None:
-        scores = torch.cat([scores, _visible_scores(query, visible)], dim=-1)
+        of_visible = query @ visible.key.permute(0, 2, 3, 1)
+        if visible.mask is not None:
+            lowest = torch.finfo(scores.dtype).min
+            of_visible = of_visible.masked_fill(~visible.mask[:, None, None], lowest)
+        scores = torch.cat([scores, of_visible], dim=-1)
     weights = (scores.float() * head_width**-0.5).softmax(dim=-1).to(hidden.dtype)
     weights = functional.dropout(weights, dropout, training=dropout > 0)
     of_text, of_visible = weights.tensor_split([text.shape[1]], dim=-1)
@@ -93,24 +89,19 @@ def all_rows_at_once(
 
 @dataclass(frozen=True)
 class _Slots:
-    """Packed rows (T, ...) as padded ones (B, S, ...), and back.
-
-    Args:
-        shape: B and S.
-        index: (T,) place of each token among the B · S; None where no row is padded.
-    """
+    """Packed rows (T, ...) as padded ones (B, S, ...), and back."""
 
     shape: tuple[int, int]
     index: Tensor | None
+    """(T,) where each token is among the B · S; None where no row is padded."""
 
     @classmethod
     def of(cls, rows: Rows, device: torch.device) -> "_Slots":
         longest = max(rows.lengths)
         if min(rows.lengths) == longest:
             return cls((len(rows), longest), None)
-        places = [torch.arange(n) + row * longest for row, n in enumerate(rows.lengths)]
-        index = torch.cat(places).to(device, non_blocking=True)
-        return cls((len(rows), longest), index)
+        parts = [torch.arange(n) + row * longest for row, n in enumerate(rows.lengths)]
+        return cls((len(rows), longest), torch.cat(parts).to(device, non_blocking=True))
 
     def pad(self, packed: Tensor) -> Tensor:
         if self.index is not None:
@@ -151,15 +142,3 @@ def _by_head(x: Tensor, weight: Tensor) -> Tensor:
 def _by_row(x: Tensor, rows: Tensor) -> Tensor:
     """(B, H, G, A) times a matrix per row, (B, A, Z)."""
     return (x.flatten(1, 2) @ rows).unflatten(1, x.shape[1:3])
-
-
-def _visible_scores(query: Tensor, visible: VisibleKeys) -> Tensor:
-    scores = query @ visible.key.permute(0, 2, 3, 1)
-    if visible.mask is None:
-        return scores
-    return scores.masked_fill(~visible.mask[:, None, None], torch.finfo(scores.dtype).min)
-
-
-def _of_row(visible: VisibleKeys, row: int) -> VisibleKeys:
-    mask = None if visible.mask is None else visible.mask[row : row + 1]
-    return VisibleKeys(visible.key[row : row + 1], visible.value[row : row + 1], mask)

@@ -54,7 +54,7 @@ def attend(
     n_visible = 0 if visible is None else visible.key.shape[1]
     plan = plan_of(band, n_visible=n_visible, device=query.device)
     output = _run(
-        _padded(query, plan.n_queries).transpose(0, 1).unsqueeze(0),
+        _padded(query, len(plan.query_row)).transpose(0, 1).unsqueeze(0),
         plan.keys(key.to(query.dtype), None if visible is None else visible.key),
         plan.keys(value.to(query.dtype), None if visible is None else visible.value),
         plan.mask if visible is None else plan.mask_with(visible.mask),
@@ -82,25 +82,18 @@ def padded_length(n: int) -> int:
 
 @dataclass(frozen=True)
 class Plan:
-    """Where the visible pairs of a band are.
-
-    Args:
-        query_row: (Q,) int32, row of each query.
-        key_row: (K,) int32, row of each key that is seen.
-        n_packed: the packed keys among the K; the visible ones follow.
-        half_window: further than this no query sees a packed key.
-        mask: tiles with a visible pair, and `sees`, where no visible key is masked.
-    """
+    """Where the visible pairs of a band are."""
 
     query_row: Tensor
+    """(Q,) int32, row of each query."""
     key_row: Tensor
+    """(K,) int32, row of each key that is seen."""
     n_packed: int
+    """The packed keys among the K; the visible ones follow."""
     half_window: int
+    """Further than this no query sees a packed key."""
     mask: BlockMask
-
-    @property
-    def n_queries(self) -> int:
-        return len(self.query_row)
+    """Tiles with a visible pair, and `sees`, where no visible key is masked."""
 
     def mask_with(self, there: Tensor | None) -> BlockMask:
         """The same tiles, where of the visible keys only those in `there` (B, V) are seen."""
@@ -123,13 +116,7 @@ class Plan:
 
 
 def plan_of(band: Band, *, n_visible: int, device: torch.device) -> Plan:
-    """The plan of a band: made once, found again in the next layer.
-
-    Args:
-        band: rows and window.
-        n_visible: V.
-        device: where the attention runs.
-    """
+    """The plan of a band with V visible keys: made once, found again in the next layer."""
     name = f"flex, {n_visible} visible keys, {device}"
     if name not in band.derived:
         band.derived[name] = _make_plan(band, n_visible=n_visible, device=device)
@@ -168,11 +155,9 @@ def _make_plan(band: Band, *, n_visible: int, device: torch.device) -> Plan:
 
 
 def sees(query_row: Tensor, key_row: Tensor, n_packed: int, half_window: int) -> Sees:
-    """The rule for one query and one key.
+    """The rule for one query and one key."""
 
-    The compiled kernel takes the captured tensors as inputs, so the next batch runs through it too.
-    """
-
+    # The compiled kernel takes the captured tensors as inputs, so it serves the next batch too.
     def rule(_batch: Tensor, _head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         near = ((query - key).abs() <= half_window) | (key >= n_packed)
         return (query_row[query] == key_row[key]) & near

@@ -16,11 +16,7 @@ from torch.nn import functional
 
 
 class Kernel(nn.Module, ABC):
-    """A kernel over heads; a subclass gives the normalised weights.
-
-    Args:
-        head_width: D, for kernels whose scale depends on it.
-    """
+    """A kernel over heads; a subclass gives the normalised weights."""
 
     def __init__(self, head_width: int) -> None:
         super().__init__()
@@ -28,28 +24,10 @@ class Kernel(nn.Module, ABC):
 
     @abstractmethod
     def weights(self, query: Tensor, key: Tensor) -> Tensor:
-        """Normalised kernel values.
-
-        Args:
-            query: (S, H, D), not scaled.
-            key: (P, H, D), not scaled.
-
-        Returns:
-            (H, S, P), each row sums to 1.
-        """
+        """Weigh keys (P, H, D) for queries (S, H, D), not scaled; rows of (H, S, P) sum to 1."""
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor, dropout: float = 0.0) -> Tensor:
-        """Kernel attention of the queries of one row.
-
-        Args:
-            query: (S, H, D).
-            key: (P, H, D).
-            value: (P, H, D).
-            dropout: probability with which a weight is dropped.
-
-        Returns:
-            (S, H, D).
-        """
+        """Mix the values (P, H, D) of the keys (P, H, D) for the queries of one row; (S, H, D)."""
         weights = functional.dropout(self.weights(query, key), dropout, training=dropout > 0)
         return (weights @ value.transpose(0, 1)).transpose(0, 1)
 
@@ -62,12 +40,10 @@ class Exp(Kernel):
 
 
 class Rbf(Kernel):
-    """k(q, k) = exp(-|q - k|² / 2s²), the Gaussian kernel, with a trained length scale s.
+    """k(q, k) = exp(-|q - k|² / 2s²), the Gaussian kernel, with a trainable length scale s.
 
-    Args:
-        head_width: D.
-        lengthscale: initial s, in units of q and k; by default the fourth root of D, which gives
-            the inner product the same factor 1/√D as in `Exp`.
+    Its initial value is in units of q and k, and by default the fourth root of D, which gives the
+    inner product the same factor 1/√D as in `Exp`.
     """
 
     def __init__(self, head_width: int, *, lengthscale: float | None = None) -> None:
@@ -82,11 +58,7 @@ class Rbf(Kernel):
 
 
 class Poly(Kernel):
-    """k(q, k) = (q·k / √D + 1)ⁿ for an even n, so that no weight is negative.
-
-    Args:
-        head_width: D.
-        degree: n, even.
+    """k(q, k) = (q·k / √D + 1)ⁿ for an even degree n, so that no weight is negative.
 
     Raises:
         ValueError: `degree` is odd: weights of both signs can cancel to a zero denominator.

@@ -97,7 +97,9 @@ class _Attention(torch.autograd.Function):
 
 def _run(kernel: Callable[[Any], int], band: Band, tensors: Mapping[str, Tensor | None]) -> None:
     there = {name: tensor for name, tensor in tensors.items() if tensor is not None}
-    there["offsets"] = _offsets(band)
+    if "offsets" not in band.derived:
+        band.derived["offsets"] = torch.tensor(band.key_rows.offsets, device="cpu")
+    there["offsets"] = band.derived["offsets"]
     if band.unseen is not None:
         there["unseen"] = band.unseen
     (_, n_heads, head_width), longest = there["query"].shape, max(band.key_rows.lengths)
@@ -122,12 +124,6 @@ def _as_the_kernel_wants(x: Tensor) -> Tensor:
     x = x if x.dtype == torch.bool else x.float()
     tokens_apart = x.ndim == 3 and x.stride()[1:] == (x.shape[2], 1)
     return x if tokens_apart else x.contiguous()
-
-
-def _offsets(band: Band) -> Tensor:
-    if "offsets" not in band.derived:
-        band.derived["offsets"] = torch.tensor(band.key_rows.offsets, device="cpu")
-    return band.derived["offsets"]
 
 
 @cache

@@ -35,7 +35,7 @@ def attend(
             key=key[keys],
             value=value[keys],
             unseen=None if band.unseen is None else band.unseen[keys],
-            visible=None if visible is None else _of_row(visible, row),
+            visible=visible and visible.of_row(row),
             half_window=band.half_window,
         )
         row_query = query[queries]
@@ -46,7 +46,7 @@ def attend(
 
 @dataclass(frozen=True)
 class _RowKeys:
-    """The keys of one row: (S, H, D), `unseen` (S,), and the visible ones (V, H, D)."""
+    """The keys of one row: (S, H, D), `unseen` (S,), and the visible ones (1, V, H, D)."""
 
     key: Tensor
     value: Tensor
@@ -102,9 +102,12 @@ def _attend_span(query: Tensor, keys: _RowKeys, span: _Span, *, dropout: float) 
     key = _strips(keys.key[span.keys], span)
     value = _strips(keys.value[span.keys], span)
     mask = _band_mask(keys, span)
-    if keys.visible is not None:
-        key, value = _append(key, keys.visible.key), _append(value, keys.visible.value)
-        mask = _append_mask(mask, keys.visible, strip=span.strip)
+    if (visible := keys.visible) is not None:
+        key, value = _append(key, visible.key), _append(value, visible.value)
+        if mask is not None or visible.mask is not None:
+            there = visible.full_mask()
+            mask = there.new_ones(1, 1, span.strip) if mask is None else mask
+            mask = torch.cat([mask, there.expand(*mask.shape[:2], -1)], dim=-1)
     output = functional.scaled_dot_product_attention(
         query[span.queries].unflatten(0, (span.n_blocks, span.block)).transpose(1, 2),
         key,
@@ -120,18 +123,13 @@ def _band_mask(keys: _RowKeys, span: _Span) -> Tensor | None:
     mask = None
     if keys.half_window is not None and span.strip > keys.half_window + 1:
         offset = span.start - span.first_key
-        place = torch.arange(offset, offset + span.block, device=keys.key.device)
-        distance = place[:, None] - torch.arange(span.strip, device=keys.key.device)
+        position = torch.arange(offset, offset + span.block, device=keys.key.device)
+        distance = position[:, None] - torch.arange(span.strip, device=keys.key.device)
         mask = (distance.abs() <= keys.half_window).unsqueeze(0)
     if keys.unseen is not None and (unseen := keys.unseen[span.keys]).any():
         seen = ~unseen.unfold(0, span.strip, span.block).unsqueeze(1)
         mask = seen if mask is None else mask & seen
     return mask
-
-
-def _of_row(visible: VisibleKeys, row: int) -> VisibleKeys:
-    mask = None if visible.mask is None else visible.mask[row]
-    return VisibleKeys(visible.key[row], visible.value[row], mask)
 
 
 def _strips(packed: Tensor, span: _Span) -> Tensor:
@@ -140,18 +138,8 @@ def _strips(packed: Tensor, span: _Span) -> Tensor:
 
 
 def _append(strips: Tensor, visible: Tensor) -> Tensor:
-    """The visible keys (V, H, D) behind each strip."""
-    return torch.cat([strips, visible.transpose(0, 1).expand(len(strips), -1, -1, -1)], dim=2)
-
-
-def _append_mask(mask: Tensor | None, visible: VisibleKeys, *, strip: int) -> Tensor | None:
-    if mask is None and visible.mask is None:
-        return None
-    if (there := visible.mask) is None:
-        there = torch.ones(len(visible.key), dtype=torch.bool, device=visible.key.device)
-    if mask is None:
-        mask = there.new_ones(1, 1, strip)
-    return torch.cat([mask, there.expand(*mask.shape[:2], -1)], dim=-1)
+    """The visible keys (1, V, H, D) behind each strip."""
+    return torch.cat([strips, visible.transpose(1, 2).expand(len(strips), -1, -1, -1)], dim=2)
 
 
 def _additive(mask: Tensor, dtype: torch.dtype) -> Tensor:

@@ -45,20 +45,17 @@ class Band:
     Query i sees key j of the same row if |i - j| <= half_window and j is not in `unseen`. Without
     a window it sees every key of the row that is not in `unseen`, and the queries need not be the
     tokens that give the keys.
-
-    Args:
-        query_rows: rows of the queries.
-        key_rows: rows of the keys; as many, and the same ones where there is a window.
-        half_window: tokens on one side, or None for the whole row.
-        unseen: (T,) bool, keys that no query sees through the band.
-        derived: what a backend works out of the band once and finds again in the next layer.
     """
 
     query_rows: Rows
     key_rows: Rows
+    """As many, and the same ones where there is a window."""
     half_window: int | None = None
+    """Tokens on one side; None for the whole row."""
     unseen: Tensor | None = None
+    """(T,) bool."""
     derived: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What a backend works out of the band once and finds again in the next layer."""
 
     def __post_init__(self) -> None:
         if self.half_window is not None and self.query_rows != self.key_rows:
@@ -69,17 +66,12 @@ class Band:
 
 @dataclass(frozen=True)
 class VisibleKeys:
-    """Keys that every query of a row sees beside its band, in the same softmax.
-
-    Args:
-        key: (B, V, H, D).
-        value: (B, V, H, D).
-        mask: (B, V) bool, False where a shorter row has no such key; None if all are there.
-    """
+    """Keys and values (B, V, H, D) that every query of a row sees beside its band, jointly."""
 
     key: Tensor
     value: Tensor
     mask: Tensor | None = None
+    """(B, V) bool, False where a shorter row has no such key; None if all are there."""
 
     def and_also(self, other: "VisibleKeys | None") -> "VisibleKeys":
         """Both sets of keys, side by side."""
@@ -93,6 +85,12 @@ class VisibleKeys:
             value=torch.cat([self.value, other.value], dim=1),
             mask=mask,
         )
+
+    def of_row(self, row: int) -> "VisibleKeys":
+        """Those of one row; (1, V, H, D)."""
+        only = slice(row, row + 1)
+        mask = None if self.mask is None else self.mask[only]
+        return VisibleKeys(self.key[only], self.value[only], mask)
 
     def full_mask(self) -> Tensor:
         """The mask, written out where it is None; (B, V) bool."""
@@ -114,15 +112,9 @@ class Attend(Protocol):
         visible: VisibleKeys | None = None,
         dropout: float = 0.0,
     ) -> Tensor:
-        """Attend.
+        """Attend with queries (T_q, H, D), not scaled, to keys and values (T, H, D).
 
-        Args:
-            query: (T_q, H, D), not scaled.
-            key: (T, H, D).
-            value: (T, H, D).
-            band: which keys of its row a query sees.
-            visible: keys that each query of a row sees beside those.
-            dropout: probability with which an attention weight is dropped.
+        `dropout` is the probability with which an attention weight is dropped.
 
         Returns:
             (T_q, H, D), dtype of `value`. A query that sees no key gets numbers nobody reads.
@@ -131,24 +123,16 @@ class Attend(Protocol):
 
 @dataclass(frozen=True)
 class Backend:
-    """One way to compute `Attend`, and what it can do.
-
-    Args:
-        name: what a configuration calls it.
-        summary: one line for people.
-        attend: computes it.
-        devices: device types it runs on.
-        dropout: whether it can drop attention weights.
-        backward: whether it has a backward pass.
-        forward_on: more device types, for tests: no backward pass, never chosen by `auto`.
-        why_not: why it cannot be used on this machine; empty if it can.
-    """
+    """One way to compute `Attend`, and what it can do."""
 
     name: str
     summary: str
     attend: Callable[..., Tensor]
     devices: tuple[str, ...]
+    """Device types it runs on."""
     dropout: bool
     backward: bool
     forward_on: tuple[str, ...] = ()
+    """More device types, for tests: no backward pass, never chosen by `auto`."""
     why_not: Callable[[], str] = lambda: ""
+    """Why it cannot be used on this machine; empty if it can."""

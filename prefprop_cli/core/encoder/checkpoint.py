@@ -12,10 +12,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from prefprop_cli.core.encoder.config import (
-    EncoderConfig,
-    to_hugging_face,
-)
+from prefprop_cli.core.encoder.config import EncoderConfig, to_hugging_face
 from prefprop_cli.core.encoder.encoder import Encoder
 from prefprop_cli.core.modes import shapes_only
 from prefprop_cli.errors import CorruptFileError
@@ -48,7 +45,7 @@ _LAYER_NAMES: dict[str, tuple[str, ...]] = {
 
 
 def build_encoder(config: EncoderConfig, weights: dict[str, Tensor], **options: object) -> Encoder:
-    """An encoder in evaluation mode with these weights, under our names.
+    """Make an encoder in evaluation mode with these weights, under our names.
 
     Raises:
         CorruptFileError: a weight has another shape than the configuration says.
@@ -81,7 +78,7 @@ def _check_shapes(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor])
 
 
 def to_own_names(weights: Mapping[str, Tensor], config: EncoderConfig) -> dict[str, Tensor]:
-    """Hugging Face tensors under our names; tensors we have no use for are left out.
+    """Return Hugging Face tensors under our names; those we have no use for are left out.
 
     Raises:
         CorruptFileError: a tensor is missing, there twice or of whole numbers, or tensors that are
@@ -137,13 +134,16 @@ def _plain_name(name: str) -> str:
     """The name in the bare model: without what wraps it, and of today where it is an old one."""
     unwrapped = _WRAPPERS.sub("", name)
     inside = _IN_A_MODEL.fullmatch(unwrapped)
-    return _current_norm_name(inside[1] if inside else unwrapped)
+    plain = inside[1] if inside else unwrapped
+    # Checkpoints converted from TensorFlow call the weight gamma and the bias beta.
+    plain = plain.replace("LayerNorm.gamma", "LayerNorm.weight")
+    return plain.replace("LayerNorm.beta", "LayerNorm.bias")
 
 
 def to_hugging_face_names(
     weights: Mapping[str, Tensor], config: EncoderConfig
 ) -> dict[str, Tensor]:
-    """Our tensors under the names of `transformers`."""
+    """Return our tensors under the names of `transformers`."""
     named = {}
     for ours, theirs in tensor_names(config):
         parts = weights[ours].chunk(len(theirs))
@@ -152,7 +152,7 @@ def to_hugging_face_names(
 
 
 def encoder_files(encoder: Encoder) -> dict[str, bytes]:
-    """The files of a folder that `transformers` and `load_backbone` read as this encoder."""
+    """Make the files of a folder that `transformers` and `load_backbone` read as this encoder."""
     weights = {name: tensor.detach().cpu() for name, tensor in encoder.state_dict().items()}
     named = to_hugging_face_names(weights, encoder.config)
     return {
@@ -172,14 +172,5 @@ def tensor_names(config: EncoderConfig) -> Iterator[tuple[str, tuple[str, ...]]]
             if ours.endswith("_global") and config.windows is None:
                 continue
             for kind in ("weight", "bias"):
-                yield (
-                    f"layers.{number}.{ours}.{kind}",
-                    tuple(f"encoder.layer.{number}.{name}.{kind}" for name in theirs),
-                )
-
-
-def _current_norm_name(name: str) -> str:
-    """Checkpoints converted from TensorFlow call the weight gamma and the bias beta."""
-    return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace(
-        "LayerNorm.beta", "LayerNorm.bias"
-    )
+                names = tuple(f"encoder.layer.{number}.{name}.{kind}" for name in theirs)
+                yield f"layers.{number}.{ours}.{kind}", names

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 
 from prefprop_cli.errors import DataError
 
-MODEL_TYPES = ("longformer", "roberta", "bert")
+_ARCHITECTURES = {"longformer": "LongformerModel", "roberta": "RobertaModel", "bert": "BertModel"}
+MODEL_TYPES = tuple(_ARCHITECTURES)
 ACTIVATIONS = ("gelu", "gelu_new", "relu", "silu")
 _ALIASES = {
     "gelu_python": "gelu",
@@ -122,7 +123,7 @@ def from_hugging_face(values: Mapping[str, object]) -> EncoderConfig:
 
 
 def to_hugging_face(config: EncoderConfig) -> dict[str, object]:
-    """The content of a `config.json` that `transformers` reads as the same model."""
+    """Return the content of a `config.json` that `transformers` reads as the same model."""
     values: dict[str, object] = {
         "architectures": [_ARCHITECTURES[config.model_type]],
         "model_type": config.model_type,
@@ -142,9 +143,6 @@ def to_hugging_face(config: EncoderConfig) -> dict[str, object]:
     if config.windows is not None:
         values["attention_window"] = list(config.windows)
     return values
-
-
-_ARCHITECTURES = {"longformer": "LongformerModel", "roberta": "RobertaModel", "bert": "BertModel"}
 
 
 def _known_type(model_type: str) -> str:

@@ -26,7 +26,7 @@ class Dropout(nn.Dropout):
     """`onto + dropout(input)`: a number is 0 with probability p, else divided by 1 - p."""
 
     def forward(self, input: Tensor, *, onto: Tensor | None = None) -> Tensor:
-        """The sum, or without `onto` the dropped input; of the shape of the input."""
+        """Return the sum, or without `onto` the dropped input; of the shape of the input."""
         if self.training and self.p and _fits(input, onto):
             return _Dropped.apply(input, onto, self.p)  # type: ignore[no-untyped-call]
         dropped = functional.dropout(input, self.p, self.training)
@@ -34,7 +34,7 @@ class Dropout(nn.Dropout):
 
 
 def kept(seed: int, n: int, p: float) -> NDArray[np.bool_]:
-    """Which of n numbers the kernel keeps: its definition, in NumPy; (n,)."""
+    """Tell which of n numbers the kernel keeps: its definition, in NumPy; (n,)."""
     with np.errstate(over="ignore"):  # products are taken modulo 2⁶⁴
         z = np.uint64(seed) + np.arange(1, -(-n // 4) + 1, dtype=np.uint64) * np.uint64(
             0x9E3779B97F4A7C15

@@ -2,8 +2,8 @@
 
 RoBERTa and BERT are the same encoder without a window and without global projections.
 
-Axes: B rows, S longest row, T packed tokens, G global tokens, W hidden width, H heads, D head
-width, P placeholders, R rows that are read.
+Axes: B rows, S longest row, T packed tokens, W hidden size, P placeholders, R positions that are
+read.
 """
 
 from collections.abc import Callable
@@ -30,15 +30,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class Encoder(nn.Module):
-    """A Longformer, RoBERTa or BERT encoder.
-
-    Args:
-        config: its shape.
-        attention: name of an attention backend, or `auto`.
-        dropout: on hidden states, in train mode.
-        attention_dropout: on attention weights, in train mode.
-        gradient_checkpointing: recompute each layer in the backward pass.
-    """
+    """A Longformer, RoBERTa or BERT encoder; `attention` names a backend, or is `auto`."""
 
     def __init__(
         self,
@@ -67,14 +59,13 @@ class Encoder(nn.Module):
         global_mask: Tensor | None = None,
         prefix: Prefix | None = None,
     ) -> Tensor:
-        """Hidden states of the last layer for padded texts.
+        """Compute the hidden states of the last layer for padded texts.
 
         Args:
             input_ids: (B, S) int64.
-            attention_mask: (B, S) bool, False for padding, which stands at the end of a row; None
-                if there is none.
-            global_mask: (B, S) bool, True for global tokens; None if there are none. Without a
-                window every token sees every token, and it has no effect.
+            attention_mask: (B, S) bool, False for padding, which stands at the end of a row.
+            global_mask: (B, S) bool, True for global tokens. Without a window every token sees
+                every token, and it has no effect.
             prefix: what a method gives each layer; None is the plain model.
 
         Returns:
@@ -99,14 +90,9 @@ class Encoder(nn.Module):
         read: OutputPositions | None = None,
         markers: Tensor | None = None,
     ) -> Tensor:
-        """Hidden states of the last layer, packed.
+        """Compute the hidden states of the last layer, packed.
 
-        Args:
-            tokens: the texts.
-            layout: where they and the placeholders lie.
-            prefix: what a method gives each layer.
-            read: the only positions wanted; the last layer computes no others where it can.
-            markers: (M, W), words of a task that the vocabulary does not have; negative ids.
+        `markers` (M, W) are words of a task that the vocabulary does not have, with negative ids.
 
         Returns:
             (T, W), placeholders included, or (R, W) for the positions in `read`.
@@ -119,13 +105,10 @@ class Encoder(nn.Module):
         *early, last = (self._context(hidden, layout, layer_prefix) for layer_prefix in given)
         for layer, context in zip(self.layers, early, strict=False):
             hidden = self._run_layer(layer, hidden, context)
-        if read is None or self._can_read(read):
+        # Where it can, the last layer computes the positions that are read and no others.
+        if read is None or self.config.windows is None or read.all_global:
             return self._run_layer(self.layers[-1], hidden, last, read)
         return self._run_layer(self.layers[-1], hidden, last)[read.index]
-
-    def _can_read(self, read: OutputPositions) -> bool:
-        """Whether the last layer can compute these positions alone."""
-        return self.config.windows is None or read.all_global
 
     def _run_layer(
         self,
@@ -168,7 +151,7 @@ class Embeddings(nn.Module):
         prefix: Prefix | None,
         markers: Tensor | None = None,
     ) -> Tensor:
-        """Hidden states before the first layer; (T, W)."""
+        """Compute the hidden states before the first layer; (T, W)."""
         longest = max(layout.rows.lengths)
         if longest > self.config.max_length:
             n = layout.n_placeholders
@@ -177,7 +160,11 @@ class Embeddings(nn.Module):
                 f"{longest} positions asked for{placeholders}; "
                 f"the backbone has {self.config.max_length}"
             )
-        words = self._words(tokens.input_ids, markers)
+        ids = tokens.input_ids
+        words = self.word(ids if markers is None else ids.clamp_min(0))
+        if markers is not None:
+            own = markers[(-1 - ids).clamp_min(0)]
+            words = torch.where((ids < 0).unsqueeze(1), own, words)
         if layout.n_placeholders:
             nothing = words.new_zeros(layout.rows.n_tokens, self.config.hidden_size)
             words = nothing.index_copy(0, layout.text_index, words)
@@ -187,32 +174,26 @@ class Embeddings(nn.Module):
             hidden = hidden.masked_fill(layout.is_placeholder.unsqueeze(1), 0.0)
         return hidden
 
-    def _words(self, input_ids: Tensor, markers: Tensor | None) -> Tensor:
-        if markers is None:
-            return self.word(input_ids)
-        words, own = self.word(input_ids.clamp_min(0)), markers[(-1 - input_ids).clamp_min(0)]
-        return torch.where((input_ids < 0).unsqueeze(1), own, words)
-
 
 class Layer(nn.Module):
     """One transformer layer, normalised after each residual sum."""
 
     def __init__(self, config: EncoderConfig, *, window: int | None, dropout: float) -> None:
         super().__init__()
-        width = config.hidden_size
+        size, eps = config.hidden_size, config.layer_norm_eps
         self.activation = ACTIVATIONS[config.activation]
         self.attention = SelfAttention(config, window=window)
-        self.attention_output = nn.Linear(width, width)
-        self.attention_norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
-        self.up = nn.Linear(width, config.intermediate_size)
-        self.down = nn.Linear(config.intermediate_size, width)
-        self.output_norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
+        self.attention_output = nn.Linear(size, size)
+        self.attention_norm = nn.LayerNorm(size, eps=eps)
+        self.up = nn.Linear(size, config.intermediate_size)
+        self.down = nn.Linear(config.intermediate_size, size)
+        self.output_norm = nn.LayerNorm(size, eps=eps)
         self.dropout = Dropout(dropout)
 
     def forward(
         self, hidden: Tensor, context: Context, read: OutputPositions | None = None
     ) -> Tensor:
-        """(T, W) to (T, W), or to (R, W) if only the positions in `read` are wanted."""
+        """Map (T, W) to (T, W), or to (R, W) if only the positions in `read` are wanted."""
         text = hidden
         if (added := context.prefix.added) is not None:
             positions = context.layout.placeholder_index

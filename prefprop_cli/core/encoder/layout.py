@@ -4,7 +4,7 @@ Axes: B rows, S longest row, T packed tokens, G global tokens, V most global tok
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -15,23 +15,19 @@ from prefprop_cli.core.attention import Band, Rows
 
 @dataclass(frozen=True)
 class Tokens:
-    """The texts of a batch, packed.
-
-    Args:
-        input_ids: (T,) int64; a negative id -1 - m is marker m of a task, a word of its own.
-        rows: where each text lies.
-        is_global: (T,) bool, always on the CPU: a layout is worked out there.
-    """
+    """The texts of a batch, packed."""
 
     input_ids: Tensor
+    """(T,) int64; a negative id -1 - m is marker m of a task, a word of its own."""
     rows: Rows
     is_global: Tensor
+    """(T,) bool, always on the CPU: a layout is worked out there."""
 
     def to(self, device: str | torch.device) -> "Tokens":
         return Tokens(send(self.input_ids, device), self.rows, self.is_global)
 
     def between(self, first: int, end: int) -> "Tokens":
-        """The rows from `first` up to `end`, without `end`."""
+        """Take the rows from `first` up to `end`, without `end`."""
         offsets = self.rows.offsets
         part = slice(offsets[first], offsets[min(end, len(self.rows))])
         rows = Rows.of_lengths(self.rows.lengths[first:end])
@@ -40,39 +36,25 @@ class Tokens:
 
 @dataclass(frozen=True)
 class OutputPositions:
-    """The only positions somebody reads after the last layer, row by row.
-
-    Args:
-        index: (R,) positions in the packed tokens, in the order of the rows.
-        rows: how many of them each row has.
-        all_global: whether all of them are global tokens.
-    """
+    """The only positions somebody reads after the last layer, row by row."""
 
     index: Tensor
+    """(R,) positions in the packed tokens, in the order of the rows."""
     rows: Rows
+    """How many of them each row has."""
     all_global: bool
 
 
 def pack(input_ids: Tensor, attention_mask: Tensor | None, global_mask: Tensor | None) -> Tokens:
-    """Take the padding out of a padded batch.
-
-    Args:
-        input_ids: (B, S) int64.
-        attention_mask: (B, S) bool, False for padding, which stands at the end of a row.
-        global_mask: (B, S) bool, True for global tokens.
+    """Take the padding out of a batch; shapes and masks are those of `Encoder.forward`.
 
     Raises:
         ValueError: the shapes differ, a row is empty, or padding precedes a token.
     """
     shape = input_ids.shape
-    attention_mask = (
-        torch.ones(shape, dtype=torch.bool)
-        if attention_mask is None
-        else attention_mask.cpu().bool()
-    )
-    is_global = torch.zeros(shape, dtype=torch.bool)
-    if global_mask is not None:
-        is_global = global_mask.cpu().bool()
+    attention_mask = torch.ones(shape) if attention_mask is None else attention_mask.cpu()
+    is_global = torch.zeros(shape) if global_mask is None else global_mask.cpu()
+    attention_mask, is_global = attention_mask.bool(), is_global.bool()
     if not input_ids.ndim == 2 or not shape == attention_mask.shape == is_global.shape:
         raise ValueError(
             f"input_ids {tuple(shape)}, attention_mask {tuple(attention_mask.shape)} and "
@@ -87,12 +69,12 @@ def pack(input_ids: Tensor, attention_mask: Tensor | None, global_mask: Tensor |
 
 
 def send(tensor: Tensor, device: str | torch.device) -> Tensor:
-    """The tensor on that device; a copy to a GPU does not wait for what the GPU is doing."""
+    """Copy a tensor to a device; a copy to a GPU does not wait for what the GPU is doing."""
     return tensor.to(device, non_blocking=torch.device(device).type != "cpu")
 
 
 def unpack(hidden: Tensor, rows: Rows) -> Tensor:
-    """Packed (T, W) as padded (B, S, W), zeros at the end of shorter rows."""
+    """Turn packed (T, W) into padded (B, S, W), zeros at the end of shorter rows."""
     return torch.nn.utils.rnn.pad_sequence([hidden[row] for row in rows], batch_first=True)
 
 
@@ -101,22 +83,20 @@ class Layout:
     """Where everything is in the packed tokens of one batch; the same for all its layers.
 
     It is worked out on the CPU and sent to the device of the tokens, so nothing waits for a GPU.
-
-    Args:
-        rows: placeholders and text of each row.
-        n_placeholders: P, at the front of each row.
-        host_is_global: (T,) bool on the CPU, placeholders included.
-        device: where the tokens are.
     """
 
     rows: Rows
+    """Placeholders and text of each row."""
     n_placeholders: int
+    """P, at the front of each row."""
     host_is_global: Tensor
+    """(T,) bool on the CPU, placeholders included."""
     device: torch.device
+    bands: dict[object, Band] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, tokens: Tokens, *, n_placeholders: int) -> "Layout":
-        """The layout of these texts with `n_placeholders` positions in front of each."""
+        """Lay out these texts with `n_placeholders` positions in front of each."""
         device = tokens.input_ids.device
         if not n_placeholders:
             return cls(tokens.rows, 0, tokens.is_global, device)
@@ -161,7 +141,10 @@ class Layout:
 
     @cached_property
     def global_table(self) -> tuple[Tensor, Tensor | None]:
-        """Positions of each row's global tokens (B, V), and a mask (B, V); see `_table`."""
+        """Positions of each row's global tokens (B, V), and a mask (B, V).
+
+        It is False in the gaps behind shorter rows; None where there are none.
+        """
         return self._table(self.host_is_global)
 
     @cached_property
@@ -170,11 +153,11 @@ class Layout:
         return self._table(self.host_is_global & ~self._host_is_placeholder)
 
     def one_per_row(self, position: int) -> OutputPositions:
-        """The same position of each row; position 0 is the first placeholder, if there is one."""
+        """Take the same position of each row; 0 is the first placeholder, if there is one."""
         return self.output_positions([(position,)] * len(self.rows))
 
     def output_positions(self, positions: Sequence[Sequence[int]]) -> OutputPositions:
-        """The positions `positions[b]` of each row b, counted with the placeholders."""
+        """Take the positions `positions[b]` of each row b, counted with the placeholders."""
         pairs = zip(self.rows.offsets[:-1], positions, strict=True)
         index = torch.tensor([start + position for start, row in pairs for position in row]).long()
         return OutputPositions(
@@ -184,24 +167,20 @@ class Layout:
         )
 
     def band(self, half_window: int) -> Band:
-        """The band of a window of that half; the same object each time, for what it derives.
+        """Return the band of a window; the same object each time, for what it derives.
 
         Global keys are not in it, so that one inside the window is not seen twice.
         """
         return self._keep(Band(self.rows, self.rows, half_window, unseen=self.is_global))
 
     def whole_rows(self, query_rows: Rows, *, sees_placeholders: bool = True) -> Band:
-        """The band of queries that see their whole row; the same object each time."""
+        """Return the band of queries that see their whole row; the same object each time."""
         unseen = None if sees_placeholders else self.is_placeholder
         return self._keep(Band(query_rows, self.rows, unseen=unseen))
 
     def _keep(self, band: Band) -> Band:
         name = (band.query_rows, band.half_window, band.unseen is self.is_placeholder)
-        return self._bands.setdefault(name, band)
-
-    @cached_property
-    def _bands(self) -> dict[tuple[Rows, int | None, bool], Band]:
-        return {}
+        return self.bands.setdefault(name, band)
 
     @cached_property
     def _host_positions(self) -> Tensor:
@@ -212,14 +191,6 @@ class Layout:
         return self._host_positions < self.n_placeholders
 
     def _table(self, chosen: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The chosen tokens of each row side by side.
-
-        Args:
-            chosen: (T,) bool on the CPU.
-
-        Returns:
-            Positions (B, V) and a mask (B, V) that is False in the gaps; None where there are none.
-        """
         positions = [chosen[row].nonzero().squeeze(1) + row.start for row in self.rows]
         table = torch.nn.utils.rnn.pad_sequence(positions, batch_first=True, padding_value=-1)
         mask = table >= 0

@@ -1,6 +1,6 @@
-"""The fused projection of one layer, by head, and the keys and values at some places.
+"""The fused projection of one layer, by head, and the keys and values at some positions.
 
-Axes: T packed tokens, W hidden width, H heads, D head width, N places.
+Axes: T packed tokens, W hidden size, H heads, D head width, N positions.
 """
 
 from typing import Any
@@ -9,39 +9,34 @@ import torch
 from torch import Tensor
 
 
-def split_qkv(projected: Tensor, places: Tensor, *, n_heads: int) -> tuple[Tensor, ...]:
-    """Queries, keys and values of all tokens, and the keys and values at `places`.
+def split_qkv(projected: Tensor, positions: Tensor, *, n_heads: int) -> tuple[Tensor, ...]:
+    """Split (T, 3 · W) into queries, keys and values, and take some keys and values once more.
 
-    The same as unbinding the three and indexing two of them; but where the gradients of the three
-    come in one piece of memory they go back as they are, and those at the places are added to
-    them, so that nothing of the size of the text is copied.
-
-    Args:
-        projected: (T, 3 · W).
-        places: (N,) int64, may repeat.
-        n_heads: H.
+    The same as unbinding the three and indexing two of them at `positions` (N,), which may repeat;
+    but where the gradients of the three come in one piece of memory they go back as they are, and
+    those at the positions are added to them, so that nothing of the size of the text is copied.
 
     Returns:
         Three (T, H, D) views and two (N, H, D).
     """
-    parts: tuple[Tensor, ...] = _SplitQkv.apply(projected, places, n_heads)  # type: ignore[no-untyped-call]
+    parts: tuple[Tensor, ...] = _SplitQkv.apply(projected, positions, n_heads)  # type: ignore[no-untyped-call]
     return parts
 
 
 class _SplitQkv(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, projected: Tensor, places: Tensor, n_heads: int) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, projected: Tensor, positions: Tensor, n_heads: int) -> tuple[Tensor, ...]:
         query, key, value = projected.unflatten(1, (3, n_heads, -1)).unbind(1)
-        ctx.save_for_backward(places)
-        return query, key, value, key[places], value[places]
+        ctx.save_for_backward(positions)
+        return query, key, value, key[positions], value[positions]
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        (places,) = ctx.saved_tensors
+        (positions,) = ctx.saved_tensors
         *of_all, of_keys, of_values = grads
         whole = _one_piece(*of_all)
-        whole[:, 1].index_add_(0, places, of_keys)
-        whole[:, 2].index_add_(0, places, of_values)
+        whole[:, 1].index_add_(0, positions, of_keys)
+        whole[:, 2].index_add_(0, positions, of_values)
         return whole.flatten(1), None, None
 
 

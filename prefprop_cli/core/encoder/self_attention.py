@@ -3,8 +3,8 @@
 Local queries see their window and, always, the row's global tokens and the prefix keys; global
 queries see the whole row and the prefix keys. Without a window there are only local queries.
 
-Axes: T packed tokens, G global tokens, W hidden width, H heads, D head width, P placeholders,
-R positions that are read.
+Axes: T packed tokens, W hidden size, H heads, D head width, P placeholders, R positions that are
+read.
 """
 
 from dataclasses import dataclass
@@ -46,21 +46,19 @@ class Context:
 class SelfAttention(nn.Module):
     """Multi-head self-attention of one layer, up to its output projection.
 
-    Args:
-        config: shape of the encoder.
-        window: both sides together; None for full attention.
+    The window is of both sides together; None is full attention.
     """
 
     def __init__(self, config: EncoderConfig, *, window: int | None) -> None:
         super().__init__()
-        width = config.hidden_size
+        size = config.hidden_size
         self.half_window = None if window is None else window // 2
         self.n_heads, self.head_width = config.n_heads, config.head_width
-        self.qkv = nn.Linear(width, 3 * width)
+        self.qkv = nn.Linear(size, 3 * size)
         if window is not None:
-            self.query_global = nn.Linear(width, width)
-            self.key_global = nn.Linear(width, width)
-            self.value_global = nn.Linear(width, width)
+            self.query_global = nn.Linear(size, size)
+            self.key_global = nn.Linear(size, size)
+            self.value_global = nn.Linear(size, size)
 
     def forward(
         self,
@@ -70,19 +68,17 @@ class SelfAttention(nn.Module):
         *,
         text: Tensor | None = None,
     ) -> Tensor:
-        """Mixed values of all heads.
+        """Map (T, W) to the mixed values of all heads, (T, W), or (R, W) for positions in `read`.
 
-        Args:
-            hidden: (T, W).
-            context: what the layer is given beside them.
-            read: the only positions wanted.
-            text: (T, W), `hidden` before a prefix was added to its placeholders, if one was.
-
-        Returns:
-            (T, W), or (R, W) for the positions in `read`.
+        `text` (T, W) is `hidden` before a prefix was added to its placeholders, if one was.
         """
         if self.half_window is None:
-            return self._full(hidden, context, read).flatten(1)
+            query, key, value = self._split_heads(self.qkv(hidden))
+            rows = context.layout.rows
+            if read is not None:
+                query, rows = query[read.index], read.rows
+            band = context.whole_rows(rows)
+            return self._attend(query, key, value, band, context, None).flatten(1)
         if read is not None:
             return self._global(hidden, context, read).flatten(1)
         is_frozen = text is not None and hidden.requires_grad and not text.requires_grad
@@ -94,13 +90,6 @@ class SelfAttention(nn.Module):
             mixed = mixed.index_copy(0, everywhere.index, of_globals)
         return mixed.flatten(1)
 
-    def _full(self, hidden: Tensor, context: Context, read: OutputPositions | None) -> Tensor:
-        query, key, value = self._split_heads(self.qkv(hidden))
-        query_rows = context.layout.rows
-        if read is not None:
-            query, query_rows = query[read.index], read.rows
-        return self._attend(query, key, value, context.whole_rows(query_rows), context, None)
-
     def _local(
         self, hidden: Tensor, frozen: Tensor | None, context: Context, half_window: int
     ) -> Tensor:
@@ -108,8 +97,8 @@ class SelfAttention(nn.Module):
         table, mask = layout.global_text_table if context.is_decomposed else layout.global_table
         positions = table.flatten()
         if frozen is None or context.is_decomposed:
-            projected = self.qkv(hidden)
-            query, key, value, *of_globals = split_qkv(projected, positions, n_heads=self.n_heads)
+            parts = split_qkv(self.qkv(hidden), positions, n_heads=self.n_heads)
+            query, key, value, *of_globals = parts
         else:
             # The first layer of a frozen backbone: nothing but the placeholders wants a gradient,
             # and they, being global, are neither keys of the band nor local queries that count.

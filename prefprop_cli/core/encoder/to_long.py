@@ -15,7 +15,7 @@ from prefprop_cli.errors import DataError
 
 
 def long_config(config: EncoderConfig, *, n_positions: int, window: int) -> EncoderConfig:
-    """The shape of the Longformer that `to_long` makes.
+    """Return the shape of the Longformer that `to_long` makes.
 
     Raises:
         DataError: the encoder is a Longformer already, or has more positions than asked for.
@@ -37,42 +37,27 @@ def long_config(config: EncoderConfig, *, n_positions: int, window: int) -> Enco
 def to_long(
     config: EncoderConfig, weights: Mapping[str, Tensor], *, n_positions: int, window: int
 ) -> tuple[EncoderConfig, dict[str, Tensor]]:
-    """Turn a full-attention encoder into a Longformer.
+    """Turn a full-attention encoder, with its tensors under our names, into a Longformer.
 
     The learned positions are repeated until there are enough, and the global projections begin
     as copies of the local ones, so nothing is trained and texts that fit the window come out as
-    they did.
-
-    Args:
-        config: of a bert or roberta encoder.
-        weights: its tensors under our names.
-        n_positions: tokens and placeholders an input may then have.
-        window: attention window of each layer, both sides together; even.
-
-    Returns:
-        Configuration and tensors of the Longformer.
+    they did. `n_positions` are the tokens and placeholders an input may then have; the window of
+    each layer is even, both sides together.
 
     Raises:
         DataError: as `long_config`.
     """
     longer = long_config(config, n_positions=n_positions, window=window)
     long_weights = dict(weights)
-    positions = _tile_positions(config, weights, n_positions=n_positions)
-    long_weights["embeddings.position.weight"] = positions
+    table = weights["embeddings.position.weight"]
+    learned = table[config.first_position :]
+    # Rows 0 to pad_id belong to padding, the learned positions follow, again and again.
+    before = table.new_zeros(config.pad_id + 1, table.shape[1])
+    repeated = learned.repeat(-(-n_positions // len(learned)), 1)[:n_positions]
+    long_weights["embeddings.position.weight"] = torch.cat([before, repeated])
     for number in range(config.n_layers):
         for kind in ("weight", "bias"):
             local = weights[f"layers.{number}.attention.qkv.{kind}"].chunk(3)
             for name, tensor in zip(("query", "key", "value"), local, strict=True):
                 long_weights[f"layers.{number}.attention.{name}_global.{kind}"] = tensor.clone()
     return longer, long_weights
-
-
-def _tile_positions(
-    config: EncoderConfig, weights: Mapping[str, Tensor], *, n_positions: int
-) -> Tensor:
-    """Rows 0 to pad_id belong to padding, the learned positions follow, again and again."""
-    table = weights["embeddings.position.weight"]
-    learned = table[config.first_position :]
-    before = table.new_zeros(config.pad_id + 1, table.shape[1])
-    repeats = -(-n_positions // len(learned))
-    return torch.cat([before, learned.repeat(repeats, 1)[:n_positions]])

@@ -49,15 +49,15 @@ class Method(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, n_rows: int) -> Prefix | None:
-        """What the encoder gets for a batch of `n_rows` texts; None is the plain model."""
+        """Return what the encoder gets for a batch of `n_rows` texts; None is the plain model."""
 
 
 def normal_parameters(n_layers: int, *shape: int, std: float) -> nn.ParameterList:
-    """One trained tensor per layer, drawn from N(0, std²)."""
+    """Draw one trainable tensor per layer from N(0, std²)."""
     drawn = (nn.init.normal_(torch.empty(*shape), std=std) for _ in range(n_layers))
     return nn.ParameterList(map(nn.Parameter, drawn))
 
 
 def per_row(parameters: Iterable[Tensor], *, n_rows: int, dropout: nn.Dropout) -> list[Tensor]:
-    """Each layer's tensor (…) for each row (B, …), with a fresh dropout mask for every row."""
+    """Repeat the tensor (…) of each layer for each row (B, …); each row has a dropout mask."""
     return [dropout(tensor.expand(n_rows, *tensor.shape)) for tensor in parameters]

@@ -4,9 +4,9 @@ Layer 1 reads cat(P¹, C), layer l reads cat(Pˡ + C[:P], C[P:]): the prefix is 
 hidden states, so it changes queries, keys and values, and what it gathers travels upwards. The
 placeholder positions are global.
 
-Source: the paper, eq. 1. Trained numbers: L · P · W, half of prefix-tuning's.
+Source: the paper, eq. 1. Trainable parameters: L · P · W, half of prefix-tuning's.
 
-Axes: L layers, P prefix length, B rows, W hidden width.
+Axes: L layers, P prefix length, W hidden size.
 """
 
 from torch import nn
@@ -17,12 +17,9 @@ from prefprop_cli.core.methods.base import Method, Options, normal_parameters, p
 
 
 class PrefixPropagation(Method):
-    """A trained (P, W) matrix per layer, added to the placeholders' hidden states.
+    """A trainable (P, W) matrix per layer, added to the placeholders' hidden states.
 
-    Args:
-        config: shape of the encoder.
-        options: `prefix_length` P; `dropout` on the matrices, a fresh mask per row and layer;
-            `init_std` of their initial values; `placeholder`, see `Prefix`.
+    Dropout is on the matrices, with a fresh mask per row and layer.
     """
 
     def __init__(self, config: EncoderConfig, options: Options) -> None:

@@ -3,9 +3,9 @@
 K = cat(P_K, C W_k), V = cat(P_V, C W_v); no new positions, no new queries.
 
 Source: Li and Liang 2021 (arXiv 2101.00190); for encoders Liu et al. 2022, P-tuning v2 (arXiv
-2110.07602); the paper, eq. 2. Trained numbers: 2 · L · P · W.
+2110.07602); the paper, eq. 2. Trainable parameters: 2 · L · P · W.
 
-Axes: L layers, P prefix length, B rows, H heads, D head width.
+Axes: L layers, P prefix length, W hidden size, H heads, D head width.
 """
 
 from torch import nn
@@ -17,12 +17,9 @@ from prefprop_cli.core.methods.base import Method, Options, normal_parameters, p
 
 
 class PrefixTuning(Method):
-    """P trained keys and values (P, H, D) per layer.
+    """P trainable keys and values (P, H, D) per layer.
 
-    Args:
-        config: shape of the encoder.
-        options: `prefix_length` P; `dropout` on the keys and values, a fresh mask per row and
-            layer; `init_std` of their initial values.
+    Dropout is on the keys and values, with a fresh mask per row and layer.
     """
 
     def __init__(self, config: EncoderConfig, options: Options) -> None:

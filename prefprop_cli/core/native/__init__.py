@@ -47,9 +47,8 @@ def load() -> ctypes.CDLL:
 def why_not(is_right: Callable[[], bool]) -> str:
     """Why a kernel cannot be used here; empty if it can.
 
-    Args:
-        is_right: compares what the compiler of this machine made with the definition. It is called
-            each time there are kernels, so a caller keeps the answer.
+    `is_right` compares what the compiler of this machine made with the definition. It is called
+    each time there are kernels, so a caller keeps the answer.
     """
     found = _attempt()
     if isinstance(found, str):
@@ -66,7 +65,7 @@ def _attempt() -> ctypes.CDLL | str:
         return f"not tried on {sys.platform}"
     try:
         compiler = _compiler()
-        library = _folder() / f"{_key(compiler)}.so"
+        library = default_cache() / "native" / f"{_key(compiler)}.so"
         if not library.exists():
             _compile(compiler, library)
         return ctypes.CDLL(str(library))
@@ -81,10 +80,6 @@ def _compiler() -> str:
         if found := shutil.which(name):
             return found
     raise NotAvailable(f"no C compiler ({', '.join(names)})")
-
-
-def _folder() -> Path:
-    return default_cache() / "native"
 
 
 def _key(compiler: str) -> str:
@@ -105,14 +100,8 @@ def _compile(compiler: str, library: Path) -> None:
     library.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=library.parent) as folder:
         made = Path(folder) / library.name
-        command = [
-            compiler,
-            *_FLAGS,
-            "-o",
-            str(made),
-            *map(str, sorted(SOURCES.glob("*.c"))),
-            "-lm",
-        ]
+        sources = map(str, sorted(SOURCES.glob("*.c")))
+        command = [compiler, *_FLAGS, "-o", str(made), *sources, "-lm"]
         try:
             done = subprocess.run(
                 command, capture_output=True, text=True, timeout=_PATIENCE_S, check=False
