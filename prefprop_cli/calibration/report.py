@@ -11,9 +11,13 @@ from prefprop_cli.calibration.brier import (
     brier_decomposition,
     top_label_decomposition,
 )
-from prefprop_cli.calibration.interpretation import interpret_change, interpret_error
 from prefprop_cli.calibration.metrics import calibration_intervals
-from prefprop_cli.calibration.null import NullSummary, expected_null_error
+from prefprop_cli.calibration.null import (
+    NullSummary,
+    expected_null_error,
+    interpret_change,
+    interpret_error,
+)
 from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.calibration.reliability import ReliabilityBin, reliability_bins
 from prefprop_cli.calibration.scores import Split, calibration_scores

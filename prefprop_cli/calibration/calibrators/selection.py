@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from prefprop_cli.arrays import Floats, Ints
-from prefprop_cli.calibration.calibrators.base import Calibrator
-from prefprop_cli.calibration.calibrators.identity import Identity
+from prefprop_cli.calibration.calibrators.base import Calibrator, Identity
 from prefprop_cli.calibration.predictions import Predictions, checked
 from prefprop_cli.errors import DataError, PrefpropError
 
