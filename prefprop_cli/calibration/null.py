@@ -62,15 +62,8 @@ def expected_null_error(
 ) -> Null:
     """Draw the ECE that chance alone gives a perfectly calibrated model with these confidences.
 
-    In each draw document i is right with probability p_i. An ECE is worth reading only beside
-    this: at n = 65 a perfect model scores about .07 with 15 bins.
-
-    Args:
-        confidence: (N,), of checked predictions.
-        n_bins: bins of the error.
-        mode: its definition, as in `bins.Mode`.
-        n_resamples: draws.
-        seed: of the draws.
+    In each draw document i is right with probability p_i, its confidence (N,). An ECE is worth
+    reading only beside this: at n = 65 a perfect model scores about .07 with 15 bins.
 
     Source: consistency resampling, Bröcker & Smith 2007, with the forecasts held fixed.
     """
@@ -91,12 +84,7 @@ def expected_null_error(
 
 
 def interpret_error(error: float, null: NullSummary, *, n: int) -> str:
-    """Say what an ECE of n documents tells of the model, once chance has had its part.
-
-    Returns:
-        One sentence without a full stop, in one of three wordings: worse than chance, within
-        chance, or too few documents to say.
-    """
+    """Say in a sentence without a full stop what an ECE of n documents tells of the model."""
     if null.p_value <= ALPHA:
         share = floor(1000 * (1 - null.p_value) + 1e-9) / 10  # down, so that it is never 100.0
         return (
