@@ -21,7 +21,7 @@ from typing import BinaryIO
 from prefprop_cli.data.cells import Fields
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.decoding import attempt, clean, each_line, opened, read_text, sound
-from prefprop_cli.data.json_text import each_json_line, is_json_lines, json_values
+from prefprop_cli.data.json_text import each_json_line, json_values
 from prefprop_cli.data.table_rows import JSON_LINES, JSON_SUFFIXES, is_table
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import DataError
@@ -119,7 +119,7 @@ def _records(
         values = each_json_line(each_line(source, name=name, errors=errors), name=name)
     else:
         text = read_text(source, name=name, errors=errors)
-        values, lines = json_values(text, name=name), is_json_lines(text)
+        values, lines = json_values(text, name=name)
     empty = True
     for number, value in values:
         empty = False
