@@ -54,14 +54,9 @@ def read_questions(
 ) -> Iterator[Question]:
     """Read the questions of a file, or of a stream of bytes such as standard input.
 
-    One without `id` is called by its place, one without `answer` has no label.
-
-    Args:
-        source: a .jsonl file with a record per line, or JSON: one record, a list of them, or one
-            per line; or a stream of JSON.
-        name: of a stream.
-        errors: what to do with bytes that are not UTF-8.
-        lines: take each line as a record, whatever the kind of file.
+    A .jsonl file has a record per line, and so, with `lines`, has a file of any kind; else it is
+    JSON: one record, a list of them, or one per line. A record without `id` is called by its place,
+    one without `answer` has no label. `name` is that of a stream.
 
     Raises:
         DataError: the file is missing or no JSON, or a record is not as it should be.
