@@ -11,7 +11,7 @@ import tomli_w
 
 from prefprop_cli.config.layers import override_layers
 from prefprop_cli.config.load import Loaded, load_config
-from prefprop_cli.config.presets import MAX_CONFIG_BYTES, preset_paths
+from prefprop_cli.config.presets import BASE, MAX_CONFIG_BYTES, preset_paths
 from prefprop_cli.config.schema import Config
 from prefprop_cli.data import check_source
 from prefprop_cli.data.columns import Columns
@@ -21,8 +21,6 @@ from prefprop_cli.data.sets.hub_names import is_set_name, parse
 from prefprop_cli.errors import UsageError
 from prefprop_cli.tables import SETS
 
-BASE = "base"
-"""The preset of documents of one's own."""
 QUICK_LENGTH, QUICK_EPOCHS, QUICK_BATCH = 512, 3, 8
 
 
