@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from prefprop_cli.arrays import Floats, Ints
-from prefprop_cli.calibration.calibrators.base import Calibrator
-from prefprop_cli.calibration.calibrators.identity import Identity
+from prefprop_cli.calibration.calibrators.base import Calibrator, Identity
 from prefprop_cli.calibration.predictions import Predictions, checked
 from prefprop_cli.errors import DataError, PrefpropError
 
@@ -41,11 +40,8 @@ def cross_validate(
 
     Two methods are compared by the differences of their losses, document by document, which
     scatter far less than the losses themselves. A method whose fit fails, in a fold or on all
-    documents, is out. Logits are (N, C), N ≥ 2, labels (N,).
-
-    Returns:
-        A trial for each method that could be fitted, in their order, and by name why the others
-        could not.
+    documents, is out: returned are a trial for each of the others, in their order, and by name why
+    these are out. Logits are (N, C), N ≥ 2, labels (N,).
     """
     losses, failures = {}, {}
     for method in methods:
@@ -63,8 +59,7 @@ def cross_calibrated(
 ) -> Floats:
     """Calibrate documents that there are no others for to fit on: each fold by the other folds.
 
-    Returns:
-        (N, C) calibrated logits, finite wherever the logits are.
+    Calibrated logits (N, C) are finite wherever the logits are.
 
     Raises:
         DataError: as `Calibrator.fit`, or there is one document only.
@@ -82,10 +77,7 @@ def settled(found: Calibrator) -> Calibrator:
 
 
 def stratified_folds(labels: Ints, *, seed: int) -> Ints:
-    """Deal each class out to the folds in turn, in random order; the fold of each document, (N,).
-
-    There are five folds, or N where there are fewer documents.
-    """
+    """Deal each class out in turn, in random order, to five folds or N: each document's, (N,)."""
     order = np.random.default_rng(seed).permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]
     folds = np.empty(len(labels), np.int64)
@@ -104,13 +96,12 @@ def _held_out_logits(method: Method, logits: Floats, labels: Ints, *, seed: int)
 
 def _trial(name: str, losses: Mapping[str, Floats]) -> Trial:
     own = losses[name]
-    gains = {other: _mean(own - loss) for other, loss in losses.items()}
+    gains = {other: _mean_and_se(own - loss) for other, loss in losses.items()}
     rival, (behind, error) = max(gains.items(), key=lambda item: item[1][0] - item[1][1])
     if behind <= error:
-        return Trial(name, *_mean(own), beaten_by=None, behind=0.0, behind_se=0.0)
-    return Trial(name, *_mean(own), beaten_by=rival, behind=behind, behind_se=error)
+        return Trial(name, *_mean_and_se(own), beaten_by=None, behind=0.0, behind_se=0.0)
+    return Trial(name, *_mean_and_se(own), beaten_by=rival, behind=behind, behind_se=error)
 
 
-def _mean(values: Floats) -> tuple[float, float]:
-    """Mean and its standard error."""
+def _mean_and_se(values: Floats) -> tuple[float, float]:
     return float(values.mean()), float(values.std(ddof=1)) / sqrt(len(values))
