@@ -62,19 +62,23 @@ class Repeated:
 @contextmanager
 def few_notes(listener: Listener) -> Iterator[None]:
     """Let somebody hear five notes of a kind, as of each file of a folder, and how many more."""
-    with Repeated(listener.info) as tell, heard_by(_Few(listener, tell)):
+    with (
+        Repeated(listener.info) as tell,
+        Repeated(listener.warn) as warn,
+        heard_by(_Few(listener, tell, warn)),
+    ):
         yield
 
 
 class _Few:
-    def __init__(self, listener: Listener, tell: Repeated) -> None:
-        self._listener, self._tell = listener, tell
+    def __init__(self, listener: Listener, tell: Repeated, warn: Repeated) -> None:
+        self._listener, self._tell, self._warn = listener, tell, warn
 
     def info(self, text: str) -> None:
         self._tell(text, where=text.partition(": ")[0])
 
     def warn(self, text: str) -> None:
-        self._listener.warn(text)
+        self._warn(text, where=text.partition(": ")[0])
 
     def progress(self, *, total: int | None, label: str) -> AbstractContextManager[NotedCounter]:
         return self._listener.progress(total=total, label=label)

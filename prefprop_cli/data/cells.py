@@ -107,12 +107,19 @@ def _kind(value: object) -> str:
 
 
 def missing_column(
-    column: str, names: Collection[str], *, option: str, where: str, meant: str | None = None
+    column: str,
+    names: Collection[str],
+    *,
+    option: str,
+    where: str,
+    meant: str | None = None,
+    otherwise: str = "",
 ) -> DataError:
     """Make the error that there is no such column, with what to type.
 
     `option` is the key of `[data]` that names the column, `meant` is what is probably meant; by
-    default the name that is spelled nearest.
+    default the name that is spelled nearest. `otherwise` is what helps but for naming a column; by
+    default to name it in a preset.
     """
     if {*names} >= QUESTION:
         return DataError(
@@ -128,7 +135,8 @@ def missing_column(
     elif nearest:
         advice = f"Did you mean {quoted(nearest)}? {flag(option, nearest)}"
     else:
-        advice = f"Name one with {flag(option, 'NAME')}, or data.{option} in a preset"
+        otherwise = otherwise or f"data.{option} in a preset"
+        advice = f"Name one with {flag(option, 'NAME')}, or {otherwise}"
     return DataError(f"{where}: no column {quoted(column)}; found {found}. {advice}")
 
 

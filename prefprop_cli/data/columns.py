@@ -19,11 +19,13 @@ from prefprop_cli.data.decoding import Say, unsaid
 from prefprop_cli.data.labels import is_number
 from prefprop_cli.data.table_rows import TableRow, each_row
 from prefprop_cli.errors import DataError
-from prefprop_cli.notes import note
+from prefprop_cli.notes import Note, note
 from prefprop_cli.tables import Errors
 from prefprop_cli.words import listed, quoted
 
 SAMPLE_ROWS, SAMPLE_CHARACTERS = 1000, 2**24
+ANOTHER_RUN = "another run: --run RUN"
+"""What helps where documents have not the column that a run reads."""
 HEAD_ROWS = 100
 """If none of so many rows has a column, the file has not got it."""
 WITH_HEADER = (".csv", ".tsv")
@@ -111,12 +113,17 @@ def choose_columns(
 
 
 def with_columns(
-    rows: Iterator[TableRow], wanted: Mapping[str, str | None], *, path: Path | str, say: Say = note
+    rows: Iterator[TableRow],
+    wanted: Mapping[str, str | None],
+    *,
+    path: Path | str,
+    say: Say = note,
+    otherwise: str = "",
 ) -> Iterator[TableRow]:
     """Yield the rows of a file that has the columns; one that it has not is told once.
 
     `wanted` are columns by the keys of `[data]`; `path` may be the name of a stream; `say` hears of
-    a column whose name differs in case.
+    a column whose name differs in case; `otherwise` is as for `missing_column`.
 
     Raises:
         DataError: none of the first rows has one of the columns.
@@ -131,8 +138,14 @@ def with_columns(
         if sample and missing is not None and missing not in found:
             _refuse_cells(path, sample)
             meant = _meant(option, sample)
-            near = meant.name if meant else None
-            raise missing_column(missing, sample[0], option=option, where=str(path), meant=near)
+            raise missing_column(
+                missing,
+                sample[0],
+                option=option,
+                where=str(path),
+                meant=meant.name if meant else None,
+                otherwise=otherwise,
+            )
     yield from chain(head, rows)
 
 
@@ -149,10 +162,11 @@ def text_column_in(
     other = _meant("text_column", sample) if sample and not found else None
     if other is None or (other.how == "content" and _begins_with_cells(path, sample)):
         return wanted, rows
-    note(
+    told = (
         f"{path}: no column {quoted(wanted)} as in training; text ← {quoted(other.name)}, by its "
-        f"{other.how}. Another: {flag('text_column', 'NAME')}"
+        f"{other.how}. Another: {flag('text_column', 'NAME')}, or {ANOTHER_RUN}"
     )
+    note(Note(told, "warning"))
     return other.name, rows
 
 

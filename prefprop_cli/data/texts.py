@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from prefprop_cli.data.cells import Fields, matching, text_of
-from prefprop_cli.data.columns import TEXT_NAMES, text_column_in, with_columns
+from prefprop_cli.data.columns import ANOTHER_RUN, TEXT_NAMES, text_column_in, with_columns
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.csv_rows import SEPARATORS
 from prefprop_cli.data.decoding import attempt, each_line, opened, read_text, sound
@@ -98,13 +98,15 @@ def _refuse_table(text: str, *, name: str, column: str) -> None:
 def _of_rows(
     rows: Iterator[TableRow], *, path: Path | str, errors: Errors, column: str, or_another: bool
 ) -> Iterator[TextRecord]:
+    otherwise = ""
     if or_another:
         column, rows = text_column_in(rows, column, path=path)
+        otherwise = ANOTHER_RUN
 
     def document(fields: Fields | DataError, id: str) -> Document:
         return Document(id, text_of(sound(fields), column, where=id, errors=errors), label=None)
 
-    for row in with_columns(rows, {"text_column": column}, path=path):
+    for row in with_columns(rows, {"text_column": column}, path=path, otherwise=otherwise):
         id = f"{path}:{row.place}"
         fields = {} if isinstance(row.fields, DataError) else row.fields
         yield TextRecord(

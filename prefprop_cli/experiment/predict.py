@@ -113,7 +113,7 @@ def _ranked(rank: int) -> tuple[str, str]:
     return f"predicted_label{behind}", f"predicted_prob{behind}"
 
 
-def newest_for(sources: Sequence[str], reading: Reading) -> tuple[Choice, str]:
+def newest_for(sources: Sequence[str], reading: Reading) -> Choice:
     """The newest run that fits the first source; of several processes the first looks.
 
     It has the task of the source and, if it is a table and no column is named, its column of texts;
@@ -123,7 +123,7 @@ def newest_for(sources: Sequence[str], reading: Reading) -> tuple[Choice, str]:
         UsageError: there is none of the task.
     """
 
-    def find() -> tuple[Choice, str]:
+    def find() -> Choice:
         source = sources[0]
         task = _task_of(source)
         has_columns = task.has_classes and not reading.text_column
@@ -139,12 +139,8 @@ def newest_for(sources: Sequence[str], reading: Reading) -> tuple[Choice, str]:
 
         if names:
             with suppress(UsageError):
-                return choose_run(None, accept=fits), ""
-        choice = choose_run(None, accept=has_task, does=f" that {task.does}")
-        if not names:
-            return choice, ""
-        run = choice.folder.path
-        return choice, f"{source} has not the column that {run} was trained on. Another: --run RUN"
+                return choose_run(None, accept=fits)
+        return choose_run(None, accept=has_task, does=f" that {task.does}")
 
     return world().on_main(find)
 

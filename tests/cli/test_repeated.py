@@ -2,7 +2,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from prefprop_cli.cli.repeated import KINDS, Repeated, few_notes
-from prefprop_cli.notes import note
+from prefprop_cli.notes import Note, note
 
 
 def test_five_of_a_kind_are_told_and_then_how_many_more() -> None:
@@ -61,6 +61,9 @@ class _Heard:
     def info(self, text: str) -> None:
         self.told.append(text)
 
+    def warn(self, text: str) -> None:
+        self.told.append(f"warning: {text}")
+
     def progress(self, *, total: int | None, label: str) -> nullcontext[Any]:
         return nullcontext()
 
@@ -70,9 +73,15 @@ def test_of_notes_of_many_files_five_of_a_kind_are_heard() -> None:
     with few_notes(heard):
         for name in "abcdefgh":
             note(f"{name}.csv: looks semicolon-separated")
+            note(Note(f"{name}.csv: read by another column", "warning"))
         note("a.csv: read as UTF-16")
-    assert heard.told == [
+    told = [text for text in heard.told if "warning" not in text]
+    assert told == [
         *(f"{name}.csv: looks semicolon-separated" for name in "abcde"),
         "a.csv: read as UTF-16",
         "… and 3 more like this: looks semicolon-separated",
+    ]
+    assert [text for text in heard.told if "warning" in text] == [
+        *(f"warning: {name}.csv: read by another column" for name in "abcde"),
+        "warning: … and 3 more like this: read by another column",
     ]

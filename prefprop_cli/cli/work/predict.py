@@ -67,17 +67,15 @@ def opened_run(
     Raises:
         UsageError: there is none, or it is not finished.
     """
-    choice, doubt = None, ""
+    choice = None
     if path is None:
-        choice, doubt = newest_for(sources, reading)
+        choice = newest_for(sources, reading)
         path = choice.folder.path
     run = load_run(path, device=device, backbone=backbone)
     what = "which chooses among the candidates of questions"
     if run.task.has_classes:
         what = f"{len(run.labels)} classes: {listed(run.labels, shown=SHOWN_CLASSES)}"
     console.info(f"run: {path}, {what}")
-    if doubt:
-        console.warn(doubt)
     if choice:
         tell_passed_over(console, choice)
     return run
