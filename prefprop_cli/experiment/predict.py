@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -81,10 +81,6 @@ class AnswerColumns:
         ranked = [name for rank in range(1, top_k + 1) for name in _ranked(rank)]
         wanted = (*ranked, "source_file", "source_row", "error")
         return cls(free_names(wanted, taken=seen.names), top_k)
-
-    @property
-    def names(self) -> Collection[str]:
-        return self.columns.values()
 
     @property
     def renamed(self) -> Mapping[str, str]:

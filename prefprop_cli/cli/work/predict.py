@@ -124,7 +124,7 @@ def predict_copy(
     for wanted, name in added.renamed.items():
         console.info(f"{out}: {wanted} is a column of the input; what is added is {name}")
     copy = LabelledCopy(
-        out, columns=seen.names, added=added.names, types=added.types(seen), force=force
+        out, columns=seen.names, added=added.columns.values(), types=added.types(seen), force=force
     )
 
     def write(record: TextRecord, answer: Answer) -> None:
