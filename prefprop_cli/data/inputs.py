@@ -109,28 +109,33 @@ class Inputs:
                         columns.see(copied_fields(record))
                 if columns is not None:
                     columns.see_typed(types)
-        if len(known) == len(tables):
-            return n_documents
+        pipes = [name for name in tables if name not in known]
         if columns is not None:
-            self._begin([name for name in tables if name not in known], columns)
-        return None
+            for name in pipes:  # which can be read only once, so that the first row must do
+                records = self._reader.records(name)
+                first = list(islice(records, 1))
+                for record in first:
+                    columns.see(copied_fields(record))
+                self._begun[name] = chain(first, records)
+        return None if pipes else n_documents
 
     @cached_property
     def _parts(self) -> Sequence[str | TextRecord]:
         """Names of files, and failures in the places of what is none."""
-        return [part for source in self._sources for part in self._parts_of(source)]
+        parts: list[str | TextRecord] = []
+        for source in self._sources:
+            try:
+                parts += self._files_of(source)
+            except DataError as error:
+                parts.append(failure(source, error))
+        return parts
 
-    def _parts_of(self, source: str) -> Sequence[str | TextRecord]:
-        try:
-            if not source:  # which as a path is the folder we are in
-                raise DataError("a document with an empty name. Is a variable of the shell unset?")
-            if source == STANDARD_INPUT or not os.path.isdir(source):  # no error, whatever the name
-                return [source]
-            return self._files_below(Path(source))
-        except DataError as error:
-            return [failure(source, error)]
-
-    def _files_below(self, folder: Path) -> Sequence[str]:
+    def _files_of(self, source: str) -> Sequence[str]:
+        if not source:  # which as a path is the folder we are in
+            raise DataError("a document with an empty name. Is a variable of the shell unset?")
+        if source == STANDARD_INPUT or not os.path.isdir(source):  # no error, whatever the name
+            return [source]
+        folder = Path(source)
         files, others = documents_below(folder, suffixes=self._reader.suffixes)
         if others:
             named = listed([str(path.relative_to(folder)) for path in others])
@@ -148,15 +153,6 @@ class Inputs:
                 yield from self._begun.pop(part)
             else:
                 yield from self._reader.records(part, stream=self._kept)
-
-    def _begin(self, pipes: Sequence[str], columns: SeenColumns) -> None:
-        """See the columns of the first row of what can be read only once."""
-        for name in pipes:
-            records = self._reader.records(name)
-            first = list(islice(records, 1))
-            for record in first:
-                columns.see(copied_fields(record))
-            self._begun[name] = chain(first, records)
 
     def _can_be_read_twice(self, name: str) -> bool:
         if name == STANDARD_INPUT:
