@@ -109,15 +109,16 @@ class Inputs:
                         columns.see(copied_fields(record))
                 if columns is not None:
                     columns.see_typed(types)
-        pipes = [name for name in tables if name not in known]
-        if columns is not None:
-            for name in pipes:  # which can be read only once, so that the first row must do
+        if columns is None or len(known) == len(tables):
+            return n_documents
+        for name in tables:
+            if name not in known:  # the columns of its first row, which is given again
                 records = self._reader.records(name)
                 first = list(islice(records, 1))
                 for record in first:
                     columns.see(copied_fields(record))
                 self._begun[name] = chain(first, records)
-        return None if pipes else n_documents
+        return None
 
     @cached_property
     def _parts(self) -> Sequence[str | TextRecord]:
