@@ -92,8 +92,8 @@ METHODS: "Table[Callable[[EncoderConfig, Options], Method]]" = Table(
         "prefix-propagation": "prefprop_cli.core.methods.prefix_propagation:PrefixPropagation",
         "prefix-tuning": "prefprop_cli.core.methods.prefix_tuning:PrefixTuning",
         "combined": "prefprop_cli.core.methods.combined:Combined",
-        "fine-tuning": "prefprop_cli.core.methods.fine_tuning:FineTuning",
-        "head-only": "prefprop_cli.core.methods.head_only:HeadOnly",
+        "fine-tuning": "prefprop_cli.core.methods.baselines:FineTuning",
+        "head-only": "prefprop_cli.core.methods.baselines:HeadOnly",
     },
     group="prefprop.methods",
 )

@@ -39,7 +39,6 @@ class Step:
     """Global norm before clipping."""
     tokens_per_s: float
     ids: tuple[str, ...]
-    """Documents of the step."""
 
 
 @dataclass(frozen=True)

@@ -25,10 +25,7 @@ _LEAKING = (
 
 
 def check_gradients(
-    model: nn.Module,
-    trainable: Mapping[str, nn.Parameter],
-    *,
-    unreached: Collection[str] = (),
+    model: nn.Module, trainable: Mapping[str, nn.Parameter], *, unreached: Collection[str] = ()
 ) -> None:
     """Check after the first backward that exactly the trainable parameters have learnt something.
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from time import perf_counter
 
-import torch
 from torch import Tensor, nn
+from torch.optim import AdamW
 
 from prefprop_cli.config.schema import TrainTable
 from prefprop_cli.errors import CorruptFileError, DataError, UsageError
@@ -72,11 +72,9 @@ class Trainer:
     ) -> FitResult:
         """Train; a run that was not interrupted leaves the best tensors in the model.
 
-        Args:
-            evaluate: evaluates the model as it is now on the validation documents; None if a
-                request to stop broke it off. Called on every rank; what rank 0 returns counts.
-            resume: continue from the newest checkpoint.
-            evaluation_tokens: the `forecast.weight` of the validation documents, for the time left.
+        `evaluate` evaluates the model as it is now on the validation documents, of which
+        `evaluation_tokens` are the `forecast.weight`; it returns None if a request to stop broke it
+        off. It is called on every rank, and what rank 0 returns counts.
 
         Raises:
             DataError: there are no documents.
@@ -119,9 +117,8 @@ class Trainer:
         accelerator = make_accelerator(device=self.device, precision=precision)
         self.model.to(accelerator.device)
         self.trainable = self.model.trainable
-        self.optimizer = torch.optim.AdamW(
-            self.trainable.values(), lr=settings.lr, weight_decay=settings.weight_decay
-        )
+        decay = settings.weight_decay
+        self.optimizer = AdamW(self.trainable.values(), lr=settings.lr, weight_decay=decay)
         self.accumulator = Accumulator(
             self.model,
             accelerator,
@@ -297,12 +294,9 @@ class Trainer:
         step = self.progress.best_step
 
         def tensors() -> Mapping[str, Tensor]:
-            best = self.checkpoints.best()
-            if best is None:
-                raise CorruptFileError(
-                    f"step {step} was the best, and its checkpoint is gone from "
-                    f"{self.checkpoints.folder}"
-                )
+            if (best := self.checkpoints.best()) is None:
+                gone = f"its checkpoint is gone from {self.checkpoints.folder}"
+                raise CorruptFileError(f"step {step} was the best, and {gone}")
             return best.trained
 
         load_parameters(self.world.on_main(tensors), self.trainable, source=f"checkpoint {step}")

@@ -16,7 +16,7 @@ import shutil
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 
 import numpy as np
@@ -118,9 +118,8 @@ class Plan:
 def plan_of(band: Band, *, n_visible: int, device: torch.device) -> Plan:
     """The plan of a band with V visible keys: made once, found again in the next layer."""
     name = f"flex, {n_visible} visible keys, {device}"
-    if name not in band.derived:
-        band.derived[name] = _make_plan(band, n_visible=n_visible, device=device)
-    plan: Plan = band.derived[name]
+    make = partial(_make_plan, band, n_visible=n_visible, device=device)
+    plan: Plan = band.once(name, make)
     return plan
 
 

@@ -55,13 +55,19 @@ class Band:
     unseen: Tensor | None = None
     """(T,) bool."""
     derived: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
-    """What a backend works out of the band once and finds again in the next layer."""
+    """What a backend works out of the band, see `once`."""
 
     def __post_init__(self) -> None:
         if self.half_window is not None and self.query_rows != self.key_rows:
             raise ValueError("a band with a window needs the queries and keys of the same tokens")
         if len(self.query_rows) != len(self.key_rows):
             raise ValueError(f"{len(self.query_rows)} query rows, {len(self.key_rows)} key rows")
+
+    def once(self, name: str, make: Callable[[], Any]) -> Any:
+        """Make what a backend derives from the band, or find it again in the next layer."""
+        if name not in self.derived:
+            self.derived[name] = make()
+        return self.derived[name]
 
 
 @dataclass(frozen=True)
