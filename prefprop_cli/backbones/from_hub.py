@@ -101,21 +101,17 @@ def _from_network(repository: str, revision: str) -> Path:
     commit = str(info.sha)
     if not is_commit(commit):
         raise DataError(f"{repository}: what answers is no hub; it gives no commit")
-    folder = _listed(repository, commit) or _download(api, repository, info, revision)
+    folder = _listed(repository, commit)
+    if folder is None:
+        source, sizes = _needs(api, repository, info, revision)
+        # The smallest file tells whether the largest is worth its time.
+        from_hugging_face(read_json(fetch(repository, source, {CONFIG: 0}) / CONFIG))
+        _write(repository, commit, {"commit": source, "files": [*sizes]})
+        folder = fetch(repository, source, sizes)
+        if source == commit and not is_commit(revision):
+            remember(repository, revision)
     if revision != commit:
         _write(repository, revision, {"commit": commit})
-    return folder
-
-
-def _download(api: Any, repository: str, info: "ModelInfo", revision: str) -> Path:
-    source, sizes = _needs(api, repository, info, revision)
-    # The smallest file tells whether the largest is worth its time.
-    folder = fetch(repository, source, {CONFIG: 0})
-    from_hugging_face(read_json(folder / CONFIG))
-    _write(repository, str(info.sha), {"commit": source, "files": [*sizes]})
-    folder = fetch(repository, source, sizes)
-    if source == info.sha and not is_commit(revision):
-        remember(repository, revision)
     return folder
 
 

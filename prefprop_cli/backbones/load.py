@@ -65,14 +65,9 @@ def load_backbone(
 ) -> Encoder:
     """Load a pre-trained encoder of type longformer, roberta or bert.
 
-    Args:
-        path: a Hugging Face folder, a hub name with or without `@revision`, or `minilm`.
-        to_long: turn a bert or roberta encoder into a Longformer of this many positions.
-        window: attention window of that conversion, both sides together, in tokens; even.
-        attention: attention backend, `auto` or a name of `prefprop_cli.core.attention.BACKENDS`.
-        dropout: on hidden states, in train mode.
-        attention_dropout: on attention weights, in train mode.
-        gradient_checkpointing: recompute each layer in the backward pass.
+    It is named as `find_backbone` has it. `to_long` turns a bert or roberta encoder into a
+    Longformer of so many positions, whose attention window, both sides together, is `window`
+    tokens; even. Dropout, on hidden states and on attention weights, is that of train mode.
 
     Returns:
         The encoder in evaluation mode, float32, on the CPU; `encoder(input_ids, attention_mask,

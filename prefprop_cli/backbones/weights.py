@@ -1,6 +1,5 @@
 """The weight files of a backbone folder, in each form that `transformers` writes or has written."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
@@ -17,7 +16,6 @@ from prefprop_cli.errors import CorruptFileError, DataError
 from prefprop_cli.words import listed
 
 SAFETENSORS, PICKLE = "model.safetensors", "pytorch_model.bin"
-SINGLE_FILES = (SAFETENSORS, PICKLE)
 INDEX = ".index.json"
 _LONGEST_NAME = 255
 _FLOATS = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
@@ -42,30 +40,35 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 def weight_shapes(folder: Path) -> dict[str, Tensor]:
     """The same without reading them: tensors that have a shape and no content.
 
-    Numbers of any type but float16, bfloat16, float32 and float64 are bytes here.
-
-    Raises:
-        DataError, CorruptFileError, ResourceError: as `read_weights`.
+    Numbers of any type but float16, bfloat16, float32 and float64 are bytes here. Raises as
+    `read_weights`; besides, a tensor may be in two files, or in none that the index names.
     """
     files = weight_files(folder)
-    found: list[tuple[str, Tensor]] = []
+    shapes: dict[str, Tensor] = {}
     for file in files:
-        found += _header(file)
-    times = Counter(name for name, _ in found)
-    if twice := [name for name, n in times.items() if n > 1]:
-        raise CorruptFileError(f"{folder}: {twice[0]} is in more than one of its weight files")
-    _check_index(folder, files, times)
-    return dict(found)
+        with _reading(file), safe_open(file, "pt") as tensors:
+            for name in tensors.keys():  # noqa: SIM118 - it is no dictionary
+                if name in shapes:
+                    raise CorruptFileError(
+                        f"{folder}: {name} is in more than one of its weight files"
+                    )
+                entry = tensors.get_slice(name)
+                dtype = _FLOATS.get(entry.get_dtype(), torch.uint8)
+                shapes[name] = torch.empty(entry.get_shape(), dtype=dtype, device="meta")
+    index = folder / (SAFETENSORS + INDEX)
+    promised = set()
+    if files[0].name != SAFETENSORS and index.is_file():
+        promised = {*_weight_map(index)}
+    if missing := sorted(promised - shapes.keys()):
+        raise CorruptFileError(f"{index} names {missing[0]}, which is in none of its files")
+    return shapes
 
 
 def weight_files(folder: Path) -> list[Path]:
     """The safetensors files that hold a folder's weights; a pickle is converted first.
 
     In the order of `transformers`: one file, else the shards that an index names; safetensors,
-    else a pickle.
-
-    Raises:
-        DataError, CorruptFileError, ResourceError: as `read_weights`.
+    else a pickle. Raises as `read_weights`.
     """
     files = published_files(folder)
     if files[0].suffix != ".safetensors":
@@ -82,12 +85,24 @@ def published_files(folder: Path) -> list[Path]:
         DataError: there are none, or a shard is missing.
         CorruptFileError: an index is damaged.
     """
-    for name in SINGLE_FILES:
+    for name in (SAFETENSORS, PICKLE):
         if (folder / name).is_file():
             return [folder / name]
-        if (folder / (name + INDEX)).is_file():
-            return _present(folder, name + INDEX)
-    raise DataError(f"{folder} has no model.safetensors{_found_instead(folder)}")
+        index = folder / (name + INDEX)
+        if index.is_file():
+            shards = [folder / shard for shard in shard_names(index)]
+            if missing := [shard.name for shard in shards if not shard.is_file()]:
+                raise DataError(
+                    f"{folder} lacks {missing[0]}, one of {len(shards)} weight files that "
+                    f"{index.name} names. Download it again"
+                )
+            return shards
+    others = sorted({file.name for pattern in _OTHERS for file in folder.glob(pattern)})
+    instead = (
+        f", its shards or pytorch_model.bin; {listed(others)} is of another kind. Write it "
+        "with transformers: model.save_pretrained(NEW_FOLDER)"
+    )
+    raise DataError(f"{folder} has no model.safetensors{instead if others else ''}")
 
 
 def shard_names(index: Path) -> list[str]:
@@ -117,46 +132,9 @@ def _is_plain(name: object) -> TypeGuard[str]:
     return name.isascii() and name.isprintable() and len(name) <= _LONGEST_NAME
 
 
-def _present(folder: Path, index: str) -> list[Path]:
-    names = shard_names(folder / index)
-    if missing := [name for name in names if not (folder / name).is_file()]:
-        raise DataError(
-            f"{folder} lacks {missing[0]}, one of {len(names)} weight files that {index} names. "
-            "Download it again"
-        )
-    return [folder / name for name in names]
-
-
-def _check_index(folder: Path, files: list[Path], found: Mapping[str, int]) -> None:
-    """Refuse files that lack a tensor which the index says is there."""
-    index = folder / (SAFETENSORS + INDEX)
-    if files[0].name == SAFETENSORS or not index.is_file():
-        return
-    if missing := sorted(_weight_map(index).keys() - found.keys()):
-        raise CorruptFileError(f"{index} names {missing[0]}, which is in none of its files")
-
-
-def _header(file: Path) -> Iterator[tuple[str, Tensor]]:
-    with _reading(file), safe_open(file, "pt") as tensors:
-        for name in tensors.keys():  # noqa: SIM118 - it is no dictionary
-            entry = tensors.get_slice(name)
-            dtype = _FLOATS.get(entry.get_dtype(), torch.uint8)
-            yield name, torch.empty(entry.get_shape(), dtype=dtype, device="meta")
-
-
 @contextmanager
 def _reading(file: Path) -> Iterator[None]:
     try:
         yield
     except SafetensorError as error:
         raise CorruptFileError(f"{file} is not a whole safetensors file: {error}") from error
-
-
-def _found_instead(folder: Path) -> str:
-    others = sorted({file.name for pattern in _OTHERS for file in folder.glob(pattern)})
-    if not others:
-        return ""
-    return (
-        f", its shards or pytorch_model.bin; {listed(others)} is of another kind. Write it "
-        "with transformers: model.save_pretrained(NEW_FOLDER)"
-    )

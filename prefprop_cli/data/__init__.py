@@ -21,6 +21,8 @@ class SetReader(Protocol):
 
     WHAT: str
     """What `data.source` may name, for a message."""
+    SPLITS: tuple[str, ...]
+    """What `data.split` may be."""
     NEEDS_FILES: bool
     """Whether its documents are at hand nowhere but in files that `data.source` names."""
 
@@ -54,7 +56,11 @@ def read_corpus(table: DataTable) -> Corpus:
         DataError: they are missing, or cannot be used as they are.
         CorruptFileError: a file is damaged or unsafe to open.
     """
-    corpus = SETS[table.set].read(table)
+    reader = SETS[table.set]
+    if table.split not in reader.SPLITS:
+        has = f"has {', '.join(reader.SPLITS)}" if reader.SPLITS[1:] else 'only has "default"'
+        raise DataError(f'data.split = "{table.split}": {table.set} {has}')
+    corpus = reader.read(table)
     check(corpus)
     if table.limit is not None:
         corpus = _limited(corpus, table.limit, table.split_seed)

@@ -64,27 +64,21 @@ class Arrivals:
         Raises:
             DataError: the folder is gone.
         """
-        found = self._found()
+        found, now_s, clock_s = self._found(), self._now(), self._clock()
         self._taken = {path: state for path, state in self._taken.items() if path in found}
-        self._since_s = {
-            path: known
-            if (known := self._since_s.get(path)) and known[0] == state
-            else (state, self._clock())
-            for path, state in found.items()
-        }
-        whole = [
-            path
-            for path, state in found.items()
-            if self._taken.get(path) != state and self._is_settled(path, state)
-        ]
+        since_s = {}
+        whole = []
+        for path, state in found.items():
+            known = self._since_s.get(path)
+            since_s[path] = known if known and known[0] == state else (state, clock_s)
+            # Where the clock of the disk is ahead of ours, what we saw ourselves decides.
+            age_s = max(now_s - state.modified_ns / 1e9, clock_s - since_s[path][1])
+            is_settled = age_s >= (SETTLED_S if state.size else EMPTY_S)
+            if is_settled and self._taken.get(path) != state:
+                whole.append(path)
+        self._since_s = since_s
         self._taken.update({path: found[path] for path in whole})
         return sorted(whole, key=lambda path: (found[path].modified_ns, path))
-
-    def _is_settled(self, path: Path, state: FileState) -> bool:
-        patience_s = SETTLED_S if state.size else EMPTY_S
-        age_s = self._now() - state.modified_ns / 1e9
-        # Where the clock of the disk is ahead of ours, what we saw ourselves decides.
-        return max(age_s, self._clock() - self._since_s[path][1]) >= patience_s
 
     def _found(self) -> dict[Path, FileState]:
         if not self._folder.is_dir():

@@ -120,7 +120,9 @@ def missing_column(
             'data.set = "wikihop" answer it'
         )
     found = listed([*map(quoted, names)], shown=_SHOWN) or "none"
-    nearest = meant or _nearest(column, names)
+    known = {folded(name): name for name in names if not is_cell(name)}
+    near = get_close_matches(folded(column), list(known), n=1, cutoff=0.7)
+    nearest = meant or (known[near[0]] if near else None)
     if option == "group_column":
         advice = f"Set data.{option}"
     elif nearest:
@@ -128,12 +130,6 @@ def missing_column(
     else:
         advice = f"Name one with {flag(option, 'NAME')}, or data.{option} in a preset"
     return DataError(f"{where}: no column {quoted(column)}; found {found}. {advice}")
-
-
-def _nearest(column: str, names: Collection[str]) -> str | None:
-    known = {folded(name): name for name in names if not is_cell(name)}
-    found = get_close_matches(folded(column), list(known), n=1, cutoff=0.7)
-    return known[found[0]] if found else None
 
 
 def as_text(value: object) -> str:

@@ -73,9 +73,7 @@ def columns_of(
     label: str | None = None,
     errors: Errors = "strict",
 ) -> Columns:
-    """Find the columns of a table in its first rows.
-
-    `text` and `label` are those that the user names, if any, whose case may differ.
+    """Find the columns of a table in its first rows; see `choose_columns`.
 
     Raises:
         DataError: the file cannot be read, has no header, has no such column, or several may be
@@ -84,8 +82,7 @@ def columns_of(
     """
     sample = _sample(each_row(path, errors=errors, say=unsaid))
     names = _names(sample)
-    is_known = any(each and matching(each, names) for each in (text, label, *TEXT_NAMES))
-    if not is_known:
+    if not any(each and matching(each, names) for each in (text, label, *TEXT_NAMES)):
         _refuse_cells(path, sample)
     return choose_columns(sample, where=str(path), text=text, label=label)
 
@@ -101,8 +98,9 @@ def choose_columns(
 ) -> Columns:
     """Find the columns of rows that have been read, such as those of a hub data set.
 
-    `where` is the file or set, for the message; `classes` are columns known to hold classes.
-    Without `needs_label` no label is looked for that is not named.
+    `text` and `label` are those that the user names, if any, whose case may differ. `where` is the
+    file or set, for the message; `classes` are columns known to hold classes. Without `needs_label`
+    no label is looked for that is not named.
 
     Raises:
         DataError: there is no such column, or several may be meant.
@@ -135,14 +133,12 @@ def with_columns(
         if name != column:
             # No more than the file's name, for what is noted goes into the key of a cache.
             say(f"{Path(path).name}: column {quoted(name)} is read as {quoted(column)}")
-    missing = [(o, c) for o, c in wanted.items() if c is not None and c not in found]
-    if sample and missing:
-        _refuse_cells(path, sample)
-        option, column = missing[0]
-        meant = _meant(option, sample)
-        raise missing_column(
-            column, sample[0], option=option, where=str(path), meant=meant.name if meant else None
-        )
+    for option, missing in wanted.items():
+        if sample and missing is not None and missing not in found:
+            _refuse_cells(path, sample)
+            meant = _meant(option, sample)
+            near = meant.name if meant else None
+            raise missing_column(missing, sample[0], option=option, where=str(path), meant=near)
     yield from chain(head, rows)
 
 
@@ -177,8 +173,9 @@ def _begun(
         head.append(row)
         if not isinstance(row.fields, DataError):
             sample.append(row.fields)
-            names = {column: matching(column, row.fields) for column in columns}
-            found = {column: name for column, name in names.items() if name} | found
+            for column in columns:
+                if name := matching(column, row.fields):
+                    found.setdefault(column, name)
         if len(found) == len({*columns}):
             break
     return head, sample, found

@@ -14,7 +14,7 @@ from typing import IO, BinaryIO, cast
 
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.kinds import documents_below
-from prefprop_cli.data.seen_columns import SeenColumns
+from prefprop_cli.data.labelled import SeenColumns
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import CorruptFileError, DataError, PrefpropError
 from prefprop_cli.notes import Note, heard_by, note
@@ -84,14 +84,10 @@ class Inputs:
             yield from self._records(self._parts)
 
     def survey(self, columns: SeenColumns | None = None) -> int | None:
-        """Look at all of it before the work.
+        """Count the documents before the work; None if that takes to read them, or to wait.
 
-        Args:
-            columns: takes in every column; standard input is kept aside for it. Without it, large
-                tables are not read.
-
-        Returns:
-            how many documents there are; None if that is known only when they have been read.
+        `columns` takes in every column, for which standard input is kept aside; without it, large
+        tables are not read.
         """
         if columns is not None and STANDARD_INPUT in self._parts:
             self._kept = tempfile.SpooledTemporaryFile(KEPT_BYTES)  # noqa: SIM115 - gone with us

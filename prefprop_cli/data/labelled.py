@@ -7,7 +7,7 @@ before that leaves the part, which holds whole rows, and the file that had the n
 import csv
 import fcntl
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from io import StringIO
 from pathlib import Path
@@ -18,6 +18,8 @@ from prefprop_cli.errors import PrefpropError, UsageError
 from prefprop_cli.runs.atomic import disk_errors
 
 ENDINGS = (".csv", ".jsonl", ".parquet")
+SEEN_ROWS = 256
+"""Of so many rows at a time the types of columns are found out."""
 
 
 def part_of(path: Path) -> Path:
@@ -25,15 +27,61 @@ def part_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
 
 
+def free_names(wanted: Iterable[str], *, taken: Collection[str]) -> dict[str, str]:
+    """Name new columns as wanted, with `_new` behind a name that is taken."""
+    names: dict[str, str] = {}
+    for name in wanted:
+        free = name
+        while free in taken or free in names.values():
+            free += "_new"
+        names[name] = free
+    return names
+
+
+class SeenColumns:
+    """The columns of rows that are seen one by one; `with_types`, also what each of them holds."""
+
+    def __init__(self, *, with_types: bool = False) -> None:
+        self.names: dict[str, None] = {}
+        self.with_types = with_types
+        self._types: dict[str, Any] = {}
+        self._rows: list[Fields] = []
+
+    def see(self, fields: Fields) -> None:
+        """Take a row into account."""
+        self.names.update(dict.fromkeys(fields))
+        if self.with_types:
+            # Long texts need not be kept to know that they are texts.
+            self._rows.append({k: "" if isinstance(v, str) else v for k, v in fields.items()})
+            if len(self._rows) == SEEN_ROWS:
+                self.types()
+
+    def see_typed(self, types: Mapping[str, Any]) -> None:
+        """Take rows into account whose columns have Arrow types of their own."""
+        self.names.update(dict.fromkeys(types))
+        for name, found in types.items():
+            if name in self._types:
+                from prefprop_cli.data.parquet_copy import common_type
+
+                found = common_type(self._types[name], found)
+            self._types[name] = found
+
+    def types(self) -> dict[str, Any]:
+        """Return the Arrow type of each column: text where values have nothing else in common."""
+        rows, self._rows = self._rows, []
+        if rows:
+            from prefprop_cli.data.parquet_copy import type_of
+
+            self.see_typed({name: type_of([row.get(name) for row in rows]) for name in self.names})
+        return self._types
+
+
 class LabelledCopy:
     """A file of rows that appears under its name when it is whole; a context manager.
 
-    Args:
-        path: ends in one of `ENDINGS`.
-        columns: of the input.
-        added: columns behind them.
-        types: Arrow types of .parquet columns, or their names; text where none is given.
-        force: whether to replace the file, or a part that was left.
+    Its name ends in one of `ENDINGS`; the columns that are added stand behind those of the input.
+    `types`, of .parquet columns, are those of Arrow or their names; text where none is given. With
+    `force` the file, or a part that was left, is replaced.
 
     Raises:
         UsageError: without `force`, the file or a part of it is there.
@@ -98,7 +146,15 @@ class LabelledCopy:
 
     def _opened(self) -> BinaryIO:
         if self._force:
-            self._remove_left_part()
+            with suppress(FileNotFoundError), self.part.open("rb") as left:
+                try:
+                    fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise UsageError(
+                        f"{self.part}: another predict is writing it. Wait for it, or name another "
+                        "file"
+                    ) from None
+                self.part.unlink()
         try:
             # "x": of two that begin at once one is refused.
             file = self.part.open("xb")
@@ -109,16 +165,6 @@ class LabelledCopy:
                 f"{self.part} is there, which another predict is writing or has left. Remove it, "
                 "or replace it with --force"
             ) from None
-
-    def _remove_left_part(self) -> None:
-        with suppress(FileNotFoundError), self.part.open("rb") as left:
-            try:
-                fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UsageError(
-                    f"{self.part}: another predict is writing it. Wait for it, or name another file"
-                ) from None
-            self.part.unlink()
 
     def _writer(self) -> "_Rows":
         if self.path.suffix == ".parquet":

@@ -48,18 +48,9 @@ def each_text(
     """Read the texts of a file, or of a stream of bytes such as standard input.
 
     A JSON, .csv, .tsv or .parquet file gives one document per row, and so does a stream that holds
-    objects in JSON; any other text is one document.
-
-    Args:
-        source: file, or stream (named `-`).
-        errors: what to do with bytes that are not UTF-8.
-        lines: take each line as a document, whatever the kind of file.
-        text_column: where a row has its text.
-        or_another: whether, in a file without that column, another one is looked for by name and
-            content, which is noted.
-
-    Yields:
-        Documents, or the error of a row or line, after which the others follow.
+    objects in JSON; with `lines` each line is one, whatever the kind of file; any other text is one
+    document. Behind the error of a row or line the others follow. With `or_another` the text is
+    looked for by name and content in a file that has no `text_column`, which is noted.
 
     Raises:
         DataError: the file is missing, empty of rows, unreadable, or of a kind that is no text;
@@ -85,20 +76,19 @@ def each_text(
                 yield TextRecord(id, found, name, number)
             return
         text = read_text(stream, name=name, errors=errors)
-    # What a file holds is said by its name, what a stream holds by itself.
-    if path is None and holds_json_rows(text):
-        yield from of_rows(json_rows(text, name=name))
-        return
-    if path is None:
+    if path is None:  # what a file holds is said by its name, what a stream holds by itself
+        if holds_json_rows(text):
+            yield from of_rows(json_rows(text, name=name))
+            return
         _refuse_table(text, name=name, column=text_column)
     yield TextRecord(name, Document(name, text, label=None), name)
 
 
 def _refuse_table(text: str, *, name: str, column: str) -> None:
     header, _, rows = text.partition("\n")
-    cells = [[cell.strip('"') for cell in header.split(sign)] for sign in SEPARATORS]
-    names = [each for each in cells if len(each) > 1 and " " not in header]
-    if rows and any(matching(name, each) for name in (column, *TEXT_NAMES) for each in names):
+    signs = [sign for sign in SEPARATORS if sign in header and " " not in header]
+    columns = [[cell.strip('"') for cell in header.split(sign)] for sign in signs]
+    if rows and any(matching(each, names) for each in (column, *TEXT_NAMES) for names in columns):
         raise DataError(
             f"{name}: the first line, {quoted(header)}, is the header of a table. Give it as a "
             "file whose name says of what kind (.csv, .tsv), or each line as a document: --lines"
@@ -112,11 +102,11 @@ def _of_rows(
         column, rows = text_column_in(rows, column, path=path)
 
     def document(fields: Fields | DataError, id: str) -> Document:
-        text = text_of(sound(fields), column, where=id, errors=errors)
-        return Document(id, text, label=None)
+        return Document(id, text_of(sound(fields), column, where=id, errors=errors), label=None)
 
     for row in with_columns(rows, {"text_column": column}, path=path):
         id = f"{path}:{row.place}"
-        found = attempt(partial(document, row.fields, id))
         fields = {} if isinstance(row.fields, DataError) else row.fields
-        yield TextRecord(id, found, str(path), row.number, fields)
+        yield TextRecord(
+            id, attempt(partial(document, row.fields, id)), str(path), row.number, fields
+        )

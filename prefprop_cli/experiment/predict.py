@@ -14,7 +14,7 @@ from prefprop_cli.config.load import load_config
 from prefprop_cli.data.cells import matching
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.inputs import STANDARD_INPUT, Reader, Reading
-from prefprop_cli.data.seen_columns import SeenColumns, free_names
+from prefprop_cli.data.labelled import SeenColumns, free_names
 from prefprop_cli.data.sets.common import files_below
 from prefprop_cli.data.table_rows import JSON_SUFFIXES, each_row, is_table
 from prefprop_cli.data.texts import TextRecord
@@ -40,8 +40,7 @@ def reader_of(predictor: Predictor, reading: Reading) -> Reader:
     Raises:
         UsageError: a column is named, and the run's task has none.
     """
-    found = predictor.task.file_reader(predictor.plan.config.data, **vars(reading))
-    return Reader(found.read, found.suffixes, found.holds_rows)
+    return predictor.task.file_reader(predictor.plan.config.data, **vars(reading))
 
 
 def answered(

@@ -6,7 +6,6 @@ they are told apart by name, so that none of the libraries has to be imported, o
 """
 
 import errno
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ _CUT = {
     *("IncompleteRead", "ClientPayloadError", "ConnectionResetError", "ConnectionAbortedError"),
     "BrokenPipeError",
 }
+_NO_HUB = {"FileMetadataError", "DecodingError", "JSONDecodeError"}
 _UNREACHABLE = {
     *("ConnectError", "ConnectionError", "TransportError", "NetworkError", "HTTPError"),
     *("ClientError", "RequestException", "TooManyRedirects", "gaierror"),
@@ -95,17 +95,28 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 def _own_cause(error: BaseException) -> Cause | None:
     """What one error says for itself."""
-    if "OfflineModeIsEnabled" in _names(error):
+    names = _names(error)
+    if "OfflineModeIsEnabled" in names:
         return Cause("it is not in the local cache, and the network is switched off (offline mode)")
-    return _answered(error) or _on_the_way(error) or _asked_wrongly(error) or _cut(error)
-
-
-def _answered(error: BaseException) -> Cause | None:
-    """An answer of the hub, or of a machine that stands before it."""
     response: Any = getattr(error, "response", None)
-    status = getattr(response, "status_code", None)
-    if not isinstance(status, int):
-        return None
+    if isinstance(getattr(response, "status_code", None), int):
+        return _answer(error, response)
+    # The clients put a token into a request as it is.
+    if isinstance(error, UnicodeEncodeError) and _raised_in(error).startswith("http"):
+        return Cause(
+            f"the token of HF_TOKEN, or of the file that `hf auth login` writes, has the character "
+            f"{error.object[error.start]!a}, which no token has",
+            is_answer=True,
+        )
+    if names & {"HFValidationError", "HfUriError"}:
+        return Cause(f"this is no name on the hub: {_line(error)}", is_answer=True)
+    sentence = _on_the_way(error, names)
+    return Cause(sentence) if sentence else None
+
+
+def _answer(error: BaseException, response: Any) -> Cause:
+    """An answer of the hub, or of a machine that stands before it."""
+    status = response.status_code
     told = getattr(error, "server_message", None) or response.headers.get("X-Error-Message") or ""
     said = " ".join(str(told).split()).rstrip(".")[:300]
     and_said = f": {said}" if said else ""
@@ -140,52 +151,28 @@ def _later(response: Any) -> str:
     return f"; try again in {after} s" if after.isdigit() else "; try again later"
 
 
-def _on_the_way(error: BaseException) -> Cause | None:
-    names, text, line = _names(error), str(error), _line(error)
+def _on_the_way(error: BaseException, names: set[str]) -> str | None:
+    """What went wrong between here and the hub."""
+    text, line = str(error), _line(error)
     if isinstance(error, ImportError) and "socks" in text.lower():
         text = text.strip().rstrip(".")
-        return Cause(f"the proxy{_proxy()} speaks SOCKS, for which a package is missing: {text}")
+        return f"the proxy{_proxy()} speaks SOCKS, for which a package is missing: {text}"
     if "ProxyError" in names or "scheme for proxy" in text:
-        return Cause(f"the proxy{_proxy()} does not work: {line}")
+        return f"the proxy{_proxy()} does not work: {line}"
     if "SSLError" in names or "CERTIFICATE_VERIFY_FAILED" in text or "[SSL:" in text:
-        return Cause(
+        return (
             f"the connection to the hub is not secure: {line}. A proxy or login page on the way "
             "looks like this; SSL_CERT_FILE names certificates to trust"
         )
     # A refused connection of urllib3 is a timeout by descent.
     if any("Timeout" in name for name in names) and "NewConnectionError" not in names:
-        return Cause("the hub did not answer in time")
+        return "the hub did not answer in time"
     # Of an answer of somebody else the clients read fields that it has not got.
     is_odd = isinstance(error, KeyError | TypeError | AttributeError | AssertionError)
-    if (
-        names & {"FileMetadataError", "DecodingError"}
-        or isinstance(error, json.JSONDecodeError)
-        or (is_odd and _raised_in(error).startswith("huggingface_hub"))
-    ):
-        return Cause(
-            "what answers is no hub: a login page or proxy on the way, or a wrong HF_ENDPOINT"
-        )
-    return None
-
-
-def _asked_wrongly(error: BaseException) -> Cause | None:
-    # The clients put a token into a request as it is.
-    if isinstance(error, UnicodeEncodeError) and _raised_in(error).startswith("http"):
-        return Cause(
-            f"the token of HF_TOKEN, or of the file that `hf auth login` writes, has the character "
-            f"{error.object[error.start]!a}, which no token has",
-            is_answer=True,
-        )
-    if _names(error) & {"HFValidationError", "HfUriError"}:
-        return Cause(f"this is no name on the hub: {_line(error)}", is_answer=True)
-    return None
-
-
-def _cut(error: BaseException) -> Cause | None:
-    is_half = isinstance(error, OSError) and "Consistency check failed" in str(error)
-    if _names(error) & _CUT or is_half:
-        return Cause(f"the connection to the hub was cut: {_line(error)}")
-    return None
+    if names & _NO_HUB or (is_odd and _raised_in(error).startswith("huggingface_hub")):
+        return "what answers is no hub: a login page or proxy on the way, or a wrong HF_ENDPOINT"
+    is_half = isinstance(error, OSError) and "Consistency check failed" in text
+    return f"the connection to the hub was cut: {line}" if names & _CUT or is_half else None
 
 
 def _unreachable(error: BaseException) -> Cause | None:

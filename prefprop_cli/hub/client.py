@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import SplitResult, urlsplit
 
 from prefprop_cli.hub.causes import hub_cause
@@ -42,10 +42,17 @@ def why_unreachable(*, timeout_s: float = 1.0) -> str | None:
     endpoint = urlsplit(constants.ENDPOINT)
     through = _proxy_of(endpoint) or endpoint
     outcome: list[str | None] = []
+
+    def connect() -> None:
+        try:
+            port = through.port or _PORTS.get(through.scheme, 443)
+            socket.create_connection((through.hostname or "", port), timeout_s).close()
+            outcome.append(None)
+        except (OSError, ValueError) as error:
+            outcome.append(f"not reachable: {getattr(error, 'strerror', None) or error}")
+
     # Names are resolved without a time limit of their own.
-    attempt = threading.Thread(
-        target=lambda: outcome.append(_failure(through, timeout_s)), daemon=True
-    )
+    attempt = threading.Thread(target=connect, daemon=True)
     attempt.start()
     attempt.join(timeout_s)
     return outcome[0] if outcome else "not reachable: no answer"
@@ -59,15 +66,6 @@ def _proxy_of(endpoint: SplitResult) -> SplitResult | None:
     if not proxy or proxy_bypass(endpoint.hostname or ""):
         return None
     return urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-
-
-def _failure(server: SplitResult, timeout_s: float) -> str | None:
-    try:
-        port = server.port or _PORTS.get(server.scheme, 443)
-        socket.create_connection((server.hostname or "", port), timeout_s).close()
-    except (OSError, ValueError) as error:
-        return f"not reachable: {getattr(error, 'strerror', None) or error}"
-    return None
 
 
 def fetch(
@@ -155,33 +153,31 @@ def remember(repository: str, branch: str) -> None:
 
 def bar_class(on_bytes: Callable[[float], None]) -> type:
     """Return what huggingface_hub takes for a class of bars; they count and draw nothing."""
-    return type("Bar", (_Bar,), {"_on_bytes": staticmethod(on_bytes)})
 
+    class Bar:
+        """One file. Attributes and methods are those of tqdm that huggingface_hub uses."""
 
-class _Bar:
-    """One file. Attributes and methods are those of tqdm that huggingface_hub uses."""
+        def __init__(self, *_: object, initial: float = 0, **__: object) -> None:
+            self.total, self.n = None, 0.0
+            self.update(initial)
 
-    _on_bytes: Callable[[float], None]
+        def update(self, n: float | None = 1) -> None:
+            self.n += n or 0
+            on_bytes(n or 0)
 
-    def __init__(self, *_: object, initial: float = 0, **__: object) -> None:
-        self.total, self.n = None, 0.0
-        self.update(initial)
+        def update_transfer(self, n: float | None = 1) -> None:
+            """The same bytes as they come over the network, which may be packed."""
 
-    def update(self, n: float | None = 1) -> None:
-        self.n += n or 0
-        self._on_bytes(n or 0)
+        def __enter__(self) -> Self:
+            return self
 
-    def update_transfer(self, n: float | None = 1) -> None:
-        """The same bytes as they come over the network, which may be packed."""
+        def __exit__(self, *_: object) -> None: ...
 
-    def __enter__(self) -> "_Bar":
-        return self
+        def __getattr__(self, name: str) -> Callable[..., None]:
+            # close, refresh, set_postfix_str, ...: for the eye.
+            return lambda *_, **__: None
 
-    def __exit__(self, *_: object) -> None: ...
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        # close, refresh, set_postfix_str, ...: for the eye.
-        return lambda *_, **__: None
+    return Bar
 
 
 @contextmanager

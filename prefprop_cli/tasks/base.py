@@ -6,14 +6,13 @@ Axes: N documents, C classes or candidates.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.form import Form
-from prefprop_cli.data.texts import TextRecord
+from prefprop_cli.data.inputs import Reader
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.tables import Errors
 from prefprop_cli.tasks.metrics import Metrics
@@ -24,18 +23,6 @@ if TYPE_CHECKING:
 
 
 Labels = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class FileReader:
-    """How files of documents without labels are read."""
-
-    read: Callable[[Path | BinaryIO], Iterator[TextRecord]]
-    """Gives the documents of a file or stream."""
-    suffixes: Sequence[str]
-    """Of the files in a folder that are read."""
-    holds_rows: Callable[[Path], bool]
-    """Whether a file of that name may hold several documents."""
 
 
 class Task(ABC):
@@ -71,7 +58,7 @@ class Task(ABC):
     @abstractmethod
     def file_reader(
         self, table: "DataTable", *, errors: Errors, lines: bool, text_column: str | None
-    ) -> FileReader:
+    ) -> Reader:
         """Return how files without labels are read.
 
         Args:

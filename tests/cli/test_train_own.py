@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 
-from prefprop_cli.backbones import fallback
 from prefprop_cli.cli.text import about
 from prefprop_cli.cli.work import end, train
 from prefprop_cli.config.load import load_config
 from prefprop_cli.config.schema import TrainTable
 from prefprop_cli.errors import DataError
-from prefprop_cli.experiment import baselines
+from prefprop_cli.experiment import baselines, choice
 from tests.helpers import project
 from tests.helpers.hub import Hub
 
@@ -33,8 +32,8 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "method": {"prefix_length": 2, "dropout": 0.0},
         "train": {"batch_size": 4, "lr": 0.02, "epochs": 2},
     }
-    monkeypatch.setattr(fallback, "SETTINGS", settings)
-    monkeypatch.setattr(fallback, "why_unreachable", lambda: "not reachable: no answer")
+    monkeypatch.setattr(choice, "SMALL_SETTINGS", settings)
+    monkeypatch.setattr(choice, "why_unreachable", lambda: "not reachable: no answer")
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setenv("PREFPROP_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("PREFPROP_RUN", raising=False)
@@ -284,7 +283,7 @@ def test_init_explains_each_key(reviews: str, output: Output) -> None:
 
 
 def test_no_documents(output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fallback, "why_unreachable", None)
+    monkeypatch.setattr(choice, "why_unreachable", None)
     code, out, err = output("train")
     assert (code, out) == (2, "")
     assert "which documents?" in err
@@ -334,7 +333,7 @@ def test_names_of_files_and_columns_stay_on_their_line(
 def test_documents_that_are_not_there(
     source: str, said: str, reviews: str, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fallback, "why_unreachable", None)
+    monkeypatch.setattr(choice, "why_unreachable", None)
     code, out, err = output("train", source)
     assert (code, out) == (3, "")
     assert said in err
@@ -347,7 +346,7 @@ def test_a_preset_in_the_place_of_a_file(output: Output) -> None:
 
 
 def test_a_malformed_hub_name(output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fallback, "why_unreachable", None)
+    monkeypatch.setattr(choice, "why_unreachable", None)
     columns = ("--text-column", "text", "--label-column", "label")
     for flags in ((), columns):
         code, _, err = output("train", "-s", "data.set=hub", "--source", "a b/c", *flags)
@@ -413,7 +412,7 @@ def test_who_names_a_backbone_gets_it_or_an_error(
 ) -> None:
     Path("named.toml").write_text('extends = "base"\nname = "mine"\n')
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    monkeypatch.setattr(fallback, "has_minilm", lambda: False)  # nobody asks
+    monkeypatch.setattr(choice, "has_minilm", lambda: False)  # nobody asks
     code, out, err = output("train", *arguments)
     assert (code, out) == (3, "")
     assert f'model.backbone = "{PAPERS}" is no folder here' in err
@@ -423,7 +422,7 @@ def test_who_names_a_backbone_gets_it_or_an_error(
 def test_where_the_small_one_is_not_installed(
     reviews: str, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fallback, "has_minilm", lambda: False)
+    monkeypatch.setattr(choice, "has_minilm", lambda: False)
     code, out, err = output("train", reviews)
     assert (code, out) == (3, "")
     assert WHY in err
@@ -431,15 +430,15 @@ def test_where_the_small_one_is_not_installed(
 
 
 def test_a_backbone_that_can_be_had_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fallback, "why_unreachable", lambda: None)
-    assert fallback.why_out_of_reach(PAPERS) is None
-    assert fallback.why_out_of_reach("minilm") is None
+    monkeypatch.setattr(choice, "why_unreachable", lambda: None)
+    assert choice.why_out_of_reach(PAPERS) is None
+    assert choice.why_out_of_reach("minilm") is None
 
 
 def test_a_hub_that_answers_nonsense_is_out_of_reach(
     reviews: str, output: Output, monkeypatch: pytest.MonkeyPatch, hub: Hub
 ) -> None:
-    monkeypatch.setattr(fallback, "why_unreachable", lambda: None)
+    monkeypatch.setattr(choice, "why_unreachable", lambda: None)
     hub.fail(status=503, message="maintenance")
     code, _, err = output("train", reviews, "--dry-run")
     assert code == 0, err
@@ -451,14 +450,14 @@ def test_a_hub_that_answers_nonsense_is_out_of_reach(
 
 
 def test_one_in_the_cache_is_taken_without_asking(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fallback, "why_unreachable", None)
-    monkeypatch.setattr(fallback, "kept_folder", lambda *_: Path("kept"))
-    assert fallback.why_out_of_reach(PAPERS) is None
+    monkeypatch.setattr(choice, "why_unreachable", None)
+    monkeypatch.setattr(choice, "kept_folder", lambda *_: Path("kept"))
+    assert choice.why_out_of_reach(PAPERS) is None
 
 
 @pytest.mark.parametrize(("longest", "length"), [(9, 512), (512, 512), (513, 1024), (9999, 4096)])
 def test_as_many_positions_as_are_needed(longest: int, length: int) -> None:
-    assert fallback.length_for(longest) == length
+    assert choice.length_for(longest) == length
 
 
 def test_offline_is_said(reviews: str, cli: Callable[..., Any]) -> None:

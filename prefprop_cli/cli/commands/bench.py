@@ -57,7 +57,7 @@ def command(
     ] = True,
     device: o.Device = "auto",
 ) -> None:
-    """Measure documents and tokens per second and peak memory, on this machine.
+    """Measure speed and memory at several document lengths.
 
     Subjects take turns. Ratios compare times per document with the first row of a length; each
     figure has its 95 % interval, and --json has everything.

@@ -11,7 +11,6 @@ from prefprop_cli.cli import options as o
 from prefprop_cli.cli.chosen import finished_run
 from prefprop_cli.cli.console import Console
 from prefprop_cli.errors import UsageError
-from prefprop_cli.runs.distributed import world
 from prefprop_cli.tables import CALIBRATORS, Ece
 
 if TYPE_CHECKING:
@@ -80,6 +79,7 @@ def command(
         o.check_file(report, flag="--report", endings=(".html", ".htm"))
     folders = [finished_run(console, path) for path in named]
     from prefprop_cli.cli.work import calibrate as work
+    from prefprop_cli.runs.distributed import world
 
     asked = work.CalibrationRequest(split, bins, method, ece, allow_same_split)
     machine = work.Machine(backbone, device)

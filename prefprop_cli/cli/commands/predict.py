@@ -13,7 +13,6 @@ from prefprop_cli.cli import completion
 from prefprop_cli.cli import options as o
 from prefprop_cli.cli.console import Console
 from prefprop_cli.errors import DataError, UsageError
-from prefprop_cli.runs.distributed import world
 from prefprop_cli.tables import Errors
 
 OUTPUT = "Output"
@@ -130,6 +129,8 @@ def _check_watch(folder: Path, files: Sequence[str]) -> None:
         raise UsageError(
             f"--watch {folder}: name the folder alone. For {files[0]}: prefprop predict {files[0]}"
         )
+    from prefprop_cli.runs.distributed import world
+
     if world().size > 1:
         raise UsageError("--watch works in one process. Start it without torchrun")
     if not folder.is_dir():

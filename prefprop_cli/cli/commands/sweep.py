@@ -9,7 +9,6 @@ from prefprop_cli.cli import options as o
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.signals import StopRequest
 from prefprop_cli.errors import UsageError
-from prefprop_cli.runs.distributed import world
 
 
 def command(
@@ -37,6 +36,8 @@ def command(
     Example: prefprop sweep -p hyperpartisan -s sweep.seeds=[0,1,2]
     """
     console: Console = context.obj
+    from prefprop_cli.runs.distributed import world
+
     if (size := world().size) > 1:
         raise UsageError(
             f"a launcher started {size} processes for one run, and a sweep gives each process a "

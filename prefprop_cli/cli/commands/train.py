@@ -11,7 +11,6 @@ from prefprop_cli.cli import options as o
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.signals import StopRequest
 from prefprop_cli.errors import UsageError
-from prefprop_cli.runs.distributed import world
 
 
 def command(
@@ -59,6 +58,7 @@ def command(
     o.stay_offline(offline)
     # In two parts: what is wrong with a command line shows before the seconds of torch.
     from prefprop_cli.cli.work import resumed, settings
+    from prefprop_cli.runs.distributed import world
 
     asked = settings.ExperimentRequest(
         preset=preset,

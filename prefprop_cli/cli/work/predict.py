@@ -16,8 +16,7 @@ from prefprop_cli.cli.signals import StopRequest
 from prefprop_cli.cli.text import duration
 from prefprop_cli.data.arrivals import Arrivals
 from prefprop_cli.data.inputs import Inputs, Reader, Reading, copied_fields
-from prefprop_cli.data.labelled import LabelledCopy
-from prefprop_cli.data.seen_columns import SeenColumns
+from prefprop_cli.data.labelled import LabelledCopy, SeenColumns
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import DataError, PrefpropError
 from prefprop_cli.experiment.predict import (

@@ -11,11 +11,11 @@ from dataclasses import replace
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.corpus import Corpus, Document
 from prefprop_cli.data.sets import files, hub
-from prefprop_cli.data.sets.common import default_split
 from prefprop_cli.data.sets.hub_names import HubSet
 from prefprop_cli.notes import Note
 
 WHAT = files.WHAT
+SPLITS = ("default",)
 NEEDS_FILES = False
 MAX_CHARACTERS = 30_000
 HUB_SET = HubSet("ccdv/arxiv-classification", configuration="no_ref")
@@ -30,7 +30,6 @@ def read(table: DataTable) -> Corpus:
     Raises:
         DataError: the papers cannot be had or read.
     """
-    default_split(table)
     corpus = hub.read_set(HUB_SET, table) if table.source is None else files.read(table)
     documents = [document for part in corpus.splits.values() for document in part]
     n_cut = sum(len(document.text) > MAX_CHARACTERS for document in documents)

@@ -16,33 +16,31 @@ from prefprop_cli.notes import Note
 from prefprop_cli.words import quoted
 
 
+def source_name(table: DataTable, *, what: str) -> str:
+    """Return `data.source`; `what` belongs there.
+
+    Raises:
+        DataError: it is not given.
+    """
+    if table.source is None:
+        raise DataError(f'data.set = "{table.set}" needs data.source (or --source): {what}')
+    return table.source
+
+
 def source_of(table: DataTable, *, what: str) -> Path:
     """Find the local file or folder that `data.source` names; `what` belongs there.
 
     Raises:
         DataError: it names none, or there is nothing at it.
     """
-    if table.source is None:
-        raise DataError(f'data.set = "{table.set}" needs data.source (or --source): {what}')
-    path = Path(table.source).expanduser()
+    name = source_name(table, what=what)
+    path = Path(name).expanduser()
     if not os.path.exists(path):
         # As a run has it: what was typed for the first time is seldom so long.
-        is_kept = Path(table.source).is_absolute()
-        moved = f". If it was moved, link it there: ln -s PLACE {path}" if is_kept else ""
-        raise DataError(
-            f"data.source = {table.source}: no such file or folder; expected {what}{moved}"
-        )
+        moved = f". If it was moved, link it there: ln -s PLACE {path}"
+        moved = moved if Path(name).is_absolute() else ""
+        raise DataError(f"data.source = {name}: no such file or folder; expected {what}{moved}")
     return path
-
-
-def default_split(table: DataTable) -> None:
-    """Refuse a named split where the set has none.
-
-    Raises:
-        DataError: `data.split` is not `default`.
-    """
-    if table.split != "default":
-        raise DataError(f'data.split = "{table.split}": {table.set} only has "default"')
 
 
 def document_of(fields: Fields, table: DataTable, *, id: str, where: str) -> Document:

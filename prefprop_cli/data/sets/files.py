@@ -15,15 +15,14 @@ from pathlib import Path
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.cells import flag, is_missing, matching
 from prefprop_cli.data.columns import Columns, columns_of, with_columns
-from prefprop_cli.data.corpus import Corpus, Document
-from prefprop_cli.data.decoding import Say, sound
+from prefprop_cli.data.corpus import Corpus, Document, Splits
+from prefprop_cli.data.decoding import Say, opened, read_text, sound
 from prefprop_cli.data.kinds import TEXT_SUFFIXES, what_is
-from prefprop_cli.data.sets import folders
 from prefprop_cli.data.sets.common import (
     corpus_of,
-    default_split,
     digest,
     document_of,
+    files_below,
     source_of,
 )
 from prefprop_cli.data.table_rows import SUFFIXES, each_row, is_table
@@ -33,7 +32,10 @@ from prefprop_cli.tables import Errors
 from prefprop_cli.words import listed, plural, quoted
 
 WHAT = "a .jsonl, .csv, .tsv or .parquet file, or a folder"
+SPLITS = ("default",)
 NEEDS_FILES = True
+UNLABELLED = ("unsup", "unsupervised", "unlabeled", "unlabelled")
+"""Folders of texts without a class, such as `train/unsup` of the film reviews `aclImdb`."""
 SPLIT_NAMES = {"train": "train", "test": "test"} | dict.fromkeys(
     ("validation", "valid", "val", "dev"), "validation"
 )
@@ -47,7 +49,6 @@ def read(table: DataTable) -> Corpus:
             a folder in train alone.
         CorruptFileError: a damaged .parquet file.
     """
-    default_split(table)
     source = source_of(table, what=WHAT)
     parts = _parts(source)
     notes: list[str] = []
@@ -57,9 +58,9 @@ def read(table: DataTable) -> Corpus:
     }
     for split, path in parts.items():
         if path.is_dir():
-            given[split], found = folders.labelled(given[split], path)
+            given[split], found = _with_class(given[split], path)
             notes += found
-    folders.check_all_tested(given, parts)
+    _check_all_tested(given, parts)
     inputs = {path.name: digest(path) for path in parts.values()}
     return corpus_of(given, table, name=source.stem, inputs=inputs, notes=tuple(map(Note, notes)))
 
@@ -119,7 +120,7 @@ def _parts(source: Path) -> dict[str, Path]:
 
 def _documents(path: Path, root: Path, table: DataTable, *, say: Say = note) -> Iterator[Document]:
     if path.is_dir():
-        yield from folders.class_folders(path, root=root, errors=table.errors)
+        yield from _class_folders(path, root=root, errors=table.errors)
         return
     if not is_table(path):
         raise _no_table(path)
@@ -153,3 +154,63 @@ def _no_table(path: Path) -> DataError:
             "name the folder above these; or a table, and call it .csv"
         )
     return DataError(f"{path}: cannot be read; the file must end in {', '.join(SUFFIXES)}")
+
+
+def _class_folders(folder: Path, *, root: Path, errors: Errors) -> Iterator[Document]:
+    """The documents `folder/<label>/*.txt`, in order; the id is the path below `root`."""
+    texts = [path for path in files_below(folder) if _is_text(path, folder)]
+    if deeper := [path for path in texts if path.parent.parent != folder]:
+        raise DataError(
+            f"{folder}: {len(deeper)} texts lie deeper than in a folder for each class, such as "
+            f"{deeper[0]}. Give the folder in which the folders of the classes are, or move the "
+            "texts up into these"
+        )
+    if not texts:
+        raise DataError(
+            f"{folder}: holds neither files for the splits (train.jsonl, dev.csv, test.parquet) "
+            "nor a folder for each class with .txt files in it"
+        )
+    for path in texts:
+        with opened(path) as stream:
+            text = read_text(stream, name=str(path), errors=errors)
+        yield Document(path.relative_to(root).as_posix(), text, label=path.parent.name)
+
+
+def _with_class(documents: list[Document], folder: Path) -> tuple[list[Document], list[str]]:
+    """The documents of a folder that have a class, and notes on all that is left out of it."""
+    kept = [each for each in documents if str(each.label).lower() not in UNLABELLED]
+    notes = []
+    if len(kept) < len(documents):
+        names = sorted({str(each.label) for each in documents} - {str(each.label) for each in kept})
+        notes.append(
+            f"{len(documents) - len(kept)} texts in {folder.name}/ are left out, for the name of "
+            f"their folder says that they have no class: {', '.join(names)}. If it is a class, "
+            "give the folder another name"
+        )
+    if others := [path for path in files_below(folder) if not _is_text(path, folder)]:
+        named = listed([path.relative_to(folder).as_posix() for path in others], shown=5)
+        notes.append(
+            f"{len(others)} files in {folder.name}/ are not <label>/*.txt and are left out: {named}"
+        )
+    return kept, notes
+
+
+def _check_all_tested(given: Splits, parts: dict[str, Path]) -> None:
+    """Refuse a class with a folder in train and none in the folders of the other splits."""
+    others = [path for split, path in parts.items() if split != "train" and path.is_dir()]
+    if not others or not parts["train"].is_dir():
+        return
+    labels = {split: {str(d.label) for d in documents} for split, documents in given.items()}
+    known = set.union(*(labels[split] for split in labels if split != "train"))
+    known |= {folder.name for path in others for folder in path.iterdir()}
+    for label in sorted(labels["train"] - known):
+        raise DataError(
+            f"{parts['train'] / label}: there is no such class in "
+            f"{' nor '.join(path.name for path in others)}, so that no result would tell of it. "
+            "Move the folder away if it is no class; if it is one, make an empty folder "
+            f"{others[-1] / label}"
+        )
+
+
+def _is_text(path: Path, folder: Path) -> bool:
+    return path.suffix.lower() == ".txt" and path.parent != folder

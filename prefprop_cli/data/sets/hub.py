@@ -8,7 +8,7 @@ from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.cells import label_of, matching
 from prefprop_cli.data.columns import SAMPLE_ROWS, Columns, choose_columns
 from prefprop_cli.data.corpus import Corpus, Document, Splits, content_hash
-from prefprop_cli.data.sets.common import corpus_of, default_split, document_of
+from prefprop_cli.data.sets.common import corpus_of, document_of
 from prefprop_cli.data.sets.files import SPLIT_NAMES
 from prefprop_cli.data.sets.hub_names import FORM, HubSet, named, parse
 from prefprop_cli.errors import DataError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import datasets
 
 WHAT = FORM
+SPLITS = ("default",)
 NEEDS_FILES = False
 NO_LABEL = -1
 """What hub data sets put where a label is not given, as null says, too."""
@@ -30,7 +31,6 @@ def read(table: DataTable) -> Corpus:
     Raises:
         DataError: no name is given, the set cannot be had, or its rows are not as they should be.
     """
-    default_split(table)
     return read_set(named(table), table)
 
 

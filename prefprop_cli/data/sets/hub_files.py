@@ -138,12 +138,13 @@ def _read(found: _Found) -> tuple[datasets.DatasetDict, list[str]]:
 def _from_cache(asked: HubSet, error: Exception) -> tuple[datasets.DatasetDict, list[str]]:
     """What the last call that asked for the same has read, if the error is one of the hub."""
     cause, path = hub_cause(error), _path_of_last(asked)
-    last = None
+    if cause is None:
+        raise error
     if path.is_file():
         last = _Found(**json.loads(path.read_bytes()))
     elif commit := last_commit(asked.name, asked.revision or "main", "datasets"):
         last = _Found(asked.name, asked.configuration, commit)  # another program has seen it
-    if cause is None or last is None:
+    else:
         raise error
     try:
         parts, notes = _read(last)

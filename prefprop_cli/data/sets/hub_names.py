@@ -1,9 +1,11 @@
 """How `data.source` names a data set of the hub."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from prefprop_cli.config.schema import DataTable
+from prefprop_cli.data.sets.common import source_name
 from prefprop_cli.errors import DataError
 from prefprop_cli.hub import is_repository, split_name
 
@@ -46,15 +48,11 @@ def named(table: DataTable) -> HubSet:
     Raises:
         DataError: it names none.
     """
-    if table.source is None:
-        raise DataError(f'data.set = "hub" needs data.source (or --source): {FORM}')
-    return parse(table.source)
+    return parse(source_name(table, what=FORM))
 
 
 def is_set_name(source: str) -> bool:
     """Tell whether this may be the name of a data set on the hub."""
-    try:
-        parse(source)
-    except DataError:
-        return False
-    return True
+    with suppress(DataError):
+        return bool(parse(source))
+    return False

@@ -28,6 +28,7 @@ ARTICLE_FILE = "articles-training-byarticle-20181122.xml"
 LABEL_FILE = "ground-truth-training-byarticle-20181122.xml"
 REFERENCE_FILE = "hp-splits.json"
 WHAT = f"a folder with {ARTICLE_FILE} and {LABEL_FILE}"
+SPLITS = ("default", "dedup", "kfold5", "reference")
 NEEDS_FILES = True
 LABELS = ("false", "true")
 N_FOLDS = 5
@@ -54,13 +55,21 @@ def read(table: DataTable) -> Corpus:
             f"{listed(unpaired, shown=5)}. {ARTICLE_FILE} and {LABEL_FILE} must be one release"
         )
     documents = [Document(id, clean_article(text), labels[id]) for id, text in texts.items()]
-    draw = {"default": _dedup, "dedup": _dedup, "kfold5": _k_fold, "reference": _reference}
-    if table.split not in draw:
-        raise DataError(f'data.split = "{table.split}": hyperpartisan has {", ".join(draw)}')
-    splits, note = draw[table.split](documents, table, folder / REFERENCE_FILE)
-    used = [ARTICLE_FILE, LABEL_FILE, *([REFERENCE_FILE] if table.split == "reference" else [])]
-    inputs = {name: digest(folder / name) for name in used}
+    shares = {"validation": table.validation_fraction, "test": table.test_fraction}
+    seed, used = table.split_seed, [ARTICLE_FILE, LABEL_FILE]
     name = "dedup" if table.split == "default" else table.split
+    if name == "reference":
+        used.append(REFERENCE_FILE)
+        splits, note = _reference(documents, folder / REFERENCE_FILE)
+    elif name == "kfold5":
+        test, train = k_fold(documents, n_folds=N_FOLDS, fold=table.fold, seed=seed)
+        shares = {"validation": shares["validation"] * N_FOLDS / (N_FOLDS - 1), "test": 0}
+        splits = complete({"train": train, "test": test}, **shares, seed=seed)
+        note = f"test is fold {table.fold} of {N_FOLDS} (0 to {N_FOLDS - 1}), seed {seed}"
+    else:
+        splits = complete({"train": documents}, **shares, seed=seed)
+        note = f"no text is in two splits; drawn with seed {seed}"
+    inputs = {file: digest(folder / file) for file in used}
     return Corpus(f"hyperpartisan-{name}", splits, LABELS, inputs, (Note(note),))
 
 
@@ -73,21 +82,7 @@ def _by_id(pairs: Iterator[tuple[str, str]], path: Path) -> dict[str, str]:
     return values
 
 
-def _dedup(documents: list[Document], table: DataTable, _: Path) -> tuple[Splits, str]:
-    shares = {"validation": table.validation_fraction, "test": table.test_fraction}
-    splits = complete({"train": documents}, **shares, seed=table.split_seed)
-    return splits, f"no text is in two splits; drawn with seed {table.split_seed}"
-
-
-def _k_fold(documents: list[Document], table: DataTable, _: Path) -> tuple[Splits, str]:
-    seed = table.split_seed
-    test, train = k_fold(documents, n_folds=N_FOLDS, fold=table.fold, seed=seed)
-    share = table.validation_fraction * N_FOLDS / (N_FOLDS - 1)
-    splits = complete({"train": train, "test": test}, validation=share, test=0, seed=seed)
-    return splits, f"test is fold {table.fold} of {N_FOLDS} (0 to {N_FOLDS - 1}), seed {seed}"
-
-
-def _reference(documents: list[Document], _: DataTable, path: Path) -> tuple[Splits, str]:
+def _reference(documents: list[Document], path: Path) -> tuple[Splits, str]:
     """The articles that a file lists by number, split by split."""
     with opened(path) as stream:
         content = read_text(stream, name=str(path), errors="strict")

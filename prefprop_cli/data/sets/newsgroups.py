@@ -12,7 +12,7 @@ from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.archives import read_members
 from prefprop_cli.data.corpus import Corpus, Document, Splits, content_hash, labels_of
 from prefprop_cli.data.decoding import opened
-from prefprop_cli.data.sets.common import default_split, digest, files_below, source_of
+from prefprop_cli.data.sets.common import digest, files_below, source_of
 from prefprop_cli.data.splits import split_off
 from prefprop_cli.errors import DataError
 from prefprop_cli.notes import Note, note, progress
@@ -20,6 +20,7 @@ from prefprop_cli.words import listed
 
 PARTS = {"20news-bydate-train": "train", "20news-bydate-test": "test"}
 WHAT = "20news-bydate.tar.gz, or the folder it unpacks to"
+SPLITS = ("default",)
 NEEDS_FILES = False
 Posts = Iterable[tuple[PurePath, str]]
 """(path that ends in <part>/<group>/<number>, text) of each post."""
@@ -32,7 +33,6 @@ def read(table: DataTable) -> Corpus:
         DataError: the posts are not there, or cannot be downloaded.
         CorruptFileError: the archive is damaged or unsafe.
     """
-    default_split(table)
     source = source_of(table, what=WHAT) if table.source else None
     parts, left_out = _stripped(_downloaded() if source is None else _local(source))
     if not all(parts.values()):

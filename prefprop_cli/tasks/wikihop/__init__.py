@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from prefprop_cli.arrays import Ints
 from prefprop_cli.data.corpus import Document
+from prefprop_cli.data.inputs import Reader
 from prefprop_cli.data.questions import each_question, looks_like_questions, read_questions
 from prefprop_cli.data.table_rows import JSON_SUFFIXES
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import UsageError
 from prefprop_cli.tables import Errors
-from prefprop_cli.tasks.base import FileReader, Labels, Task
+from prefprop_cli.tasks.base import Labels, Task
 from prefprop_cli.tasks.wikihop.form import QuestionForm, as_question
 
 if TYPE_CHECKING:
@@ -70,11 +71,11 @@ class WikiHop(Task):
 
     def file_reader(
         self, table: "DataTable", *, errors: Errors, lines: bool, text_column: str | None
-    ) -> FileReader:
+    ) -> Reader:
         if text_column:
             raise UsageError(f"--text-column {text_column}: the run reads questions, not columns")
         read = partial(each_question, lines=lines, errors=errors)
-        return FileReader(read, JSON_SUFFIXES, holds_rows=lambda path: True)
+        return Reader(read, JSON_SUFFIXES, holds_rows=lambda path: True)
 
     def read_labelled(
         self, source: Path, table: "DataTable", columns: Mapping[str, str]

@@ -17,10 +17,11 @@ from pyarrow import parquet
 from prefprop_cli.data import parquet_copy
 from prefprop_cli.data.labelled import (
     LabelledCopy,
+    SeenColumns,
+    free_names,
     part_of,
 )
 from prefprop_cli.data.parquet_copy import parquet_types
-from prefprop_cli.data.seen_columns import SeenColumns, free_names
 from prefprop_cli.data.texts import each_text
 from prefprop_cli.errors import PrefpropError, ResourceError, UsageError
 
