@@ -185,18 +185,17 @@ class Trainer:
         self.progress.step = step
         self.progress.position += len(indices)
         self.progress.rng = rng_state()
-        self._notify(
-            events.Step(
-                step=step,
-                n_steps=self.n_steps,
-                epoch=self.progress.epoch + 1,
-                loss=sums.losses.mean().item(),
-                lr=lr,
-                grad_norm=grad_norm.item(),
-                tokens_per_s=sums.n_tokens / (perf_counter() - begun_at),
-                ids=sums.ids,
-            )
+        done = events.Step(
+            step=step,
+            n_steps=self.n_steps,
+            epoch=self.progress.epoch + 1,
+            loss=sums.losses.mean().item(),
+            lr=lr,
+            grad_norm=grad_norm.item(),
+            tokens_per_s=sums.n_tokens / (perf_counter() - begun_at),
+            ids=sums.ids,
         )
+        self._notify(done)
 
     def _documents_done(self, share: Sequence[int], losses: Tensor) -> None:
         """Tell of a micro-batch of this rank's share; the others are taken to be as far."""
@@ -227,10 +226,8 @@ class Trainer:
         with self.pace.evaluation():
             evaluation = self._evaluate(evaluate)
         if metric not in evaluation.metrics:
-            raise UsageError(
-                f'train.metric = "{metric}" is not a metric of this task. '
-                f"Use one of {', '.join(evaluation.metrics)}"
-            )
+            use = f"Use one of {', '.join(evaluation.metrics)}"
+            raise UsageError(f'train.metric = "{metric}" is not a metric of this task. {use}')
         is_best = better(metric, evaluation.metrics[metric], progress.best_metric)
         progress.end_epoch(evaluation.metrics, metric=metric, is_best=is_best)
         self._notify(events.Evaluated(progress.epoch, progress.step, evaluation.metrics, is_best))
@@ -246,7 +243,7 @@ class Trainer:
         if any(self.world.on_all(self.hooks.should_stop)):
             raise StopRequested
         evaluation, *others = self.world.on_all(evaluate)
-        # Whatever the evaluation drew, training goes on with the numbers it would have drawn.
+        # Whatever the evaluation drew, training goes on with what it would have drawn.
         set_rng_state(self.progress.rng)
         if evaluation is None or None in others:
             raise StopRequested

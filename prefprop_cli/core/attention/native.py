@@ -127,7 +127,7 @@ def _as_the_kernel_wants(x: Tensor) -> Tensor:
 
 @cache
 def why_not() -> str:
-    """Why the kernel cannot be used here; empty if it can."""
+    """Say why the kernel cannot be used here; empty if it can."""
     return native.why_not(_is_right)
 
 

@@ -80,7 +80,7 @@ class VisibleKeys:
     """(B, V) bool, False where a shorter row has no such key; None if all are there."""
 
     def and_also(self, other: "VisibleKeys | None") -> "VisibleKeys":
-        """Both sets of keys, side by side."""
+        """Put both sets of keys side by side."""
         if other is None:
             return self
         mask = None
@@ -93,13 +93,13 @@ class VisibleKeys:
         )
 
     def of_row(self, row: int) -> "VisibleKeys":
-        """Those of one row; (1, V, H, D)."""
+        """Take those of one row; (1, V, H, D)."""
         only = slice(row, row + 1)
         mask = None if self.mask is None else self.mask[only]
         return VisibleKeys(self.key[only], self.value[only], mask)
 
     def full_mask(self) -> Tensor:
-        """The mask, written out where it is None; (B, V) bool."""
+        """Return the mask, written out where it is None; (B, V) bool."""
         if self.mask is not None:
             return self.mask
         return torch.ones(self.key.shape[:2], dtype=torch.bool, device=self.key.device)

@@ -44,7 +44,7 @@ class EncoderConfig:
     model_type: str
     vocab_size: int
     hidden_size: int
-    """W, numbers per token."""
+    """W."""
     n_layers: int
     n_heads: int
     intermediate_size: int
@@ -76,7 +76,7 @@ class EncoderConfig:
 
     @property
     def head_width(self) -> int:
-        """D, numbers per head."""
+        """D."""
         return self.hidden_size // self.n_heads
 
     @property

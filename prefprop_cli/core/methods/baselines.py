@@ -5,7 +5,7 @@ from prefprop_cli.core.methods.base import Method, Options
 
 
 class HeadOnly(Method):
-    """A trainable head on frozen features: the lower line of a comparison."""
+    """A trainable head on frozen features: the lower baseline of a comparison."""
 
     def __init__(self, config: EncoderConfig, options: Options) -> None:
         super().__init__()
@@ -15,6 +15,6 @@ class HeadOnly(Method):
 
 
 class FineTuning(HeadOnly):
-    """Every weight of the backbone trains: the upper line of the paper's tables."""
+    """Every weight of the backbone trains: the upper baseline of the paper's tables."""
 
     trains_backbone = True
