@@ -46,11 +46,7 @@ class Arrivals:
         self._taken: dict[Path, FileState] = {}
 
     def until(self, stop: Callable[[], bool]) -> Iterator[Path]:
-        """Give the files, the oldest first, until there is a reason to stop.
-
-        Raises:
-            DataError: the folder is gone.
-        """
+        """Give the files, the oldest first, until there is a reason to stop."""
         while not stop():
             for path in self.whole():
                 if stop():

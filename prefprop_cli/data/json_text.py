@@ -38,11 +38,7 @@ def each_json_line(lines: Iterable[tuple[int, str | DataError]], *, name: str) -
 
 
 def json_values(text: str, *, name: str) -> Numbered:
-    """Parse the items of a list, one other value, or JSON lines.
-
-    Raises:
-        DataError: it is neither JSON nor JSON lines.
-    """
+    """Parse the items of a list, one other value, or JSON lines."""
     if is_json_lines(text):
         yield from each_json_line(enumerate(text.split("\n"), start=1), name=name)
     else:

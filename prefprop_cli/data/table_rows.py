@@ -59,11 +59,7 @@ def each_row(path: Path, *, errors: Errors = "strict", say: Say = note) -> Itera
 
 
 def json_rows(text: str, *, name: str) -> Iterator[TableRow]:
-    """Read the rows of a JSON text, as of a .json file.
-
-    Raises:
-        DataError: it is neither JSON nor JSON lines.
-    """
+    """Read the rows of a JSON text, as of a .json file."""
     for number, (line, fields) in enumerate(_json_objects(text, name), start=1):
         yield TableRow(number, line, fields)
 
