@@ -19,7 +19,7 @@ from prefprop_cli.config.presets import MAX_CONFIG_BYTES, is_path, not_found, pr
 
 
 @dataclass(frozen=True)
-class Layer:
+class ConfigLayer:
     """Some keys of a configuration and where they were written."""
 
     origin: str
@@ -47,7 +47,7 @@ class Layer:
         return True
 
 
-def preset_layers(preset: str, *, stdin: TextIO, problems: list[str]) -> list[Layer]:
+def preset_layers(preset: str, *, stdin: TextIO, problems: list[str]) -> list[ConfigLayer]:
     """Read a preset, a name, a file or `-`, and what it extends, the farthest base first.
 
     A file that cannot be read is left out, and a line on it is added to the problems.
@@ -66,7 +66,7 @@ def preset_layers(preset: str, *, stdin: TextIO, problems: list[str]) -> list[La
         return []
 
 
-def override_layers(overrides: Sequence[str], *, problems: list[str]) -> list[Layer]:
+def override_layers(overrides: Sequence[str], *, problems: list[str]) -> list[ConfigLayer]:
     """Read `table.key=value` settings; a value that is not TOML is text."""
     layers = []
     for text in overrides:
@@ -81,12 +81,14 @@ class _UnreadableError(Exception):
     """A layer cannot be read; the message is one line for the user."""
 
 
-def _with_bases(layer: Layer, *, chain: tuple[Path, ...], problems: list[str]) -> list[Layer]:
+def _with_bases(
+    layer: ConfigLayer, *, chain: tuple[Path, ...], problems: list[str]
+) -> list[ConfigLayer]:
     """Put what the layer extends in front of it; `chain` is the files on the way to it."""
     if "extends" not in layer.values:
         return [layer]
     own = {key: value for key, value in layer.values.items() if key != "extends"}
-    layers = [Layer(layer.origin, own, layer.text)]
+    layers = [ConfigLayer(layer.origin, own, layer.text)]
     try:
         base = layer.values["extends"]
         if not isinstance(base, str) or base == "-":
@@ -117,7 +119,7 @@ def _find(reference: str, *, folder: Path, chain: tuple[Path, ...]) -> Path:
     return new[0]
 
 
-def _read(path: Path) -> Layer:
+def _read(path: Path) -> ConfigLayer:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_CONFIG_BYTES + 1)
@@ -126,7 +128,7 @@ def _read(path: Path) -> Layer:
     return _parse(str(path), data)
 
 
-def _parse(origin: str, data: bytes) -> Layer:
+def _parse(origin: str, data: bytes) -> ConfigLayer:
     if len(data) > MAX_CONFIG_BYTES:
         raise _UnreadableError(f"{origin}: is longer than 1 MiB; a configuration is short")
     if data.startswith(b"\xef\xbb\xbf"):
@@ -142,7 +144,7 @@ def _parse(origin: str, data: bytes) -> Layer:
             f"{origin}:{line}:{column}  byte 0x{data[error.start]:02x} is not UTF-8"
         ) from None
     try:
-        return Layer(origin, tomli.loads(text), text)
+        return ConfigLayer(origin, tomli.loads(text), text)
     except (ValueError, RecursionError) as error:
         raise _UnreadableError(f"{origin}:{_describe_syntax(text, error)}") from None
 
@@ -164,7 +166,7 @@ def _describe_syntax(text: str, error: ValueError | RecursionError) -> str:
     return f"{line}:1  {reason}"
 
 
-def _override(text: str) -> Layer:
+def _override(text: str) -> ConfigLayer:
     key, equals, value = text.partition("=")
     path = [part.strip() for part in key.split(".")]
     if not equals or not all(path):
@@ -172,7 +174,7 @@ def _override(text: str) -> Layer:
     values: object = _override_value(value.strip())
     for name in reversed(path):
         values = {name: values}
-    return Layer(f"-s {text}", cast("dict[str, object]", values))
+    return ConfigLayer(f"-s {text}", cast("dict[str, object]", values))
 
 
 def _override_value(text: str) -> object:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from prefprop_cli.data.cells import Fields
 from prefprop_cli.data.csv_rows import each_csv_row
 from prefprop_cli.data.decoding import Say, each_line, opened, read_text
-from prefprop_cli.data.json_text import each_json_line, is_json_lines, json_values
+from prefprop_cli.data.json_text import each_json_line, json_values
 from prefprop_cli.errors import CorruptFileError, DataError
 from prefprop_cli.notes import note
 from prefprop_cli.tables import Errors
@@ -69,8 +69,8 @@ _Rows = Iterator[tuple[int | None, Fields | DataError]]
 
 
 def _json_objects(text: str, name: str) -> _Rows:
-    has_lines = is_json_lines(text)
-    for place, value in json_values(text, name=name):
+    values, has_lines = json_values(text, name=name)
+    for place, value in values:
         yield place if has_lines else None, _object(value, where=f"{name}:{place}")
 
 

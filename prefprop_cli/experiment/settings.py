@@ -125,8 +125,8 @@ def resolve(asked: ExperimentRequest) -> ExperimentSettings:
             f"{asked.source}: no such file or folder. There is a preset of that name: "
             f"prefprop train -p {asked.source}"
         )
-    own = left_open(config.data)
-    settings = replace(settings.with_found(data=own.settings), columns=own.columns)
+    found, columns = left_open(config.data)
+    settings = replace(settings.with_found(data=found), columns=columns)
     check_source(settings.config.data)
     if asked.is_own:
         settings = replace(settings, found={**settings.found, "name": _name(settings.config)})

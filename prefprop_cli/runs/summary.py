@@ -68,6 +68,19 @@ class RunSummary:
         """The best of `metric` on validation so far."""
         return self.best[1].get(self.metric)
 
+    def as_dict(self) -> Record:
+        """Return where it is, how far it is, and what it reads."""
+        state = self.state
+        return {
+            "run": self.folder.path,
+            "started": self.started,
+            "status": state.status,
+            "step": state.step,
+            "n_steps": state.n_steps,
+            "reason": state.reason,
+            "data": self.data,
+        }
+
     def table(self, name: str) -> Record:
         """A table of its configuration; empty where nobody knows."""
         found = self.config.get(name)
