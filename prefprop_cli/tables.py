@@ -35,11 +35,9 @@ Truncation = Literal["truncate", "head+tail", "chunk"]
 
 
 class Table(Mapping[str, T]):
-    """Objects by name, each imported when it is asked for.
+    """Objects by name, each imported when it is asked for: a module, or `module:object`.
 
-    Args:
-        places: `module:object` by name, or a module.
-        group: of entry points, by which other packages add names of their own.
+    Other packages add names of their own by a group of entry points.
     """
 
     def __init__(self, places: Mapping[str, str], *, group: str = "") -> None:

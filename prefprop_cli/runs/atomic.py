@@ -43,12 +43,8 @@ def write_atomically(path: Path, data: bytes) -> None:
 def save_folder(target: Path, files: Mapping[str, bytes]) -> None:
     """Write a folder and its manifest as a whole or not at all, in place of an older one.
 
-    Any number of processes may read. If several write the same at once, as into a cache, what the
-    first has put there stays.
-
-    Args:
-        target: the folder; its parents are made.
-        files: contents by plain file name.
+    Contents are by plain file name. Any number of processes may read. If several write the same at
+    once, as into a cache, what the first has put there stays.
     """
     temporary = _beside(target, "tmp")
     with disk_errors(target, sum(map(len, files.values()))):
