@@ -22,6 +22,7 @@ from prefprop_cli.bench.request import Request, Subject, measure
 from prefprop_cli.bench.shapes import SHAPES
 from prefprop_cli.config.load import load_config
 from prefprop_cli.config.schema import MethodTable
+from prefprop_cli.errors import UsageError
 from prefprop_cli.report.paper import PAPER_OVERHEAD
 
 METHODS = ("head-only", *PAPER_OVERHEAD)
@@ -30,6 +31,7 @@ METHODS = ("head-only", *PAPER_OVERHEAD)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shape", choices=SHAPES, default="longformer-base")
+    parser.add_argument("-p", dest="preset", help="its backbone and prefix, instead of a shape")
     parser.add_argument("--lengths", type=int, nargs="+", default=[4096], help="text tokens")
     parser.add_argument("--batch-size", type=int, default=1)
     parser.add_argument("--warmup", type=int, default=2)
@@ -37,15 +39,17 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("-s", dest="overrides", action="append", default=[])
     asked = parser.parse_args()
-    config = load_config(preset=None, overrides=asked.overrides).config
+    config = load_config(preset=asked.preset, overrides=asked.overrides).config
+    shape = None if asked.preset else asked.shape
     request, groups = subjects(
-        Request(config, shape=asked.shape, device=asked.device),
+        Request(config, shape=shape, device=asked.device),
         asked.lengths,
         batch_size=asked.batch_size,
     )
     rows = measure(request, groups, warmup=asked.warmup, repeat=asked.repeat, memory=False)
-    settings = {"shape": asked.shape, "device": asked.device, **vars(asked)}
-    what = f"table 7 of the paper on {asked.shape}, P = {config.method.prefix_length}"
+    settings = {**vars(asked), "shape": shape}
+    backbone, n = shape or config.model.backbone, config.method.prefix_length
+    what = f"table 7 of the paper on {backbone}, P = {n}"
     print(json.dumps({"what": what, "settings": settings, "rows": [*map(with_overhead, rows)]}))
 
 
@@ -57,6 +61,12 @@ def subjects(
     methods = [MethodTable.model_validate({**prefix, "name": name}) for name in METHODS]
     needed = max(lengths) + max(map(request.n_placeholders, methods))
     if needed > request.encoder.max_length:
+        if request.shape is None:
+            raise UsageError(
+                f"{max(lengths)} tokens of text and the placeholders are {needed} positions, and "
+                f"the backbone has {request.encoder.max_length}. Use shorter --lengths, or a "
+                "--shape, which gets as many as it takes"
+            )
         name, encoder = f"{request.shape} of {needed} positions", request.encoder
         SHAPES[name] = replace(encoder, n_positions=needed + encoder.first_position)
         request = replace(request, shape=name)

@@ -138,7 +138,7 @@ TASK_OF_SET = {"wikihop": "wikihop"}
 
 CALIBRATORS: "Table[type[Calibrator]]" = Table(
     {
-        "none": "prefprop_cli.calibration.calibrators.identity:Identity",
+        "none": "prefprop_cli.calibration.calibrators.base:Identity",
         "temperature": "prefprop_cli.calibration.calibrators.temperature:Temperature",
         "platt": "prefprop_cli.calibration.calibrators.platt:Platt",
         "vector": "prefprop_cli.calibration.calibrators.vector:Vector",

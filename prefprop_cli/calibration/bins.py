@@ -107,14 +107,10 @@ def top_label_gaps(
 
 
 def width_bins(confidence: Floats, *, n_bins: int, mode: WidthMode = "guo") -> tuple[Ints, Floats]:
-    """Put confidences (N,) into bins of equal width on [0, 1].
+    """Return the bin of each confidence, on [0, 1], and the share of right ones it claims; (N,).
 
     `guo`: bins (a, b], 0 in the first; the claim is the confidence. `paper`: bins [a, b), 1 in
     the last; the claim is the bin's upper edge, so that a perfect model never scores 0.
-
-    Returns:
-        The bin of each document in [0, n_bins), and the probability of being right that is
-        claimed for it; both (N,).
 
     Raises:
         UsageError: there is no such mode, or no such number of bins.

@@ -22,6 +22,7 @@ from prefprop_cli.stats.nested import Difference
 Gaps = tuple[Ints, Floats]
 """`index` and `gap` of `binned_error_interval`, of one seed."""
 
+_LEVEL = 0.95
 _SLACK = 1e-9
 
 
@@ -31,7 +32,6 @@ def error_difference(
     *,
     n_resamples: int = 2000,
     seed: int = 0,
-    level: float = 0.95,
 ) -> Difference:
     """Compare first - second in a binned calibration error, means over seeds; or the first with 0.
 
@@ -49,16 +49,15 @@ def error_difference(
     The seeds of both methods are on the same documents in the same order; `second` may be empty.
     The other arguments are those of `binned_error_interval`.
 
-    Returns:
-        `value` is the plain difference, and always inside the interval; the p-value is of a normal
-        whose `level` interval reaches from the corrected difference to 0 as this one does.
+    `value` is the plain difference, and always inside the interval; the p-value is of a normal
+    whose interval reaches from the corrected difference to 0 as this one does.
 
     Source: Zou & Donner 2008, for independent estimates; r is the correlation of the influence
     curves (Hampel 1974).
     """
     draws = {"n_resamples": n_resamples, "seed": seed}
     gaps, n, m = [*first, *second], len(first), len(second)
-    found = [binned_error_interval(index, gap, **draws, level=level) for index, gap in gaps]
+    found = [binned_error_interval(index, gap, **draws, level=_LEVEL) for index, gap in gaps]
     low, high = (np.array([getattr(each, end) for each in found]) for end in ("low", "high"))
     corrected = np.array([corrected_error(index, gap, **draws) for index, gap in gaps])
     corrected = corrected.clip(low, high)
@@ -67,7 +66,7 @@ def error_difference(
     correlation = _correlation(influence)
 
     weight = np.array([*(1 / n for _ in first), *(-1 / m for _ in second)])
-    z = float(special.ndtri((1 + level) / 2))
+    z = float(special.ndtri((1 + _LEVEL) / 2))
     over_seeds = z**2 * (_mean_variance(corrected[:n]) + _mean_variance(corrected[n:]))
 
     def length(is_low: Flags) -> float:
@@ -81,7 +80,7 @@ def error_difference(
     interval = Interval(
         max(-1.0 if second else 0.0, min(centre - down, value)),
         min(1.0, max(centre + up, value)),
-        level,
+        _LEVEL,
     )
     return Difference(value, interval, p_value if centre else 1.0)
 

@@ -39,13 +39,9 @@ def binned_error_interval(
     allows for a sharp one. The observed error is always inside: where even a calibrated model
     would get more by chance, the interval is stretched up to it.
 
-    Args:
-        index: (N,), the bin of each document; any bins, such as those of `top_label_gaps`.
-        gap: (N,), right (1 or 0) - the accuracy claimed for the document, in (0, 1].
-        n_resamples: R, draws behind each test; some 20 tests make an interval. With fewer than
-            2 / (1 - level) nothing can be rejected, and the interval is as long as can be.
-        seed: of the draws.
-        level: nominal coverage.
+    `index` (N,) is the bin of each document, such as of `top_label_gaps`; `gap` (N,) is right (1
+    or 0) - the accuracy claimed for it, in (0, 1]. Some 20 tests of R draws make an interval: with
+    R below 2 / (1 - level) nothing can be rejected, and it is as long as can be.
 
     Source: consistency resampling, Bröcker & Smith 2007, is the test of 0; hybrid resampling over
     a family of one parameter, Chuang & Lai 2000, the others.

@@ -1,7 +1,4 @@
-"""Metrics of a classifier, those of its task and its calibration, computed from its logits alone.
-
-What right and wrong answers add up to is for the task to say (`tasks/metrics.py`).
-"""
+"""Metrics of a classifier, of its task and its calibration, computed from its logits alone."""
 
 from collections.abc import Callable
 from math import inf
@@ -14,13 +11,8 @@ from prefprop_cli.calibration.bins import DEFAULT_BINS, PAPER_BINS, top_label_ga
 from prefprop_cli.calibration.error_interval import binned_error_interval
 from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.stats import small_samples
-from prefprop_cli.stats.intervals import bootstrap_intervals
-from prefprop_cli.stats.small_samples import (
-    Stated,
-    answers_of,
-    bootstrap_obstacle,
-    too_few_for_bins,
-)
+from prefprop_cli.stats.intervals import resample_documents
+from prefprop_cli.stats.small_samples import Stated, answers_of, bootstrap_obstacle
 from prefprop_cli.tasks.metrics import Metrics
 
 Scores = Callable[..., dict[str, float]]
@@ -34,17 +26,11 @@ def classification_metrics(
 ) -> dict[str, float]:
     """Compute the metrics of a split: its task's, `ece`, `ece_paper`, `mce`, `brier` and `nll`.
 
-    Args:
-        logits: (N, C); -inf for a candidate that a document does not have.
-        labels: (N,) int, in [0, C).
-        metrics: of the task.
-        n_bins: bins of `ece` and `mce`; `ece_paper` always has 10.
-
-    Returns:
-        Fractions in [0, 1], but `brier` in [0, 2] and `nll` in nats.
+    Fractions in [0, 1], but `brier` in [0, 2] and `nll` in nats. Logits are (N, C), -inf for a
+    candidate that a document does not have; labels (N,) in [0, C). `ece_paper` always has 10 bins.
 
     Raises:
-        DataError: no rows, shapes that do not fit, a NaN or infinity, or a label out of range.
+        DataError: as `Predictions.from_logits`.
     """
     scores, terms = scores_and_terms(logits, labels, metrics=metrics, n_bins=n_bins)
     return scores(*terms)
@@ -90,8 +76,6 @@ def stated_intervals(
     metrics: Metrics,
     n_bins: int = DEFAULT_BINS,
     n_resamples: int = 2000,
-    seed: int = 0,
-    level: float = 0.95,
 ) -> dict[str, Stated]:
     """Find an interval of each of `classification_metrics`, or why there is none.
 
@@ -108,13 +92,13 @@ def stated_intervals(
     macro = [name for name in scores(*terms) if name.endswith("_macro")]
     stated: dict[str, Stated] = {name: bootstrap_obstacle(name, [answers]) for name in macro}
     bounds = {name: (0.0, 1.0) for name, why in stated.items() if not why}
-    draws = {"n_resamples": n_resamples, "seed": seed}
     if bounds:
-        stated |= bootstrap_intervals(scores, *terms, **draws, level=level, bounds=bounds)
+        drawn = resample_documents(scores, *terms, names=[*bounds], n_resamples=n_resamples)
+        stated |= drawn.intervals(bounds)
     predictions = Predictions.from_logits(logits, labels)
-    found = calibration_intervals(predictions, n_bins=n_bins, **draws, level=level)
+    found = calibration_intervals(predictions, n_bins=n_bins, n_resamples=n_resamples)
     return {
-        **small_samples.shares(answers, level=level),
+        **small_samples.shares(answers),
         **stated,
         "ece": found.pop("ece"),
         "ece_paper": found.pop("ece_paper"),
@@ -124,26 +108,21 @@ def stated_intervals(
 
 
 def calibration_intervals(
-    predictions: Predictions,
-    *,
-    n_bins: int,
-    n_resamples: int = 2000,
-    seed: int = 0,
-    level: float = 0.95,
+    predictions: Predictions, *, n_bins: int, n_resamples: int
 ) -> dict[str, Stated]:
     """Find intervals of both ECEs, Brier score and NLL, or why there are none."""
     gaps = {
         "ece": top_label_gaps(predictions, n_bins=n_bins),
         "ece_paper": top_label_gaps(predictions, n_bins=PAPER_BINS, mode="paper"),
     }
-    too_few = too_few_for_bins(len(predictions.labels))
+    n = len(predictions.labels)
+    few = small_samples.too_few(n, "documents", small_samples.LEAST_TRIALS)
     binned: dict[str, Stated] = {
-        name: too_few
-        or binned_error_interval(*each, n_resamples=n_resamples, seed=seed, level=level)
+        name: few or binned_error_interval(*each, n_resamples=n_resamples)
         for name, each in gaps.items()
     }
     return {
         **binned,
-        "brier": small_samples.mean(predictions.squared_errors, bounds=(0.0, 2.0), level=level),
-        "nll": small_samples.mean(predictions.log_losses, bounds=(0.0, inf), level=level),
+        "brier": small_samples.mean(predictions.squared_errors, bounds=(0.0, 2.0)),
+        "nll": small_samples.mean(predictions.log_losses, bounds=(0.0, inf)),
     }

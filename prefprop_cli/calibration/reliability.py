@@ -31,17 +31,15 @@ class ReliabilityBin:
         return self.count < LEAST_OF_BIN
 
 
-def reliability_bins(sums: BinSums, *, level: float = 0.95) -> tuple[ReliabilityBin, ...]:
+def reliability_bins(sums: BinSums) -> tuple[ReliabilityBin, ...]:
     """Return all bins of equal width, the empty ones too, with intervals and bands."""
     cuts = edges(len(sums.count)).tolist()
     columns = (column.tolist() for column in (sums.count, sums.gap, sums.hits))
     rows = zip(cuts[:-1], cuts[1:], *columns, strict=True)
-    return tuple(_bin(*row, level=level) for row in rows)
+    return tuple(_bin(*row) for row in rows)
 
 
-def _bin(
-    lower: float, upper: float, n: int, gap: float, hits: int, *, level: float
-) -> ReliabilityBin:
+def _bin(lower: float, upper: float, n: int, gap: float, hits: int) -> ReliabilityBin:
     """A bin, whose band is that of n documents with its mean confidence each.
 
     Their own confidences differ by less than the width of the bin, which makes the band wider
@@ -52,14 +50,8 @@ def _bin(
     if not n:
         return ReliabilityBin(lower, upper, 0, None, None, None, None)
     confidence = min((hits - gap) / n, 1.0)  # a mean of ones may be above 1
-    tails = (1 - level) / 2, (1 + level) / 2
+    interval = wilson_interval(hits, n)
+    tails = (1 - interval.level) / 2, (1 + interval.level) / 2
     low, high = (binomial_quantile(tail, n, confidence) / n for tail in tails)
-    return ReliabilityBin(
-        lower=lower,
-        upper=upper,
-        count=n,
-        confidence=confidence,
-        accuracy=hits / n,
-        interval=wilson_interval(hits, n, level=level),
-        band=Interval(low, high, level),
-    )
+    band = Interval(low, high, interval.level)
+    return ReliabilityBin(lower, upper, n, confidence, hits / n, interval, band)

@@ -11,9 +11,13 @@ from prefprop_cli.calibration.brier import (
     brier_decomposition,
     top_label_decomposition,
 )
-from prefprop_cli.calibration.interpretation import interpret_change, interpret_error
 from prefprop_cli.calibration.metrics import calibration_intervals
-from prefprop_cli.calibration.null import NullSummary, expected_null_error
+from prefprop_cli.calibration.null import (
+    NullSummary,
+    expected_null_error,
+    interpret_change,
+    interpret_error,
+)
 from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.calibration.reliability import ReliabilityBin, reliability_bins
 from prefprop_cli.calibration.scores import Split, calibration_scores
@@ -115,23 +119,13 @@ def calibration_report(
     n_bins: int,
     n_resamples: int = 2000,
 ) -> CalibrationReport:
-    """Report the calibration of a split before and after calibration.
+    """Report the calibration of N documents before and after a calibrator fitted on `n_fit`.
 
-    Args:
-        before: of N documents.
-        after: of the same documents, calibrated.
-        n_fit: documents that the calibrator was fitted on.
-        class_names: of the C classes; empty where documents bring candidates of their own.
-        lengths: (N,), of the documents in tokens, if they are known.
-        n_bins: of all binned errors but `ece_paper`, which has 10.
-        n_resamples: bootstrap resamples behind each interval, and draws behind each null.
+    `class_names` is empty where documents bring candidates of their own; `lengths` (N,) are in
+    tokens. `ece_paper` always has 10 bins.
     """
     state = partial(
-        _state,
-        names=class_names,
-        lengths=lengths,
-        n_bins=n_bins,
-        n_resamples=n_resamples,
+        _state, names=class_names, lengths=lengths, n_bins=n_bins, n_resamples=n_resamples
     )
     changed = before.probs.argmax(axis=1) != after.probs.argmax(axis=1)
     return CalibrationReport(

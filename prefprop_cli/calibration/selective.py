@@ -69,7 +69,7 @@ class RiskCoverage:
     def coverage(self) -> Floats:
         return np.asarray(self.n_kept / self.n_kept[-1])
 
-    def at_coverage(self, coverage: float, *, level: float = 0.95) -> Selection:
+    def at_coverage(self, coverage: float) -> Selection:
         """Select the fewest documents, most confident first, that are at least this share of all.
 
         Equal confidences may lead to more than asked.
@@ -86,7 +86,7 @@ class RiskCoverage:
             n=n,
             coverage=float(self.coverage[place]),
             accuracy=(n - wrong) / n,
-            interval=given(share(n - wrong, n, of="documents", level=level)),
+            interval=given(share(n - wrong, n, of="documents")),
         )
 
     def points(self) -> list[CurvePoint]:

@@ -13,9 +13,10 @@ from io import StringIO
 from typing import IO, TYPE_CHECKING, TextIO, cast
 
 from prefprop_cli.cli.progress import Bar, Log, Progress
-from prefprop_cli.cli.text import can_move_cursor, columns, escape
+from prefprop_cli.cli.text import can_move_cursor, columns
 from prefprop_cli.errors import PrefpropError, ResourceError
 from prefprop_cli.plain import plain
+from prefprop_cli.words import escape
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole

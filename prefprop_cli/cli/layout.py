@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
-from prefprop_cli.cli.text import escape
+from prefprop_cli.words import escape
 
 _GAP = "  "
 

@@ -16,11 +16,6 @@ def set_up() -> None:
     keep_freed_memory()
 
 
-def cores() -> int | None:
-    """Count the processors that this process may use; None if nobody knows."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
-
-
 def repair_streams() -> None:
     """Open what is closed, so that no file of ours becomes a standard stream by accident.
 

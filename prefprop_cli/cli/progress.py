@@ -8,7 +8,8 @@ from math import inf
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Self
 
-from prefprop_cli.cli.text import duration, escape, quantity
+from prefprop_cli.cli.text import duration, quantity
+from prefprop_cli.words import escape
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole

@@ -5,12 +5,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from prefprop_cli import __version__
-from prefprop_cli.cli.process import cores
-from prefprop_cli.cli.text import escape
 from prefprop_cli.config.documented import documented_keys
 from prefprop_cli.errors import PrefpropError
 from prefprop_cli.hub import kept_models, why_unreachable
 from prefprop_cli.runs import RunFolder, newest_run
+from prefprop_cli.runs.provenance import cores
+from prefprop_cli.words import escape
 
 _BEGIN = """\
   Your files    prefprop train reviews.csv   csv tsv jsonl parquet folder hub

@@ -1,22 +1,11 @@
 """Words and figures made fit for a terminal."""
 
 import os
-import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TextIO
 
 _SPARKS = "▁▂▃▄▅▆▇█"
-_JOINERS = "\u200c\u200d"  # part of words in Persian and Hindi, and of emoji
-
-
-def escape(text: str, *, keep: str = "") -> str:
-    r"""Spell out what a terminal would obey, `\x1b`, `\n` and the like, but for what is to stay."""
-    if text.isprintable():
-        return text
-    return "".join(
-        c if _is_harmless(c) or c in keep else c.encode("unicode_escape").decode() for c in text
-    )
 
 
 def duration(seconds: float) -> str:
@@ -72,14 +61,6 @@ def quantity(value: float) -> str:
     return f"{value:.3g}"
 
 
-def size(n_bytes: int) -> str:
-    """Bytes in the largest unit they fill: `1.5 GiB`."""
-    value, units = float(n_bytes), ["bytes", "KiB", "MiB", "GiB", "TiB"]
-    while value >= 1024 and len(units) > 1:
-        value, units = value / 1024, units[1:]
-    return f"{value:.4g} {units[0]}"
-
-
 def columns(stream: TextIO) -> int:
     """Return how many columns a terminal has; COLUMNS decides, 80 where nobody knows."""
     given = os.environ.get("COLUMNS", "")
@@ -94,8 +75,3 @@ def columns(stream: TextIO) -> int:
 def can_move_cursor() -> bool:
     """Tell whether the kind of this terminal can more than print lines."""
     return os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
-
-
-def _is_harmless(character: str) -> bool:
-    is_space = unicodedata.category(character) == "Zs"
-    return character.isprintable() or is_space or character in _JOINERS

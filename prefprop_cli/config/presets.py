@@ -15,6 +15,8 @@ from prefprop_cli.errors import ConfigError
 
 Origin = Literal["local", "user", "built-in"]
 MAX_CONFIG_BYTES = 1 << 20
+BASE = "base"
+"""The preset of documents of one's own."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,12 @@ class SetReader(Protocol):
     """Whether its documents are at hand nowhere but in files that `data.source` names."""
 
     def read(self, table: DataTable) -> Corpus:
-        """Read the set, in splits, as the table asks."""
+        """Read the set, in splits, as the table asks.
+
+        Raises:
+            DataError: documents are missing, or cannot be used as they are.
+            CorruptFileError: a file is damaged or unsafe to open.
+        """
 
 
 def check_source(table: DataTable) -> None:

@@ -18,10 +18,10 @@ MAX_MEMBERS = 100_000
 FREE_BYTES = 16 * 1024**2  # a small archive may pack better than MAX_RATIO
 
 
-def read_members(path: Path, *, max_bytes: int | None = None) -> Iterator[tuple[str, bytes]]:
+def read_members(path: Path) -> Iterator[tuple[str, bytes]]:
     """Read (name, content) of each regular file of a .tar.gz, in the order of the archive.
 
-    Unpacked it may have `max_bytes`, by default 100 times its size, at most 2 GiB.
+    Unpacked it may have 100 times its size, at most 2 GiB.
 
     Raises:
         CorruptFileError: damaged, unpacks to more than the limit, has too many members, or a
@@ -29,7 +29,7 @@ def read_members(path: Path, *, max_bytes: int | None = None) -> Iterator[tuple[
     """
     try:
         with gzip.open(path) as unpacked:
-            limited = _Limited(unpacked, max_bytes or _most_bytes(path), path)
+            limited = _Limited(unpacked, path)
             with tarfile.open(fileobj=limited, mode="r|") as archive:
                 for count, member in enumerate(archive):
                     plain = member.isreg() or member.isdir()
@@ -43,12 +43,10 @@ def read_members(path: Path, *, max_bytes: int | None = None) -> Iterator[tuple[
         raise CorruptFileError(f"{path}: not a readable .tar.gz: {error}") from error
 
 
-def read_zip(
-    path: Path, *, wanted: Container[str], max_bytes: int | None = None
-) -> dict[str, bytes]:
+def read_zip(path: Path, *, wanted: Container[str]) -> dict[str, bytes]:
     """Read those members of a .zip that are wanted and there, by name.
 
-    No other is unpacked; `max_bytes`, as for `read_members`, bounds all members together.
+    No other is unpacked; all together may have what those of `read_members` may.
 
     Raises:
         DataError: the file cannot be read.
@@ -56,7 +54,6 @@ def read_zip(
     """
     damage = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
     with opened(path) as stream:
-        max_bytes = max_bytes or _most_bytes(path)
         try:
             with zipfile.ZipFile(stream) as archive:
                 members = archive.infolist()
@@ -65,8 +62,8 @@ def read_zip(
                     plain = kind in (0, stat.S_IFREG, stat.S_IFDIR)  # 0: packed on Windows
                     _check_member(member.filename, count, path, plain=plain)
                 # The library reads no more of a member than the size it states.
-                if sum(m.file_size for m in members) > max_bytes:
-                    raise _too_large(path, max_bytes)
+                if sum(m.file_size for m in members) > _most_bytes(path):
+                    raise _too_large(path)
                 names = [member.filename for member in members if member.filename in wanted]
                 return {name: archive.read(name) for name in names}
         except damage as error:
@@ -77,10 +74,10 @@ def _most_bytes(path: Path) -> int:
     return min(MAX_BYTES, max(MAX_RATIO * path.stat().st_size, FREE_BYTES))
 
 
-def _too_large(path: Path, limit: int) -> CorruptFileError:
+def _too_large(path: Path) -> CorruptFileError:
     return CorruptFileError(
-        f"{path}: unpacks to more than {limit:,} bytes, which no archive of its size should. "
-        "Unpack it yourself and give the folder if you trust it"
+        f"{path}: unpacks to more than {_most_bytes(path):,} bytes, which no archive of its "
+        "size should. Unpack it yourself and give the folder if you trust it"
     )
 
 
@@ -95,14 +92,14 @@ def _check_member(name: str, count: int, path: Path, *, plain: bool) -> None:
 
 
 class _Limited(io.RawIOBase):
-    """A stream that refuses to give more than `limit` bytes, headers of the archive included."""
+    """A stream that refuses to give more than its archive may have, headers of it included."""
 
-    def __init__(self, stream: gzip.GzipFile, limit: int, path: Path) -> None:
-        self._stream, self._left, self._limit, self._path = stream, limit, limit, path
+    def __init__(self, stream: gzip.GzipFile, path: Path) -> None:
+        self._stream, self._path, self._left = stream, path, _most_bytes(path)
 
     def read(self, size: int = -1, /) -> bytes:
         data = self._stream.read(min(size, self._left + 1) if size >= 0 else self._left + 1)
         self._left -= len(data)
         if self._left < 0:
-            raise _too_large(self._path, self._limit)
+            raise _too_large(self._path)
         return data

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from stat import S_ISREG
-from typing import NamedTuple
 
 from prefprop_cli.errors import DataError
 
@@ -14,13 +13,8 @@ SETTLED_S = 1.0
 """A file that was not written to for so long is whole."""
 EMPTY_S = 5.0
 """The same for one in which there is nothing yet."""
-
-
-class FileState(NamedTuple):
-    """What changes when a file is written to."""
-
-    modified_ns: int
-    size: int
+FileState = tuple[int, int]
+"""What changes when a file is written to: its time, in ns, and its size, in bytes."""
 
 
 class Arrivals:
@@ -46,11 +40,7 @@ class Arrivals:
         self._taken: dict[Path, FileState] = {}
 
     def until(self, stop: Callable[[], bool]) -> Iterator[Path]:
-        """Give the files, the oldest first, until there is a reason to stop.
-
-        Raises:
-            DataError: the folder is gone.
-        """
+        """Give the files, the oldest first, until there is a reason to stop."""
         while not stop():
             for path in self.whole():
                 if stop():
@@ -69,16 +59,17 @@ class Arrivals:
         since_s = {}
         whole = []
         for path, state in found.items():
+            modified_ns, size = state
             known = self._since_s.get(path)
             since_s[path] = known if known and known[0] == state else (state, clock_s)
             # Where the clock of the disk is ahead of ours, what we saw ourselves decides.
-            age_s = max(now_s - state.modified_ns / 1e9, clock_s - since_s[path][1])
-            is_settled = age_s >= (SETTLED_S if state.size else EMPTY_S)
+            age_s = max(now_s - modified_ns / 1e9, clock_s - since_s[path][1])
+            is_settled = age_s >= (SETTLED_S if size else EMPTY_S)
             if is_settled and self._taken.get(path) != state:
                 whole.append(path)
         self._since_s = since_s
         self._taken.update({path: found[path] for path in whole})
-        return sorted(whole, key=lambda path: (found[path].modified_ns, path))
+        return sorted(whole, key=lambda path: (found[path][0], path))
 
     def _found(self) -> dict[Path, FileState]:
         if not self._folder.is_dir():
@@ -95,5 +86,5 @@ class Arrivals:
                 except OSError:  # moved away meanwhile, or a link to nothing
                     continue
                 if S_ISREG(status.st_mode):  # to read a pipe would wait for its writer
-                    found[path] = FileState(status.st_mtime_ns, status.st_size)
+                    found[path] = status.st_mtime_ns, status.st_size
         return found

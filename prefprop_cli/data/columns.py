@@ -6,6 +6,7 @@ chooses, and is told what to type.
 
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -60,7 +61,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Columns:
-    """Where a set has its texts and labels; None where it has no columns, or no label is needed."""
+    """Where a set has its texts and labels; None where it has no columns."""
 
     text: Column | None = None
     label: Column | None = None
@@ -81,7 +82,7 @@ def columns_of(
         CorruptFileError: a .parquet file that is damaged.
     """
     sample = _sample(each_row(path, errors=errors, say=unsaid))
-    names = _names(sample)
+    names = {name for row in sample for name in row}
     if not any(each and matching(each, names) for each in (text, label, *TEXT_NAMES)):
         _refuse_cells(path, sample)
     return choose_columns(sample, where=str(path), text=text, label=label)
@@ -93,27 +94,20 @@ def choose_columns(
     where: str,
     text: str | None = None,
     label: str | None = None,
-    needs_label: bool = True,
     classes: Collection[str] = (),
 ) -> Columns:
     """Find the columns of rows that have been read, such as those of a hub data set.
 
     `text` and `label` are those that the user names, if any, whose case may differ. `where` is the
-    file or set, for the message; `classes` are columns known to hold classes. Without `needs_label`
-    no label is looked for that is not named.
+    file or set, for the message; `classes` are columns known to hold classes.
 
     Raises:
         DataError: there is no such column, or several may be meant.
     """
-    columns = [ColumnValues(name, [row.get(name) for row in rows]) for name in _names(rows)]
-    label = label and (matching(label, [each.name for each in columns]) or label)
-    named = [c.name for c in columns if folded(c.name) in LABEL_NAMES and c.may_be_label]
-    texts = _text_candidates([c for c in columns if c.name not in (label, *named)])
-    found_text = _choose("text_column", text, texts, columns, where=where)
-    if label is None and not needs_label:
-        return Columns(found_text)
-    labels = _label_candidates([c for c in columns if c.name != found_text.name], known=classes)
-    return Columns(found_text, _choose("label_column", label, labels, columns, where=where))
+    columns = _values(rows)
+    found = _text_column(columns, text, label=label, where=where)
+    labels = _label_candidates([c for c in columns if c.name != found.name], known=classes)
+    return Columns(found, _choose("label_column", label, labels, columns, where=where))
 
 
 def with_columns(
@@ -143,7 +137,7 @@ def with_columns(
 
 
 def text_column_in(
-    rows: Iterator[TableRow], wanted: str, *, path: Path | str, say: Say = note
+    rows: Iterator[TableRow], wanted: str, *, path: Path | str
 ) -> tuple[str, Iterator[TableRow]]:
     """Find the column of a file that holds the text, and return it with the rows.
 
@@ -155,7 +149,7 @@ def text_column_in(
     other = _meant("text_column", sample) if sample and not found else None
     if other is None or (other.how == "content" and _begins_with_cells(path, sample)):
         return wanted, rows
-    say(
+    note(
         f"{path}: no column {quoted(wanted)} as in training; text ← {quoted(other.name)}, by its "
         f"{other.how}. Another: {flag('text_column', 'NAME')}"
     )
@@ -183,28 +177,35 @@ def _begun(
 
 def _meant(option: str, sample: Sequence[Fields]) -> Column | None:
     """What a user probably wants who named a column that is not there."""
-    if option == "group_column":
-        return None
-    try:
-        found = choose_columns(sample, where="", needs_label=option == "label_column")
-    except DataError:
-        return None
-    return found.text if option == "text_column" else found.label
+    with suppress(DataError):
+        if option == "text_column":
+            return _text_column(_values(sample), None, where="")
+        if option == "label_column":
+            return choose_columns(sample, where="").label
+    return None
 
 
 _Candidates = tuple[How, Sequence[ColumnValues], Sequence[ColumnValues]]
 """Columns that may be meant: how they were found, those equally good, and the others."""
 
 
-def _text_candidates(columns: Sequence[ColumnValues]) -> _Candidates:
-    texts = sorted((c for c in columns if c.holds_text), key=lambda each: -each.median_length)
+def _text_column(
+    columns: Sequence[ColumnValues], given: str | None, *, label: str | None = None, where: str
+) -> Column:
+    """The column of the texts; the labels are in another one, which the user may have named."""
+    labels = {c.name for c in columns if folded(c.name) in LABEL_NAMES and c.may_be_label}
+    named_label = label and matching(label, [each.name for each in columns])
+    rest = [c for c in columns if c.name != named_label and c.name not in labels]
+    texts = sorted((c for c in rest if c.holds_text), key=lambda each: -each.median_length)
     named = _named(texts, TEXT_NAMES)
     pool = named or [each for each in texts if not each.words & NEITHER_NAMES]
     best = [each for each in pool if CLEARLY * each.median_length > pool[0].median_length]
     if not named and len(texts) > 1:
         best = [each for each in best if each.median_length >= SHORTEST_TEXT]
     others = [c for c in texts if c not in best and c.median_length >= SHORTEST_TEXT]
-    return "name" if named else "content", best, others if best else texts or columns
+    how: How = "name" if named else "content"
+    candidates = how, best, others if best else texts or rest
+    return _choose("text_column", given, candidates, columns, where=where)
 
 
 def _label_candidates(columns: Sequence[ColumnValues], *, known: Collection[str]) -> _Candidates:
@@ -265,8 +266,9 @@ def _choose(
     raise DataError(f"{none}; found {found_ones}. Name one with {flag(option, 'NAME')}")
 
 
-def _names(rows: Sequence[Fields]) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row))
+def _values(rows: Sequence[Fields]) -> list[ColumnValues]:
+    names = dict.fromkeys(name for row in rows for name in row)
+    return [ColumnValues(name, [row.get(name) for row in rows]) for name in names]
 
 
 def _sample(rows: Iterator[TableRow]) -> list[Fields]:

@@ -37,23 +37,13 @@ def each_json_line(lines: Iterable[tuple[int, str | DataError]], *, name: str) -
             yield number, attempt(partial(parse_json, line, name=name, line=number))
 
 
-def json_values(text: str, *, name: str) -> Numbered:
-    """Parse the items of a list, one other value, or JSON lines.
-
-    Raises:
-        DataError: it is neither JSON nor JSON lines.
-    """
-    if is_json_lines(text):
-        yield from each_json_line(enumerate(text.split("\n"), start=1), name=name)
-    else:
-        value = parse_json(text, name=name)
-        yield from enumerate(value if isinstance(value, list) else [value], start=1)
-
-
-def is_json_lines(text: str) -> bool:
-    """Tell whether a text begins with a line that is an object, and has more behind it."""
+def json_values(text: str, *, name: str) -> tuple[Numbered, bool]:
+    """Parse the items of a list, one other value, or JSON lines; tell whether it is lines."""
     first, _, others = text.lstrip().partition("\n")
-    return bool(others.strip()) and _begins_with_object(first, whole=True)
+    if others.strip() and _begins_with_object(first, whole=True):
+        return each_json_line(enumerate(text.split("\n"), start=1), name=name), True
+    value = parse_json(text, name=name)
+    return enumerate(value if isinstance(value, list) else [value], start=1), False
 
 
 def holds_json_rows(text: str) -> bool:

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -16,20 +15,11 @@ from prefprop_cli.errors import DataError
 COLUMNS = ("text_column", "label_column")
 
 
-@dataclass(frozen=True)
-class Own:
-    """What was found."""
-
-    settings: Mapping[str, str] = field(default_factory=dict)
-    """Keys of `[data]` that were left open, and what they should be."""
-    columns: Columns = field(default_factory=Columns)
-    """Where the texts and labels are; none where nobody looked."""
-
-
-def left_open(table: DataTable) -> Own:
+def left_open(table: DataTable) -> tuple[Mapping[str, str], Columns]:
     """Find what a configuration does not say of the documents that `data.source` names.
 
-    A data set of the hub is downloaded for it.
+    That is keys of `[data]` and what they should be, and where the texts and labels are; no columns
+    where nobody looked. A data set of the hub is downloaded for it.
 
     Raises:
         DataError: nothing is there, it cannot be read, or several columns may be meant.
@@ -37,10 +27,10 @@ def left_open(table: DataTable) -> Own:
     """
     given, source = table.model_fields_set, table.source
     if source is None or table.set not in ("files", "hub"):
-        return Own()
+        return {}, Columns()
     kind = table.set if "set" in given else set_of(source)
     if {*COLUMNS} <= given:
-        return Own({"set": kind})
+        return {"set": kind}, Columns()
     text, label = (getattr(table, column) if column in given else None for column in COLUMNS)
     if kind == "files":
         path = Path(source).expanduser()
@@ -48,7 +38,7 @@ def left_open(table: DataTable) -> Own:
     else:
         columns = hub.find_columns(source, text=text, label=label)
     named = zip(COLUMNS, (columns.text, columns.label), strict=True)
-    return Own({"set": kind} | {key: found.name for key, found in named if found}, columns)
+    return {"set": kind} | {key: found.name for key, found in named if found}, columns
 
 
 def set_of(source: str) -> str:

@@ -74,12 +74,8 @@ def prepare(
 ) -> Prepared:
     """Tokenise a corpus, or open what an earlier call with the same content left.
 
-    Args:
-        corpus: labelled documents in splits.
-        form: what documents become.
-        cache: folder that holds prepared corpora.
-        force: tokenise even if it has been done.
-        stop: called before each batch; may raise to end the work, nothing is left behind.
+    `force`, it is done again. `stop` is called before each batch; it may raise to end the work, and
+    nothing is left behind.
 
     Raises:
         DataError: a document cannot be tokenised.

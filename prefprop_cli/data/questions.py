@@ -21,7 +21,7 @@ from typing import BinaryIO
 from prefprop_cli.data.cells import Fields
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.decoding import attempt, clean, each_line, opened, read_text, sound
-from prefprop_cli.data.json_text import each_json_line, is_json_lines, json_values
+from prefprop_cli.data.json_text import each_json_line, json_values
 from prefprop_cli.data.table_rows import JSON_LINES, JSON_SUFFIXES, is_table
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import DataError
@@ -54,14 +54,9 @@ def read_questions(
 ) -> Iterator[Question]:
     """Read the questions of a file, or of a stream of bytes such as standard input.
 
-    One without `id` is called by its place, one without `answer` has no label.
-
-    Args:
-        source: a .jsonl file with a record per line, or JSON: one record, a list of them, or one
-            per line; or a stream of JSON.
-        name: of a stream.
-        errors: what to do with bytes that are not UTF-8.
-        lines: take each line as a record, whatever the kind of file.
+    A .jsonl file has a record per line, and so, with `lines`, has a file of any kind; else it is
+    JSON: one record, a list of them, or one per line. A record without `id` is called by its place,
+    one without `answer` has no label. `name` is that of a stream.
 
     Raises:
         DataError: the file is missing or no JSON, or a record is not as it should be.
@@ -119,7 +114,7 @@ def _records(
         values = each_json_line(each_line(source, name=name, errors=errors), name=name)
     else:
         text = read_text(source, name=name, errors=errors)
-        values, lines = json_values(text, name=name), is_json_lines(text)
+        values, lines = json_values(text, name=name)
     empty = True
     for number, value in values:
         empty = False

@@ -17,13 +17,8 @@ D = TypeVar("D", bound=Document)
 def complete(given: Splits, *, validation: Share, test: Share, seed: int) -> Splits:
     """Draw the splits that are missing from the training documents.
 
-    Documents of one group, or with the same text, stay together.
-
-    Args:
-        given: at least `train`.
-        validation: share of the training documents for `validation`, if it is not given.
-        test: the same for `test`; 0 leaves a split out.
-        seed: another seed draws other documents.
+    Documents of one group, or with the same text, stay together. `validation` and `test` are shares
+    of the training documents for the splits that are not given; 0 leaves a split out.
 
     Raises:
         DataError: nothing is left for training, or a class cannot be divided.
@@ -73,14 +68,10 @@ def split_off(
 
     The documents are laid out label by label, inside a label by a hash of seed and id; walking
     along, one is taken whenever the share of those passed has grown by one. The total is
-    exact to the nearest number where no documents are kept together.
+    exact to the nearest number where no documents are kept together. Both lists keep the order.
 
-    Args:
-        documents: in any order; both lists keep it.
-        share: between 0 and 1.
-        seed: another seed takes others.
-        together: whether documents of one group, or with the same text, stay together.
-        stratified: whether labels matter; they do not where each document has its own.
+    `together`, documents of one group, or with the same text, stay so; without `stratified` labels
+    do not matter, as where each document has its own.
     """
     taken: set[int] = set()
     owed = Fraction(0)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from prefprop_cli.data.cells import Fields
 from prefprop_cli.data.csv_rows import each_csv_row
 from prefprop_cli.data.decoding import Say, each_line, opened, read_text
-from prefprop_cli.data.json_text import each_json_line, is_json_lines, json_values
+from prefprop_cli.data.json_text import each_json_line, json_values
 from prefprop_cli.errors import CorruptFileError, DataError
 from prefprop_cli.notes import note
 from prefprop_cli.tables import Errors
@@ -59,11 +59,7 @@ def each_row(path: Path, *, errors: Errors = "strict", say: Say = note) -> Itera
 
 
 def json_rows(text: str, *, name: str) -> Iterator[TableRow]:
-    """Read the rows of a JSON text, as of a .json file.
-
-    Raises:
-        DataError: it is neither JSON nor JSON lines.
-    """
+    """Read the rows of a JSON text, as of a .json file."""
     for number, (line, fields) in enumerate(_json_objects(text, name), start=1):
         yield TableRow(number, line, fields)
 
@@ -73,8 +69,8 @@ _Rows = Iterator[tuple[int | None, Fields | DataError]]
 
 
 def _json_objects(text: str, name: str) -> _Rows:
-    has_lines = is_json_lines(text)
-    for place, value in json_values(text, name=name):
+    values, has_lines = json_values(text, name=name)
+    for place, value in values:
         yield place if has_lines else None, _object(value, where=f"{name}:{place}")
 
 

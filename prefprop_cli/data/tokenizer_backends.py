@@ -98,12 +98,8 @@ def as_it_is(spec: Values, settings: Values, kind: str) -> Values:
 def of_class(kind: str, files: Files, spec: Values, settings: Values, *, unk: str) -> Values:
     """Return what a `BertTokenizer` (WordPiece) or a `RobertaTokenizer` (BPE) makes of the files.
 
-    Args:
-        kind: `WordPiece` or `BPE`.
-        files: the tokenizer files by name.
-        spec: the content of tokenizer.json; empty if there is none.
-        settings: the content of tokenizer_config.json.
-        unk: the token of unknown words.
+    `spec` is the content of tokenizer.json, empty if there is none, `settings` that of
+    tokenizer_config.json, and `unk` the token of unknown words.
 
     Raises:
         DataError: tokenizer.json has another backend, or a setting is of the wrong type.

@@ -24,13 +24,6 @@ from prefprop_cli.runs import RunFolder, write_atomically
 FITTED_ON = "validation"
 
 
-_SAME_SPLIT = (
-    f"--split {{split}}: its documents are those of {FITTED_ON}, where the calibrator is fitted, "
-    "so an error measured there would be too good. Report on another split, or say "
-    "--allow-same-split, which fits it anew for each fifth of the documents"
-)
-
-
 @dataclass(frozen=True)
 class Calibration:
     """What was fitted for a run, and the report on a split."""
@@ -41,24 +34,22 @@ class Calibration:
     split: str
     """The reported one."""
     fitted: Fitted
-    """The calibrator, fitted on all documents of validation."""
+    """On all documents of validation."""
     calibrated: Floats
     """Logits (N, C) of the split after calibration."""
     cross_fitted: bool
-    """Whether each document was calibrated by what was fitted on others, since the split is the
-    one of the fit."""
+    """Whether each document was calibrated by what was fitted on others: the split is that of the
+    fit."""
     report: CalibrationReport
     notes: tuple[Note, ...]
-    """What the user should know."""
 
     @property
     def replaced(self) -> Calibrator | None:
-        """What the run was calibrated by before; None if by nothing, or by the same."""
+        """What the run was calibrated by before; None for nothing, or the same."""
         before = self.adapter.calibrator
         return None if before in (Identity(), self.fitted.calibrator) else before
 
     def as_dict(self) -> dict[str, object]:
-        """Return all of it as JSON types."""
         return {
             "run": str(self.folder.path),
             "split": self.split,
@@ -87,12 +78,12 @@ def calibrate(
         folder: of the run.
         split: to report on.
         method: `auto`, or a key of `calibrators.METHODS`.
-        logits_of: gives the logits of a split; those that are stored, by default.
+        logits_of: gives the logits of a split; by default, those that are stored.
         n_bins: of the errors; None for what the run says.
-        allow_same_split: whether the split may be the one of the fit.
+        allow_same_split: whether both may have the same documents.
 
     Raises:
-        UsageError: it is, and may not be; there is no such method, or it needs classes that are
+        UsageError: they do, and may not; there is no such method, or it needs classes that are
             not there; or a split has no stored logits.
         DataError: the logits cannot be scored.
     """
@@ -102,23 +93,28 @@ def calibrate(
     n_shared = len({*fitted_on.ids} & {*reported.ids})
     same = n_shared == len(reported.ids)
     if same and not allow_same_split:
-        raise UsageError(_SAME_SPLIT.format(split=split))
+        raise UsageError(
+            f"--split {split}: its documents are those of {FITTED_ON}, where the calibrator is "
+            "fitted, so an error measured there would be too good. Report on another split, or "
+            "say --allow-same-split, which fits it anew for each fifth of the documents"
+        )
     fitted = fit_calibrator(
         method, fitted_on.logits, fitted_on.labels, candidates=not adapter.task.has_classes
     )
     calibrator, notes = fitted.calibrator, [*map(Note, fitted.notes)]
     if same:
-        text = f"{split}: each document is calibrated by what was fitted on four fifths"
-        notes.append(Note(text))
         calibrated = cross_calibrated(type(calibrator), reported.logits, reported.labels)
+        notes.append(
+            Note(f"{split}: each document is calibrated by what was fitted on four fifths")
+        )
     else:
-        if n_shared:
-            text = (
-                f"LEAK: {n_shared} of {len(reported.ids)} documents of {split} are among those of "
-                f"{FITTED_ON}, where the calibrator is fitted"
-            )
-            notes.append(Note(text, "warning"))
         calibrated = calibrator.logits(reported.logits)
+    if n_shared and not same:
+        text = (
+            f"LEAK: {n_shared} of {len(reported.ids)} documents of {split} are among those of "
+            f"{FITTED_ON}, where the calibrator is fitted"
+        )
+        notes.append(Note(text, "warning"))
     report = calibration_report(
         Predictions.from_logits(reported.logits, reported.labels),
         Predictions.from_logits(calibrated, reported.labels),

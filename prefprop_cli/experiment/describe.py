@@ -18,13 +18,10 @@ from prefprop_cli.tasks.base import Task
 
 
 class RunDescription:
-    """One run, each part read when it is asked for.
-
-    Args:
-        folder: the run.
+    """One run, each part read when it is asked for; its manifest at once.
 
     Raises:
-        CorruptFileError: its manifest is damaged.
+        CorruptFileError: the manifest is damaged.
     """
 
     def __init__(self, folder: RunFolder) -> None:
@@ -34,13 +31,11 @@ class RunDescription:
 
     @property
     def task(self) -> Task:
-        """What the run is trained for."""
         data_set = str(self.summary.table("data").get("set"))
         return TASKS[TASK_OF_SET.get(data_set, "classification")]
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """The classes, where the task has any."""
         found = self.summary.manifest.get("labels") or self._adapter.get("labels") or ()
         return tuple(map(str, found))
 
@@ -70,7 +65,6 @@ class RunDescription:
 
     @cached_property
     def losses(self) -> list[float]:
-        """Of each step that was logged."""
         return losses_of(self._rows)
 
     @property
@@ -83,11 +77,10 @@ class RunDescription:
         """Of each split whose logits are stored, validation first, then test."""
         order = ("validation", "test")
         n_bins = self.summary.table("eval").get("bins", 15)
-        names = [file.stem for file in self.folder.evaluation.glob("*.safetensors")]
+        stored = [file.stem for file in self.folder.evaluation.glob("*.safetensors")]
+        splits = [name for name in stored if not is_step_name(name)]
         found = []
-        for split in sorted(names, key=lambda name: (name not in order, name != order[0], name)):
-            if is_step_name(split):
-                continue
+        for split in sorted(splits, key=lambda name: (name not in order, name != order[0], name)):
             try:
                 saved = load_logits(self.folder.evaluation, split)
                 each = RunEvaluation(split, saved, self.task, self.labels, n_bins)
@@ -99,7 +92,6 @@ class RunDescription:
 
     @cached_property
     def calibrations(self) -> list[Record]:
-        """The reports that `calibrate` has stored."""
         return [self._json(file) for file in sorted(self.folder.calibration.glob("*.json"))]
 
     @property

@@ -1,6 +1,6 @@
 """Evaluate a run on a split or on other documents; the logits of a split are computed once.
 
-What is stored needs no model: only `experiment/inference.py` loads one.
+What is stored needs no model, so PyTorch is imported where one is loaded.
 """
 
 import os
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from prefprop_cli.backbones.files import file_sha256
 from prefprop_cli.data.corpus import SPLITS
+from prefprop_cli.data.seen import read_keys, seen
 from prefprop_cli.errors import UsageError
 from prefprop_cli.experiment.adapter import read_adapter
 from prefprop_cli.experiment.evaluation import RunEvaluation
@@ -23,10 +24,12 @@ from prefprop_cli.experiment.stored_logits import (
 from prefprop_cli.notes import Note
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.distributed import world
+from prefprop_cli.words import listed, plural
 
 if TYPE_CHECKING:
     from prefprop_cli.data.prepare import Prepared
     from prefprop_cli.experiment.plan import Plan
+    from prefprop_cli.experiment.predictor import Predictor
 
 DEAREST = 0.2
 """Of the time of the training: what an evaluation on test may take that nobody has asked for."""
@@ -56,6 +59,11 @@ class Machine:
     batch_size: int | None = None
     """Documents at a time on a GPU; None for what the run says."""
 
+    def load(self, run: RunFolder) -> "Predictor":
+        from prefprop_cli.experiment.predictor import load_run
+
+        return load_run(run.path, device=self.device, backbone=self.backbone)
+
 
 def evaluate_run(
     run: RunFolder, documents: str | OwnDocuments = "test", *, machine: Machine = Machine()
@@ -74,21 +82,39 @@ def evaluate_run(
         split, warnings = documents, warnings_on(run, documents)
         saved = logits_of(run, split, machine=machine)
     else:
-        from prefprop_cli.experiment.inference import logits_of_documents
-
         split = "own data"
-        saved, warnings = logits_of_documents(run, documents, machine)
-    table = adapter.config.eval
+        saved, warnings = _logits_of_own(run, documents, machine)
     return RunEvaluation(
         split,
         saved,
         adapter.task,
         adapter.labels,
-        table.bins,
-        table.resamples,
+        adapter.config.eval.bins,
+        adapter.config.eval.resamples,
         tuple(warnings),
         adapter,
     )
+
+
+def _logits_of_own(
+    run: RunFolder, own: OwnDocuments, machine: Machine
+) -> tuple[SavedLogits, list[Note]]:
+    """Compute the logits of labelled documents of one's own, with a warning if they are not new."""
+    from prefprop_cli.experiment.inference import logits_of_documents
+
+    predictor = machine.load(run)
+    named = {"text_column": own.text_column, "label_column": own.label_column}
+    columns = {key: column for key, column in named.items() if column is not None}
+    documents = predictor.task.read_labelled(own.path, predictor.plan.config.data, columns)
+    warnings = []
+    if known := seen(documents, read_keys(run.texts)):
+        leak = (
+            f"leak: {len(known)} of {plural(len(documents), 'document')} have a text that the "
+            f"run was trained on or chosen by ({listed(known)}); figures on them are not "
+            "those of new documents"
+        )
+        warnings.append(Note(leak, "warning"))
+    return logits_of_documents(predictor, documents, batch_size=machine.batch_size), warnings
 
 
 def evaluate_trained(
@@ -102,12 +128,11 @@ def evaluate_trained(
     Raises:
         UsageError, DataError, CorruptFileError: as `evaluate_run`.
     """
-    from prefprop_cli.experiment.baselines import baselines_of
+    from prefprop_cli.experiment.baselines import baseline_accuracies
 
     split = "test" if _is_cheap(plan, prepared, n_steps) else "validation"
-    label = "evaluating document"
-    saved = logits_of(run, split, machine=Machine(device=device), label=label)
-    baselines = world().on_main(lambda: baselines_of(plan, prepared, saved, split))
+    saved = logits_of(run, split, machine=Machine(device=device), label="evaluating document")
+    baselines = world().on_main(lambda: baseline_accuracies(plan, prepared, saved, split))
     return RunEvaluation(split, saved, plan.task, prepared.labels, baselines=baselines)
 
 
@@ -121,11 +146,7 @@ def _is_cheap(plan: "Plan", prepared: "Prepared", n_steps: int) -> bool:
 
 
 def logits_of(
-    run: RunFolder,
-    split: str,
-    *,
-    machine: Machine = Machine(),
-    label: str = "document",
+    run: RunFolder, split: str, *, machine: Machine = Machine(), label: str = "document"
 ) -> SavedLogits:
     """Load the logits of a split of the run's own data; compute and store them the first time.
 
@@ -142,7 +163,7 @@ def logits_of(
     if not world().on_main(lambda: is_stored(run.evaluation, split)):
         from prefprop_cli.experiment.inference import compute_split
 
-        compute_split(run, split, machine, label=label)
+        compute_split(run, machine.load(run), split, batch_size=machine.batch_size, label=label)
     return load_logits(run.evaluation, split)
 
 

@@ -61,13 +61,11 @@ class RunEvaluation:
     """Its name, or `own data`."""
     saved: SavedLogits
     task: Task
-    """What the run was trained for."""
     labels: tuple[str, ...]
     """The classes, if the task has any."""
     n_bins: int = 15
     n_resamples: int = 2000
     warnings: tuple[Note, ...] = ()
-    """What may be wrong with the documents."""
     adapter: "Adapter | None" = None
     """What the run says of itself, where it was read."""
     baselines: Mapping[str, float] = field(default_factory=dict)
@@ -75,7 +73,6 @@ class RunEvaluation:
 
     @property
     def n(self) -> int:
-        """Documents."""
         return len(self.saved.labels)
 
     @property
@@ -96,7 +93,6 @@ class RunEvaluation:
 
     @cached_property
     def metrics(self) -> dict[str, float]:
-        """All `classification_metrics`."""
         return classification_metrics(
             self.saved.logits,
             self.saved.labels,
@@ -106,7 +102,6 @@ class RunEvaluation:
 
     @cached_property
     def intervals(self) -> dict[str, Stated]:
-        """Of each metric, or why there is none."""
         return stated_intervals(
             self.saved.logits,
             self.saved.labels,
@@ -149,14 +144,9 @@ class RunEvaluation:
             return []
         saved = self.saved
         said = saved.logits.argmax(axis=1)
-        confidence = Predictions.from_logits(saved.logits, saved.labels).confidence
+        confidence = Predictions.from_logits(saved.logits, saved.labels).confidence.tolist()
         found = [
-            Mistake(
-                saved.ids[n],
-                self.labels[saved.labels[n]],
-                self.labels[said[n]],
-                float(confidence[n]),
-            )
+            Mistake(saved.ids[n], self.labels[saved.labels[n]], self.labels[said[n]], confidence[n])
             for n in np.flatnonzero(~saved.is_right)
         ]
         return sorted(found, key=lambda each: -each.prob)

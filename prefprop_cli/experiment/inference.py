@@ -11,14 +11,12 @@ from prefprop_cli.cache import default_cache
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.labels import positions
 from prefprop_cli.data.prepare import Prepared
-from prefprop_cli.data.seen import read_keys, seen
 from prefprop_cli.errors import DataError
-from prefprop_cli.experiment.evaluate import Machine, OwnDocuments
 from prefprop_cli.experiment.plan import examples_of, prepare_data, with_documents
-from prefprop_cli.experiment.predictor import Predictor, load_run
+from prefprop_cli.experiment.predictor import Predictor
 from prefprop_cli.experiment.record import check_data
 from prefprop_cli.experiment.stored_logits import SavedLogits, save_logits
-from prefprop_cli.notes import Note, progress
+from prefprop_cli.notes import progress
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.distributed import world
 from prefprop_cli.tasks.batch import Batch, Examples
@@ -26,49 +24,36 @@ from prefprop_cli.training.inference import predict_logits
 from prefprop_cli.words import listed, plural
 
 
-def compute_split(run: RunFolder, split: str, machine: Machine, *, label: str) -> None:
+def compute_split(
+    run: RunFolder, predictor: Predictor, split: str, *, batch_size: int | None, label: str
+) -> None:
     """Compute the logits of a split of the run's own data and store them in the run.
 
     Raises:
-        UsageError: there is no such device.
         DataError: there is no such split, or the data are not those of the training.
-        CorruptFileError: a file of the run is damaged.
     """
-    predictor = load_run(run.path, device=machine.device, backbone=machine.backbone)
     prepared = prepare_data(predictor.plan, cache=default_cache())
     order = positions(prepared.labels, known=predictor.labels)
     world().on_each(lambda: _check_data(run, predictor, prepared, order))
     examples = examples_of(predictor.plan, prepared, split)
-    found = with_documents(_predict(predictor, examples, machine, label=label), prepared, split)
+    logits = _logits(predictor, examples, batch_size, label=label)
+    found = with_documents(logits, prepared, split)
     if order:
         found = replace(found, labels=np.asarray(order)[found.labels])
     world().on_main(lambda: save_logits(run.evaluation, split, found))
 
 
 def logits_of_documents(
-    run: RunFolder, own: OwnDocuments, machine: Machine
-) -> tuple[SavedLogits, list[Note]]:
-    """Compute the logits of labelled documents of one's own, with a warning if they are not new.
+    predictor: Predictor, documents: Sequence[Document], *, batch_size: int | None
+) -> SavedLogits:
+    """Compute the logits of labelled documents.
 
     Raises:
-        UsageError: columns are named, and the run reads questions.
-        DataError: they cannot be read, or have a label the run does not know.
+        DataError: a label is one that the run does not know.
     """
-    predictor = load_run(run.path, device=machine.device, backbone=machine.backbone)
-    named = {"text_column": own.text_column, "label_column": own.label_column}
-    columns = {key: column for key, column in named.items() if column is not None}
-    documents = predictor.task.read_labelled(own.path, predictor.plan.config.data, columns)
-    warnings = []
-    if known := seen(documents, read_keys(run.texts)):
-        leak = (
-            f"leak: {len(known)} of {plural(len(documents), 'document')} have a text that the "
-            f"run was trained on or chosen by ({listed(known)}); figures on them are not "
-            "those of new documents"
-        )
-        warnings.append(Note(leak, "warning"))
     labels = _label_indices(documents, predictor)
-    logits = _predict(predictor, _OwnExamples(documents, predictor), machine)
-    return SavedLogits(tuple(d.id for d in documents), logits, np.asarray(labels)), warnings
+    logits = _logits(predictor, _OwnExamples(documents, predictor), batch_size, label="document")
+    return SavedLogits(tuple(d.id for d in documents), logits, np.asarray(labels))
 
 
 def _check_data(
@@ -85,25 +70,6 @@ def _check_data(
     check_data(record, prepared, of=run.path, advice=advice)
 
 
-def _predict(
-    predictor: Predictor,
-    examples: "Examples | _OwnExamples",
-    machine: Machine,
-    *,
-    label: str = "document",
-) -> NDArray[np.float32]:
-    with progress(total=len(examples), label=label) as on_progress:
-        logits = predict_logits(
-            predictor.model,
-            examples,
-            batch_size=machine.batch_size or predictor.plan.config.eval.batch_size,
-            device=predictor.device,
-            on_progress=lambda done, total: on_progress(done),
-        )
-    assert logits is not None  # nobody asks it to stop
-    return logits
-
-
 @dataclass(frozen=True)
 class _OwnExamples:
     """Documents that are tokenised as they are needed."""
@@ -118,15 +84,30 @@ class _OwnExamples:
         return self.predictor.batch([self.documents[index] for index in indices])[1]
 
 
+def _logits(
+    predictor: Predictor, examples: Examples | _OwnExamples, batch_size: int | None, *, label: str
+) -> NDArray[np.float32]:
+    with progress(total=len(examples), label=label) as on_progress:
+        logits = predict_logits(
+            predictor.model,
+            examples,
+            batch_size=batch_size or predictor.plan.config.eval.batch_size,
+            device=predictor.device,
+            on_progress=lambda done, total: on_progress(done),
+        )
+    assert logits is not None  # nobody asks it to stop
+    return logits
+
+
 def _label_indices(documents: Sequence[Document], predictor: Predictor) -> list[int]:
-    found = []
-    unknown = []
+    found, unknown = list[int](), list[Document]()
     for document in documents:
         if document.label is None:
             raise DataError(f"{document.id}: the answer is not given")
-        place = positions([document.label], known=predictor.names_of(document))
-        found += place or []
-        unknown += [] if place else [document]
+        if index := positions([document.label], known=predictor.names_of(document)):
+            found += index
+        else:
+            unknown.append(document)
     if unknown:
         labels = dict.fromkeys(f'"{d.label}"' for d in unknown)
         count = f"{len(unknown)} of {plural(len(documents), 'document')}, " if unknown[1:] else ""

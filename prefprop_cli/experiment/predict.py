@@ -13,7 +13,7 @@ from pathlib import Path
 from prefprop_cli.config.load import load_config
 from prefprop_cli.data.cells import matching
 from prefprop_cli.data.corpus import Document
-from prefprop_cli.data.inputs import STANDARD_INPUT, Reader, Reading
+from prefprop_cli.data.inputs import STANDARD_INPUT, Reading
 from prefprop_cli.data.labelled import SeenColumns, free_names
 from prefprop_cli.data.sets.common import files_below
 from prefprop_cli.data.table_rows import JSON_SUFFIXES, each_row, is_table
@@ -34,19 +34,10 @@ Answer = Prediction | PrefpropError
 Answers = Sequence[tuple[TextRecord, Answer]]
 
 
-def reader_of(predictor: Predictor, reading: Reading) -> Reader:
-    """How the files of a run are read.
-
-    Raises:
-        UsageError: a column is named, and the run's task has none.
-    """
-    return predictor.task.file_reader(predictor.plan.config.data, **vars(reading))
-
-
 def answered(
     predictor: Predictor, records: Sequence[TextRecord], *, calibrated: bool = True
 ) -> Answers:
-    """Predict documents together; each with its prediction, or with why there is none."""
+    """Predict documents together; each has its prediction, or why there is none."""
     documents = [record.found for record in records if isinstance(record.found, Document)]
     predicted = iter(_predicted(predictor, documents, calibrated=calibrated))
     return [
@@ -65,8 +56,7 @@ def _predicted(
     except DataError as error:
         if len(documents) == 1:
             return [error]
-        alone = [_predicted(predictor, [each], calibrated=calibrated) for each in documents]
-        return [answer for answers in alone for answer in answers]
+        return [_predicted(predictor, [each], calibrated=calibrated)[0] for each in documents]
 
 
 def best(answer: Prediction, top_k: int) -> Sequence[tuple[str, float]]:
@@ -86,7 +76,7 @@ class AnswerColumns:
 
     @classmethod
     def of(cls, predictor: Predictor, seen: SeenColumns, *, top_k: int) -> "AnswerColumns":
-        """The columns for a run, whose names are none of the input's."""
+        """Name the columns as none of the input is named."""
         top_k = min(top_k, len(predictor.labels)) if predictor.task.has_classes else top_k
         ranked = [name for rank in range(1, top_k + 1) for name in _ranked(rank)]
         wanted = (*ranked, "source_file", "source_row", "error")
@@ -94,7 +84,6 @@ class AnswerColumns:
 
     @property
     def names(self) -> Collection[str]:
-        """The names, in order."""
         return self.columns.values()
 
     @property
@@ -128,10 +117,7 @@ def newest_for(sources: Sequence[str], reading: Reading) -> tuple[Choice, str]:
     """The newest run that fits the first source; of several processes the first looks.
 
     It has the task of the source and, if it is a table and no column is named, its column of texts;
-    where no run has that, the newest of the task.
-
-    Returns:
-        The run, and why it may be the wrong one; empty if it fits.
+    where no run has that, it is the newest of the task, and the text returned says so.
 
     Raises:
         UsageError: there is none of the task.
@@ -142,13 +128,14 @@ def newest_for(sources: Sequence[str], reading: Reading) -> tuple[Choice, str]:
         task = _task_of(source)
         has_columns = task.has_classes and not reading.text_column
         names = _columns_in(source, reading) if has_columns else ()
-        config_of = cache(lambda run: load_config(preset=str(run.config)).config)
+
+        data_of = cache(lambda run: load_config(preset=str(run.config)).config.data)
 
         def has_task(run: RunFolder) -> bool:
-            return TASKS[config_of(run).data.task] is task
+            return TASKS[data_of(run).task] is task
 
         def fits(run: RunFolder) -> bool:
-            return has_task(run) and matching(config_of(run).data.text_column, names) is not None
+            return has_task(run) and matching(data_of(run).text_column, names) is not None
 
         if names:
             with suppress(UsageError):

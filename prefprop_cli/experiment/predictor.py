@@ -36,9 +36,9 @@ class Prediction:
 
     label: str
     prob: float
-    """Probability of `label`."""
+    """Of `label`."""
     probs: dict[str, float]
-    """Probability of every label."""
+    """Of every label."""
     n_tokens: int
     """Tokens of the document before it was cut."""
     truncated: bool
@@ -52,7 +52,6 @@ class Predictor:
 
     @property
     def task(self) -> Task:
-        """What it was trained for."""
         return self.adapter.task
 
     @property
@@ -77,16 +76,11 @@ class Predictor:
     def predict(
         self, documents: Iterable[str | Document], *, calibrated: bool = True
     ) -> list[Prediction]:
-        """Classify documents, or choose among the candidates of questions.
+        """Classify whole texts, or choose among the candidates of `Question`s, in order.
 
-        Args:
-            documents: texts, whole, or `Question`s for a run on wikihop. What `data.beyond` leaves
-                out of a long text is not read.
-            calibrated: apply what `calibrate` stored, if it has been run. The calibrated
-                probabilities decide on the label, which only a temperature is sure to keep.
-
-        Returns:
-            One record per document, in order.
+        What `data.beyond` leaves out of a long text is not read. Where the run was calibrated, so
+        are the probabilities, and they decide on the label, which only a temperature is sure to
+        keep.
 
         Raises:
             TypeError: `documents` is one text, or one of them is no text.
@@ -95,11 +89,7 @@ class Predictor:
         return list(self.stream(documents, calibrated=calibrated))
 
     def stream(
-        self,
-        documents: Iterable[str | Document],
-        *,
-        batch_size: int = 8,
-        calibrated: bool = True,
+        self, documents: Iterable[str | Document], *, batch_size: int = 8, calibrated: bool = True
     ) -> Iterator[Prediction]:
         """The same, one by one; a batch at a time on a GPU, a document at a time on a CPU."""
         _check_several(documents)
@@ -119,7 +109,6 @@ class Predictor:
 
     @cached_property
     def form(self) -> Form:
-        """How a document becomes tokens."""
         return self.plan.form(self.labels)
 
     def _prediction(
@@ -142,10 +131,10 @@ class Predictor:
 def load_run(
     run_dir: str | Path, *, device: str = "auto", backbone: str | None = None
 ) -> Predictor:
-    """Load a finished run, or a copy of its adapter folder, for prediction.
+    """Load a finished run, or a copy of its `adapter` folder, for prediction.
 
     Args:
-        run_dir: a run folder, or the `adapter` folder of one.
+        run_dir: either of them.
         device: `auto`, or a device as PyTorch names it.
         backbone: where the backbone is now, if not where it was in training.
 
@@ -163,7 +152,7 @@ def load_run(
 
 
 def resolve_device(name: str) -> str:
-    """`auto` as the best device there is, any other name as it is; of several GPUs this rank's.
+    """Return the best device there is for `auto`, else the one named; of several GPUs this rank's.
 
     Raises:
         UsageError: there is no such device here, or none for this rank.

@@ -11,7 +11,7 @@ import tomli_w
 
 from prefprop_cli.config.layers import override_layers
 from prefprop_cli.config.load import Loaded, load_config
-from prefprop_cli.config.presets import MAX_CONFIG_BYTES, preset_paths
+from prefprop_cli.config.presets import BASE, MAX_CONFIG_BYTES, preset_paths
 from prefprop_cli.config.schema import Config
 from prefprop_cli.data import check_source
 from prefprop_cli.data.columns import Columns
@@ -21,8 +21,6 @@ from prefprop_cli.data.sets.hub_names import is_set_name, parse
 from prefprop_cli.errors import UsageError
 from prefprop_cli.tables import SETS
 
-BASE = "base"
-"""The preset of documents of one's own."""
 QUICK_LENGTH, QUICK_EPOCHS, QUICK_BATCH = 512, 3, 8
 
 
@@ -59,7 +57,7 @@ class ExperimentRequest:
 
     @cached_property
     def layers(self) -> list[str]:
-        """What stands above the preset and what was found, as `-s` has it."""
+        """What is set, as `-s` has it."""
         flags = {
             "data.source": self.source,
             "data.text_column": self.text_column,
@@ -85,7 +83,6 @@ class ExperimentSettings:
 
     @cached_property
     def loaded(self) -> Loaded:
-        """The configuration and its sources."""
         return load_config(
             preset=self.asked.preset or self.asked.default,
             overrides=[*as_overrides(self.found), *self.asked.layers],
@@ -94,7 +91,6 @@ class ExperimentSettings:
 
     @property
     def config(self) -> Config:
-        """All keys."""
         return self.loaded.config
 
     @property
@@ -104,15 +100,13 @@ class ExperimentSettings:
         return tuple(source for source in self.loaded.sources if source not in found)
 
     def with_found(self, **tables: Mapping[str, object]) -> "ExperimentSettings":
-        """The same with more keys, by table."""
-        more = {
-            f"{t}.{key}": value for t, values in tables.items() for key, value in values.items()
-        }
+        """Return the same with more keys, by table."""
+        more = {f"{t}.{key}": value for t, keys in tables.items() for key, value in keys.items()}
         return replace(self, found={**self.found, **more})
 
 
 def resolve(asked: ExperimentRequest) -> ExperimentSettings:
-    """The configuration, with what it leaves open of the documents found.
+    """Return the configuration, with what it leaves open of the documents found.
 
     Raises:
         ConfigError: all its problems.
@@ -131,8 +125,8 @@ def resolve(asked: ExperimentRequest) -> ExperimentSettings:
             f"{asked.source}: no such file or folder. There is a preset of that name: "
             f"prefprop train -p {asked.source}"
         )
-    own = left_open(config.data)
-    settings = replace(settings.with_found(data=own.settings), columns=own.columns)
+    found, columns = left_open(config.data)
+    settings = replace(settings.with_found(data=found), columns=columns)
     check_source(settings.config.data)
     if asked.is_own:
         settings = replace(settings, found={**settings.found, "name": _name(settings.config)})

@@ -30,6 +30,7 @@ _UNREACHABLE = {
     *("ConnectError", "ConnectionError", "TransportError", "NetworkError", "HTTPError"),
     *("ClientError", "RequestException", "TooManyRedirects", "gaierror"),
 }
+_NOT_IN_CACHE = {"LocalEntryNotFoundError", "IncompleteSnapshotError"}
 _LOGIN = "log in with a token that may read it: `hf auth login`"
 
 
@@ -77,11 +78,15 @@ def hub_cause(error: BaseException) -> Cause | None:
     The first in a chain of errors that has a cause of its own counts; "cannot connect" and the
     like count only if none has.
     """
-    chain = list(_chain(error))
-    for kind in (_own_cause, _unreachable, _not_in_cache):
-        for link in chain:
-            if cause := kind(link):
-                return cause
+    chain = [(link, _names(link)) for link in _chain(error)]
+    for link, names in chain:
+        if cause := _own_cause(link, names):
+            return cause
+    for link, names in chain:
+        if names & _UNREACHABLE and "LocalEntryNotFoundError" not in names:
+            return Cause(f"the hub cannot be reached: {_line(link)}")
+    if any(names & _NOT_IN_CACHE for _, names in chain):
+        return Cause("the hub did not give it, and it is not in the local cache")
     return None
 
 
@@ -93,9 +98,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
-def _own_cause(error: BaseException) -> Cause | None:
+def _own_cause(error: BaseException, names: set[str]) -> Cause | None:
     """What one error says for itself."""
-    names = _names(error)
     if "OfflineModeIsEnabled" in names:
         return Cause("it is not in the local cache, and the network is switched off (offline mode)")
     response: Any = getattr(error, "response", None)
@@ -173,19 +177,6 @@ def _on_the_way(error: BaseException, names: set[str]) -> str | None:
         return "what answers is no hub: a login page or proxy on the way, or a wrong HF_ENDPOINT"
     is_half = isinstance(error, OSError) and "Consistency check failed" in text
     return f"the connection to the hub was cut: {line}" if names & _CUT or is_half else None
-
-
-def _unreachable(error: BaseException) -> Cause | None:
-    names = _names(error)
-    if "LocalEntryNotFoundError" in names or not names & _UNREACHABLE:
-        return None
-    return Cause(f"the hub cannot be reached: {_line(error)}")
-
-
-def _not_in_cache(error: BaseException) -> Cause | None:
-    if not _names(error) & {"LocalEntryNotFoundError", "IncompleteSnapshotError"}:
-        return None
-    return Cause("the hub did not give it, and it is not in the local cache")
 
 
 def _names(error: BaseException) -> set[str]:

@@ -6,7 +6,7 @@ import socket
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import SplitResult, urlsplit
@@ -78,44 +78,35 @@ def fetch(
 ) -> Path:
     """Fetch files of a commit, as far as the cache lacks them, and return their folder.
 
-    `sizes` are in bytes, by name; None where one is not known. It is told how far it is, but for
-    files of no size.
+    `sizes` are in bytes, by name; None where one is not known. Megabytes are told, or files where
+    nobody knows their sizes; what has no size is not told of.
     """
     folder = snapshot(repository, commit, kind)
     missing = {n: size for n, size in sizes.items() if not (folder and (folder / n).is_file())}
-    with quiet(), _counted(repository, missing) as (on_bytes, on_file):
+    total, n_bytes = sum(size or 0 for size in missing.values()), 0.0
+    loop: AbstractContextManager[Callable[[int], None]] = nullcontext(lambda done: None)
+    if total:
+        loop = progress(total=total // _MB, label="downloaded MB")
+    elif None in missing.values():
+        loop = progress(total=len(missing), label="files")
+    if total or None in missing.values():
+        size = f", {total / _MB:,.1f} MB" if total else ""
+        note(f"downloading {repository}: {plural(len(missing), 'file')}{size}")
+
+    def count(n: float) -> None:
+        nonlocal n_bytes
+        n_bytes += n
+        if total:
+            on_progress(int(n_bytes) // _MB)
+
+    with quiet(), loop as on_progress:
         for number, name in enumerate(missing, start=1):
-            fetch_one(repository, name, commit, kind=kind, offline=offline, on_bytes=on_bytes)
-            on_file(number)
+            fetch_one(repository, name, commit, kind=kind, offline=offline, on_bytes=count)
+            if not total:
+                on_progress(number)
     folder = snapshot(repository, commit, kind)
     assert folder is not None  # its config.json is among the files, or was
     return folder
-
-
-@contextmanager
-def _counted(
-    repository: str, sizes: Mapping[str, int | None]
-) -> Iterator[tuple[Callable[[float], None], Callable[[int], None]]]:
-    """Tell of megabytes, or of files whose sizes nobody knows; what has no size is not told of."""
-    total = sum(size or 0 for size in sizes.values())
-    if all(size == 0 for size in sizes.values()):
-        yield (lambda n_bytes: None), (lambda number: None)
-        return
-    size = f", {total / _MB:,.1f} MB" if total else ""
-    note(f"downloading {repository}: {plural(len(sizes), 'file')}{size}")
-    if not total:
-        with progress(total=len(sizes), label="files") as on_progress:
-            yield (lambda n_bytes: None), on_progress
-        return
-    n_bytes = 0.0
-    with progress(total=total // _MB, label="downloaded MB") as on_progress:
-
-        def count(n: float) -> None:
-            nonlocal n_bytes
-            n_bytes += n
-            on_progress(int(n_bytes) // _MB)
-
-        yield count, (lambda number: None)
 
 
 def fetch_one(

@@ -5,12 +5,11 @@ from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
-from prefprop_cli.arrays import Floats
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.audit import Audit
 from prefprop_cli.data.corpus import Corpus
 from prefprop_cli.errors import DataError, PrefpropError
-from prefprop_cli.experiment.baselines import majority_logits, tfidf_logits
+from prefprop_cli.experiment.baselines import label_indices, majority_logits, tfidf_logits
 from prefprop_cli.report.scores import (
     Estimate,
     ScoredSet,
@@ -83,27 +82,19 @@ def baselines_of(scored: ScoredSet, *, corpus_of: CorpusOf) -> Baselines:
 
 
 def _fitted(scored: ScoredSet, corpus: Corpus) -> Baselines:
-    n_classes = scored.variants[0].logits[0].shape[1]
-    train, documents = corpus.splits["train"], corpus.splits.get(scored.split, [])
-    numbers = {label: number for number, label in enumerate(corpus.labels)}
-    names = np.array([numbers[str(document.label)] for document in train])
-    labels = [numbers[str(document.label)] for document in documents]
-    is_same = tuple(d.id for d in documents) == scored.ids and labels == scored.labels.tolist()
+    split = scored.split
+    ids = tuple(document.id for document in corpus.splits.get(split, ()))
+    is_same = ids == scored.ids and np.array_equal(label_indices(corpus, split), scored.labels)
     # Earlier versions did not record the texts.
     recorded = scored.data.runs[0].folder.manifest.get("documents_sha256")
     if not is_same or recorded not in (None, corpus.contents):
         raise DataError("the documents are no longer those of the runs")
-    texts = [document.text for document in documents]
-    fits: dict[str, Callable[[], Floats]] = {
-        "TF-IDF, logistic regression": lambda: tfidf_logits(
-            [document.text for document in train], names, texts, n_classes=n_classes
-        ),
-        "most frequent class": lambda: majority_logits(names, n_classes=n_classes, n=len(texts)),
-    }
+    fits = {"TF-IDF, logistic regression": tfidf_logits, "most frequent class": majority_logits}
     found, notes = [], list[str](corpus.facts)
-    for name, fit in fits.items():
+    for name, logits_of in fits.items():
         try:
-            found.append(Baseline(name, estimates_of([seed_of(fit(), scored)])))
+            logits = logits_of(corpus, split)
+            found.append(Baseline(name, estimates_of([seed_of(logits, scored)])))
         except PrefpropError as error:
             notes.append(f"without {name}: {error}")
     return Baselines(tuple(found), tuple(notes))

@@ -1,6 +1,5 @@
 """Finished runs and timings, found in the files and folders that were named."""
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,19 +7,14 @@ from pathlib import Path
 
 from prefprop_cli.config.load import load_config
 from prefprop_cli.config.schema import Config
-from prefprop_cli.errors import DataError, PrefpropError, UsageError
+from prefprop_cli.errors import PrefpropError, UsageError
 from prefprop_cli.report.paper import method_label
+from prefprop_cli.report.table_7 import read_timings
 from prefprop_cli.runs import Record, RunFolder
 from prefprop_cli.runs.state import again
 from prefprop_cli.words import listed
 
 _SHOWN = 5
-_ENDS = ("", "_low", "_high")
-_TIMING = {
-    "method",
-    "text",
-    *(f"{name}{end}" for name in ("docs_per_s", "overhead") for end in _ENDS),
-}
 
 
 @dataclass(frozen=True)
@@ -69,7 +63,7 @@ def collect(paths: Sequence[Path]) -> Collected:
     seen = set()
     for path in paths:
         if path.is_file():
-            found.timings += _timings(path)
+            found.timings += read_timings(path)
             continue
         folders = [*_runs_in(path)]
         if not folders:
@@ -119,26 +113,3 @@ def _left_out(state: str, folders: Sequence[Path]) -> str:
     names = listed([str(folder) for folder in folders], shown=_SHOWN)
     goes_on = state in ("interrupted", "failed")
     return f"left out, {state}: {names}" + (f". To go on: {again(folders[0])}" if goes_on else "")
-
-
-def _timings(path: Path) -> list[Record]:
-    try:
-        document = json.loads(path.read_bytes())
-    except (ValueError, RecursionError):
-        document = None
-    rows = [row for row in _rows(document) if row.keys() >= _TIMING]
-    if not rows:
-        raise DataError(
-            f"{path} holds no timings of table 7. Measure them: "
-            "python benchmarks/table_7.py > FILE.json"
-        )
-    return rows
-
-
-def _rows(document: object) -> Iterator[Record]:
-    """The rows of a document of `bench`, or of a benchmark file with several in `parts`."""
-    if isinstance(document, dict):
-        rows, parts = document.get("rows"), document.get("parts")
-        yield from (row for row in rows if isinstance(row, dict)) if isinstance(rows, list) else ()
-        for part in parts.values() if isinstance(parts, dict) else ():
-            yield from _rows(part)

@@ -70,14 +70,8 @@ def html_page(
 ) -> str:
     """Write the text of an HTML file; the same arguments give the same text.
 
+    Lead, cards and warnings come first; the pages of a report or comparison are sections, too.
     Labels, texts and paths are escaped, and characters that cannot be seen left out.
-
-    Args:
-        title: of the page, and its heading.
-        sections: in order; the pages of a report or comparison are sections, too.
-        lead: sentences that come first.
-        cards: figures that stand out.
-        warnings: what to know before one believes them.
     """
     environment = Environment(
         loader=PackageLoader("prefprop_cli.report"),
@@ -93,10 +87,7 @@ def html_page(
 
 
 def where_from(run: RunFolder, adapter: Adapter, *, documents: str) -> Element:
-    """Say where figures come from: method, data, backbone, seed, versions.
-
-    `documents` says which ones the figures are of.
-    """
+    """Say where figures of some documents come from: method, data, backbone, seed, versions."""
     config, manifest = adapter.config, run.manifest
     packages = manifest.get("packages")
     versions = packages if isinstance(packages, dict) else {}

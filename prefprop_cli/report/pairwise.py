@@ -1,7 +1,6 @@
 """Pairwise comparisons: runs that were named, beside the first of them."""
 
 from collections.abc import Sequence
-from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from prefprop_cli.report.page import PERCENT, SHARE, Block, Grid, Page
 from prefprop_cli.report.scores import (
     Calibrated,
     ScoredSet,
-    ScoredVariant,
     counting,
     evaluate_missing,
     score,
@@ -36,16 +34,10 @@ def compare_runs(
 ) -> Page:
     """Compare runs, or folders of runs, with the first one; seeds of one configuration are one.
 
-    What is left out is a note; see `notes.heard_by`.
-
-    Args:
-        paths: run folders, or folders that hold some; the first is one run.
-        split: that they are compared on.
-        metrics: default: the one that decides on this data set, accuracy, `ece` and `nll`.
-        calibrated: a run and its logits → calibrated ones; default: as they are.
-        n_bins: of the errors; default: what the first run says.
-        machine: that evaluates runs that never were on the split.
-        title: of the page.
+    The metrics are by default the one that decides on this data set, accuracy, `ece` and `nll`,
+    and `n_bins` what the first run says; `calibrated` makes calibrated logits of a run and its own.
+    The machine evaluates runs that never were on the split. What is left out is a note; see
+    `notes.heard_by`.
 
     Raises:
         UsageError: the first is no finished run, or there is nothing beside it.
@@ -56,7 +48,8 @@ def compare_runs(
     data, notes = _one_set(found.runs)
     for each in warnings((*found.notes, *notes)):
         note(each)
-    first = next((run for run in data.runs if _is_at(run, paths[0])), None)
+    place = paths[0].resolve()
+    first = next((run for run in data.runs if run.folder.path.resolve() == place), None)
     if first is None:
         raise UsageError(
             f"{paths[0]}, which the others are compared with, is no finished run, or a later one "
@@ -69,7 +62,7 @@ def compare_runs(
         scored = score(data, split, settings=settings, calibrated=calibrated, on_run=on_run)
     chosen = metrics or dict.fromkeys((scored.metric, "accuracy", "ece", "nll"))
     known = [name for name in chosen if name in scored.variants[0].estimates]
-    return _page(scored, paths[0], known, title or f"{paths[0]} beside others, on {split}")
+    return _page(scored, first, known, title or f"{paths[0]} beside others, on {split}")
 
 
 def _one_set(runs: Sequence[FinishedRun]) -> tuple[DataSet, list[str]]:
@@ -87,7 +80,8 @@ def _one_set(runs: Sequence[FinishedRun]) -> tuple[DataSet, list[str]]:
     return sets[0], notes
 
 
-def _page(scored: ScoredSet, first: Path, metrics: Sequence[str], title: str) -> Page:
+def _page(scored: ScoredSet, first: FinishedRun, metrics: Sequence[str], title: str) -> Page:
+    reference = next(each for each in scored.variants if first in each.runs)
     units = {name: SHARE if name in LOWER_IS_BETTER else PERCENT for name in metrics}
     header = ("runs", "seeds", *(cell for name in metrics for cell in (text.SHORT[name], "95 %")))
     rows = []
@@ -101,7 +95,7 @@ def _page(scored: ScoredSet, first: Path, metrics: Sequence[str], title: str) ->
     blocks: list[Block] = [Grid(header, tuple(rows)), *text.missing(scored.variants, metrics)]
     records = {}
     for name, unit in units.items():
-        (compared,) = compare([scored], metric=name, first=partial(_variant_at, first))
+        (compared,) = compare([scored], metric=name, first=lambda _: reference)
         blocks += text.comparison_blocks(compared, family=compared, unit=unit)
         records[name] = [each.as_dict() for each in compared]
     record = {
@@ -113,11 +107,3 @@ def _page(scored: ScoredSet, first: Path, metrics: Sequence[str], title: str) ->
     }
     said_once = dict.fromkeys(blocks)  # what holds for every metric
     return Page("comparison", title, tuple(said_once), record)
-
-
-def _variant_at(path: Path, variants: Sequence[ScoredVariant]) -> ScoredVariant:
-    return next(v for v in variants if any(_is_at(run, path) for run in v.runs))
-
-
-def _is_at(run: FinishedRun, path: Path) -> bool:
-    return run.folder.path.resolve() == path.resolve()

@@ -68,16 +68,12 @@ def make_report(
     corpus_of: CorpusOf = read_corpus,
     lengths_of: LengthsOf | None = None,
 ) -> Report:
-    """Make the paper's tables and figures of runs, ours beside the paper's.
+    """Make the paper's tables and figures of what `collect` finds, ours beside the paper's.
 
-    Args:
-        paths: run folders, folders that hold some, and files of timings; see `collect`.
-        asked: names such as `table-2`; default: all that the runs and timings allow.
-        split: whose figures the tables show.
-        has_pictures: whether figures are made that nobody asked for by name.
-        machine: that evaluates runs that never were on the split.
-        corpus_of: reads the texts that a table `[data]` asks for.
-        lengths_of: default: `document_lengths`.
+    `asked` are names such as `table-2`; by default all that runs and timings allow are made, and
+    of them figures only with `has_pictures`. The machine evaluates runs that never were on the
+    split; `corpus_of` reads the texts that a table `[data]` asks for, `lengths_of` is by default
+    `document_lengths`.
 
     Raises:
         UsageError: a path is not there, or there are no runs or timings for what was asked.

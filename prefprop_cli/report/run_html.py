@@ -39,23 +39,14 @@ _DRAWN = ("accuracy", "f1_micro", "nll")
 
 
 def run_page(
-    run: RunFolder,
-    *,
-    split: str = "test",
-    corpus_of: CorpusOf = read_corpus,
-    excerpts: bool = True,
+    run: RunFolder, *, split: str = "test", corpus_of: CorpusOf = read_corpus, excerpts: bool = True
 ) -> str:
     """Write a finished run on a split that it was evaluated on as the text of an HTML file.
 
-    The file needs no network. All of it is what the run folder holds; baselines and excerpts are
-    added where the data are still those of the run.
-
-    Args:
-        run: its folder.
-        split: whose figures it shows.
-        corpus_of: reads the documents that a table `[data]` asks for; what it raises becomes a
-            note.
-        excerpts: whether it has the beginnings of texts, which not everybody may pass on.
+    The file needs no network. All of it is what the run folder holds; baselines and `excerpts`,
+    beginnings of texts, which not everybody may pass on, are added where the data are still those
+    of the run. `corpus_of` reads the documents that a table `[data]` asks for; what it raises
+    becomes a note.
 
     Raises:
         UsageError: the run is not finished, or was not evaluated on the split.

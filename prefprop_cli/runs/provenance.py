@@ -1,7 +1,9 @@
 """From what a run was started: command, versions, code and time."""
 
+import os
 import platform
 import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
@@ -47,6 +49,11 @@ def versions(packages: Iterable[str]) -> dict[str, str | None]:
         except PackageNotFoundError:
             found[package] = None
     return found
+
+
+def cores() -> int | None:
+    """Count the processors that this process may use; None if nobody knows."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
 
 
 def _git() -> Record | None:

@@ -37,6 +37,16 @@ class Resampled:
     def __getitem__(self, name: str) -> float:
         return float(self.observed[self.names.index(name)])
 
+    def intervals(
+        self, bounds: Mapping[str, tuple[float, float]], *, level: float = 0.95
+    ) -> dict[str, Interval]:
+        """Find the `percentile_interval` of each figure that has bounds."""
+        columns = dict(zip(self.names, self.samples.T, strict=True))
+        return {
+            name: percentile_interval(columns[name], self[name], level=level, bounds=ends)
+            for name, ends in bounds.items()
+        }
+
 
 def resample_documents(
     statistics: Statistics,
@@ -45,15 +55,11 @@ def resample_documents(
     n_resamples: int = 2000,
     seed: int = 0,
 ) -> Resampled:
-    """Compute the figures of one seed on R resamples of its documents.
+    """Compute the figures of one seed on R resamples, each of N documents drawn with replacement.
 
-    Args:
-        statistics: takes the arrays, or a resample of their rows, and returns named numbers.
-        *arrays: (N, …) each, row i of all of them being document i.
-        names: those of the numbers to keep.
-        n_resamples: R, each N documents drawn with replacement.
-        seed: of the draws. The same N and seed give the same documents, which is what pairs
-            two methods.
+    `statistics` takes the arrays (N, …), row i of all of them being document i, or a resample of
+    their rows, and returns numbers, of which those of `names` are kept. The same N and `seed` give
+    the same documents, which is what pairs two methods.
     """
     rng = np.random.default_rng(seed)
     n = len(arrays[0])
@@ -66,42 +72,22 @@ def resample_documents(
     return Resampled(tuple(names), figures(slice(None)), samples)
 
 
-def bootstrap_intervals(
-    statistics: Statistics,
-    *arrays: NDArray[np.generic],
-    n_resamples: int = 2000,
-    seed: int = 0,
-    level: float = 0.95,
-    bounds: Mapping[str, tuple[float, float]],
-) -> dict[str, Interval]:
-    """Find percentile bootstrap intervals, corrected for bias, of statistics of one sample.
-
-    The quantiles of the resampled statistic are moved down by twice its bias b = mean - observed:
-    once because resamples score b above the sample, once because the sample itself scores about
-    b above the truth. For a mean b is 0; an ECE of few documents is far too high (n = 65: b about
-    .02). The interval is cut to the statistic's bounds and always holds the observed value.
-
-    It is a percentile interval and no more. It falls a little short of `level` for skewed means of
-    few documents, such as NLL (at n = 65: .92 to .94), which have `mean_interval`; and far short
-    for an ECE of few documents or near 0, which has `error_interval.binned_error_interval`.
-
-    Arguments are those of `resample_documents`, and `bounds`, the least and greatest possible
-    value of each statistic that is wanted.
-
-    Source: Efron & Tibshirani 1993, chapters 10 and 13.
-    """
-    names = tuple(bounds)
-    drawn = resample_documents(statistics, *arrays, names=names, n_resamples=n_resamples, seed=seed)
-    return {
-        name: percentile_interval(column, drawn[name], level=level, bounds=bounds[name])
-        for name, column in zip(names, drawn.samples.T, strict=True)
-    }
-
-
 def percentile_interval(
     samples: Floats, observed: float, *, level: float, bounds: tuple[float, float]
 ) -> Interval:
-    """Find the interval of one statistic from its resamples (R,), as `bootstrap_intervals`."""
+    """Find the percentile bootstrap interval of a statistic from its resamples (R,).
+
+    Their quantiles are moved down by twice the bias b = mean - observed: once because resamples
+    score b above the sample, once because the sample itself scores about b above the truth. For a
+    mean b is 0; an ECE of few documents is far too high (n = 65: b about .02). The interval is cut
+    to the bounds, the least and greatest possible value, and always holds the observed one.
+
+    It falls a little short of `level` for skewed means of few documents, such as NLL (at n = 65:
+    .92 to .94), which have `mean_interval`; and far short for an ECE of few documents or near 0,
+    which has `error_interval.binned_error_interval`.
+
+    Source: Efron & Tibshirani 1993, chapters 10 and 13.
+    """
     tail = (1 - level) / 2
     bias = samples.mean() - observed
     low, high = np.clip(np.quantile(samples, [tail, 1 - tail]) - 2 * bias, *bounds)
@@ -109,10 +95,7 @@ def percentile_interval(
 
 
 def mean_interval(
-    values: Floats,
-    *,
-    level: float = 0.95,
-    bounds: tuple[float, float] = (-inf, inf),
+    values: Floats, *, level: float = 0.95, bounds: tuple[float, float] = (-inf, inf)
 ) -> Interval:
     """Find an interval of a mean of values (N,) that may be skewed, such as a Brier score or NLL.
 

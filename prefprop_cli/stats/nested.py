@@ -16,6 +16,8 @@ from prefprop_cli.arrays import Floats
 from prefprop_cli.stats.intervals import Interval, Resampled, percentile_interval
 
 _ROUNDING = 1e-12
+_SEED = 1
+_LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Difference:
     value: float
     interval: Interval
     p_value: float
-    """Two-sided, of no difference; below 1 - level where `interval` leaves 0 out."""
+    """Two-sided, of no difference; below 0.05 where `interval` leaves 0 out."""
 
 
 def nested_differences(
@@ -33,14 +35,12 @@ def nested_differences(
     second: Sequence[Resampled] = (),
     *,
     bounds: Mapping[str, tuple[float, float]],
-    seed: int = 1,
-    level: float = 0.95,
 ) -> dict[str, Difference]:
     """Compare two methods, or one with 0: how far apart they are, and whether by chance.
 
     Resample r: the mean over n seeds, drawn with replacement from the n there are, of their
     figures on the documents of resample r. Percentile intervals, corrected for bias and cut to
-    the bounds as in `bootstrap_intervals`. The part of the seeds is too narrow by √((n - 1)/n);
+    the bounds as in `percentile_interval`. The part of the seeds is too narrow by √((n - 1)/n);
     with one seed a method, the interval is the paired bootstrap over documents and says nothing of
     other seeds.
 
@@ -49,39 +49,33 @@ def nested_differences(
     for either side. For accuracy, F1, NLL and Brier score; a binned calibration error has
     `error_difference`, as bias of which resamples know nothing is left in its differences.
 
-    Args:
-        first: the seeds of a method, from `resample_documents` with one seed of draws.
-        second: those of another on the same documents, to be subtracted.
-        bounds: least and greatest possible value of each result; names those that are wanted.
-        seed: of the draws of seeds.
-        level: nominal coverage.
+    All seeds are from `resample_documents` with one seed of draws; `bounds` are the least and
+    greatest possible value of each figure that is wanted.
 
     Source: Efron & Tibshirani 1993, chapters 8, 15 and 16; seeds crossed with documents as in
     Sellam et al. 2022 (arXiv 2106.16163), section 3.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(_SEED)
     observed, samples = _means(first, rng)
     if second:
         others, other_samples = _means(second, rng)
         observed, samples = observed - others, samples - other_samples
     places = {name: first[0].names.index(name) for name in bounds}
     return {
-        name: _difference(samples[:, k], float(observed[k]), level=level, bounds=bounds[name])
+        name: _difference(samples[:, k], float(observed[k]), bounds=bounds[name])
         for name, k in places.items()
     }
 
 
-def _difference(
-    samples: Floats, observed: float, *, level: float, bounds: tuple[float, float]
-) -> Difference:
-    interval = percentile_interval(samples, observed, level=level, bounds=bounds)
+def _difference(samples: Floats, observed: float, *, bounds: tuple[float, float]) -> Difference:
+    interval = percentile_interval(samples, observed, level=_LEVEL, bounds=bounds)
     corrected = samples - 2 * (samples.mean() - observed)
     # Where few documents differ many resamples are level; the bias must not move them to one side.
     is_level = np.abs(samples) < _ROUNDING
     rarer = min(int(((side * corrected >= 0) | is_level).sum()) for side in (-1, 1))
     p_value = min(1.0, 2 * (1 + rarer) / (1 + len(samples)))
-    if p_value > 1 - level and interval.low * interval.high > 0:
-        interval = Interval(min(interval.low, 0.0), max(interval.high, 0.0), level)
+    if p_value > 1 - _LEVEL and interval.low * interval.high > 0:
+        interval = Interval(min(interval.low, 0.0), max(interval.high, 0.0), _LEVEL)
     return Difference(observed, interval, p_value)
 
 

@@ -60,34 +60,35 @@ def given(stated: Stated) -> Interval | None:
     return stated if isinstance(stated, Interval) else None
 
 
-def share(successes: int, trials: int, *, of: str, level: float = 0.95) -> Stated:
+def too_few(count: int, what: str, least: int) -> str:
+    """Say what is lacking; nothing, if there are enough."""
+    if count >= least:
+        return ""
+    counted = what.replace("documents", "document") if count == 1 else what
+    return f"{count} {counted}, at least {least} are needed"
+
+
+def share(successes: int, trials: int, *, of: str) -> Stated:
     """Find Wilson's interval of a share of so many trials; `of` names them, e.g. "documents"."""
-    return _too_few(trials, of, LEAST_TRIALS) or wilson_interval(successes, trials, level=level)
+    return too_few(trials, of, LEAST_TRIALS) or wilson_interval(successes, trials)
 
 
-def shares(answers: Answers, *, level: float = 0.95) -> dict[str, Stated]:
+def shares(answers: Answers) -> dict[str, Stated]:
     """Find intervals of the metrics of a task that are a share of documents, or rise with one."""
     found = answers.metrics.shares(answers.labels, answers.predicted)
-    stated = {
-        name: share(hits, trials, of=of, level=level) for name, (hits, trials, of) in found.items()
-    }
+    stated = {name: share(hits, trials, of=of) for name, (hits, trials, of) in found.items()}
     if both := given(stated.get("f1_binary", "")):
         low, high = (2 * end / (1 + end) for end in (both.low, both.high))
         stated["f1_binary"] = Interval(low, high, both.level)
     return stated
 
 
-def mean(values: Floats, *, bounds: tuple[float, float], level: float = 0.95) -> Stated:
+def mean(values: Floats, *, bounds: tuple[float, float]) -> Stated:
     """Find the interval of the mean of enough losses that differ."""
-    if why := _too_few(len(values), "documents", LEAST_MEAN):
+    if why := too_few(len(values), "documents", LEAST_MEAN):
         return why
-    found = mean_interval(values, level=level, bounds=bounds)
+    found = mean_interval(values, bounds=bounds)
     return found if found.low < found.high else "it is the same for all documents"
-
-
-def too_few_for_bins(n: int) -> str:
-    """Say why a binned error of n documents has no interval; empty where it has."""
-    return _too_few(n, "documents", LEAST_TRIALS)
 
 
 def bootstrap_obstacle(metric: str, models: Sequence[Answers]) -> str:
@@ -97,20 +98,20 @@ def bootstrap_obstacle(metric: str, models: Sequence[Answers]) -> str:
     wrong: resamples without any look like certainty.
     """
     labels = models[0].labels
-    few = _too_few(len(labels), "documents", _LEAST.get(metric, LEAST_TRIALS))
+    few = too_few(len(labels), "documents", _LEAST.get(metric, LEAST_TRIALS))
     if few or metric in _LEAST:
         return few
     if metric in ("f1_binary", "recall_binary"):
-        few = _too_few(int((labels == 1).sum()), "positive documents", LEAST_OF_CLASS)
+        few = too_few(int((labels == 1).sum()), "positive documents", LEAST_OF_CLASS)
     elif metric.endswith("_macro"):
         occurring = np.unique([labels, *(each.predicted for each in models)])
         rarest = min(int((labels == k).sum()) for k in occurring)
-        few = _too_few(rarest, "documents of the rarest class", LEAST_OF_CLASS)
+        few = too_few(rarest, "documents of the rarest class", LEAST_OF_CLASS)
     chosen = _relevant(metric, models)
     right = np.array([each.predicted == each.labels for each in models])
     for what, found in (("right", right), ("wrong", ~right)):
         count = int((found.any(axis=0) & chosen).sum())
-        few = few or _too_few(count, f"{what} documents among those that count", LEAST_EITHER_WAY)
+        few = few or too_few(count, f"{what} documents among those that count", LEAST_EITHER_WAY)
     return few
 
 
@@ -121,7 +122,7 @@ def difference_obstacle(metric: str, first: Sequence[Answers], second: Sequence[
     """
     n = len(first[0].labels)
     if metric in _LEAST:
-        return _too_few(n, "documents", _LEAST[metric])
+        return too_few(n, "documents", _LEAST[metric])
     answers = [
         np.array([e.predicted == e.labels if metric in _SHARES else e.predicted for e in models])
         for models in (first, second)
@@ -147,11 +148,3 @@ def _relevant(metric: str, models: Sequence[Answers]) -> Flags:
         "f1_binary": is_positive | is_called_so,
     }
     return relevant.get(metric, np.ones(len(is_positive), np.bool_))
-
-
-def _too_few(count: int, what: str, least: int) -> str:
-    """What is lacking; empty if nothing is."""
-    if count >= least:
-        return ""
-    counted = what.replace("documents", "document") if count == 1 else what
-    return f"{count} {counted}, at least {least} are needed"

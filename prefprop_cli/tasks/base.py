@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.form import Form
-from prefprop_cli.data.inputs import Reader
+from prefprop_cli.data.inputs import Reader, Reading
 from prefprop_cli.data.tokenizer import TextTokenizer
-from prefprop_cli.tables import Errors
 from prefprop_cli.tasks.metrics import Metrics
 
 if TYPE_CHECKING:
     from prefprop_cli.config.schema import DataTable
     from prefprop_cli.tasks.batch import Head
-
 
 Labels = tuple[str, ...]
 
@@ -29,7 +27,7 @@ class Task(ABC):
     """A kind of documents and what is asked of them; `table` is `[data]` of a run's training."""
 
     has_classes: ClassVar[bool] = True
-    """Whether all documents have the same classes; else each brings candidates of its own."""
+    """Whether all documents have the same classes; else each has candidates of its own."""
     does: ClassVar[str]
     """What a run of this task does, as the end of "a run that"."""
 
@@ -56,17 +54,8 @@ class Task(ABC):
         """Return whether a file that begins so holds documents of this task, and of no other."""
 
     @abstractmethod
-    def file_reader(
-        self, table: "DataTable", *, errors: Errors, lines: bool, text_column: str | None
-    ) -> Reader:
-        """Return how files without labels are read.
-
-        Args:
-            table: how those of the training were read.
-            errors: what to do with bytes that are no text.
-            lines: whether each line is a document.
-            text_column: the column that was asked for; None for that of the training, or one like
-                it.
+    def file_reader(self, table: "DataTable", reading: Reading) -> Reader:
+        """Return how files without labels are read, as is asked for, else as in training.
 
         Raises:
             UsageError: a column is named, and there are none.

@@ -58,9 +58,9 @@ class Batch:
 
     def parts(self, size: int) -> Iterator[tuple[Tokens, tuple[tuple[int, ...], ...]]]:
         """Tokens and positions of at most `size` rows at a time."""
-        for first in range(0, len(self.positions), size):
-            end = first + size
-            yield self.tokens.between(first, end), self.positions[first:end]
+        for start in range(0, len(self.positions), size):
+            end = start + size
+            yield self.tokens.between(start, end), self.positions[start:end]
 
 
 def collate(form: Form, records: Sequence[Record]) -> Batch:
@@ -108,7 +108,7 @@ def losses(logits: Tensor, batch: Batch) -> Tensor:
 
 
 class Table(Protocol):
-    """What `Examples` needs of its documents; a `datasets.Dataset` has it."""
+    """Documents, column by column, such as a `datasets.Dataset`."""
 
     def __getitem__(self, key: list[int]) -> dict[str, Sequence[object]]: ...
 
@@ -118,15 +118,13 @@ class Examples:
     """A prepared split as batches."""
 
     table: Table
-    """The documents, column by column."""
     lengths: Sequence[int]
-    """Tokens of each."""
+    """Tokens of each document."""
     form: Form
     shuffled: bool = False
     """Whether what has no order in a document is put into another one, as in training."""
     seed: int = 0
     epoch: int = 0
-    """The order is another one in each."""
 
     def __len__(self) -> int:
         return len(self.lengths)

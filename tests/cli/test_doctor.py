@@ -9,6 +9,7 @@ import pytest
 from prefprop_cli.cli.console import Common, Console
 from prefprop_cli.cli.work import doctor
 from prefprop_cli.core.attention import BACKENDS
+from prefprop_cli.experiment import installation
 from prefprop_cli.runs import RunFolder
 from tests.helpers.hub import Fault, Hub
 
@@ -89,7 +90,7 @@ def test_verdict_offline_names_the_backbones_on_this_disk(
 def test_verdict_without_any_backbone_says_what_to_install(
     run: RunFolder, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "has_minilm", lambda: False)
+    monkeypatch.setattr(installation, "has_minilm", lambda: False)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     verdict = json.loads(examined(json=True))["verdict"]
     assert verdict["can train"].startswith("no backbone is here")
@@ -104,7 +105,7 @@ def test_malloc_variables_are_told(run: RunFolder, monkeypatch: pytest.MonkeyPat
 
 
 def test_table_is_for_people(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "versions", dict.fromkeys)
+    monkeypatch.setattr(installation, "versions", dict.fromkeys)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     rows = [line.split("\t") for line in examined().splitlines()]
     values = {(section, name): value for section, name, value in rows}

@@ -210,7 +210,7 @@ def test_a_split_is_computed_once(
     copy: Path, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = output("eval", copy)[1]
-    monkeypatch.setattr("prefprop_cli.experiment.inference.load_run", None)
+    monkeypatch.setattr("prefprop_cli.experiment.predictor.load_run", None)
     assert output("eval", copy)[1] == first
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from prefprop_cli.cli.work.presets import documented_schema, schema_rows
 from prefprop_cli.config import schema
+from prefprop_cli.config.reference import documented_schema, schema_rows
 from prefprop_cli.config.schema import Config, SweepTable
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]

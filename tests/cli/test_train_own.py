@@ -105,7 +105,7 @@ def test_the_test_split_is_evaluated_and_stored(
     assert sum(map(sum, found["confusions"])) == 5
     assert found["baselines"].keys() == {"TF-IDF", 'always "even"'}
     assert len(found["mistakes"]) == 5 - sum(found["confusions"][n][n] for n in range(2))
-    monkeypatch.setattr("prefprop_cli.experiment.inference.load_run", None)
+    monkeypatch.setattr("prefprop_cli.experiment.predictor.load_run", None)
     metrics = json.loads(output("eval", record["run"], "--json")[1])["metrics"]
     assert metrics["accuracy"]["value"] == found["accuracy"]
     assert metrics["accuracy"]["low"] == pytest.approx(found["low"])

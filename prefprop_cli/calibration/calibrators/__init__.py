@@ -1,8 +1,4 @@
-"""Recalibration: one file for each method, one line in `tables.CALIBRATORS`, fitted on validation
-alone.
-
-`fit_calibrator` fits one by name, or chooses; `calibrator_from` reads a stored one.
-"""
+"""Recalibration: methods that are fitted on validation alone; `tables.CALIBRATORS` names them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -11,8 +7,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from prefprop_cli.arrays import Ints
-from prefprop_cli.calibration.calibrators.base import SCHEMA_VERSION, Calibrator
-from prefprop_cli.calibration.calibrators.identity import REMOVED, Identity, Removed
+from prefprop_cli.calibration.calibrators.base import (
+    REMOVED,
+    SCHEMA_VERSION,
+    Calibrator,
+    Identity,
+    Removed,
+)
 from prefprop_cli.calibration.calibrators.selection import (
     Trial,
     cross_calibrated,

@@ -38,13 +38,9 @@ def minimise_cross_entropy(
     L is convex. Newton's steps in a trust region end at a slope of 1e-11, L-BFGS at 1e-8. Units of
     a parameter change a logit by about 1: logits of 0.001 and of 1,000 are one problem.
 
-    Args:
-        logits_of: A, from θ (P,) to logits (N, C); linear.
-        transposed: Aᵀ, from (N, C) to (P,).
-        targets: t, (N, C); rows sum to 1.
-        start: (P,), where no change is.
-        size: (P,), mean absolute value of what each parameter is multiplied by.
-        precision: s of all parameters; 1 weighs about as much as a document.
+    `logits_of` is A, from θ (P,) to logits (N, C), linear, and `transposed` Aᵀ. The rows of the
+    targets t (N, C) sum to 1. `start` (P,) is where nothing changes, `size` (P,) the mean absolute
+    value of what each parameter is multiplied by; a `precision` s of 1 weighs about a document.
 
     Raises:
         PrefpropError: the search stopped short of the optimum.

@@ -15,11 +15,6 @@ from prefprop_cli.calibration.predictions import softmax
 from prefprop_cli.errors import CorruptFileError
 
 
-def n_classes_of(n_curves: int) -> int:
-    """Return C of M."""
-    return max(n_curves, 2)
-
-
 def check_curves(*parts: Sequence[object]) -> None:
     """Check that a stored calibrator has each part once for each curve.
 

@@ -12,7 +12,6 @@ from prefprop_cli.calibration.calibrators.one_vs_rest import (
     check_curves,
     claimed_odds,
     joined_odds,
-    n_classes_of,
     problems,
 )
 
@@ -40,7 +39,7 @@ class Platt(Calibrator):
 
     @property
     def n_classes(self) -> int:
-        return n_classes_of(len(self.slopes))
+        return max(len(self.slopes), 2)  # one line does for two
 
     @classmethod
     def _fit(cls, logits: Floats, labels: Ints) -> Self:

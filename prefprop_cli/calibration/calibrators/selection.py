@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from prefprop_cli.arrays import Floats, Ints
-from prefprop_cli.calibration.calibrators.base import Calibrator
-from prefprop_cli.calibration.calibrators.identity import Identity
+from prefprop_cli.calibration.calibrators.base import Calibrator, Identity
 from prefprop_cli.calibration.predictions import Predictions, checked
 from prefprop_cli.errors import DataError, PrefpropError
 
@@ -41,11 +40,8 @@ def cross_validate(
 
     Two methods are compared by the differences of their losses, document by document, which
     scatter far less than the losses themselves. A method whose fit fails, in a fold or on all
-    documents, is out. Logits are (N, C), N ≥ 2, labels (N,).
-
-    Returns:
-        A trial for each method that could be fitted, in their order, and by name why the others
-        could not.
+    documents, is out: returned are a trial for each of the others, in their order, and by name why
+    these are out. Logits are (N, C), N ≥ 2, labels (N,).
     """
     losses, failures = {}, {}
     for method in methods:
@@ -63,8 +59,7 @@ def cross_calibrated(
 ) -> Floats:
     """Calibrate documents that there are no others for to fit on: each fold by the other folds.
 
-    Returns:
-        (N, C) calibrated logits, finite wherever the logits are.
+    Calibrated logits (N, C) are finite wherever the logits are.
 
     Raises:
         DataError: as `Calibrator.fit`, or there is one document only.

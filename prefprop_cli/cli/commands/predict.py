@@ -86,7 +86,7 @@ def command(
 
     reading = work.Reading(lines, errors, text_column)
     loaded = work.opened_run(console, run, sources, reading, device=device, backbone=backbone)
-    reader = work.reader_of(loaded, reading)
+    reader = loaded.task.file_reader(loaded.plan.config.data, reading)
     request = work.PredictionRequest(top_k, batch_size, strict, uncalibrated)
     if watch:
         work.watch(console, loaded, reader, watch, request)

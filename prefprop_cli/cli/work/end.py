@@ -11,7 +11,7 @@ from rich.cells import cell_len, set_cell_size
 
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.layout import shortened
-from prefprop_cli.cli.text import curve, escape
+from prefprop_cli.cli.text import curve
 from prefprop_cli.cli.work import views
 from prefprop_cli.config.schema import Config
 from prefprop_cli.data.prepare import Prepared
@@ -24,7 +24,7 @@ from prefprop_cli.experiment.plan import Plan
 from prefprop_cli.runs import RunFolder, losses_of
 from prefprop_cli.tables import TASKS
 from prefprop_cli.training.events import FitResult
-from prefprop_cli.words import plural
+from prefprop_cli.words import escape, plural
 
 MOST_CLASSES, LONGEST_NAME, SHORTEST_NAME, MISTAKES = 6, 12, 5, 3
 COLUMNS = 100

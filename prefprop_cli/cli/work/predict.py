@@ -26,7 +26,6 @@ from prefprop_cli.experiment.predict import (
     answered,
     best,
     newest_for,
-    reader_of,
 )
 from prefprop_cli.experiment.predictor import Predictor, load_run
 from prefprop_cli.runs.distributed import world
@@ -34,7 +33,7 @@ from prefprop_cli.tasks.base import Task
 from prefprop_cli.training.inference import batch_size_on
 from prefprop_cli.words import listed, plural
 
-__all__ = ["Inputs", "Reading", "reader_of"]
+__all__ = ["Inputs", "Reading"]
 
 SHOWN_CLASSES = 5
 Write = Callable[[TextRecord, Answer], None]

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.text import escape
+from prefprop_cli.config.presets import BASE
 from prefprop_cli.data.cells import flag
 from prefprop_cli.data.columns import Column
 from prefprop_cli.errors import UsageError
-from prefprop_cli.experiment.settings import BASE, ExperimentRequest, ExperimentSettings, resolve
+from prefprop_cli.experiment.settings import ExperimentRequest, ExperimentSettings, resolve
 from prefprop_cli.runs import check_free, check_writable
-from prefprop_cli.words import listed
+from prefprop_cli.words import escape, listed
 
 __all__ = ["BASE", "ExperimentRequest", "resolve"]
 

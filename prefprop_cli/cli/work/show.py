@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.text import age, curve, duration, size
+from prefprop_cli.cli.text import age, curve, duration
 from prefprop_cli.cli.work import views
 from prefprop_cli.errors import UsageError
 from prefprop_cli.experiment.describe import RunDescription
@@ -14,7 +14,7 @@ from prefprop_cli.experiment.evaluation import RunEvaluation
 from prefprop_cli.runs import RunFolder, RunSummary, list_runs
 from prefprop_cli.runs.atomic import Record
 from prefprop_cli.runs.state import again
-from prefprop_cli.words import listed
+from prefprop_cli.words import listed, size
 
 SHOWN = ("f1_macro", "nll", "ece")
 """Metrics beside the accuracy."""

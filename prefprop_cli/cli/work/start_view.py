@@ -6,10 +6,9 @@ from typing import Any
 from rich.cells import cell_len, set_cell_size
 
 from prefprop_cli.cli.layout import shortened
-from prefprop_cli.cli.text import escape
 from prefprop_cli.data.prepare import Prepared
 from prefprop_cli.tasks.base import Task
-from prefprop_cli.words import listed, plural
+from prefprop_cli.words import escape, listed, plural
 
 MOST_CLASSES, LONGEST_NAME, BAR = 10, 20, 10
 

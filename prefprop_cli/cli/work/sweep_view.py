@@ -6,13 +6,12 @@ from pathlib import Path
 
 from prefprop_cli.cli import layout
 from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.text import escape
 from prefprop_cli.cli.work.train_view import TrainView
 from prefprop_cli.config.sweep import Values
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.sweep.leaderboard import Leaderboard, Standing, TrialRecord
 from prefprop_cli.sweep.plan import text
-from prefprop_cli.words import plural
+from prefprop_cli.words import escape, plural
 
 _LONGEST_REASON = 60
 

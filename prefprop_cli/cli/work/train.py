@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.signals import StopRequest
-from prefprop_cli.cli.text import about, duration, size
+from prefprop_cli.cli.text import about, duration
 from prefprop_cli.cli.work.end import evaluated, next_line, tell_end
 from prefprop_cli.cli.work.end import record as record_of
 from prefprop_cli.cli.work.experiment import prepare, tell_trained
@@ -27,6 +27,7 @@ from prefprop_cli.runs import RunFolder
 from prefprop_cli.runs.distributed import world
 from prefprop_cli.runs.state import again
 from prefprop_cli.training.events import FitResult, Hooks
+from prefprop_cli.words import size
 
 __all__ = ["resolve_device"]
 

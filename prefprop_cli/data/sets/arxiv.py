@@ -26,9 +26,6 @@ def read(table: DataTable) -> Corpus:
 
     `data.source` is a folder with a folder of .txt files for each class, or split files; without
     it the hub is asked.
-
-    Raises:
-        DataError: the papers cannot be had or read.
     """
     corpus = hub.read_set(HUB_SET, table) if table.source is None else files.read(table)
     documents = [document for part in corpus.splits.values() for document in part]

@@ -17,11 +17,7 @@ from prefprop_cli.words import quoted
 
 
 def source_name(table: DataTable, *, what: str) -> str:
-    """Return `data.source`; `what` belongs there.
-
-    Raises:
-        DataError: it is not given.
-    """
+    """Return `data.source`; `what` belongs there."""
     if table.source is None:
         raise DataError(f'data.set = "{table.set}" needs data.source (or --source): {what}')
     return table.source

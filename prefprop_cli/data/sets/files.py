@@ -42,13 +42,7 @@ SPLIT_NAMES = {"train": "train", "test": "test"} | dict.fromkeys(
 
 
 def read(table: DataTable) -> Corpus:
-    """Read the documents at `data.source`, a local file or folder.
-
-    Raises:
-        DataError: there is nothing that can be read, a row is not as it should be, or a class has
-            a folder in train alone.
-        CorruptFileError: a damaged .parquet file.
-    """
+    """Read the documents at `data.source`, a local file or folder."""
     source = source_of(table, what=WHAT)
     parts = _parts(source)
     notes: list[str] = []

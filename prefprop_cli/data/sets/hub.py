@@ -26,11 +26,7 @@ NO_LABEL = -1
 
 
 def read(table: DataTable) -> Corpus:
-    """Read `data.source`: `owner/name`, with `@revision` or `:configuration` behind it.
-
-    Raises:
-        DataError: no name is given, the set cannot be had, or its rows are not as they should be.
-    """
+    """Read `data.source`: `owner/name`, with `@revision` or `:configuration` behind it."""
     return read_set(named(table), table)
 
 
@@ -54,11 +50,7 @@ def find_columns(source: str, *, text: str | None = None, label: str | None = No
 
 
 def read_set(asked: HubSet, table: DataTable) -> Corpus:
-    """Read a hub data set; draw splits it has not, or whose labels are secret.
-
-    Raises:
-        DataError: as `read`.
-    """
+    """Read a hub data set; draw splits it has not, or whose labels are secret."""
     parts, called, notes = _load(asked)
     train = parts["train"]
     # Columns are called as the data set calls them, which may differ in case.

@@ -88,21 +88,21 @@ class _Found:
 def _find(asked: HubSet) -> _Found:
     info, commit = info_of(asked.name, asked.revision)
     files = sorted(sibling.rfilename for sibling in info.siblings or [])
-    found = _Found(info.id, asked.configuration, commit, asked.revision == CONVERSION)
-    if found.is_conversion or f"{info.id.rpartition('/')[2]}.py" not in files:
-        is_needed = found.is_conversion or "/" not in info.id
-        return replace(found, files=files) if is_needed else found
+    is_conversion = asked.revision == CONVERSION
+    if is_conversion or f"{info.id.rpartition('/')[2]}.py" not in files:
+        needed = files if is_conversion or "/" not in info.id else ()
+        return _Found(info.id, asked.configuration, commit, is_conversion, needed)
+    script = "a data set with a loading script, which is not run, and the hub"
+    scripted = f"data.source = {asked}: {script}"
     if asked.revision not in (None, "main"):
         raise DataError(
-            f"data.source = {asked}: a data set with a loading script, which is not run, and the "
-            f"hub converts its main revision only. Give {asked.name}@{CONVERSION}"
+            f"{scripted} converts its main revision only. Give {asked.name}@{CONVERSION}"
         )
     try:
         return _find(replace(asked, revision=CONVERSION))
     except RevisionNotFoundError as error:
         raise DataError(
-            f"data.source = {asked}: a data set with a loading script, which is not run, and the "
-            "hub has no conversion of it. Give the documents as local files"
+            f"{scripted} has no conversion of it. Give the documents as local files"
         ) from error
 
 

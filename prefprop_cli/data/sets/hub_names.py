@@ -43,11 +43,7 @@ def parse(source: str) -> HubSet:
 
 
 def named(table: DataTable) -> HubSet:
-    """Return the data set that `data.source` names.
-
-    Raises:
-        DataError: it names none.
-    """
+    """Return the data set that `data.source` names."""
     return parse(source_name(table, what=FORM))
 
 

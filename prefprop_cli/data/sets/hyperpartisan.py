@@ -41,10 +41,6 @@ def read(table: DataTable) -> Corpus:
     `data.split`: `dedup` (default) draws splits in which no text stands twice; `kfold5` holds out
     fold `data.fold` for testing; `reference` is the split of Beltagy et al. (hp-splits.json), whose
     test articles are mostly in its training data, too.
-
-    Raises:
-        DataError: a file is missing, or article and label do not belong together.
-        CorruptFileError: a file is not well-formed, or declares a document type.
     """
     folder = source_of(table, what=WHAT)
     labels = _by_id(read_labels(folder / LABEL_FILE), folder / LABEL_FILE)

@@ -27,12 +27,7 @@ Posts = Iterable[tuple[PurePath, str]]
 
 
 def read(table: DataTable) -> Corpus:
-    """Read the posts of `data.source`, the archive or its folder; else scikit-learn downloads.
-
-    Raises:
-        DataError: the posts are not there, or cannot be downloaded.
-        CorruptFileError: the archive is damaged or unsafe.
-    """
+    """Read the posts of `data.source`, the archive or its folder; else scikit-learn downloads."""
     source = source_of(table, what=WHAT) if table.source else None
     parts, left_out = _stripped(_downloaded() if source is None else _local(source))
     if not all(parts.values()):

@@ -33,10 +33,6 @@ def read(table: DataTable) -> Corpus:
 
     What a president said and what he sent in writing on the same day stays in one split.
     `data.source` is the package's data folder; default: that of the installed package.
-
-    Raises:
-        DataError: the package is not installed, or the folder is not one of its form.
-        CorruptFileError: a text is not the one that the package lists.
     """
     folder = source_of(table, what=WHAT) if table.source else _installed()
     listed = folder / "metadata.csv"

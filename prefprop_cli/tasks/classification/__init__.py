@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.form import Form, Record, Row
-from prefprop_cli.data.inputs import Reader
+from prefprop_cli.data.inputs import Reader, Reading
 from prefprop_cli.data.kinds import TEXT_SUFFIXES
 from prefprop_cli.data.table_rows import is_table
 from prefprop_cli.data.texts import each_text
 from prefprop_cli.data.tokenizer import TextTokenizer
-from prefprop_cli.data.truncation import pieces
-from prefprop_cli.tables import Errors, Truncation
+from prefprop_cli.data.truncation import Ids, pieces
+from prefprop_cli.tables import Truncation
 from prefprop_cli.tasks.base import Labels, Task
 from prefprop_cli.tasks.metrics import ClassMetrics
 
@@ -47,23 +47,22 @@ class ClassificationForm(Form):
         return {"max_tokens": self.max_tokens, "beyond": self.truncation, **bounded}
 
     def encode(self, documents: Sequence[Document]) -> list[Record]:
-        room, records = self.max_tokens - N_SPECIAL, []
         all_ids = self.tokenizer.ids([document.text for document in documents])
-        for document, ids in zip(documents, all_ids, strict=True):
-            read = pieces(ids, room=room, truncation=self.truncation, max_chunks=self.max_chunks)
-            rows = [[self.tokenizer.cls_id, *piece, self.tokenizer.sep_id] for piece in read]
-            records.append(
-                {
-                    "id": document.id,
-                    "rows": rows,
-                    "label": -1 if document.label is None else self.labels.index(document.label),
-                    "n_tokens": len(ids) + N_SPECIAL,
-                    "n_cut": len(ids) - sum(map(len, read)),
-                    "n_rows": len(rows),
-                    "n_computed": sum(map(len, rows)),
-                }
-            )
-        return records
+        return list(map(self._record, documents, all_ids))
+
+    def _record(self, document: Document, ids: Ids) -> Record:
+        room = self.max_tokens - N_SPECIAL
+        read = pieces(ids, room=room, truncation=self.truncation, max_chunks=self.max_chunks)
+        rows = [[self.tokenizer.cls_id, *piece, self.tokenizer.sep_id] for piece in read]
+        return {
+            "id": document.id,
+            "rows": rows,
+            "label": -1 if document.label is None else self.labels.index(document.label),
+            "n_tokens": len(ids) + N_SPECIAL,
+            "n_cut": len(ids) - sum(map(len, read)),
+            "n_rows": len(rows),
+            "n_computed": sum(map(len, rows)),
+        }
 
     def rows(self, record: Record) -> list[Row]:
         return [Row(ids, n_global=1, positions=(0,)) for ids in record["rows"]]
@@ -93,17 +92,15 @@ class Classification(Task):
     def recognises(self, head: bytes) -> bool:
         return False  # any text can be classified
 
-    def file_reader(
-        self, table: "DataTable", *, errors: Errors, lines: bool, text_column: str | None
-    ) -> Reader:
+    def file_reader(self, table: "DataTable", reading: Reading) -> Reader:
         read = partial(
             each_text,
-            lines=lines,
-            errors=errors,
-            text_column=text_column or table.text_column,
-            or_another=text_column is None,
+            lines=reading.lines,
+            errors=reading.errors,
+            text_column=reading.text_column or table.text_column,
+            or_another=reading.text_column is None,
         )
-        return Reader(read, TEXT_SUFFIXES, holds_rows=lambda path: lines or is_table(path))
+        return Reader(read, TEXT_SUFFIXES, holds_rows=lambda path: reading.lines or is_table(path))
 
     def read_labelled(
         self, source: Path, table: "DataTable", columns: Mapping[str, str]

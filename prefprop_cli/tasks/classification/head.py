@@ -11,13 +11,7 @@ from prefprop_cli.tasks.batch import Head
 
 
 class ClassificationHead(Head):
-    """Two layers on the pooled hidden state.
-
-    Args:
-        hidden_size: W.
-        n_classes: C.
-        dropout: before each layer.
-    """
+    """Two layers on the hidden state that is read, with dropout before each."""
 
     def __init__(self, hidden_size: int, n_classes: int, *, dropout: float) -> None:
         super().__init__()
@@ -28,7 +22,6 @@ class ClassificationHead(Head):
             nn.init.normal_(layer.weight, std=0.02)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, pooled: Tensor, rows: Rows) -> Tensor:
+    def forward(self, hidden: Tensor, rows: Rows) -> Tensor:
         """Logits (R, C) of the hidden states (R, W) that are read, one of each row."""
-        hidden = self.dense(self.dropout(pooled)).tanh()
-        return self.out(self.dropout(hidden))
+        return self.out(self.dropout(self.dense(self.dropout(hidden)).tanh()))

@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 
 from prefprop_cli.arrays import Ints
 from prefprop_cli.data.corpus import Document
-from prefprop_cli.data.inputs import Reader
+from prefprop_cli.data.inputs import Reader, Reading
 from prefprop_cli.data.questions import each_question, looks_like_questions, read_questions
 from prefprop_cli.data.table_rows import JSON_SUFFIXES
 from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import UsageError
-from prefprop_cli.tables import Errors
 from prefprop_cli.tasks.base import Labels, Task
 from prefprop_cli.tasks.wikihop.form import QuestionForm, as_question
 
@@ -69,12 +68,10 @@ class WikiHop(Task):
     def recognises(self, head: bytes) -> bool:
         return looks_like_questions(head)
 
-    def file_reader(
-        self, table: "DataTable", *, errors: Errors, lines: bool, text_column: str | None
-    ) -> Reader:
-        if text_column:
-            raise UsageError(f"--text-column {text_column}: the run reads questions, not columns")
-        read = partial(each_question, lines=lines, errors=errors)
+    def file_reader(self, table: "DataTable", reading: Reading) -> Reader:
+        if column := reading.text_column:
+            raise UsageError(f"--text-column {column}: the run reads questions, not columns")
+        read = partial(each_question, lines=reading.lines, errors=reading.errors)
         return Reader(read, JSON_SUFFIXES, holds_rows=lambda path: True)
 
     def read_labelled(

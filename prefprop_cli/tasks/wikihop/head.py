@@ -13,31 +13,28 @@ from prefprop_cli.core.attention import Rows
 from prefprop_cli.tasks.batch import Head
 from prefprop_cli.tasks.wikihop.rows import MARKERS
 
+INIT_STD = 0.02  # about that of a backbone's embeddings
+
 
 class CandidateHead(Head):
     """A score for each `[ent]`, and the embeddings of the marker tokens.
 
     Trainable parameters: W for the score, which has no bias, and 4 · W for the markers.
 
-    The markers train as multiples of `init_std`. Adam moves each number by the learning rate, and
+    The markers train as multiples of `INIT_STD`. Adam moves each number by the learning rate, and
     that of a prefix is as large as an embedding: in a few steps the markers alone would be seen,
     not where they stand, and all candidates would be alike.
-
-    Args:
-        hidden_size: W.
-        init_std: of the markers, about that of a backbone's embeddings.
     """
 
-    def __init__(self, hidden_size: int, *, init_std: float = 0.02) -> None:
+    def __init__(self, hidden_size: int) -> None:
         super().__init__()
         self.marker_weights = nn.Parameter(torch.randn(len(MARKERS), hidden_size))
-        self._init_std = init_std
         self.score = nn.Linear(hidden_size, 1, bias=False)
-        nn.init.normal_(self.score.weight, std=init_std)
+        nn.init.normal_(self.score.weight, std=INIT_STD)
 
     @property
     def markers(self) -> Tensor:
-        return self._init_std * self.marker_weights
+        return INIT_STD * self.marker_weights
 
     def forward(self, hidden: Tensor, rows: Rows) -> Tensor:
         """Scores (R, C) of hidden states at the `[ent]` of all rows, -inf where a row has fewer."""

@@ -10,6 +10,7 @@ import torch
 
 from prefprop_cli.bench.request import Request, ready
 from prefprop_cli.config.schema import Config, MethodTable
+from prefprop_cli.errors import UsageError
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 MINILM = Request(Config(), shape="minilm")
@@ -89,6 +90,11 @@ def test_table_7_takes_the_length_of_the_prefix() -> None:
     config = Config(method=MethodTable(prefix_length=3))
     _, (group,) = table_7.subjects(Request(config, shape="minilm"), [64], batch_size=1)
     assert {s.method.prefix_length for s in group} == {3}
+
+
+def test_table_7_says_that_a_backbone_has_too_few_positions(tiny: Config) -> None:
+    with pytest.raises(UsageError, match=r"backbone has 64\. Use shorter --lengths, or a --shape"):
+        table_7.subjects(Request(tiny), [64], batch_size=1)
 
 
 def test_table_7_has_overheads_beside_the_papers() -> None:

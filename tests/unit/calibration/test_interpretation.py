@@ -2,8 +2,7 @@ import re
 
 import pytest
 
-from prefprop_cli.calibration.interpretation import interpret_change, interpret_error
-from prefprop_cli.calibration.null import NullSummary
+from prefprop_cli.calibration.null import NullSummary, interpret_change, interpret_error
 
 
 def test_worse_than_chance():

@@ -75,7 +75,7 @@ def test_accuracy_at_a_coverage_that_is_met_exactly():
     curve = risk_coverage(documents(*case))
     assert [curve.at_coverage(c).n for c in (0.1, 0.3, 0.7, 0.8, 0.9, 1.0)] == [1, 3, 7, 8, 9, 10]
     assert curve.at_coverage(0.3).accuracy == 1.0
-    assert curve.at_coverage(0.8, level=0.5).interval == wilson_interval(7, 8, level=0.5)
+    assert curve.at_coverage(0.8).interval == wilson_interval(7, 8)
 
 
 @pytest.mark.parametrize("coverage", [0, -0.1, 1.1, float("nan")])

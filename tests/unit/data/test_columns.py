@@ -17,7 +17,7 @@ from prefprop_cli.data.columns import (
     columns_of,
     with_columns,
 )
-from prefprop_cli.data.table_rows import each_row
+from prefprop_cli.data.table_rows import TableRow, each_row
 from prefprop_cli.errors import DataError
 
 POST = "A post of some length; with separators, and\nseveral lines. "
@@ -100,10 +100,10 @@ def test_columns_that_the_user_names() -> None:
         choose_columns(posts(), where="a.csv", label="stars")
 
 
-def test_no_label_is_looked_for_where_none_is_needed() -> None:
-    assert choose_columns(rows(body=POSTS), where="a.csv", needs_label=False) == Columns(
-        Column("body", "name")
-    )
+def test_where_a_text_is_meant_no_label_is_looked_for() -> None:
+    table = (TableRow(n, n, fields) for n, fields in enumerate(rows(body=POSTS), start=1))
+    with pytest.raises(DataError, match=r"no column 'txt'; .*Did you mean 'body'\?"):
+        list(with_columns(table, {"text_column": "txt"}, path="a.csv"))
 
 
 @pytest.mark.parametrize(

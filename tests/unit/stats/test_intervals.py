@@ -4,16 +4,15 @@ from scipy import stats
 
 from prefprop_cli.stats.intervals import (
     binomial_quantile,
-    bootstrap_intervals,
     mean_interval,
+    resample_documents,
     wilson_interval,
 )
 
 
-def bootstrap_interval(statistic, *arrays, bounds=(-np.inf, np.inf), **options):
-    return bootstrap_intervals(
-        lambda *drawn: {"": statistic(*drawn)}, *arrays, bounds={"": bounds}, **options
-    )[""]
+def bootstrap_interval(statistic, *arrays, bounds=(-np.inf, np.inf), level=0.95, **draws):
+    drawn = resample_documents(lambda *rows: {"": statistic(*rows)}, *arrays, names=[""], **draws)
+    return drawn.intervals({"": bounds}, level=level)[""]
 
 
 def calibration_gap(index, gap):
@@ -61,11 +60,11 @@ def test_bounds_and_the_observed_value_are_kept():
 
 def test_several_statistics_share_the_resamples():
     sample = np.random.default_rng(0).normal(size=40)
-    both = bootstrap_intervals(
-        lambda x: {"mean": x.mean(), "double": 2 * x.mean()},
-        sample,
-        bounds={"mean": (-9, 9), "double": (-9, 9)},
+    bounds = {"mean": (-9, 9), "double": (-9, 9)}
+    drawn = resample_documents(
+        lambda x: {"mean": x.mean(), "double": 2 * x.mean()}, sample, names=[*bounds]
     )
+    both = drawn.intervals(bounds)
     assert both["double"].low == pytest.approx(2 * both["mean"].low)
     assert both["mean"] == bootstrap_interval(np.mean, sample)
 

@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from prefprop_cli.calibration.metrics import scores_and_terms
-from prefprop_cli.stats.intervals import Resampled, bootstrap_intervals, resample_documents
+from prefprop_cli.stats.intervals import Resampled, resample_documents
 from prefprop_cli.stats.nested import nested_differences
 from prefprop_cli.tasks.metrics import ClassMetrics
 
@@ -28,8 +28,9 @@ def width(found):
 
 def test_of_one_seed_it_is_the_bootstrap_over_documents():
     values = np.random.default_rng(0).normal(size=80)
-    found = nested_differences([resampled(values, seed=4)], bounds=FREE)
-    assert found["mean"].interval == bootstrap_intervals(mean, values, seed=4, bounds=FREE)["mean"]
+    drawn = resampled(values, seed=4)
+    found = nested_differences([drawn], bounds=FREE)
+    assert found["mean"].interval == drawn.intervals(FREE)["mean"]
 
 
 def test_of_two_methods_it_is_paired_by_document():

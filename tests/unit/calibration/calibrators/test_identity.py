@@ -1,6 +1,6 @@
 import numpy as np
 
-from prefprop_cli.calibration.calibrators.identity import Identity
+from prefprop_cli.calibration.calibrators.base import Identity
 from prefprop_cli.calibration.predictions import softmax
 
 

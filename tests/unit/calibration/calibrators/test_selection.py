@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefprop_cli.calibration.calibrators.identity import Identity
+from prefprop_cli.calibration.calibrators.base import Identity
 from prefprop_cli.calibration.calibrators.selection import (
     cross_calibrated,
     cross_validate,
