@@ -38,11 +38,12 @@ from prefprop_cli.runs.provenance import SCHEMA_VERSION, now
 from prefprop_cli.runs.state import check_free, unfinished
 
 
-@dataclass
+@dataclass(unsafe_hash=True)
 class RunFolder:
     """A folder that holds one run."""
 
     path: Path
+    """It stays: folders are told apart by it."""
 
     def __post_init__(self) -> None:
         self.config = self.path / "config.toml"
@@ -192,8 +193,8 @@ class Choice:
 
 def newest_run(parent: Path) -> Path | None:
     """Return the finished run that was started last, or None; damaged folders do not count."""
-    found = _newest_finished(parent, lambda run: True)
-    return found.folder.path if found else None
+    runs = _newest_first(parent)
+    return next((run.path for run, found in runs if found.get("status") == "finished"), None)
 
 
 def choose_run(
@@ -211,28 +212,21 @@ def choose_run(
         return Choice(RunFolder.open(path), "named")
     if named := os.environ.get("PREFPROP_RUN"):
         return Choice(RunFolder.open(Path(named)), "PREFPROP_RUN")
-    found = _newest_finished(Path("runs"), accept)
-    if found is None:
-        advice = "Train one first: prefprop train FILE, or without data prefprop train -p demo"
-        for run, manifest in _newest_first(Path("runs")):
-            if manifest.get("status") != "finished":
-                advice = str(unfinished(run.path, manifest))
-                break
-        raise UsageError(
-            "no run was named, PREFPROP_RUN is not set, and ./runs holds no finished run"
-            f"{does}. {advice}"
-        )
-    return found
-
-
-def _newest_finished(parent: Path, accept: Callable[[RunFolder], bool]) -> Choice | None:
     passed_over = None
-    for run, manifest in _newest_first(parent):
-        if manifest.get("status") != "finished":
+    for run, manifest in _newest_first(Path("runs")):
+        if manifest.get("status") == "finished":
+            if accept(run):
+                return Choice(run, "newest finished", passed_over)
+        else:
             passed_over = passed_over or run
-        elif accept(run):
-            return Choice(run, "newest finished", passed_over)
-    return None
+    if passed_over:
+        advice = str(unfinished(passed_over.path, passed_over.manifest))
+    else:
+        advice = "Train one first: prefprop train FILE, or without data prefprop train -p demo"
+    raise UsageError(
+        "no run was named, PREFPROP_RUN is not set, and ./runs holds no finished run"
+        f"{does}. {advice}"
+    )
 
 
 def _newest_first(parent: Path) -> list[tuple[RunFolder, Record]]:
