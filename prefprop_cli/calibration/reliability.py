@@ -17,9 +17,7 @@ class ReliabilityBin:
     upper: float
     count: int
     confidence: float | None
-    """Mean of the documents."""
     accuracy: float | None
-    """Share of them that is right."""
     interval: Interval | None
     """Wilson's, of the accuracy."""
     band: Interval | None

@@ -58,13 +58,10 @@ class State:
     null_paper: NullSummary
     """Of `ece_paper`."""
     bins: tuple[ReliabilityBin, ...]
-    """The reliability diagram."""
     brier: BrierDecomposition
     """Of the top label where documents bring candidates."""
     curve: tuple[CurvePoint, ...]
-    """Risk and coverage, at most 200 points."""
     selections: tuple[Selection, ...]
-    """What is kept at the coverages of `COVERAGES`."""
     by_class: tuple[ClassSlice, ...] | None
     """None where documents bring candidates."""
     by_length: tuple[Slice, ...] | None

@@ -57,18 +57,15 @@ SCORES: dict[str, Callable[[Split], float]] = {
 }
 """Fractions in [0, 1], but `ece_debiased`, which may be negative, `brier` in [0, 2] and `nll` in
 nats."""
-OF_CLASSES = frozenset({"ace"})
-"""Only where a class is the same thing in every document."""
 
 
 def calibration_scores(split: Split, *, classwise: bool = True) -> dict[str, float]:
-    """Compute every score of the table; with `classwise=False` those that candidates have, too.
+    """Compute every score of the table; with `classwise=False` those that candidates have.
 
     Raises:
         DataError: scores of classes where a document lacks a class, a logit of -inf.
     """
-    names = SCORES.keys() if classwise else [name for name in SCORES if name not in OF_CLASSES]
-    return {name: SCORES[name](split) for name in names}
+    return {name: of(split) for name, of in SCORES.items() if classwise or name != "ace"}
 
 
 def class_errors(predictions: Predictions, *, n_bins: int) -> Floats:
@@ -95,5 +92,4 @@ def class_errors(predictions: Predictions, *, n_bins: int) -> Floats:
 
 
 def _signed_root(square: float) -> float:
-    """A debiased square in the unit of an ECE, its sign kept."""
     return copysign(sqrt(abs(square)), square)

@@ -26,11 +26,10 @@ NULL_RESAMPLES = 200
 
 @dataclass(frozen=True)
 class Slice:
-    """Calibration of some documents of a split; of no documents, figures are NaN and None."""
+    """Calibration of n documents of a split; of no documents, figures are NaN and None."""
 
     name: str
     n: int
-    """Documents."""
     share: float
     """Of all documents of the split."""
     accuracy: float
@@ -50,13 +49,11 @@ class Slice:
 
 @dataclass(frozen=True)
 class ClassSlice:
-    """One class from both sides; without documents of the class, recall is NaN, interval None."""
+    """A class of n documents from both sides; without any, recall is NaN and interval None."""
 
     name: str
     n: int
-    """Documents of the class."""
     share: float
-    """Of all documents of the split."""
     recall: float
     interval: Interval | None
     """Wilson's, of the recall; None of one document."""
@@ -93,9 +90,8 @@ def class_slices(
 def length_slices(predictions: Predictions, n_tokens: ArrayLike, *, n_bins: int) -> list[Slice]:
     """Measure calibration by length (N,), cut at the quartiles, to two digits.
 
-    Returns:
-        Slices that hold documents, shortest first ("up to 210", "211 to 1000", "over 1000"), then
-        "all"; only that one where all would be in one slice.
+    Slices that hold documents come shortest first ("up to 210", "211 to 1000", "over 1000"), then
+    "all"; only that one where all would be in one slice.
 
     Raises:
         DataError: lengths that are no integers, or differ in number from the documents.

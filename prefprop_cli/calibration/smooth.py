@@ -1,9 +1,4 @@
-"""The smooth calibration error: a kernel in place of bins.
-
-For document i: p_i, its confidence, and g_i = c_i - p_i, how far its outcome lies above it. Bins
-jump where a confidence crosses an edge; here every g_i is spread over [0, 1] by a Gaussian that
-is reflected at both ends.
-"""
+"""The smooth calibration error: a kernel in place of bins."""
 
 import numpy as np
 from scipy import fft, optimize
@@ -17,11 +12,11 @@ _WIDEST = 2.0  # the error is at most 1, so the bandwidth it equals is below thi
 def smooth_error(confidence: Floats, right: Ints) -> float:
     """Compute smECE of confidences (N,) and outcomes (N,), 1 where right; in [0, 1].
 
-        smECE_h = ∫₀¹ |1/N sum_i g_i K_h(t, p_i)| dt,    K_h the reflected Gaussian
+        smECE_h = ∫₀¹ |1/N sum_i g_i K_h(t, p_i)| dt,    g_i = right_i - p_i
 
-    of standard deviation h, falls as h grows; smECE is the one h with smECE_h = h. It has no bins
-    to choose and is continuous in the probabilities. Computed on 2¹⁶ cells: a relative error of
-    about (1.5e-5 / h)²/8.
+    with K_h a Gaussian of standard deviation h that is reflected at both ends falls as h grows;
+    smECE is the one h with smECE_h = h. It has no bins to choose and is continuous in the
+    probabilities. Computed on 2¹⁶ cells: a relative error of about (1.5e-5 / h)²/8.
 
     Source: Błasiok & Nakkiran 2023, sections 3 and 4 (arXiv 2309.12236).
     """

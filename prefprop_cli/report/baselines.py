@@ -55,7 +55,6 @@ class Baselines:
 
     found: tuple[Baseline, ...] = ()
     notes: tuple[str, ...] = ()
-    """Facts."""
     warnings: tuple[str, ...] | None = None
     """What may be wrong with the documents; None where nobody knows."""
 

@@ -26,7 +26,6 @@ class FinishedRun:
     backbone_sha256: str
     started: str
     validation: Mapping[str, float]
-    """Metrics of its best step."""
     data_warnings: tuple[str, ...] | None = None
     """What may be wrong with its documents; None where an earlier version did not keep it."""
 

@@ -27,7 +27,6 @@ class Comparison:
     n: tuple[int, int]
     """Seeds of both."""
     difference: float
-    """Of the means."""
     interval: Interval | None
     """Of the difference, over seeds and documents, the same ones for both; so is `p_paired`."""
     p_paired: float | None

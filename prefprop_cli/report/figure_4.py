@@ -72,7 +72,6 @@ def epoch_scores(sets: Sequence[DataSet]) -> EpochSets:
 
 
 def _epochs(run: FinishedRun) -> dict[int, dict[str, float]]:
-    """Metrics after each epoch, computed from its logits."""
     found = {}
     for row in run.folder.metrics():
         name = step_name(row["step"])

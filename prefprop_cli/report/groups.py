@@ -38,7 +38,6 @@ class Variant:
     """One method in one configuration."""
 
     method: str
-    """As `method_label`."""
     settings: Settings
     """Dotted keys and values of all that may change a prediction, but the seed."""
     runs: tuple[FinishedRun, ...]
@@ -201,7 +200,6 @@ def _told_apart(variants: Sequence[Variant]) -> Iterator[Variant]:
 
 
 def _tie(values: Sequence[object]) -> bool:
-    """Whether several values are the most frequent one."""
     counts = [values.count(value) for value in values]
     return counts.count(max(counts)) > max(counts)
 

@@ -60,7 +60,6 @@ class Page:
     """
 
     name: str
-    """Such as `table-2`."""
     title: str
     blocks: tuple[Block, ...]
     record: Mapping[str, object]

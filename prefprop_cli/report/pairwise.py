@@ -66,7 +66,6 @@ def compare_runs(
 
 
 def _one_set(runs: Sequence[FinishedRun]) -> tuple[DataSet, list[str]]:
-    """The runs as variants of one data set, and notes on those that were left out."""
     sets, notes = group(runs, pick_best=False)
     if len(sets) != 1:
         names = "; ".join(f"{each.name}: {each.runs[0].folder.path}" for each in sets)

@@ -33,7 +33,6 @@ class Report:
 
     pages: tuple[Page, ...]
     notes: tuple[str, ...]
-    """What was left out, and why."""
 
     def __str__(self) -> str:
         return markdown(self.pages)

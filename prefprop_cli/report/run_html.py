@@ -55,7 +55,7 @@ def run_page(
     """
     found = _examined(run, split, corpus_of, excerpts=excerpts)
     leaks = (str(leak) for leak in run.manifest.get("data_leaks") or ())
-    classes = f", {len(found.labels)} classes" if found.adapter.task.has_classes else ""
+    classes = f", {len(found.adapter.labels)} classes" if found.adapter.task.has_classes else ""
     backbone = long_backbone_name(found.own.config)
     return html_page(
         str(run.path),
@@ -80,10 +80,6 @@ class _Examined:
     before: Predictions
     after: Predictions
     """As `predict` gives them, calibrated."""
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        return self.adapter.labels
 
     @property
     def own(self) -> ScoredVariant:
@@ -129,7 +125,6 @@ def _examined(run: RunFolder, split: str, corpus_of: CorpusOf, *, excerpts: bool
 
 
 def _cards(found: _Examined) -> Iterator[Card]:
-    """The accuracy of the run, then of the baselines."""
     # With one label for each document the accuracy is F1 micro as well.
     accuracy = "accuracy" if "accuracy" in found.scored.shown else "f1_micro"
     for each in found.baselines.below(found.scored):
@@ -188,7 +183,7 @@ def _sections(found: _Examined) -> Iterator[Section]:
         found.after,
         lengths=found.saved.n_tokens,
         n_fit=len(found.saved.labels),
-        class_names=found.labels,
+        class_names=found.adapter.labels,
         n_bins=found.adapter.config.eval.bins,
         n_resamples=found.adapter.config.eval.resamples,
     )
@@ -204,8 +199,7 @@ def _sections(found: _Examined) -> Iterator[Section]:
 
 
 def _classes(found: _Examined) -> Iterator[Section]:
-    """What is taken for what, and the rates of each class."""
-    labels, saved = found.labels, found.saved
+    labels, saved = found.adapter.labels, found.saved
     counts = confusion_matrix(saved.logits, saved.labels, n_classes=len(labels))
     if len(labels) <= MOST_CLASSES:
         matrix = {"labels": labels, "counts": counts.tolist()}
@@ -251,7 +245,7 @@ def _worst(found: _Examined) -> Section:
     title = "Most confidently wrong"
     if not surest:
         return Section(title, ["No document was taken for another class."])
-    names = found.labels or [f"candidate {k + 1}" for k in range(after.probs.shape[1])]
+    names = found.adapter.labels or [f"candidate {k + 1}" for k in range(after.probs.shape[1])]
     texts = found.texts or {}
     documents = [
         {

@@ -72,7 +72,6 @@ class ScoredVariant(Variant):
     """A variant with its figures on a split."""
 
     seeds: tuple[Seed, ...] = ()
-    """Of each run, in its order."""
     logits: tuple[NDArray[np.floating], ...] = ()
     paper: Mapping[str, float] = field(default_factory=dict)
     """The paper's figures for this set and method; may be empty."""
@@ -100,15 +99,13 @@ class ScoredSet:
     positive: str | None
     """The class that precision, recall and F1 are of; None where it is not one."""
     ids: tuple[str, ...]
-    """The documents, N."""
+    """Of the N documents."""
     labels: Ints
-    """Theirs, (N,)."""
     n_classes: int | None
     """C; None where the task has none."""
     settings: EvalTable
     """Bins and resamples."""
     variants: tuple[ScoredVariant, ...]
-    """As in `data`."""
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -84,8 +84,7 @@ def summary(
 def welch_test(first: ArrayLike, second: ArrayLike, *, level: float = 0.95) -> WelchTest | None:
     """Test whether two methods have one mean, by Welch's two-sided t.
 
-    Returns:
-        None where a sample has one seed only, or neither has any spread.
+    None where a sample has one seed only, or neither has any spread.
 
     Source: Welch 1947.
     """
@@ -113,10 +112,7 @@ def hedges_g(first: ArrayLike, second: ArrayLike, *, level: float = 0.95) -> Eff
     g = J · (m₁ - m₂) / s, s² the pooled variance on df = n₁ + n₂ - 2, and
     J = Γ(df/2) / (√(df/2) Γ((df - 1)/2)); the ends of the interval are those non-centralities
     for which the observed t is the upper and lower quantile. All exact for normal figures of
-    equal variance.
-
-    Returns:
-        None where a sample has one seed only, or neither has any spread.
+    equal variance. None where a sample has one seed only, or neither has any spread.
 
     Source: Hedges 1981; Cumming & Finch 2001 for the interval.
     """
@@ -148,10 +144,7 @@ def permutation_test(
 
     Twice the share of all C(n₁ + n₂, n₁) arrangements whose difference of means is at least as
     extreme as the observed one on the rarer side. Counted exactly up to 200,000 arrangements (ten
-    seeds beside ten), of more on as many drawn ones.
-
-    Returns:
-        None where a sample has one seed only.
+    seeds beside ten), of more on as many drawn ones. None where a sample has one seed only.
 
     Source: Fisher 1935.
     """

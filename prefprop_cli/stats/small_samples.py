@@ -39,14 +39,11 @@ Stated = Interval | str
 
 @dataclass(frozen=True)
 class Answers:
-    """What a model said of each document."""
+    """What a model said of each document, (N,), beside its label, and the metrics of the task."""
 
     labels: Ints
-    """(N,)."""
     predicted: Ints
-    """(N,)."""
     metrics: Metrics
-    """Of their task."""
 
 
 def answers_of(logits: ArrayLike, labels: ArrayLike, *, metrics: Metrics) -> Answers:

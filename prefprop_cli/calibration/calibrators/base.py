@@ -145,7 +145,6 @@ class Removed(Calibrator):
     """A stored calibrator of a method that is gone: says how to fit another when it is applied."""
 
     record: Mapping[str, object]
-    """As it was stored."""
 
     @property
     def name(self) -> str:  # type: ignore[override]

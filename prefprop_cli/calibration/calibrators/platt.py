@@ -57,7 +57,6 @@ class Platt(Calibrator):
 
 
 def _line(odds: Floats, is_class: Flags) -> Floats:
-    """Slope and offset of one class."""
     n_yes, n_no = is_class.sum(), (~is_class).sum()
     yes = np.where(is_class, (n_yes + 1) / (n_yes + 2), 1 / (n_no + 2))
     zeros = np.zeros_like(odds)

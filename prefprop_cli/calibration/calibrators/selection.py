@@ -77,10 +77,7 @@ def settled(found: Calibrator) -> Calibrator:
 
 
 def stratified_folds(labels: Ints, *, seed: int) -> Ints:
-    """Deal each class out to the folds in turn, in random order; the fold of each document, (N,).
-
-    There are five folds, or N where there are fewer documents.
-    """
+    """Deal each class out in turn, in random order, to five folds or N: each document's, (N,)."""
     order = np.random.default_rng(seed).permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]
     folds = np.empty(len(labels), np.int64)
@@ -99,13 +96,12 @@ def _held_out_logits(method: Method, logits: Floats, labels: Ints, *, seed: int)
 
 def _trial(name: str, losses: Mapping[str, Floats]) -> Trial:
     own = losses[name]
-    gains = {other: _mean(own - loss) for other, loss in losses.items()}
+    gains = {other: _mean_and_se(own - loss) for other, loss in losses.items()}
     rival, (behind, error) = max(gains.items(), key=lambda item: item[1][0] - item[1][1])
     if behind <= error:
-        return Trial(name, *_mean(own), beaten_by=None, behind=0.0, behind_se=0.0)
-    return Trial(name, *_mean(own), beaten_by=rival, behind=behind, behind_se=error)
+        return Trial(name, *_mean_and_se(own), beaten_by=None, behind=0.0, behind_se=0.0)
+    return Trial(name, *_mean_and_se(own), beaten_by=rival, behind=behind, behind_se=error)
 
 
-def _mean(values: Floats) -> tuple[float, float]:
-    """Mean and its standard error."""
+def _mean_and_se(values: Floats) -> tuple[float, float]:
     return float(values.mean()), float(values.std(ddof=1)) / sqrt(len(values))

@@ -45,11 +45,7 @@ class Temperature(Calibrator):
 
     @property
     def at_bound(self) -> bool:
-        """Whether the likelihood has no optimum within the bounds.
-
-        Every document is right (T falls to the lower bound) or confidence is worse than none (T
-        rises to the upper one). Such a T says only that these documents cannot settle it.
-        """
+        """Whether every document is right, or confidence worse than none: no T is the best."""
         return self.bracket is None
 
     @property

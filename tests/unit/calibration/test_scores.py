@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from prefprop_cli.calibration.predictions import Predictions, negative_log_likelihood, softmax
 from prefprop_cli.calibration.scores import (
-    OF_CLASSES,
     SCORES,
     Split,
     calibration_scores,
@@ -106,7 +105,7 @@ def test_documents_with_candidates_have_all_but_errors_by_class():
     logits = [[2.0, 0.0, -np.inf], [1.0, -np.inf, -np.inf], [0.0, 1.0, 3.0]]
     candidates = Split(Predictions.from_logits(logits, [0, 0, 1]))
     found = calibration_scores(candidates, classwise=False)
-    assert found.keys() == SCORES.keys() - OF_CLASSES
+    assert found.keys() == SCORES.keys() - {"ace"}
     top = (1 / (1 + np.exp(-2)), 1.0, 1 / (1 + np.exp(-2) + np.exp(-3)))
     assert found["confidence"] == pytest.approx(sum(top) / 3)
     assert found["ece"] > 0

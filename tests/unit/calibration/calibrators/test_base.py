@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from prefprop_cli.calibration.calibrators import METHODS, Identity
 from prefprop_cli.calibration.calibrators.base import span
+from prefprop_cli.calibration.predictions import softmax
 from prefprop_cli.errors import CorruptFileError, DataError, UsageError
 from tests.helpers.recalibration import confused, labelled_logits
 
@@ -124,3 +125,11 @@ def test_an_unknown_value_is_refused(method):
 
 def test_a_span_is_of_the_least_and_the_greatest():
     assert span([0.5, -1.23456, 0.25]) == "-1.23 to 0.5"
+
+
+def test_none_changes_nothing():
+    logits = np.array([[1.0, 2.0, -np.inf], [0.1, 0.2, 0.3]])
+    found = Identity.fit(logits, [0, 1])
+    assert np.array_equal(found.logits(logits), logits)
+    assert np.array_equal(found(logits), softmax(logits))
+    assert str(found) == "unchanged"
