@@ -34,7 +34,7 @@ Truncation = Literal["truncate", "head+tail", "chunk"]
 """What is read of a document that is too long."""
 
 
-class Table(Mapping[str, T]):
+class NameTable(Mapping[str, T]):
     """Objects by name, each imported when it is asked for: a module, or `module:object`.
 
     Other packages add names of their own by a group of entry points.
@@ -45,11 +45,7 @@ class Table(Mapping[str, T]):
 
     @cached_property
     def added(self) -> Mapping[str, str]:
-        """What other packages add; looked up at the first use of the table.
-
-        Raises:
-            UsageError: one of them has a name that is taken.
-        """
+        """What other packages add, looked up at first use; a UsageError if a name is taken."""
         from importlib.metadata import entry_points
 
         found: dict[str, str] = {}
@@ -85,7 +81,7 @@ class Table(Mapping[str, T]):
         return len(self._built_in) + len(self.added)
 
 
-METHODS: "Table[Callable[[EncoderConfig, Options], Method]]" = Table(
+METHODS: "NameTable[Callable[[EncoderConfig, Options], Method]]" = NameTable(
     {
         "prefix-propagation": "prefprop_cli.core.methods.prefix_propagation:PrefixPropagation",
         "prefix-tuning": "prefprop_cli.core.methods.prefix_tuning:PrefixTuning",
@@ -97,7 +93,7 @@ METHODS: "Table[Callable[[EncoderConfig, Options], Method]]" = Table(
 )
 """What is trained beside the head; `core.methods.base` says what such an object takes."""
 
-KERNELS: "Table[Callable[..., Kernel]]" = Table(
+KERNELS: "NameTable[Callable[..., Kernel]]" = NameTable(
     {
         "exp": "prefprop_cli.core.attention.kernels:Exp",
         "rbf": "prefprop_cli.core.attention.kernels:Rbf",
@@ -107,7 +103,7 @@ KERNELS: "Table[Callable[..., Kernel]]" = Table(
 )
 """Of the kernel decomposition."""
 
-BACKENDS: "Table[Backend]" = Table(
+BACKENDS: "NameTable[Backend]" = NameTable(
     {
         "flex": "prefprop_cli.core.attention.flex:BACKEND",
         "native": "prefprop_cli.core.attention.native:BACKEND",
@@ -117,7 +113,7 @@ BACKENDS: "Table[Backend]" = Table(
 )
 """Of attention, in the order in which `auto` looks for one."""
 
-SETS: "Table[SetReader]" = Table(
+SETS: "NameTable[SetReader]" = NameTable(
     {
         name: f"prefprop_cli.data.sets.{name}"
         for name in ("files", "hub", "sotu", "newsgroups", "hyperpartisan", "arxiv", "wikihop")
@@ -125,7 +121,7 @@ SETS: "Table[SetReader]" = Table(
 )
 """Readers of data sets."""
 
-TASKS: "Table[Task]" = Table(
+TASKS: "NameTable[Task]" = NameTable(
     {
         "classification": "prefprop_cli.tasks.classification:TASK",
         "wikihop": "prefprop_cli.tasks.wikihop:TASK",
@@ -136,7 +132,7 @@ TASKS: "Table[Task]" = Table(
 TASK_OF_SET = {"wikihop": "wikihop"}
 """Of data sets whose documents are for another task than classification."""
 
-CALIBRATORS: "Table[type[Calibrator]]" = Table(
+CALIBRATORS: "NameTable[type[Calibrator]]" = NameTable(
     {
         "none": "prefprop_cli.calibration.calibrators.base:Identity",
         "temperature": "prefprop_cli.calibration.calibrators.temperature:Temperature",

@@ -12,7 +12,7 @@ from functools import cached_property
 from io import StringIO
 from typing import IO, TYPE_CHECKING, TextIO, cast
 
-from prefprop_cli.cli.progress import Bar, Log, Progress
+from prefprop_cli.cli.progress import Bar, Log, LoopProgress
 from prefprop_cli.cli.text import can_move_cursor, columns
 from prefprop_cli.errors import PrefpropError, ResourceError
 from prefprop_cli.plain import plain
@@ -150,15 +150,15 @@ class Console:
         """Tell what is wrong."""
         self._say(text, label="error: ", style="bold red")
 
-    def progress(self, *, total: int | None, label: str = "step", done: int = 0) -> Progress:
-        """Count a loop, see `Progress`: animated if stderr is a terminal, else in plain lines."""
+    def progress(self, *, total: int | None, label: str = "step", done: int = 0) -> LoopProgress:
+        """Count a loop: animated if stderr is a terminal, else in plain lines."""
         display: Log | Bar | None = None
         if not self.common.quiet:
             # Not Rich's opinion: with FORCE_COLOR it moves the cursor in a pipe, too.
             moves = self._stderr.isatty() and can_move_cursor()
             display = self._bar = Bar(self.info, rich=self._rich) if moves else None
             display = display or Log(self.info)
-        return Progress(label, total=total, done=done, display=display)
+        return LoopProgress(label, total=total, done=done, display=display)
 
     @cached_property
     def _rich(self) -> "RichConsole":

@@ -194,11 +194,7 @@ def integers(text: str, *, flag: str) -> tuple[int, ...]:
 
 
 def gates(texts: list[str] | None, *, flag: str) -> dict[str, float]:
-    """Read limits such as `accuracy=0.8`, one for each metric.
-
-    Raises:
-        UsageError: an item is not a metric and a number, or a metric has two.
-    """
+    """Read limits such as `accuracy=0.8`, one for each metric, or raise a UsageError."""
     found: dict[str, float] = {}
     for text in texts or ():
         metric, _, limit = (part.strip() for part in text.partition("="))
@@ -226,11 +222,7 @@ def check_paths(paths: Sequence[Path], *, flag: str = "") -> None:
 
 
 def check_file(path: Path, *, flag: str, endings: Sequence[str]) -> None:
-    """See that a file can be written, before the work whose result it is to hold.
-
-    Raises:
-        UsageError: its name has another ending, or its folder is not there or cannot be written to.
-    """
+    """See that a file with one of these endings can be written, or raise a UsageError."""
     if path.suffix not in endings:
         raise UsageError(f"{flag} {path}: use a name that ends in {' or '.join(endings)}")
     if path.is_dir():

@@ -36,7 +36,7 @@ class Part:
     total: int
 
 
-class Progress:
+class LoopProgress:
     """Counts a loop; a context manager.
 
     The label is what is counted, in the singular: `step`, `document`; the total None if nobody
@@ -149,25 +149,25 @@ class Log:
         self._lock = Lock()
         self._closed = Event()
 
-    def open(self, progress: Progress) -> None:
+    def open(self, progress: LoopProgress) -> None:
         self._said_s, self._said = self._clock(), progress.done
         self._place = f"{progress.done} {progress.part}"
         Thread(target=self._watch, args=(progress,), daemon=True).start()
 
-    def show(self, progress: Progress) -> None:
+    def show(self, progress: LoopProgress) -> None:
         """Write a line if it is time for one."""
         with self._lock:
             if not self._closed.is_set() and self._silent_s() <= 0:
                 self._say_line(progress)
 
-    def close(self, progress: Progress) -> None:
+    def close(self, progress: LoopProgress) -> None:
         """Write a last line if there is something new to say, and it was known how much to do."""
         with self._lock:
             self._closed.set()
             if progress.total and progress.done != self._said:
                 self._say_line(progress)
 
-    def _watch(self, progress: Progress) -> None:
+    def _watch(self, progress: LoopProgress) -> None:
         """Show the loop when it does not do so itself: a single step may take minutes."""
         while not self._closed.wait(max(_PATIENCE_S, self._silent_s())):
             self.show(progress)
@@ -176,7 +176,7 @@ class Log:
         """Seconds of silence that are left."""
         return self._said_s + INTERVAL_S - self._clock()
 
-    def _say_line(self, progress: Progress) -> None:
+    def _say_line(self, progress: LoopProgress) -> None:
         place = f"{progress.done} {progress.part}"
         still = "still working: " if place == self._place else ""
         self._said_s, self._said, self._place = self._clock(), progress.done, place
@@ -209,15 +209,15 @@ class Bar:
             redirect_stdout=False,
         )
         self._task = self._rich_bar.add_task("", total=None, caption="")
-        self._progress: Progress | None = None  # while the bar is on the screen
+        self._progress: LoopProgress | None = None  # while the bar is on the screen
         self._first, self._shown_s = 0, -inf
         self._log: Log | None = None
 
-    def open(self, progress: Progress) -> None:
+    def open(self, progress: LoopProgress) -> None:
         self._progress, self._first = progress, progress.done
         self._rich_bar.start()
 
-    def show(self, progress: Progress) -> None:
+    def show(self, progress: LoopProgress) -> None:
         """Move the bar, if it has been long enough in its place for anybody to see it."""
         if self._log:
             self._log.show(progress)
@@ -234,7 +234,7 @@ class Bar:
                 caption=part.caption if part else "",
             )
 
-    def close(self, progress: Progress) -> None:
+    def close(self, progress: LoopProgress) -> None:
         """Take the bar away and leave its last state."""
         if self._log:
             self._log.close(progress)

@@ -19,7 +19,7 @@ from prefprop_cli.config.presets import MAX_CONFIG_BYTES, is_path, not_found, pr
 
 
 @dataclass(frozen=True)
-class Layer:
+class ConfigLayer:
     """Some keys of a configuration and where they were written."""
 
     origin: str
@@ -47,12 +47,12 @@ class Layer:
         return True
 
 
-def preset_layers(preset: str, *, stdin: TextIO, problems: list[str]) -> list[Layer]:
+def preset_layers(preset: str, *, stdin: TextIO, problems: list[str]) -> list[ConfigLayer]:
     """Read a preset, a name, a file or `-`, and what it extends, the farthest base first.
 
     A file that cannot be read is left out, and a line on it is added to the problems.
     """
-    layers: list[Layer] = []
+    layers: list[ConfigLayer] = []
     chain: list[Path] = []
     try:
         if preset == "-":
@@ -62,7 +62,7 @@ def preset_layers(preset: str, *, stdin: TextIO, problems: list[str]) -> list[La
             layer = _read(chain[0])
         while "extends" in layer.values:
             own = {key: value for key, value in layer.values.items() if key != "extends"}
-            layers.insert(0, Layer(layer.origin, own, layer.text))
+            layers.insert(0, ConfigLayer(layer.origin, own, layer.text))
             chain.append(_base(layer, chain))
             layer = _read(chain[-1])
         layers.insert(0, layer)
@@ -71,7 +71,7 @@ def preset_layers(preset: str, *, stdin: TextIO, problems: list[str]) -> list[La
     return layers
 
 
-def override_layers(overrides: Sequence[str], *, problems: list[str]) -> list[Layer]:
+def override_layers(overrides: Sequence[str], *, problems: list[str]) -> list[ConfigLayer]:
     """Read `table.key=value` settings; a value that is not TOML is text."""
     layers = []
     for text in overrides:
@@ -86,7 +86,7 @@ class _UnreadableError(Exception):
     """A layer cannot be read; the message is one line for the user."""
 
 
-def _base(layer: Layer, chain: Sequence[Path]) -> Path:
+def _base(layer: ConfigLayer, chain: Sequence[Path]) -> Path:
     """Return the file that a layer extends; `chain` is the files on the way to the layer."""
     base = layer.values["extends"]
     try:
@@ -112,7 +112,7 @@ def _find(reference: str, *, folder: Path, chain: Sequence[Path]) -> Path:
     return new[0]
 
 
-def _read_stdin(stdin: TextIO) -> Layer:
+def _read_stdin(stdin: TextIO) -> ConfigLayer:
     try:
         data = stdin.buffer.read(MAX_CONFIG_BYTES + 1)
     except (OSError, ValueError, AttributeError) as error:
@@ -120,7 +120,7 @@ def _read_stdin(stdin: TextIO) -> Layer:
     return _parse("stdin", data)
 
 
-def _read(path: Path) -> Layer:
+def _read(path: Path) -> ConfigLayer:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_CONFIG_BYTES + 1)
@@ -129,7 +129,7 @@ def _read(path: Path) -> Layer:
     return _parse(str(path), data)
 
 
-def _parse(origin: str, data: bytes) -> Layer:
+def _parse(origin: str, data: bytes) -> ConfigLayer:
     if len(data) > MAX_CONFIG_BYTES:
         raise _UnreadableError(f"{origin}: is longer than 1 MiB; a configuration is short")
     if data.startswith(b"\xef\xbb\xbf"):
@@ -145,7 +145,7 @@ def _parse(origin: str, data: bytes) -> Layer:
             f"{origin}:{line}:{column}  byte 0x{data[error.start]:02x} is not UTF-8"
         ) from None
     try:
-        return Layer(origin, tomli.loads(text), text)
+        return ConfigLayer(origin, tomli.loads(text), text)
     except (ValueError, RecursionError) as error:
         raise _UnreadableError(f"{origin}:{_describe_syntax(text, error)}") from None
 
@@ -167,7 +167,7 @@ def _describe_syntax(text: str, error: ValueError | RecursionError) -> str:
     return f"{line}:1  {reason}"
 
 
-def _override(text: str) -> Layer:
+def _override(text: str) -> ConfigLayer:
     key, equals, value = text.partition("=")
     path = [part.strip() for part in key.split(".")]
     if not equals or not all(path):
@@ -175,7 +175,7 @@ def _override(text: str) -> Layer:
     values: object = _override_value(value.strip())
     for name in reversed(path):
         values = {name: values}
-    return Layer(f"-s {text}", cast("dict[str, object]", values))
+    return ConfigLayer(f"-s {text}", cast("dict[str, object]", values))
 
 
 def _override_value(text: str) -> object:

@@ -14,7 +14,7 @@ import tomli_w
 from pydantic import ValidationError
 
 from prefprop_cli.config.explain import expected, found, meant, unknown_key
-from prefprop_cli.config.layers import Layer, override_layers, preset_layers
+from prefprop_cli.config.layers import ConfigLayer, override_layers, preset_layers
 from prefprop_cli.config.locate import KeyPath
 from prefprop_cli.config.presets import is_path
 from prefprop_cli.config.schema import Config
@@ -82,7 +82,7 @@ def _laid_over(below: Mapping[str, object], values: Mapping[str, object]) -> dic
     return result
 
 
-def _layer_problems(layer: Layer) -> list[str]:
+def _layer_problems(layer: ConfigLayer) -> list[str]:
     """Check names and values of one layer; how tables agree is not for one layer to say."""
     messages: dict[KeyPath, str] = {}
 
@@ -117,7 +117,7 @@ def _too_large(values: Mapping[str, object], table: KeyPath = ()) -> Iterator[tu
             yield from _too_large(value, (key,))
 
 
-def _disagreements(error: ValidationError, layers: Sequence[Layer]) -> Iterator[str]:
+def _disagreements(error: ValidationError, layers: Sequence[ConfigLayer]) -> Iterator[str]:
     """Report the relations that do not hold, where the newest layer sets a key they speak of."""
     for problem in error.errors(include_url=False):
         if problem["type"] == "value_error" and not is_of_a_range(problem["loc"]):

@@ -29,13 +29,13 @@ PositiveInt = Annotated[int, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
-class Table(BaseModel):
+class ConfigTable(BaseModel):
     """Shared by all tables: unknown keys are errors, values do not change after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class ModelTable(Table):
+class ModelTable(ConfigTable):
     """The backbone and how it computes."""
 
     backbone: str = "allenai/longformer-base-4096"
@@ -63,7 +63,7 @@ class ModelTable(Table):
         return self
 
 
-class DataTable(Table):
+class DataTable(ConfigTable):
     """Which documents, how they are split and how many tokens of each are read."""
 
     set: Annotated[str, OneOf(tables.SETS)] = "files"
@@ -120,7 +120,7 @@ class DataTable(Table):
         return self
 
 
-class MethodTable(Table):
+class MethodTable(ConfigTable):
     """What is trained beside the head."""
 
     name: Annotated[str, OneOf(tables.METHODS)] = "prefix-propagation"
@@ -163,7 +163,7 @@ class MethodTable(Table):
         return self
 
 
-class TrainTable(Table):
+class TrainTable(ConfigTable):
     """The training loop."""
 
     epochs: PositiveInt = 10
@@ -199,7 +199,7 @@ class TrainTable(Table):
     """Checkpoints kept beside the best one."""
 
 
-class EvalTable(Table):
+class EvalTable(ConfigTable):
     """Evaluation and calibration."""
 
     batch_size: PositiveInt = 8
@@ -210,7 +210,7 @@ class EvalTable(Table):
     """Bootstrap resamples behind each interval."""
 
 
-class SweepTable(Table):
+class SweepTable(ConfigTable):
     """The runs of `prefprop sweep`, stage by stage; a single run has no such table."""
 
     stages: list[Space] = []
@@ -253,7 +253,7 @@ class SweepTable(Table):
         return self
 
 
-class Config(Table):
+class Config(ConfigTable):
     """A whole experiment."""
 
     name: str = "run"

@@ -109,10 +109,15 @@ class Inputs:
                         columns.see(copied_fields(record))
                 if columns is not None:
                     columns.see_typed(types)
-        if len(known) == len(tables):
+        if columns is None or len(known) == len(tables):
             return n_documents
-        if columns is not None:
-            self._begin([name for name in tables if name not in known], columns)
+        for name in tables:
+            if name not in known:  # the columns of its first row, which is given again
+                records = self._reader.records(name)
+                first = list(islice(records, 1))
+                for record in first:
+                    columns.see(copied_fields(record))
+                self._begun[name] = chain(first, records)
         return None
 
     @cached_property
@@ -148,15 +153,6 @@ class Inputs:
                 yield from self._begun.pop(part)
             else:
                 yield from self._reader.records(part, stream=self._kept)
-
-    def _begin(self, pipes: Sequence[str], columns: SeenColumns) -> None:
-        """See the columns of the first row of what can be read only once."""
-        for name in pipes:
-            records = self._reader.records(name)
-            first = list(islice(records, 1))
-            for record in first:
-                columns.see(copied_fields(record))
-            self._begun[name] = chain(first, records)
 
     def _can_be_read_twice(self, name: str) -> bool:
         if name == STANDARD_INPUT:

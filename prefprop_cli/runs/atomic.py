@@ -96,11 +96,7 @@ def seal(record: Mapping[str, object]) -> bytes:
 
 
 def read_sealed(path: Path) -> Record:
-    """Read a JSON object that `seal` made.
-
-    Raises:
-        CorruptFileError: it is missing, cannot be read or was changed.
-    """
+    """Read a JSON object that `seal` made; a CorruptFileError if it is missing or was changed."""
     data = _read(path)
     try:
         record = json.loads(data)

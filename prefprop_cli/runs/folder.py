@@ -160,11 +160,7 @@ class RunFolder:
                     raise
 
     def drop_metrics_after(self, step: int) -> None:
-        """Remove the rows of later steps and a torn last line, before a run is resumed.
-
-        Raises:
-            CorruptFileError: the rows are not what was written.
-        """
+        """Remove later rows and a torn last line before a run is resumed; errors as `metrics`."""
         sealed = self.manifest.get("metrics")
         kept = self._metrics.until(step, sealed)
         if sealed is not None:  # first: the longer file begins with what the shorter one holds

@@ -68,6 +68,19 @@ class RunSummary:
         """The best of `metric` on validation so far."""
         return self.best[1].get(self.metric)
 
+    def as_dict(self) -> Record:
+        """Return where it is, how far it is, and what it reads."""
+        state = self.state
+        return {
+            "run": self.folder.path,
+            "started": self.started,
+            "status": state.status,
+            "step": state.step,
+            "n_steps": state.n_steps,
+            "reason": state.reason,
+            "data": self.data,
+        }
+
     def table(self, name: str) -> Record:
         """A table of its configuration; empty where nobody knows."""
         found = self.config.get(name)
@@ -87,11 +100,7 @@ class Listing:
 
 
 def summarize(folder: RunFolder) -> RunSummary:
-    """Read what there is to know of a run at a glance.
-
-    Raises:
-        CorruptFileError: its manifest is damaged.
-    """
+    """Read a run at a glance; a CorruptFileError if its manifest is damaged."""
     manifest = folder.manifest
     config = manifest.get("config", {})
     if not config:  # an earlier version of the program kept it in the file alone
@@ -101,11 +110,7 @@ def summarize(folder: RunFolder) -> RunSummary:
 
 
 def list_runs(parent: Path) -> Listing:
-    """Read the runs of a folder, and what else it holds.
-
-    Raises:
-        UsageError: it cannot be read.
-    """
+    """Read the runs of a folder, and what else it holds; a UsageError if it cannot be read."""
     runs, damaged, others = [], {}, []
     try:
         names = sorted(name for name in os.listdir(parent) if not is_leftover(name))

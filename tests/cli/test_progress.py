@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 from rich.console import Console
 
-from prefprop_cli.cli.progress import Bar, Log, Part, Progress
+from prefprop_cli.cli.progress import Bar, Log, LoopProgress, Part
 
 
 class Clock:
@@ -23,14 +23,14 @@ def clock() -> Clock:
 
 
 def test_line_of_the_contract(clock: Clock) -> None:
-    progress = Progress("step", total=2000, display=None, clock=clock)
+    progress = LoopProgress("step", total=2000, display=None, clock=clock)
     clock.now_s += 210.5
     progress.update(400, {"loss": 0.5123, "lr": 2.1e-5, "tok/s": 12345.0})
     assert progress.line() == "step 400/2000 20% loss 0.512 lr 2.1e-05 12.3k tok/s eta 14:02"
 
 
 def test_rate_of_a_resumed_run_counts_its_own_steps_only(clock: Clock) -> None:
-    progress = Progress("step", total=2000, done=1000, display=None, clock=clock)
+    progress = LoopProgress("step", total=2000, done=1000, display=None, clock=clock)
     assert progress.line() == "step 1000/2000 50%"
     clock.now_s += 10
     progress.update(1100)
@@ -38,7 +38,7 @@ def test_rate_of_a_resumed_run_counts_its_own_steps_only(clock: Clock) -> None:
 
 
 def test_total_may_be_unknown_and_become_known(clock: Clock) -> None:
-    progress = Progress("document", total=None, display=None, clock=clock)
+    progress = LoopProgress("document", total=None, display=None, clock=clock)
     clock.now_s += 1
     progress.update(3)
     assert progress.line() == "document 3"
@@ -47,11 +47,11 @@ def test_total_may_be_unknown_and_become_known(clock: Clock) -> None:
 
 
 def test_nothing_to_do(clock: Clock) -> None:
-    assert Progress("step", total=0, display=None, clock=clock).line() == "step 0"
+    assert LoopProgress("step", total=0, display=None, clock=clock).line() == "step 0"
 
 
 def test_figures_stay_until_they_change_or_go(clock: Clock) -> None:
-    progress = Progress("step", total=None, display=None, clock=clock)
+    progress = LoopProgress("step", total=None, display=None, clock=clock)
     progress.update(1, {"loss": 0.5, "file": "a\x1b[2J"})
     progress.update(2, {"loss": 0.25})
     assert progress.line() == r"step 2 loss 0.25 file a\x1b[2J"
@@ -59,8 +59,8 @@ def test_figures_stay_until_they_change_or_go(clock: Clock) -> None:
     assert progress.line() == "step 3 loss 0.25"
 
 
-def log(said: list[str], clock: Clock, *, total: int | None) -> Progress:
-    return Progress("step", total=total, display=Log(said.append, clock=clock), clock=clock)
+def log(said: list[str], clock: Clock, *, total: int | None) -> LoopProgress:
+    return LoopProgress("step", total=total, display=Log(said.append, clock=clock), clock=clock)
 
 
 def test_log_has_a_line_every_30_seconds_and_one_at_the_end(clock: Clock) -> None:
@@ -104,7 +104,7 @@ def test_log_says_how_far_a_loop_came_that_failed(clock: Clock) -> None:
 
 def test_log_of_a_loop_that_did_nothing_is_empty(clock: Clock) -> None:
     said: list[str] = []
-    with Progress("step", total=9, done=4, display=Log(said.append, clock=clock), clock=clock):
+    with LoopProgress("step", total=9, done=4, display=Log(said.append, clock=clock), clock=clock):
         clock.now_s += 40
     assert said == []
 
@@ -117,7 +117,7 @@ def between(clock: Clock, *, done: int = 14) -> Part:
 
 
 def test_line_between_two_steps_tells_the_document(clock: Clock) -> None:
-    progress = Progress("step", total=30, display=None, clock=clock)
+    progress = LoopProgress("step", total=30, display=None, clock=clock)
     progress.update(0, {"loss": 0.68}, part=between(clock), left_s=890)
     assert progress.line() == "step 0/30 0% document 14/96 loss 0.68 eta 14:50"
     progress.update(1, {"loss": 0.5, "lr": 0.01}, part=between(clock, done=32), left_s=880)
@@ -125,7 +125,7 @@ def test_line_between_two_steps_tells_the_document(clock: Clock) -> None:
 
 
 def test_line_behind_a_bar_is_of_the_part(clock: Clock) -> None:
-    progress = Progress("step", total=30, display=None, clock=clock)
+    progress = LoopProgress("step", total=30, display=None, clock=clock)
     progress.update(1, {"loss": 0.68, "lr": 0.01}, part=between(clock), left_s=890)
     assert progress.short_line() == "document 14/96 loss 0.68 eta 14:50"
     progress.update(2, {"loss": 0.7})
@@ -133,7 +133,7 @@ def test_line_behind_a_bar_is_of_the_part(clock: Clock) -> None:
 
 
 def test_time_left_that_was_told_is_counted_down(clock: Clock) -> None:
-    progress = Progress("step", total=30, display=None, clock=clock)
+    progress = LoopProgress("step", total=30, display=None, clock=clock)
     progress.update(0, part=between(clock), left_s=100)
     clock.now_s += 40
     assert progress.line().endswith("eta 1:00")
@@ -184,8 +184,10 @@ def screen(width: int) -> Console:
     return Console(file=io.StringIO(), force_terminal=True, width=width, legacy_windows=False)
 
 
-def bar(rich: Console, said: list[str], clock: Clock) -> Progress:
-    return Progress("step", total=30, display=Bar(said.append, rich=rich, clock=clock), clock=clock)
+def bar(rich: Console, said: list[str], clock: Clock) -> LoopProgress:
+    return LoopProgress(
+        "step", total=30, display=Bar(said.append, rich=rich, clock=clock), clock=clock
+    )
 
 
 @pytest.mark.parametrize(("width", "caption"), [(80, True), (60, True), (40, False)])
@@ -217,7 +219,7 @@ def test_bar_that_gives_way_goes_on_in_lines(clock: Clock) -> None:
 
 def test_bar_is_not_drawn_more_often_than_anybody_can_see(clock: Clock) -> None:
     display = Bar(lambda line: None, rich=screen(80), clock=clock)
-    with Progress("step", total=30, display=display, clock=clock) as progress:
+    with LoopProgress("step", total=30, display=display, clock=clock) as progress:
         drawn = []
         for step in range(1, 7):
             clock.now_s += 0.04

@@ -9,7 +9,7 @@ from prefprop_cli import tables
 from prefprop_cli.config.documented import documented_keys
 from prefprop_cli.config.schema import Config
 from prefprop_cli.errors import UsageError
-from prefprop_cli.tables import Table
+from prefprop_cli.tables import NameTable
 
 ALL = [tables.METHODS, tables.KERNELS, tables.BACKENDS, tables.SETS, tables.CALIBRATORS]
 
@@ -25,12 +25,12 @@ def install(folder: Path, monkeypatch: pytest.MonkeyPatch, *entries: str) -> Non
     monkeypatch.delitem(sys.modules, "mine", raising=False)
 
 
-def methods() -> Table[object]:
-    return Table({"plain": "prefprop_cli.words:plural"}, group="prefprop.methods")
+def methods() -> NameTable[object]:
+    return NameTable({"plain": "prefprop_cli.words:plural"}, group="prefprop.methods")
 
 
 @pytest.mark.parametrize("table", ALL)
-def test_each_name_leads_to_something_of_that_name(table: Table[object]) -> None:
+def test_each_name_leads_to_something_of_that_name(table: NameTable[object]) -> None:
     assert len(table) == len([*table]) > 0
     for name, found in table.items():
         assert getattr(found, "name", name) == name

@@ -76,12 +76,9 @@ def command(
     if html:
         work.write_page(console, paths[0], html, split=split, machine=machine)
         return
-    report = work.report_of(
-        console, paths, asked, split=split, has_pictures=_is_folder(out), machine=machine
+    work.print_report(
+        console, paths, asked, split=split, out=out, is_folder=_is_folder(out), machine=machine
     )
-    if out:
-        work.write(console, report, out, is_folder=_is_folder(out))
-    work.tell(console, report)
 
 
 def _check_html(html: Path, paths: Sequence[Path], *, others: Sequence[object]) -> None:

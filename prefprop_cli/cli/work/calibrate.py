@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from prefprop_cli.calibration.calibrators import METHODS, Calibrator, Trial
+from prefprop_cli.calibration.calibrators import METHODS, Calibrator
 from prefprop_cli.calibration.report import CalibrationReport
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.work.bars import reliability_bars
@@ -27,8 +27,6 @@ from prefprop_cli.words import plural
 
 __all__ = ["Machine"]
 
-_SCORE: dict[Ece, str] = {"guo": "ece", "paper": "ece_paper"}
-
 
 @dataclass(frozen=True)
 class CalibrationRequest:
@@ -43,7 +41,7 @@ class CalibrationRequest:
     @property
     def score(self) -> str:
         """The error that comes first."""
-        return _SCORE[self.ece]
+        return "ece_paper" if self.ece == "paper" else "ece"
 
 
 def check(folders: Sequence[RunFolder], split: str, *, plot: Path | None) -> None:
@@ -68,9 +66,8 @@ def calibrated(
         UsageError: the split is the one the calibrator is fitted on.
         PrefpropError: as `experiment.calibrate`.
     """
-    for warning in dict.fromkeys(
-        each for name in (FITTED_ON, asked.split) for each in warnings_on(folder, name)
-    ):
+    warnings = [*warnings_on(folder, FITTED_ON), *warnings_on(folder, asked.split)]
+    for warning in dict.fromkeys(warnings):
         console.warn(warning)
     found = calibrate(
         folder,
@@ -134,7 +131,11 @@ def tell(console: Console, found: Calibration, *, score: str, all_scores: bool) 
         header = ("score", "before", "95 %", "after", "95 %")
         console.table([_row(name, report) for name in names], header=header)
         tell_missing(console, {name: each.why for name, each in report.before.scores.items()})
-    _tell_choice(console, found.fitted.trials)
+    for trial in found.fitted.trials:
+        told = f"auto: {trial.name} has NLL {trial.nll:.4f} ± {trial.se:.4f}"
+        if trial.beaten_by is not None:
+            told += f", beaten by {trial.beaten_by} by {trial.behind:.4f} ± {trial.behind_se:.4f}"
+        console.info(told)
     on = plural(found.fitted.n, "document")
     console.info(f"calibration: {_named(calibrator)}, fitted on {on} of validation")
     if calibrator.name != "none":
@@ -152,8 +153,22 @@ def tell_several(
     console: Console, found: Sequence[Calibration], asked: CalibrationRequest, *, machine: Machine
 ) -> None:
     """A row for each run, then the runs beside the first one, before and after calibration."""
+    calibrated = {each.folder.path.resolve(): each.calibrated for each in found}
+    compare = partial(
+        compare_runs,
+        [each.folder.path for each in found],
+        split=asked.split,
+        metrics=(asked.score, "nll"),
+        n_bins=asked.bins,
+        machine=machine,
+    )
+    pages: dict[str, Page] = {}
     try:
-        pages = _comparisons(found, asked, machine)
+        pages["before"] = compare(title="Before calibration")
+        pages["after"] = compare(
+            title="After calibration",
+            calibrated=lambda run, _: calibrated[run.folder.path.resolve()],
+        )
     except (UsageError, DataError) as error:  # the calibrators are stored, and their figures known
         console.warn(f"not compared: {error}")
         pages = {}
@@ -165,48 +180,17 @@ def tell_several(
 
 
 def check_gate(found: Sequence[Calibration], fail_above: float | None, *, score: str) -> None:
-    """See that no error after calibration is above the gate.
-
-    Raises:
-        GateError: some are.
-    """
+    """Raise a GateError if an error after calibration is above the gate."""
+    if fail_above is None:
+        return
     values = {each.folder.path: each.report.after.scores[score].value for each in found}
     missed = [
         f"{path}: {score} after calibration is {value:.4f}, above {fail_above:g}"
         for path, value in values.items()
-        if fail_above is not None and value > fail_above
+        if value > fail_above
     ]
     if missed:
         raise GateError("; ".join(missed))
-
-
-def _comparisons(
-    found: Sequence[Calibration], asked: CalibrationRequest, machine: Machine
-) -> dict[str, Page]:
-    calibrated = {each.folder.path.resolve(): each.calibrated for each in found}
-    compare = partial(
-        compare_runs,
-        [each.folder.path for each in found],
-        split=asked.split,
-        metrics=(asked.score, "nll"),
-        n_bins=asked.bins,
-        machine=machine,
-    )
-    return {
-        "before": compare(title="Before calibration"),
-        "after": compare(
-            title="After calibration",
-            calibrated=lambda run, _: calibrated[run.folder.path.resolve()],
-        ),
-    }
-
-
-def _tell_choice(console: Console, trials: Sequence[Trial]) -> None:
-    for trial in trials:
-        told = f"auto: {trial.name} has NLL {trial.nll:.4f} ± {trial.se:.4f}"
-        if trial.beaten_by is not None:
-            told += f", beaten by {trial.beaten_by} by {trial.behind:.4f} ± {trial.behind_se:.4f}"
-        console.info(told)
 
 
 def _row(name: str, report: CalibrationReport) -> list[str]:

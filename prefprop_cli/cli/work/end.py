@@ -42,11 +42,7 @@ def evaluated(
     *,
     device: str,
 ) -> RunEvaluation | None:
-    """Evaluate a finished run; None, and a warning, where that fails.
-
-    Raises:
-        Interrupted: Ctrl-C.
-    """
+    """Evaluate a finished run; None, and a warning, where that fails. Ctrl-C is Interrupted."""
     try:
         return evaluate_trained(plan, prepared, folder, device=device, n_steps=result.step)
     except KeyboardInterrupt as signal:
@@ -61,9 +57,12 @@ def evaluated(
 def tell_end(console: Console, found: RunEvaluation, prepared: Prepared, folder: RunFolder) -> None:
     """Say how good a run is."""
     console.info(_figures(found, is_cut=prepared.is_cut), style="bold")
-    left = _matrix(found, console.width or COLUMNS) if found.task.has_classes else []
-    losses = curve(losses_of(folder.metrics()))
-    right = [*([f"loss {losses}"] if losses else []), *_mistakes(found)]
+    left, right = [], []
+    if losses := curve(losses_of(folder.metrics())):
+        right = [f"loss {losses}"]
+    if found.task.has_classes:
+        left = _matrix(found, console.width or COLUMNS)
+        right += _mistakes(found)
     for line in beside(left, right, width=console.width):
         console.info(line)
     if found.baselines.get(TFIDF, 0.0) > found.accuracy:
@@ -94,7 +93,7 @@ def record(found: RunEvaluation) -> dict[str, object]:
         "baselines": found.baselines,
         "labels": found.labels,
         "confusions": found.confusions if found.task.has_classes else None,
-        "mistakes": [vars(each) for each in found.mistakes],
+        "mistakes": found.mistakes,
     }
 
 
@@ -157,8 +156,6 @@ def _confused(found: RunEvaluation) -> Iterator[str]:
 
 
 def _mistakes(found: RunEvaluation) -> Iterator[str]:
-    if not found.task.has_classes:
-        return
     n = len(found.mistakes)
     lines = [
         f"{_place(each.id)}, {escape(each.label)} → {escape(each.said)} ({each.prob:.2f})"

@@ -80,11 +80,7 @@ def tell(
 
 
 def check_names(found: RunEvaluation, gates: Mapping[str, float]) -> None:
-    """See that gates are of metrics that there are.
-
-    Raises:
-        UsageError: one is not.
-    """
+    """Raise a UsageError unless all gates are of metrics that there are."""
     if unknown := gates.keys() - found.metrics.keys():
         raise UsageError(
             f"--fail-below {', '.join(sorted(unknown))}: no such metric. "
@@ -93,11 +89,7 @@ def check_names(found: RunEvaluation, gates: Mapping[str, float]) -> None:
 
 
 def check_gates(found: RunEvaluation, gates: Mapping[str, float]) -> None:
-    """See that no metric is below its gate.
-
-    Raises:
-        GateError: some are.
-    """
+    """Raise a GateError if a metric is below its gate."""
     missed = [
         f"{name} is {found.metrics[name]:.4f}, below {limit:g}"
         for name, limit in gates.items()
@@ -116,11 +108,10 @@ def _tell_documents(console: Console, found: RunEvaluation, adapter: Adapter) ->
             f"figures are before calibration; predict applies {calibrator.name} "
             f"({calibrator}), and calibrate tells both"
         )
-    name, accuracy = found.guess
+    guess, accuracy = found.guess
     of = f"{plural(found.n, 'document')} of {found.split}"
-    console.info(f"{of}; {GUESSES[name]}: accuracy {accuracy:.3f}")
-    positive = positive_class(adapter.labels)
-    if positive is not None:
+    console.info(f"{of}; {GUESSES[guess]}: accuracy {accuracy:.3f}")
+    if (positive := positive_class(adapter.labels)) is not None:
         console.info(f'positive class: "{positive}"')
 
 
@@ -153,14 +144,6 @@ def _tell_classes(console: Console, classes: Sequence[ClassScores]) -> None:
 
 def _record(found: RunEvaluation, paper: Mapping[str, float]) -> dict[str, object]:
     guess, accuracy = found.guess
-    classes = [
-        {
-            "name": each.name,
-            "support": each.support,
-            **{name: _with_ends(v, each.intervals[name]) for name, v in each.metrics.items()},
-        }
-        for each in found.classes
-    ]
     return {
         "split": found.split,
         "positive": positive_class(found.labels),
@@ -168,17 +151,29 @@ def _record(found: RunEvaluation, paper: Mapping[str, float]) -> dict[str, objec
         "n": found.n,
         guess: accuracy,
         "metrics": {
-            name: {**_with_ends(value, found.intervals[name]), "paper": paper.get(name)}
-            for name, value in found.metrics.items()
+            name: {**figure, "paper": paper.get(name)}
+            for name, figure in _with_ends(found.metrics, found.intervals).items()
         },
-        "classes": classes,
+        "classes": [
+            {
+                "name": each.name,
+                "support": each.support,
+                **_with_ends(each.metrics, each.intervals),
+            }
+            for each in found.classes
+        ],
     }
 
 
-def _with_ends(value: float, stated: Stated) -> dict[str, float | str | None]:
-    """A figure with its interval, or why there is none."""
-    why = stated if isinstance(stated, str) and stated else None
-    return {"value": value, **views.ends(stated), "why": why}
+def _with_ends(
+    metrics: Mapping[str, float], intervals: Mapping[str, Stated]
+) -> dict[str, dict[str, float | str | None]]:
+    """Figures, each with its interval or why there is none."""
+    whys = {name: each or None for name, each in intervals.items() if isinstance(each, str)}
+    return {
+        name: {"value": value, **views.ends(intervals[name]), "why": whys.get(name)}
+        for name, value in metrics.items()
+    }
 
 
 def _figure(value: float, *, digits: int) -> str:

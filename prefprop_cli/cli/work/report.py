@@ -19,39 +19,31 @@ from prefprop_cli.runs.distributed import world
 __all__ = ["Machine"]
 
 
-def report_of(
+def print_report(
     console: Console,
     paths: Sequence[Path],
     asked: Sequence[str],
     *,
     split: str,
-    has_pictures: bool,
+    out: Path | None,
+    is_folder: bool,
     machine: Machine,
-) -> Report:
-    """Make the parts that were asked for, and say what is left out.
+) -> None:
+    """Print the parts that were asked for; a file `out` has them by its ending, a folder has all.
 
     Raises:
         UsageError, DataError: as `make_report`.
     """
-    report = make_report(
-        paths,
-        asked,
-        split=split,
-        has_pictures=has_pictures,
-        machine=machine,
-    )
+    report = make_report(paths, asked, split=split, has_pictures=is_folder, machine=machine)
     for note in report.notes:
         console.warn(note)
-    return report
-
-
-def tell(console: Console, report: Report) -> None:
-    """The pages, on a terminal, in a pipe or as JSON."""
+    if out:
+        _write(report, out, is_folder=is_folder)
+        console.info(f"written: {out}")
     tell_pages(console, report.pages, report.as_dict())
 
 
-def write(console: Console, report: Report, out: Path, *, is_folder: bool) -> None:
-    """Write the parts into a file by its ending, or all of them into a folder."""
+def _write(report: Report, out: Path, *, is_folder: bool) -> None:
     make_folder(out if is_folder else out.parent)
     drawn = []
     for page in report.pages:
@@ -64,9 +56,7 @@ def write(console: Console, report: Report, out: Path, *, is_folder: bool) -> No
     }
     for suffix, text in texts.items():
         if is_folder or out.suffix == suffix:
-            path = out / f"report{suffix}" if is_folder else out
-            write_atomically(path, text.encode())
-    console.info(f"written: {out}")
+            write_atomically(out / f"report{suffix}" if is_folder else out, text.encode())
 
 
 def write_page(console: Console, run: Path, file: Path, *, split: str, machine: Machine) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 from prefprop_cli.cli.console import Console
@@ -35,7 +36,14 @@ def tell_runs(console: Console, found: tuple[Path, Listing]) -> None:
     """The runs as a table, rows with tabs, or JSON; what cannot be read as warnings."""
     folder, listing = found
     if console.common.json:
-        console.result_json(_record(folder, listing))
+        console.result_json(
+            {
+                "folder": folder,
+                "runs": [_record(run) for run in listing.runs],
+                "damaged": {path: str(error) for path, error in listing.damaged.items()},
+                "others": listing.others,
+            }
+        )
     elif not console.is_terminal:
         console.table(map(_full_row, listing.runs))
     else:
@@ -105,31 +113,16 @@ def _full_row(run: RunSummary) -> tuple[str, ...]:
     )
 
 
-def _figure(value: float | str | None, *, digits: int = 3) -> str:
-    return NOTHING if value is None else value if isinstance(value, str) else f"{value:.{digits}f}"
-
-
-def _record(folder: Path, listing: Listing) -> dict[str, object]:
-    return {
-        "folder": folder,
-        "runs": [_run_record(run) for run in listing.runs],
-        "damaged": {str(path): str(error) for path, error in listing.damaged.items()},
-        "others": listing.others,
-    }
-
-
-def _run_record(run: RunSummary) -> dict[str, object]:
+def _record(run: RunSummary) -> Mapping[str, object]:
     accuracy = test_accuracy(run)
     return {
-        "run": run.folder.path,
-        "started": run.started,
-        "status": run.state.status,
-        "step": run.state.step,
-        "n_steps": run.state.n_steps,
-        "reason": run.state.reason,
-        "data": run.data,
+        **run.as_dict(),
         "method": run.method,
         "metric": run.metric,
         "validation": run.score,
         "test_accuracy": accuracy if isinstance(accuracy, float) else None,
     }
+
+
+def _figure(value: float | str | None, *, digits: int = 3) -> str:
+    return NOTHING if value is None else value if isinstance(value, str) else f"{value:.{digits}f}"

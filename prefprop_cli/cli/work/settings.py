@@ -5,7 +5,6 @@ from pathlib import Path
 from prefprop_cli.cli.console import Console
 from prefprop_cli.config.presets import BASE
 from prefprop_cli.data.cells import flag
-from prefprop_cli.data.columns import Column
 from prefprop_cli.errors import UsageError
 from prefprop_cli.experiment.settings import ExperimentRequest, ExperimentSettings, resolve
 from prefprop_cli.runs import check_free, check_writable
@@ -15,11 +14,7 @@ __all__ = ["BASE", "ExperimentRequest", "resolve"]
 
 
 def one_source(documents: str | None, source: str | None) -> str | None:
-    """What is named as an argument or by `--source`.
-
-    Raises:
-        UsageError: both are.
-    """
+    """What is named as an argument or by `--source`; both are a UsageError."""
     if documents is not None and source is not None:
         raise UsageError(f"{documents} and --source {source}: the documents are named twice")
     return documents if source is None else source
@@ -47,14 +42,10 @@ def tell_documents(console: Console, settings: ExperimentSettings) -> None:
     console.info(escape("   ".join(filter(None, parts))), style="bold")
     for option, column in (("text_column", columns.text), ("label_column", columns.label)):
         if column and column.how != "given" and (column.how == "content" or column.others):
-            console.info(f"  {escape(_choice(option, column))}", style="dim")
-
-
-def _choice(option: str, column: Column) -> str:
-    """How a column was found, and what to type for another."""
-    other, *more = column.others or ("NAME",)
-    rest = f" (or {listed(more)})" if more else ""
-    return f"{column.name} was found by its {column.how}; another: `{flag(option, other)}`{rest}"
+            other, *more = column.others or ("NAME",)
+            rest = f" (or {listed(more)})" if more else ""
+            told = f"{column.name} was found by its {column.how}; another: `{flag(option, other)}`"
+            console.info(f"  {escape(told + rest)}", style="dim")
 
 
 def _as_typed(source: str) -> str:

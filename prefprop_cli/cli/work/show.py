@@ -14,6 +14,7 @@ from prefprop_cli.experiment.evaluation import RunEvaluation
 from prefprop_cli.runs import RunFolder, RunSummary, list_runs
 from prefprop_cli.runs.atomic import Record
 from prefprop_cli.runs.state import again
+from prefprop_cli.stats.small_samples import given
 from prefprop_cli.words import listed, size
 
 SHOWN = ("f1_macro", "nll", "ece")
@@ -69,13 +70,16 @@ def _lines(run: RunDescription) -> Iterator[tuple[str, str]]:
     chosen = {key: table.get(key) for key in ("prefix_length", "kernel")}
     settings = (f"{key} {value}" for key, value in chosen.items() if value not in (None, "none"))
     yield "method", ", ".join([summary.method, *settings])
-    yield "trainable", _trainable(run)
+    parts = ", ".join(f"{name} {n:,}" for name, n in run.n_trainable.most_common())
+    yield "trainable", f"{run.n_trainable.total():,} parameters: {parts}" if parts else ""
     yield "training", ", ".join(_training(run))
     yield "loss", curve(run.losses)
     yield "best", _best(run)
     for each in run.evaluations:
         yield each.split, _figures(each)
-    yield "calibrator", _calibrator(run.calibrator)
+    value = run.calibrator.get("value")
+    number = f", T = {value:.4g}" if isinstance(value, float) else ""
+    yield "calibrator", f"{run.calibrator['name']}{number}" if run.calibrator else ""
     for report in run.calibrations:
         yield "calibration", _calibration(report)
     yield "adapter", size(run.adapter_bytes) if run.adapter_bytes else ""
@@ -111,12 +115,6 @@ def _backbone(run: RunSummary) -> Iterator[str]:
         yield f"max_length {length:,}"
 
 
-def _trainable(run: RunDescription) -> str:
-    parts = run.n_trainable
-    shown = ", ".join(f"{name} {n:,}" for name, n in parts.most_common())
-    return f"{parts.total():,} parameters: {shown}" if parts else ""
-
-
 def _training(run: RunDescription) -> Iterator[str]:
     table, last = run.summary.table("train"), run.last_step
     n_steps = run.summary.state.n_steps
@@ -144,12 +142,6 @@ def _figures(found: RunEvaluation) -> str:
     return ", ".join([f"accuracy {found.accuracy:.3f}{interval} on {found.n}", *others])
 
 
-def _calibrator(found: Record) -> str:
-    value = found.get("value")
-    number = f", T = {value:.4g}" if isinstance(value, float) else ""
-    return f"{found['name']}{number}" if found else ""
-
-
 def _calibration(report: Record) -> str:
     """The errors of a stored report; empty where it is of another version."""
     try:
@@ -160,36 +152,28 @@ def _calibration(report: Record) -> str:
         return ""
 
 
-def _evaluation(found: RunEvaluation) -> dict[str, object]:
-    stated = found.accuracy_interval
-    return {
-        "split": found.split,
-        "n": found.n,
-        "metrics": found.metrics,
-        "interval": None if isinstance(stated, str) else views.ends(stated),
-    }
-
-
 def _record(run: RunDescription, following: list[str]) -> dict[str, object]:
-    summary = run.summary
-    step, metrics = summary.best
+    manifest = run.summary.manifest
+    step, metrics = run.summary.best
     return {
-        "run": run.folder.path,
-        "status": summary.state.status,
-        "step": summary.state.step,
-        "n_steps": summary.state.n_steps,
-        "reason": summary.state.reason,
-        "started": summary.started,
-        "seconds": summary.manifest.get("seconds"),
-        "device": summary.manifest.get("device"),
-        "data": summary.data,
+        **run.summary.as_dict(),
+        "seconds": manifest.get("seconds"),
+        "device": manifest.get("device"),
         "n_texts": run.n_texts,
         "labels": run.labels,
-        "config": summary.config,
-        "trainable": dict(run.n_trainable),
+        "config": run.summary.config,
+        "trainable": run.n_trainable,
         "losses": run.losses,
         "best": {"step": step, "metrics": metrics},
-        "evaluations": [*map(_evaluation, run.evaluations)],
+        "evaluations": [
+            {
+                "split": each.split,
+                "n": each.n,
+                "metrics": each.metrics,
+                "interval": given(each.accuracy_interval) and views.ends(each.accuracy_interval),
+            }
+            for each in run.evaluations
+        ],
         "calibrator": run.calibrator or None,
         "calibrations": run.calibrations,
         "adapter_bytes": run.adapter_bytes,

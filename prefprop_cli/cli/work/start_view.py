@@ -33,31 +33,32 @@ def data_lines(
 def class_lines(documents: Mapping[str, int], *, width: int | None) -> Iterator[str]:
     """Classes with their documents, the most frequent first: bars that fit, or a line of words."""
     ranked = sorted(documents.items(), key=lambda item: -item[1])
-    shown = ranked[:MOST_CLASSES]
-    more = len(ranked) - len(shown)
     if width is None:
         named = [f"{escape(name)} {count:,}" for name, count in ranked]
         yield f"  {len(ranked)} classes: {listed(named, shown=MOST_CLASSES)}"
         return
+    shown, rest = ranked[:MOST_CLASSES], ranked[MOST_CLASSES:]
     names = shortened([name for name, _ in shown], LONGEST_NAME)
-    longest, most = max(map(cell_len, names)), max(count for _, count in shown)
-    digits = len(f"{most:,}")
-    cells = [
-        f"{set_cell_size(name, longest)}  {_bar(count, most)} {f'{count:,}':<{digits}}"
-        for name, (_, count) in zip(names, shown, strict=True)
-    ]
+    longest, most = max(map(cell_len, names)), shown[0][1]
+    cells = []
+    for name, (_, count) in zip(names, shown, strict=True):
+        bar = "█" * max(1, round(BAR * count / most))
+        cells += [f"{set_cell_size(name, longest)}  {bar:<{BAR}} {count:<{len(f'{most:,}')},}"]
     per_line = max(1, (width - 2 + 4) // (cell_len(cells[0]) + 4))
     for start in range(0, len(cells), per_line):
         yield ("  " + "    ".join(cells[start : start + per_line])).rstrip()
-    if more:
-        rest = sum(count for _, count in ranked[MOST_CLASSES:])
-        yield f"  and {more} more classes with {plural(rest, 'document')}"
+    if rest:
+        n_documents = plural(sum(count for _, count in rest), "document")
+        yield f"  and {len(rest)} more classes with {n_documents}"
 
 
 def _lengths(summary: Mapping[str, Any], counts: Mapping[str, int], max_length: int) -> str:
     """How long documents are, and what is read of long ones, of all splits together."""
     tokens, longer = summary["overall"]["tokens"], summary["overall"]["longer"]
-    cut, chunked = (_overall(summary[key], counts) for key in ("truncated", "chunked"))
+    cut, chunked = (
+        sum(summary[key][name] * count for name, count in counts.items()) / sum(counts.values())
+        for key in ("truncated", "chunked")
+    )
     most = summary["max_tokens"]
     told = f"length: median {tokens['50']:,} tokens, "
     told += f"{percent(longer)} over {most:,}" if longer else f"at most {tokens['100']:,}"
@@ -80,12 +81,3 @@ def percent(share: float) -> str:
     if 0 < share < 0.01:
         return "under 1 %"
     return f"{min(int(100 * share + 0.5), 99 if share < 1 else 100)} %"
-
-
-def _overall(shares: Mapping[str, float], counts: Mapping[str, int]) -> float:
-    return sum(shares[name] * count for name, count in counts.items()) / sum(counts.values())
-
-
-def _bar(count: int, most: int) -> str:
-    filled = max(1, round(BAR * count / most))
-    return "█" * filled + " " * (BAR - filled)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from prefprop_cli.cli import layout
 from prefprop_cli.cli.console import Console
-from prefprop_cli.cli.work.train_view import TrainView
+from prefprop_cli.cli.work.train_view import TrainingDisplay
 from prefprop_cli.config.sweep import Values
 from prefprop_cli.runs import RunFolder
 from prefprop_cli.sweep.leaderboard import Leaderboard, Standing, TrialRecord
@@ -42,13 +42,13 @@ class SweepView:
     @contextmanager
     def trial(
         self, title: str, settings: Values, folder: RunFolder, *, resumes: bool
-    ) -> Iterator[TrainView]:
+    ) -> Iterator[TrainingDisplay]:
         """Head the training of a trial, and show it."""
         self._n_waited_for = 0
         words = ", ".join(f"{key} = {text(value)}" for key, value in settings.items())
         goes_on = ", goes on" if resumes else ""
         self._console.info(f"{title}: {words}{goes_on}; run: {shown(folder.path)}")
-        with TrainView(self._console, log=folder.log) as view:
+        with TrainingDisplay(self._console, log=folder.log) as view:
             yield view
 
     def ended(self, trial: TrialRecord) -> None:

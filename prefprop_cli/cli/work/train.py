@@ -8,11 +8,10 @@ from pathlib import Path
 from prefprop_cli.cli.console import Console
 from prefprop_cli.cli.signals import StopRequest
 from prefprop_cli.cli.text import about, duration
-from prefprop_cli.cli.work.end import evaluated, next_line, tell_end
-from prefprop_cli.cli.work.end import record as record_of
+from prefprop_cli.cli.work.end import evaluated, next_line, record, tell_end
 from prefprop_cli.cli.work.experiment import prepare, tell_trained
 from prefprop_cli.cli.work.resumed import advice
-from prefprop_cli.cli.work.train_view import TrainView
+from prefprop_cli.cli.work.train_view import TrainingDisplay
 from prefprop_cli.config.load import dump_config
 from prefprop_cli.config.schema import TrainTable
 from prefprop_cli.data.prepare import Prepared
@@ -59,11 +58,11 @@ def make_ready(
     """
     chosen = choose_backbone(settings)
     if folder:
-        record, path, why = folder.manifest, folder.path, advice(folder)
-        world().on_main(lambda: check_backbone(record, chosen.plan, of=path, advice=why))
+        manifest, path, why = folder.manifest, folder.path, advice(folder)
+        world().on_main(lambda: check_backbone(manifest, chosen.plan, of=path, advice=why))
     chosen, prepared = prepare(console, chosen, stop)
     if folder:
-        world().on_main(lambda: check_data(record, prepared, of=path, advice=why))
+        world().on_main(lambda: check_data(manifest, prepared, of=path, advice=why))
     return Ready(chosen, prepared, tell_trained(console, chosen, prepared))
 
 
@@ -117,12 +116,7 @@ def print_plan(console: Console, ready: Ready, expected_s: float | None) -> None
 
 
 def new_run(ready: Ready, out: Path | None) -> RunFolder:
-    """Make the run folder.
-
-    Raises:
-        UsageError: something is in it.
-        RunLockedError: another process is beginning a run there.
-    """
+    """Make the run folder, which nothing is in and no other process begins a run in."""
     sources = ready.chosen.settings.sources
     return create_run(ready.chosen.plan, ready.prepared, out=out, sources=sources, argv=sys.argv)
 
@@ -138,7 +132,7 @@ def train(
 ) -> FitResult:
     """Train, or go on, with progress on stderr."""
     console.info(f"run: {folder.path} on {device}")
-    with TrainView(console, log=folder.log) as view:
+    with TrainingDisplay(console, log=folder.log) as view:
         return train_run(
             ready.chosen.plan,
             ready.prepared,
@@ -150,11 +144,7 @@ def train(
 
 
 def leave_if_interrupted(result: FitResult, folder: RunFolder, stop: StopRequest) -> None:
-    """Leave with the command that goes on, if the run was stopped.
-
-    Raises:
-        Interrupted: it was.
-    """
+    """Raise an Interrupted with the command that goes on, if the run was stopped."""
     if result.status == "interrupted":
         told = f"stopped at step {result.step}, saved. Go on with: {again(folder.path)}"
         world().on_each(lambda: stop.raise_if_requested(told))
@@ -174,7 +164,13 @@ def tell_result(
         tell_end(console, found, prepared, folder)
     next_line(console, folder, plan.config)
     if console.common.json:
-        record = {"run": folder.path, **vars(result), "warnings": prepared.warnings}
-        console.result_json({**record, "evaluation": found and record_of(found)})
+        console.result_json(
+            {
+                "run": folder.path,
+                **vars(result),
+                "warnings": prepared.warnings,
+                "evaluation": found and record(found),
+            }
+        )
     else:
         console.result(str(folder.path))

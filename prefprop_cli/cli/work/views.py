@@ -33,13 +33,9 @@ def tell_missing(console: Console, intervals: Mapping[str, Stated]) -> None:
 
 
 def next_commands(run: str, new: str, *, first: Sequence[str], options: str = "") -> list[str]:
-    """What can be done with a run, predictions last.
+    """What can be done with a run: the `first` commands, then the prediction of the file `new`.
 
-    Args:
-        run: its folder, quoted; empty where commands find it by themselves.
-        new: a file of the kind that it reads.
-        first: commands that take the run alone.
-        options: of the prediction.
+    The folder of the run is quoted, or empty where commands find it by themselves.
     """
     named = [f"prefprop {command} {run}".rstrip() for command in first]
     return [*named, f"prefprop predict {new}{f' --run {run}' if run else ''}{options}"]
