@@ -9,8 +9,8 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from prefprop_cli.cli.chosen import tell_passed_over
 from prefprop_cli.cli.console import Console
+from prefprop_cli.cli.options import tell_passed_over
 from prefprop_cli.cli.repeated import Repeated, few_notes
 from prefprop_cli.cli.signals import StopRequest
 from prefprop_cli.cli.text import duration
