@@ -83,14 +83,9 @@ def note(text: str) -> None:
 
 @contextmanager
 def progress(*, total: int | None, label: str) -> Iterator[Callable[[int], None]]:
-    """A loop whose progress is heard.
+    """Let somebody hear how far a loop is: yield a function that takes how many are done.
 
-    Args:
-        total: how many there are; None if nobody knows.
-        label: what is counted.
-
-    Yields:
-        A function to be told how many are done.
+    The label is what is counted, and the total None if nobody knows it.
     """
     listener = _listener.get()
     if listener is None:

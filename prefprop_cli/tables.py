@@ -35,11 +35,9 @@ Truncation = Literal["truncate", "head+tail", "chunk"]
 
 
 class NameTable(Mapping[str, T]):
-    """Objects by name, each imported when it is asked for.
+    """Objects by name, each imported when it is asked for: a module, or `module:object`.
 
-    Args:
-        places: `module:object` by name, or a module.
-        group: of entry points, by which other packages add names of their own.
+    Other packages add names of their own by a group of entry points.
     """
 
     def __init__(self, places: Mapping[str, str], *, group: str = "") -> None:
@@ -47,11 +45,7 @@ class NameTable(Mapping[str, T]):
 
     @cached_property
     def added(self) -> Mapping[str, str]:
-        """What other packages add; looked up at the first use of the table.
-
-        Raises:
-            UsageError: one of them has a name that is taken.
-        """
+        """What other packages add, looked up at first use; a UsageError if a name is taken."""
         from importlib.metadata import entry_points
 
         found: dict[str, str] = {}
@@ -92,8 +86,8 @@ METHODS: "NameTable[Callable[[EncoderConfig, Options], Method]]" = NameTable(
         "prefix-propagation": "prefprop_cli.core.methods.prefix_propagation:PrefixPropagation",
         "prefix-tuning": "prefprop_cli.core.methods.prefix_tuning:PrefixTuning",
         "combined": "prefprop_cli.core.methods.combined:Combined",
-        "fine-tuning": "prefprop_cli.core.methods.fine_tuning:FineTuning",
-        "head-only": "prefprop_cli.core.methods.head_only:HeadOnly",
+        "fine-tuning": "prefprop_cli.core.methods.baselines:FineTuning",
+        "head-only": "prefprop_cli.core.methods.baselines:HeadOnly",
     },
     group="prefprop.methods",
 )

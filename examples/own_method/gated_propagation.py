@@ -1,4 +1,4 @@
-"""Prefix-propagation whose prefix passes a gate: g = sigmoid(w), one trained number for each layer.
+"""Prefix-propagation whose prefix passes a gate: g = sigmoid(w), one trainable w for each layer.
 
 Layer l adds g_l · P_l to the hidden states of the P placeholders. A gate that closes says that the
 layer has no use for its prefix, which `prefprop show` does not tell, but the adapter does.
@@ -13,7 +13,7 @@ from prefprop_cli.core.methods.base import Method, Options, normal_parameters
 
 
 class GatedPropagation(Method):
-    """A trained (P, W) matrix and a gate per layer.
+    """A trainable (P, W) matrix and a gate per layer.
 
     Args:
         config: shape of the encoder.

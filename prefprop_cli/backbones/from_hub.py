@@ -86,10 +86,9 @@ def kept_folder(repository: str, revision: str) -> Path | None:
     known = str(_read(repository, revision).get("commit"))
     for commit in (last_commit(repository, revision, "models"), known, revision):
         if commit and is_commit(commit):
-            is_listed = bool(_read(repository, commit))
-            whole = _listed(repository, commit) if is_listed else _unlisted(repository, commit)
-            if whole:
-                return whole
+            find = _listed if _read(repository, commit) else _unlisted
+            if folder := find(repository, commit):
+                return folder
     return None
 
 

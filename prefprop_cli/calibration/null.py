@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import floor
+from typing import Self
 
 import numpy as np
 
@@ -24,32 +25,15 @@ class NullSummary:
     p95: float
     """What 95 % of them stay below."""
     p_value: float
-    """Share of them with at least the observed error."""
+    """Share of them with at least the observed error, which is counted among them."""
 
-
-@dataclass(frozen=True)
-class Null:
-    """The ECE of a model that is perfectly calibrated at the given confidences."""
-
-    errors: Floats
-    """One for each draw, (n_resamples,)."""
-
-    @property
-    def mean(self) -> float:
-        return float(self.errors.mean())
-
-    @property
-    def p95(self) -> float:
-        return float(np.quantile(self.errors, 0.95))
-
-    def p_value(self, observed: float) -> float:
-        """Return the share of draws with at least this ECE, the observed one among them."""
+    @classmethod
+    def of(cls, errors: Floats, *, observed: float) -> Self:
+        """Sum up the draws (R,) of `expected_null_error` beside the observed error."""
         # Few documents give few different errors: rounding must not tell a draw from its equal.
-        n_at_least = np.sum(self.errors >= observed - _ROUNDING)
-        return float((1 + n_at_least) / (1 + len(self.errors)))
-
-    def summary(self, observed: float) -> NullSummary:
-        return NullSummary(self.mean, self.p95, self.p_value(observed))
+        n_at_least = np.sum(errors >= observed - _ROUNDING)
+        p_value = float((1 + n_at_least) / (1 + len(errors)))
+        return cls(float(errors.mean()), float(np.quantile(errors, 0.95)), p_value)
 
 
 def expected_null_error(
@@ -59,8 +43,8 @@ def expected_null_error(
     mode: Mode = "guo",
     n_resamples: int = 2000,
     seed: int = 0,
-) -> Null:
-    """Draw the ECE that chance alone gives a perfectly calibrated model with these confidences.
+) -> Floats:
+    """Draw ECEs (R,) that chance gives a perfectly calibrated model with these confidences.
 
     In each draw document i is right with probability p_i, its confidence (N,). An ECE is worth
     reading only beside this: at n = 65 a perfect model scores about .07 with 15 bins.
@@ -80,7 +64,7 @@ def expected_null_error(
         right = (rng.random(n) < ranked).astype(np.float64)
         return float(np.abs(np.add.reduceat(right, starts) - expected).sum() / n)
 
-    return Null(np.array([draw() for _ in range(n_resamples)]))
+    return np.array([draw() for _ in range(n_resamples)])
 
 
 def interpret_error(error: float, null: NullSummary, *, n: int) -> str:

@@ -155,8 +155,10 @@ def _state(
     by_length = None if lengths is None else length_slices(predictions, lengths, n_bins=n_bins)
     return State(
         scores={name: Score.of(value, stated.get(name)) for name, value in values.items()},
-        null=null(n_bins=n_bins).summary(values["ece"]),
-        null_paper=null(n_bins=PAPER_BINS, mode="paper").summary(values["ece_paper"]),
+        null=NullSummary.of(null(n_bins=n_bins), observed=values["ece"]),
+        null_paper=NullSummary.of(
+            null(n_bins=PAPER_BINS, mode="paper"), observed=values["ece_paper"]
+        ),
         bins=reliability_bins(split.width),
         brier=decompose(predictions, n_bins=n_bins),
         curve=tuple(split.selection.points()),

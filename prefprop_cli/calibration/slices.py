@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from prefprop_cli.arrays import Flags, Ints
 from prefprop_cli.calibration.bins import width_bins
-from prefprop_cli.calibration.null import expected_null_error
+from prefprop_cli.calibration.null import NullSummary, expected_null_error
 from prefprop_cli.calibration.predictions import Predictions
 from prefprop_cli.errors import DataError
 from prefprop_cli.stats.intervals import Interval
@@ -118,10 +118,10 @@ def _slice(predictions: Predictions, name: str, chosen: Flags, *, n_bins: int) -
     confidence = predictions.confidence[chosen]
     index, claim = width_bins(confidence, n_bins=n_bins)
     ece = float(np.abs(np.bincount(index, predictions.right[chosen] - claim, n_bins)).sum() / n)
-    null = expected_null_error(confidence, n_bins=n_bins, n_resamples=NULL_RESAMPLES)
-    mean = float(confidence.mean())
-    p_value = null.p_value(ece)
-    return Slice(name, n, share, accuracy, interval, mean, mean - accuracy, ece, null.mean, p_value)
+    errors = expected_null_error(confidence, n_bins=n_bins, n_resamples=NULL_RESAMPLES)
+    null, mean = NullSummary.of(errors, observed=ece), float(confidence.mean())
+    gap = mean - accuracy
+    return Slice(name, n, share, accuracy, interval, mean, gap, ece, null.mean, null.p_value)
 
 
 def _rate(predictions: Predictions, chosen: Flags) -> tuple[int, float, float, Interval | None]:

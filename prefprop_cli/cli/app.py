@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -28,19 +27,13 @@ COMMANDS = {
 NAMES = [name for names in COMMANDS.values() for name in names]
 
 
-@cache
-def command_of(name: str) -> Command:
-    """Import a command."""
-    return built(name, import_module(f"prefprop_cli.cli.commands.{name}").command)
-
-
 class Commands(Mapping[str, Command]):
     """The commands by name, each imported when it is asked for."""
 
     def __getitem__(self, name: str) -> Command:
         if name not in NAMES:
             raise KeyError(name)
-        return command_of(name)
+        return built(name, import_module(f"prefprop_cli.cli.commands.{name}").command)
 
     def __iter__(self) -> Iterator[str]:
         return iter(NAMES)

@@ -5,6 +5,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 import typer
@@ -23,10 +24,11 @@ _ENTRY = re.compile(r"^(  )(-[^\n]*?|[a-z]+|\[?[A-Z]\S*)(?=  |\n|$)", re.MULTILI
 _ANY_TEXT = re.compile(r" <(list\[)?(str|path)\]?>$")  # of an argument, whose name says it
 
 
+@cache
 def built(name: str, function: Callable[..., None]) -> "Command":
     """Make the command of a function: its parameters are the options, its docstring the help.
 
-    The function's first parameter is a `typer.Context`; its `obj` is the `Console`.
+    The first parameter is a `typer.Context`; its `obj` is the `Console`.
     """
     app = typer.Typer(
         add_completion=False,
@@ -49,12 +51,7 @@ class Command(TyperCommand):
         self.params.extend(typer.main.get_command(common).params)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the command line.
-
-        Raises:
-            typer.BadParameter: an option with a value, or a switch with two positions, is given
-                more than once: the last would win unsaid.
-        """
+        """Parse the command line; of what can only stand once the last would win unsaid."""
         if ctx.resilient_parsing:  # of a line that is still being typed
             return super().parse_args(ctx, args)
         metavars = {name: p.metavar for p in self.params for name in p.opts if p.metavar}
@@ -105,10 +102,10 @@ def _common_flags(
 
 
 def _stands_once(option: object) -> bool:
+    """Whether it has a value, or two positions; `-q -q` says nothing else than `-q`."""
     if not isinstance(option, TyperOption) or option.multiple or option.count:
         return False
-    is_plain_switch = option.is_flag and not option.secondary_opts
-    return not is_plain_switch  # `-q -q` says nothing else than `-q`
+    return not option.is_flag or bool(option.secondary_opts)
 
 
 def grouped(params: Iterable[Any], ctx: Any) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -22,8 +22,7 @@ _PROSE_PIECE = re.compile(r"\s+|`[^`]*`\S*|prefprop [a-z-]+ .*|\S+")
 def shortened(names: Sequence[str], longest: int) -> list[str]:
     """Cut names to so many columns of a terminal, so that they are still told from each other.
 
-    The end of those that are too long is left out, or their middle where they begin alike. If
-    neither tells them apart they stay longer.
+    Of those that are too long the end is left out, or the middle; else they stay longer.
     """
     names = [escape(name) for name in names]
     for width in range(longest, max(map(cell_len, names), default=0)):
@@ -84,7 +83,10 @@ def _widths(rows: Sequence[Sequence[str]], width: int | None, n_whole: int) -> l
     widths = [max(map(cell_len, column)) for column in cells]
     if width is None:
         return widths
-    least = widths[:n_whole] + [max(map(_longest_piece, column)) for column in cells[n_whole:]]
+    least = widths[:n_whole] + [
+        max(cell_len(piece) for cell in column for piece in ("", *_CELL_PIECE.findall(cell)))
+        for column in cells[n_whole:]
+    ]
     room = width - len(_GAP) * (len(widths) - 1)
     if sum(least) > room:
         return None
@@ -95,10 +97,6 @@ def _widths(rows: Sequence[Sequence[str]], width: int | None, n_whole: int) -> l
         )
         widths[widest] -= 1
     return widths
-
-
-def _longest_piece(cell: str) -> int:
-    return max((cell_len(piece) for piece in _CELL_PIECE.findall(cell)), default=0)
 
 
 def _row(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:

@@ -1,17 +1,21 @@
-"""The options and arguments that several commands share, and how their text is read."""
+"""The options and arguments that several commands share, and how what they name is read."""
 
 import math
 import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from prefprop_cli import tables
 from prefprop_cli.cli import completion
+from prefprop_cli.cli.console import Console
 from prefprop_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from prefprop_cli.runs import Choice, RunFolder
 
 COMMON = "Common options"
 CONFIGURATION = "Configuration"
@@ -32,8 +36,7 @@ def option(
 ) -> Any:
     """Describe an option: its help, its flags if not those of its name, and Typer's words for it.
 
-    `panel` is a heading of the help, `least` the smallest number, `offers` what TAB offers, and
-    `variable` one of the environment that stands in for it.
+    `panel` is a heading of the help, `variable` one of the environment that stands in for it.
     """
     return typer.Option(
         *flags,
@@ -139,6 +142,37 @@ OptionalRun = Annotated[Path | None, argument("Run folder.", "RUN", completion.r
 Seed = Annotated[int | None, option("Seed of the run (train.seed).", metavar="N", least=0)]
 
 
+def finished_run(console: Console, named: Path | None) -> "RunFolder":
+    """Open a run that was trained to its end, before anything large is imported.
+
+    Of several processes the first looks, and all get the run. None stands for the one of
+    PREFPROP_RUN, else the newest finished one of `./runs`; the console says which it is.
+
+    Raises:
+        UsageError: there is none; or it is no run, not finished, or its configuration was changed.
+        CorruptFileError: its manifest is damaged.
+    """
+    from prefprop_cli.runs import choose_run
+    from prefprop_cli.runs.distributed import world
+
+    choice = world().on_main(lambda: choose_run(named))
+    if choice.because != "named":
+        console.info(f"run: {choice.folder.path} ({choice.because})")
+    tell_passed_over(console, choice)
+    choice.folder.trained_adapter  # noqa: B018 - says what is wrong with it
+    return choice.folder
+
+
+def tell_passed_over(console: Console, choice: "Choice") -> None:
+    """Say that a newer run was not taken, how far it is and how to go on with it."""
+    from prefprop_cli.runs.state import again, state_of
+
+    if newer := choice.passed_over:
+        state = state_of(newer.path, newer.manifest)
+        goes_on = "" if state.process else f". Go on with it: {again(newer.path)}"
+        console.info(f"passed over: {newer.path}, newer, {state}{goes_on}")
+
+
 def stay_offline(offline: bool) -> None:
     """Keep the hub's libraries, which read this when they are imported, from the network."""
     if offline:
@@ -146,21 +180,13 @@ def stay_offline(offline: bool) -> None:
 
 
 def check_device(name: str) -> None:
-    """See that this may be a device, before PyTorch, which knows, is imported.
-
-    Raises:
-        UsageError: it is not.
-    """
+    """See that this may be a device, before PyTorch, which knows, is imported; or a UsageError."""
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
         raise UsageError(f"--device {name}: no such device here. Use auto, cpu, cuda or cuda:N")
 
 
 def integers(text: str, *, flag: str) -> tuple[int, ...]:
-    """Read positive integers with commas between them, e.g. `512,1024`.
-
-    Raises:
-        UsageError: an item is not a positive integer.
-    """
+    """Read positive integers with commas between them, e.g. `512,1024`, or raise a UsageError."""
     items = [item.strip() for item in text.split(",")]
     if not all(re.fullmatch("0*[1-9][0-9]{0,8}", item) for item in items):
         raise UsageError(f"{flag} {text}: expected positive integers, e.g. {flag} 512,1024")
@@ -168,11 +194,7 @@ def integers(text: str, *, flag: str) -> tuple[int, ...]:
 
 
 def gates(texts: list[str] | None, *, flag: str) -> dict[str, float]:
-    """Read limits such as `accuracy=0.8`, one for each metric.
-
-    Raises:
-        UsageError: an item is not a metric and a number, or a metric has two.
-    """
+    """Read limits such as `accuracy=0.8`, one for each metric, or raise a UsageError."""
     found: dict[str, float] = {}
     for text in texts or ():
         metric, _, limit = (part.strip() for part in text.partition("="))
@@ -190,11 +212,7 @@ def gates(texts: list[str] | None, *, flag: str) -> dict[str, float]:
 
 
 def check_paths(paths: Sequence[Path], *, flag: str = "") -> None:
-    """See that files and folders are there, before anything large is imported.
-
-    Raises:
-        UsageError: one is not.
-    """
+    """See that all are there before anything large is imported, or raise a UsageError."""
     for path in paths:
         if not os.path.lexists(path):
             named = f"{flag} {path}".strip()
@@ -204,11 +222,7 @@ def check_paths(paths: Sequence[Path], *, flag: str = "") -> None:
 
 
 def check_file(path: Path, *, flag: str, endings: Sequence[str]) -> None:
-    """See that a file can be written, before the work whose result it is to hold.
-
-    Raises:
-        UsageError: its name has another ending, or its folder is not there or cannot be written to.
-    """
+    """See that a file with one of these endings can be written, or raise a UsageError."""
     if path.suffix not in endings:
         raise UsageError(f"{flag} {path}: use a name that ends in {' or '.join(endings)}")
     if path.is_dir():

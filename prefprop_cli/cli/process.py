@@ -3,7 +3,7 @@
 import io
 import os
 import sys
-from typing import TextIO
+from typing import Any
 
 from prefprop_cli.malloc import keep_freed_memory
 
@@ -22,10 +22,14 @@ def repair_streams() -> None:
     A write to a standard output that was closed fails, as to a broken pipe. Results are UTF-8
     whatever the locale is; names of files that are not UTF-8 stay the bytes they are.
     """
+
+    def reopen(flags: int, mode: str) -> Any:
+        return os.fdopen(os.open(os.devnull, flags), mode, encoding="utf-8")
+
     # In this order: `os.open` takes the lowest number that is free.
-    sys.stdin = sys.stdin or _reopen(os.O_RDONLY, "r")
-    sys.stdout = sys.stdout or _reopen(os.O_RDONLY, "w")
-    sys.stderr = sys.stderr or _reopen(os.O_WRONLY, "w")
+    sys.stdin = sys.stdin or reopen(os.O_RDONLY, "r")
+    sys.stdout = sys.stdout or reopen(os.O_RDONLY, "w")
+    sys.stderr = sys.stderr or reopen(os.O_WRONLY, "w")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
 
@@ -37,9 +41,3 @@ def settle_streams() -> None:
             stream.flush()
         except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def _reopen(flags: int, mode: str) -> TextIO:
-    stream = os.fdopen(os.open(os.devnull, flags), mode, encoding="utf-8")
-    assert isinstance(stream, io.TextIOWrapper)
-    return stream

@@ -39,12 +39,8 @@ class Part:
 class LoopProgress:
     """Counts a loop; a context manager.
 
-    Args:
-        label: what is counted, in the singular: `step`, `document`.
-        total: how many there are; None if nobody knows.
-        done: how many were done before, by a run that is resumed; left out of the rate.
-        display: where it is shown; None for nowhere.
-        clock: seconds.
+    The label is what is counted, in the singular: `step`, `document`; the total None if nobody
+    knows it. What a run that is resumed has done before is left out of the rate.
     """
 
     def __init__(
@@ -76,13 +72,12 @@ class LoopProgress:
         """Say how far it is.
 
         Args:
-            done: how many are done, those before this process included.
+            done: with those before this process.
             fields: figures to show, e.g. `{"loss": 0.51, "lr": 2e-5, "tok/s": 12300}`; each
                 stays until it is given again, None takes it away.
-            total: how many there are, if it is known only now.
+            total: if it is known only now.
             part: how far the next one is.
-            left_s: seconds left, if the caller knows better than by the mean; counted down until
-                it is given again.
+            left_s: if the caller knows better than by the mean; counted down until given again.
         """
         self._is_between = part is not None and done == self.done
         self.done, self.part = done, part
@@ -155,7 +150,6 @@ class Log:
         self._closed = Event()
 
     def open(self, progress: LoopProgress) -> None:
-        """Start the first 30 seconds."""
         self._said_s, self._said = self._clock(), progress.done
         self._place = f"{progress.done} {progress.part}"
         Thread(target=self._watch, args=(progress,), daemon=True).start()
@@ -163,7 +157,7 @@ class Log:
     def show(self, progress: LoopProgress) -> None:
         """Write a line if it is time for one."""
         with self._lock:
-            if self._silent_s() <= 0:
+            if not self._closed.is_set() and self._silent_s() <= 0:
                 self._say_line(progress)
 
     def close(self, progress: LoopProgress) -> None:
@@ -176,9 +170,7 @@ class Log:
     def _watch(self, progress: LoopProgress) -> None:
         """Show the loop when it does not do so itself: a single step may take minutes."""
         while not self._closed.wait(max(_PATIENCE_S, self._silent_s())):
-            with self._lock:
-                if not self._closed.is_set() and self._silent_s() <= 0:
-                    self._say_line(progress)
+            self.show(progress)
 
     def _silent_s(self) -> float:
         """Seconds of silence that are left."""
@@ -222,7 +214,6 @@ class Bar:
         self._log: Log | None = None
 
     def open(self, progress: LoopProgress) -> None:
-        """Put the bar on the screen."""
         self._progress, self._first = progress, progress.done
         self._rich_bar.start()
 

@@ -22,10 +22,7 @@ _OTHERS = "others"
 
 
 class Repeated:
-    """Tells at most five warnings of a kind, and at its end how many there were besides.
-
-    A context manager.
-    """
+    """A context manager: tells five warnings of a kind, and at its end how many more there were."""
 
     def __init__(self, warn: Callable[[str], None]) -> None:
         self._warn = warn
@@ -35,9 +32,8 @@ class Repeated:
     def __call__(self, text: str, *, where: str = "") -> None:
         """Tell a warning, unless there were enough of its kind.
 
-        Args:
-            text: two that differ in numbers and in what stands in quotes are of one kind.
-            where: what the text begins with if it begins with its place, which makes no kind.
+        Two that differ in numbers, in what stands in quotes, or in the place that they begin with,
+        `where`, are of one kind.
         """
         said = text.removeprefix(where)
         words = _QUOTED.sub("", said[:LOOKED_AT]).split()

@@ -24,7 +24,6 @@ class StopRequest:
     A context manager. The loop asks `requested` where it can stop, saves its state and leaves
     by `raise_if_requested`. A signal that the parent has ignored (`nohup`, `cmd &` in a
     script) stays ignored.
-
     """
 
     def __init__(
@@ -40,7 +39,6 @@ class StopRequest:
 
     @property
     def requested(self) -> bool:
-        """Whether a signal has come."""
         return self.signal_number is not None
 
     def raise_if_requested(self, message: str = "") -> None:

@@ -52,18 +52,23 @@ def preset_layers(preset: str, *, stdin: TextIO, problems: list[str]) -> list[Co
 
     A file that cannot be read is left out, and a line on it is added to the problems.
     """
+    layers: list[ConfigLayer] = []
+    chain: list[Path] = []
     try:
         if preset == "-":
-            try:
-                data = stdin.buffer.read(MAX_CONFIG_BYTES + 1)
-            except (OSError, ValueError, AttributeError) as error:
-                raise _UnreadableError(f"stdin: cannot be read: {error}") from None
-            return _with_bases(_parse("stdin", data), chain=(), problems=problems)
-        path = _find(preset, folder=Path(), chain=())
-        return _with_bases(_read(path), chain=(path,), problems=problems)
+            layer = _read_stdin(stdin)
+        else:
+            chain.append(_find(preset, folder=Path(), chain=chain))
+            layer = _read(chain[0])
+        while "extends" in layer.values:
+            own = {key: value for key, value in layer.values.items() if key != "extends"}
+            layers.insert(0, ConfigLayer(layer.origin, own, layer.text))
+            chain.append(_base(layer, chain))
+            layer = _read(chain[-1])
+        layers.insert(0, layer)
     except _UnreadableError as error:
         problems.append(str(error))
-        return []
+    return layers
 
 
 def override_layers(overrides: Sequence[str], *, problems: list[str]) -> list[ConfigLayer]:
@@ -81,30 +86,18 @@ class _UnreadableError(Exception):
     """A layer cannot be read; the message is one line for the user."""
 
 
-def _with_bases(
-    layer: ConfigLayer, *, chain: tuple[Path, ...], problems: list[str]
-) -> list[ConfigLayer]:
-    """Put what the layer extends in front of it; `chain` is the files on the way to it."""
-    if "extends" not in layer.values:
-        return [layer]
-    own = {key: value for key, value in layer.values.items() if key != "extends"}
-    layers = [ConfigLayer(layer.origin, own, layer.text)]
+def _base(layer: ConfigLayer, chain: Sequence[Path]) -> Path:
+    """Return the file that a layer extends; `chain` is the files on the way to the layer."""
+    base = layer.values["extends"]
     try:
-        base = layer.values["extends"]
         if not isinstance(base, str) or base == "-":
             raise _UnreadableError("expected the name of a preset or the path of a file")
-        path = _find(base, folder=chain[-1].parent if chain else Path(), chain=chain)
+        return _find(base, folder=chain[-1].parent if chain else Path(), chain=chain)
     except _UnreadableError as error:
-        problems.append(f"{layer.where(('extends',))}  extends: {error}")
-        return layers
-    try:
-        return _with_bases(_read(path), chain=(*chain, path), problems=problems) + layers
-    except _UnreadableError as error:
-        problems.append(str(error))
-        return layers
+        raise _UnreadableError(f"{layer.where(('extends',))}  extends: {error}") from None
 
 
-def _find(reference: str, *, folder: Path, chain: tuple[Path, ...]) -> Path:
+def _find(reference: str, *, folder: Path, chain: Sequence[Path]) -> Path:
     """Return the first file of that name not in the chain: `demo` may extend another `demo`."""
     paths = [folder / reference] if is_path(reference) else preset_paths(reference)
     if not paths:
@@ -117,6 +110,14 @@ def _find(reference: str, *, folder: Path, chain: tuple[Path, ...]) -> Path:
         circle = " -> ".join(map(str, [*chain, paths[0]]))
         raise _UnreadableError(f"the presets extend each other in a circle: {circle}")
     return new[0]
+
+
+def _read_stdin(stdin: TextIO) -> ConfigLayer:
+    try:
+        data = stdin.buffer.read(MAX_CONFIG_BYTES + 1)
+    except (OSError, ValueError, AttributeError) as error:
+        raise _UnreadableError(f"stdin: cannot be read: {error}") from None
+    return _parse("stdin", data)
 
 
 def _read(path: Path) -> ConfigLayer:

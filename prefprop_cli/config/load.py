@@ -39,12 +39,7 @@ class Loaded:
 def load_config(
     *, preset: str | None, overrides: Sequence[str] = (), stdin: TextIO | None = None
 ) -> Loaded:
-    """Lay the preset and the overrides over the defaults.
-
-    Args:
-        preset: a name, the path of a TOML file, `-` for standard input, or None for no preset.
-        overrides: `table.key=value` each; the value is TOML, what is not TOML is text.
-        stdin: what `-` reads; default: the standard input of the process.
+    """Lay a preset, a name, the path of a TOML file or `-`, and the overrides over the defaults.
 
     Raises:
         ConfigError: all problems of all layers, one line each.

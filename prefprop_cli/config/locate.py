@@ -20,11 +20,7 @@ _TOKEN = re.compile(
 
 
 def key_positions(text: str) -> dict[KeyPath, Position]:
-    """Return line and column (from 1) of the tables and keys of a document, two levels deep.
-
-    Args:
-        text: a document that the parser has accepted.
-    """
+    """Return line and column (from 1) of tables and keys, two levels deep, of a valid document."""
     positions: dict[KeyPath, Position] = {}
     table: KeyPath = ()
     for line, statement in _statements(text):

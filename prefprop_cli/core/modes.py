@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 @contextmanager
 def plain_modes() -> Iterator[None]:
-    """As in a fresh process: with gradients, float32 on the CPU, no inference mode, no autocast.
+    """Work as in a fresh process: gradients, float32 on the CPU, no inference mode, no autocast.
 
     For what outlives the call, as weights that are loaded and answers that are kept.
     """
@@ -29,14 +29,14 @@ def plain_modes() -> Iterator[None]:
 
 
 def tensors_on_cpu() -> AbstractContextManager[object]:
-    """Tensors that are made without a device are made on the CPU, whatever the default is."""
+    """Make tensors that name no device on the CPU, whatever the default is."""
     # Not always: the mode costs a little in each call of PyTorch.
     return nullcontext() if torch.get_default_device().type == "cpu" else torch.device("cpu")
 
 
 @contextmanager
 def shapes_only() -> Iterator[None]:
-    """Modules that are made here have parameters of the right shapes and without any content.
+    """Make modules whose parameters have the right shapes and no content.
 
     To draw initial values on the meta device does nothing, but imports the compiler of PyTorch:
     800 modules, 1.4 s. So they are not drawn.

@@ -123,19 +123,20 @@ class Inputs:
     @cached_property
     def _parts(self) -> Sequence[str | TextRecord]:
         """Names of files, and failures in the places of what is none."""
-        return [part for source in self._sources for part in self._parts_of(source)]
+        parts: list[str | TextRecord] = []
+        for source in self._sources:
+            try:
+                parts += self._files_of(source)
+            except DataError as error:
+                parts.append(failure(source, error))
+        return parts
 
-    def _parts_of(self, source: str) -> Sequence[str | TextRecord]:
-        try:
-            if not source:  # which as a path is the folder we are in
-                raise DataError("a document with an empty name. Is a variable of the shell unset?")
-            if source == STANDARD_INPUT or not os.path.isdir(source):  # no error, whatever the name
-                return [source]
-            return self._files_below(Path(source))
-        except DataError as error:
-            return [failure(source, error)]
-
-    def _files_below(self, folder: Path) -> Sequence[str]:
+    def _files_of(self, source: str) -> Sequence[str]:
+        if not source:  # which as a path is the folder we are in
+            raise DataError("a document with an empty name. Is a variable of the shell unset?")
+        if source == STANDARD_INPUT or not os.path.isdir(source):  # no error, whatever the name
+            return [source]
+        folder = Path(source)
         files, others = documents_below(folder, suffixes=self._reader.suffixes)
         if others:
             named = listed([str(path.relative_to(folder)) for path in others])

@@ -1,10 +1,9 @@
 """What kind of file a name stands for, and which files of a folder are documents."""
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from prefprop_cli.data.sets.common import files_below
 from prefprop_cli.data.table_rows import SUFFIXES
 from prefprop_cli.errors import DataError
 from prefprop_cli.words import listed, plural
@@ -39,6 +38,30 @@ def refuse_other_kinds(path: Path) -> None:
     """
     if (what := what_is(path)) and os.path.exists(path):
         raise DataError(f"{path}: {what}")
+
+
+def files_below(folder: Path, *, inside: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    """List all files below a folder, in order, without hidden ones such as `.DS_Store`.
+
+    A link to a folder that it lies in, such as those `inside`, is not followed, for all would come
+    again.
+
+    Raises:
+        DataError: a folder cannot be read.
+    """
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read: {error.strerror}") from error
+    inside |= {folder.resolve()}
+    for path in paths:
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            if path.resolve() not in inside:
+                yield from files_below(path, inside=inside)
+        elif path.is_file():
+            yield path
 
 
 def documents_below(folder: Path, *, suffixes: Collection[str]) -> tuple[list[Path], list[Path]]:

@@ -71,20 +71,15 @@ def calibrate(
 ) -> Calibration:
     """Fit a calibrator on validation and report on a split; `keep` stores both.
 
+    `method` is `auto`, or a key of `calibrators.METHODS`; `n_bins` is of the errors, None for what
+    the run says. `logits_of` gives the logits of a split; by default, those that are stored.
+
     Where both have the same documents, and that is allowed, each document is calibrated by what
     was fitted on others, though `auto` chooses on all.
 
-    Args:
-        folder: of the run.
-        split: to report on.
-        method: `auto`, or a key of `calibrators.METHODS`.
-        logits_of: gives the logits of a split; by default, those that are stored.
-        n_bins: of the errors; None for what the run says.
-        allow_same_split: whether both may have the same documents.
-
     Raises:
-        UsageError: they do, and may not; there is no such method, or it needs classes that are
-            not there; or a split has no stored logits.
+        UsageError: both have the same documents, and may not; there is no such method, or it needs
+            classes that are not there; or a split has no stored logits.
         DataError: the logits cannot be scored.
     """
     logits_of = logits_of or partial(load_logits, folder.evaluation)

@@ -63,12 +63,7 @@ def train(
 
 
 def create_run(
-    plan: Plan,
-    prepared: Prepared,
-    *,
-    out: Path | None,
-    sources: Sequence[str],
-    argv: Sequence[str],
+    plan: Plan, prepared: Prepared, *, out: Path | None, sources: Sequence[str], argv: Sequence[str]
 ) -> RunFolder:
     """Make a new run folder with its configuration and the manifest of its start.
 

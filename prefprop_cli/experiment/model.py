@@ -129,7 +129,7 @@ class ParameterCounts:
 
 
 def count_parameters(model: Classifier) -> ParameterCounts:
-    """Count what trains; works on meta tensors, so no weights are needed."""
+    """Count the trainable parameters; meta tensors will do, so no weights are needed."""
     counts = {"method": 0, "head": 0, "backbone": 0}
     for name, parameter in model.trainable.items():
         counts[name.split(".")[0]] += parameter.numel()

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -14,8 +14,8 @@ from prefprop_cli.config.load import load_config
 from prefprop_cli.data.cells import matching
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.inputs import STANDARD_INPUT, Reading
+from prefprop_cli.data.kinds import files_below
 from prefprop_cli.data.labelled import SeenColumns, free_names
-from prefprop_cli.data.sets.common import files_below
 from prefprop_cli.data.table_rows import JSON_SUFFIXES, each_row, is_table
 from prefprop_cli.data.texts import TextRecord
 from prefprop_cli.errors import CorruptFileError, DataError, PrefpropError, UsageError
@@ -83,10 +83,6 @@ class AnswerColumns:
         return cls(free_names(wanted, taken=seen.names), top_k)
 
     @property
-    def names(self) -> Collection[str]:
-        return self.columns.values()
-
-    @property
     def renamed(self) -> Mapping[str, str]:
         """What could not have the name that it has elsewhere."""
         return {wanted: name for wanted, name in self.columns.items() if name != wanted}
@@ -128,7 +124,6 @@ def newest_for(sources: Sequence[str], reading: Reading) -> Choice:
         task = _task_of(source)
         has_columns = task.has_classes and not reading.text_column
         names = _columns_in(source, reading) if has_columns else ()
-
         data_of = cache(lambda run: load_config(preset=str(run.config)).config.data)
 
         def has_task(run: RunFolder) -> bool:

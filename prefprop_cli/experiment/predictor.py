@@ -65,7 +65,7 @@ class Predictor:
         return self.adapter.calibrator
 
     def names_of(self, document: Document) -> tuple[str, ...]:
-        """What the logits of a document are of: the classes, or its own candidates."""
+        """Return what the logits of a document are of: the classes, or its own candidates."""
         return self.task.names_of(document, self.labels)
 
     def batch(self, documents: Sequence[Document]) -> tuple[list[Record], Batch]:
@@ -78,9 +78,9 @@ class Predictor:
     ) -> list[Prediction]:
         """Classify whole texts, or choose among the candidates of `Question`s, in order.
 
-        What `data.beyond` leaves out of a long text is not read. Where the run was calibrated, so
-        are the probabilities, and they decide on the label, which only a temperature is sure to
-        keep.
+        What `data.beyond` leaves out of a long text is not read. `calibrated` applies what
+        `calibrate` stored, if anything: the probabilities after it decide on the label, which only
+        a temperature is sure to keep.
 
         Raises:
             TypeError: `documents` is one text, or one of them is no text.
@@ -133,10 +133,8 @@ def load_run(
 ) -> Predictor:
     """Load a finished run, or a copy of its `adapter` folder, for prediction.
 
-    Args:
-        run_dir: either of them.
-        device: `auto`, or a device as PyTorch names it.
-        backbone: where the backbone is now, if not where it was in training.
+    `device` is `auto`, or as PyTorch names it; `backbone` says where the backbone is now, if not
+    where it was in training.
 
     Raises:
         UsageError: it is neither, the run was not trained to its end, or there is no such device.

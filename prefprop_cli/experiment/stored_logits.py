@@ -83,7 +83,7 @@ def load_logits(folder: Path, split: str) -> SavedLogits:
 
 
 def is_stored(folder: Path, split: str) -> bool:
-    """Whether the logits of a split need not be computed: they are there and have a checksum.
+    """Return whether a split need not be computed: its logits are there and have a checksum.
 
     Of a damaged file this is so, too, for `load_logits` to say what is wrong with it.
     """
@@ -96,17 +96,17 @@ def is_stored(folder: Path, split: str) -> bool:
 
 
 def logits_path(folder: Path, split: str) -> Path:
-    """Where `save_logits` keeps a split."""
+    """Return where `save_logits` keeps a split."""
     return folder / f"{split}.safetensors"
 
 
 def step_name(step: int) -> str:
-    """The name under which the validation logits after an optimizer step are kept."""
+    """Return the name under which the validation logits after an optimizer step are kept."""
     return f"{_STEP}{step:06d}"
 
 
 def is_step_name(name: str) -> bool:
-    """Whether logits of this name are of a step of the training."""
+    """Return whether logits of this name are of a step of the training."""
     return name.startswith(_STEP)
 
 

@@ -75,7 +75,7 @@ def _chance(each: ScoredVariant, scored: ScoredSet) -> Chance:
         n = scored.settings.resamples
         nulls = [expected_null_error(top, n_bins=n_bins, mode=mode, n_resamples=n) for top in tops]
         found[name] = {
-            "mean": float(np.mean([null.mean for null in nulls])),
-            "p95": float(np.mean([null.p95 for null in nulls])),
+            "mean": float(np.mean([errors.mean() for errors in nulls])),
+            "p95": float(np.mean([np.quantile(errors, 0.95) for errors in nulls])),
         }
     return found

@@ -4,8 +4,7 @@ from prefprop_cli.runs.atomic import Record, read_verified, save_folder, write_a
 from prefprop_cli.runs.config import check_config, differences
 from prefprop_cli.runs.folder import Choice, RunFolder, choose_run, newest_run
 from prefprop_cli.runs.metrics import losses_of
-from prefprop_cli.runs.place import check_free, check_writable
-from prefprop_cli.runs.state import RunState, is_begun, unfinished
+from prefprop_cli.runs.state import RunState, check_free, check_writable, is_begun, unfinished
 from prefprop_cli.runs.summary import Listing, RunSummary, list_runs, summarize
 
 __all__ = [

@@ -43,12 +43,8 @@ def write_atomically(path: Path, data: bytes) -> None:
 def save_folder(target: Path, files: Mapping[str, bytes]) -> None:
     """Write a folder and its manifest as a whole or not at all, in place of an older one.
 
-    Any number of processes may read. If several write the same at once, as into a cache, what the
-    first has put there stays.
-
-    Args:
-        target: the folder; its parents are made.
-        files: contents by plain file name.
+    Contents are by plain file name. Any number of processes may read. If several write the same at
+    once, as into a cache, what the first has put there stays.
     """
     temporary = _beside(target, "tmp")
     with disk_errors(target, sum(map(len, files.values()))):
@@ -100,11 +96,7 @@ def seal(record: Mapping[str, object]) -> bytes:
 
 
 def read_sealed(path: Path) -> Record:
-    """Read a JSON object that `seal` made.
-
-    Raises:
-        CorruptFileError: it is missing, cannot be read or was changed.
-    """
+    """Read a JSON object that `seal` made; a CorruptFileError if it is missing or was changed."""
     data = _read(path)
     try:
         record = json.loads(data)

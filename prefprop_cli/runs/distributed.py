@@ -75,11 +75,7 @@ class World:
         return [outcome.result() for outcome in outcomes]
 
     def on_each(self, work: Callable[[], T]) -> T:
-        """Do a piece of work on every rank, and return this rank's own result; only errors travel.
-
-        Raises:
-            Exception: as `on_all`.
-        """
+        """Do as `on_all`, and return this rank's own result; only errors travel."""
         own: list[T] = []
         self.on_all(lambda: own.append(work()))
         return own[0]

@@ -34,16 +34,28 @@ from prefprop_cli.runs.atomic import (
 from prefprop_cli.runs.config import check_config
 from prefprop_cli.runs.lock import locked
 from prefprop_cli.runs.metrics import MetricsFile, seal_of
-from prefprop_cli.runs.place import check_free
 from prefprop_cli.runs.provenance import SCHEMA_VERSION, now
-from prefprop_cli.runs.state import unfinished
+from prefprop_cli.runs.state import check_free, unfinished
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class RunFolder:
     """A folder that holds one run."""
 
     path: Path
+    """It stays: folders are told apart by it."""
+
+    def __post_init__(self) -> None:
+        self.config = self.path / "config.toml"
+        self.checkpoints = self.path / "checkpoints"
+        self.adapter = self.path / "adapter"
+        self.evaluation = self.path / "eval"
+        self.calibration = self.path / "calibration"
+        self.texts = self.path / "texts.json"
+        self.log = self.path / "train.log"
+        self.metrics_file = self.path / "metrics.jsonl"
+        self._manifest_file = self.path / "manifest.json"
+        self._metrics = MetricsFile(self.metrics_file)
 
     @classmethod
     def create(cls, parent: Path, name: str) -> "RunFolder":
@@ -60,13 +72,7 @@ class RunFolder:
 
     @classmethod
     def create_at(cls, path: Path) -> "RunFolder":
-        """Make a new run of exactly this folder, in which nothing may be.
-
-        Raises:
-            UsageError: something is there.
-            RunLockedError: another process is beginning a run there.
-            ResourceError: the folder cannot be made.
-        """
+        """Make a new run of exactly this folder, in which nothing may be; see `check_free`."""
         check_free(path)
         make_folder(path)
         return cls(path).begin()
@@ -97,33 +103,21 @@ class RunFolder:
 
     def begin(self) -> "RunFolder":
         """Write the first manifest, unless there is one, into a folder that is there."""
-        if not (self.path / "manifest.json").exists():
+        if not self._manifest_file.exists():
             record = {"schema_version": SCHEMA_VERSION, "status": "running", "started": now()}
-            self._write_manifest(record)
+            write_atomically(self._manifest_file, seal(record))
         return self
 
     @property
     def manifest(self) -> Record:
         """The manifest as it is on the disk now; a CorruptFileError if it is damaged."""
-        return read_sealed(self.path / "manifest.json")
-
-    @property
-    def config(self) -> Path:
-        return self.path / "config.toml"
+        return read_sealed(self._manifest_file)
 
     @property
     def checked_config(self) -> Path:
         """The configuration, which is the one that the run was started with, see `check_config`."""
         check_config(self.config, self.manifest)
         return self.config
-
-    @property
-    def checkpoints(self) -> Path:
-        return self.path / "checkpoints"
-
-    @property
-    def adapter(self) -> Path:
-        return self.path / "adapter"
 
     @property
     def trained_adapter(self) -> Path:
@@ -141,33 +135,13 @@ class RunFolder:
             check_config(self.config, manifest)
         return self.adapter
 
-    @property
-    def evaluation(self) -> Path:
-        return self.path / "eval"
-
-    @property
-    def calibration(self) -> Path:
-        return self.path / "calibration"
-
-    @property
-    def texts(self) -> Path:
-        return self.path / "texts.json"
-
-    @property
-    def log(self) -> Path:
-        return self.path / "train.log"
-
-    @property
-    def metrics_file(self) -> Path:
-        return self.path / "metrics.jsonl"
-
     def update_manifest(self, **changes: object) -> None:
         """Set keys of the manifest; the others stay."""
-        self._write_manifest({**self.manifest, **changes})
+        write_atomically(self._manifest_file, seal({**self.manifest, **changes}))
 
     def append_metrics(self, row: Mapping[str, object]) -> None:
         """Append a row; after a crash, `drop_metrics_after` comes first: it removes a torn end."""
-        MetricsFile(self.metrics_file).append(row)
+        self._metrics.append(row)
 
     def metrics(self) -> list[Record]:
         """Return the rows written so far; a last line that a crash has torn is not one.
@@ -179,40 +153,27 @@ class RunFolder:
             manifest = self.manifest
             ended = manifest.get("status") in ("finished", "interrupted")
             try:
-                rows = MetricsFile(self.metrics_file).rows(manifest.get("metrics"), ended=ended)
+                rows = self._metrics.rows(manifest.get("metrics"), ended=ended)
                 return [row for _, row in rows]
             except CorruptFileError:
                 if self.manifest == manifest:  # else: changed by a live writer while we read
                     raise
 
     def drop_metrics_after(self, step: int) -> None:
-        """Remove the rows of later steps and a torn last line, before a run is resumed.
-
-        Raises:
-            CorruptFileError: the rows are not what was written.
-        """
-        file, sealed = MetricsFile(self.metrics_file), self.manifest.get("metrics")
-        kept = file.until(step, sealed)
+        """Remove later rows and a torn last line before a run is resumed; errors as `metrics`."""
+        sealed = self.manifest.get("metrics")
+        kept = self._metrics.until(step, sealed)
         if sealed is not None:  # first: the longer file begins with what the shorter one holds
             self.update_manifest(metrics=seal_of(kept))
-        file.write(kept)
+        self._metrics.write(kept)
 
     def seal_metrics(self, **changes: object) -> None:
         """Set keys of the manifest, and note in it what the rows are by now."""
-        seal = seal_of(MetricsFile(self.metrics_file).synced())
-        self.update_manifest(metrics=seal, **changes)
+        self.update_manifest(metrics=seal_of(self._metrics.synced()), **changes)
 
     def lock(self) -> AbstractContextManager[None]:
-        """Hold the folder for writing; the kernel lets go of it however the process ends.
-
-        Raises:
-            RunLockedError: another process holds it; names its id and host.
-            ResourceError: the folder cannot be written to.
-        """
+        """Hold the folder for writing, see `locked`."""
         return locked(self.path)
-
-    def _write_manifest(self, record: Record) -> None:
-        write_atomically(self.path / "manifest.json", seal(record))
 
 
 @dataclass(frozen=True)
@@ -228,8 +189,8 @@ class Choice:
 
 def newest_run(parent: Path) -> Path | None:
     """Return the finished run that was started last, or None; damaged folders do not count."""
-    found = _newest_finished(parent, lambda run: True)
-    return found.folder.path if found else None
+    runs = _newest_first(parent)
+    return next((run.path for run, found in runs if found.get("status") == "finished"), None)
 
 
 def choose_run(
@@ -237,10 +198,8 @@ def choose_run(
 ) -> Choice:
     """Open the run that was named, else the one of PREFPROP_RUN, else the newest in `./runs`.
 
-    Args:
-        path: of the run; None if none was named.
-        accept: whether a run may be chosen where none was named.
-        does: what such a run does, for the message, e.g. ` that classifies texts`.
+    Of the last, one that is accepted; `does` says in the message what such a run does, e.g.
+    ` that classifies texts`.
 
     Raises:
         UsageError, CorruptFileError: there is none, or as `open`.
@@ -249,28 +208,21 @@ def choose_run(
         return Choice(RunFolder.open(path), "named")
     if named := os.environ.get("PREFPROP_RUN"):
         return Choice(RunFolder.open(Path(named)), "PREFPROP_RUN")
-    found = _newest_finished(Path("runs"), accept)
-    if found is None:
-        advice = "Train one first: prefprop train FILE, or without data prefprop train -p demo"
-        for run, manifest in _newest_first(Path("runs")):
-            if manifest.get("status") != "finished":
-                advice = str(unfinished(run.path, manifest))
-                break
-        raise UsageError(
-            "no run was named, PREFPROP_RUN is not set, and ./runs holds no finished run"
-            f"{does}. {advice}"
-        )
-    return found
-
-
-def _newest_finished(parent: Path, accept: Callable[[RunFolder], bool]) -> Choice | None:
     passed_over = None
-    for run, manifest in _newest_first(parent):
-        if manifest.get("status") != "finished":
+    for run, manifest in _newest_first(Path("runs")):
+        if manifest.get("status") == "finished":
+            if accept(run):
+                return Choice(run, "newest finished", passed_over)
+        else:
             passed_over = passed_over or run
-        elif accept(run):
-            return Choice(run, "newest finished", passed_over)
-    return None
+    if passed_over:
+        advice = str(unfinished(passed_over.path, passed_over.manifest))
+    else:
+        advice = "Train one first: prefprop train FILE, or without data prefprop train -p demo"
+    raise UsageError(
+        "no run was named, PREFPROP_RUN is not set, and ./runs holds no finished run"
+        f"{does}. {advice}"
+    )
 
 
 def _newest_first(parent: Path) -> list[tuple[RunFolder, Record]]:

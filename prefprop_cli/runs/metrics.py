@@ -34,9 +34,8 @@ class MetricsFile:
     def rows(self, seal: Seal | None, *, ended: bool) -> list[tuple[bytes, Record]]:
         """Return each line and its row; a last line that a crash has torn is not one.
 
-        Args:
-            seal: the newest; None for what an earlier version of the program wrote.
-            ended: whether nothing was written after it.
+        The newest seal is None for what an earlier version of the program wrote; if the run has
+        ended, nothing was written after it.
 
         Raises:
             CorruptFileError: the file is not what was sealed, or a line is not a JSON object.
@@ -51,14 +50,8 @@ class MetricsFile:
         return [(line, self._row(number, line)) for number, line in enumerate(lines, start=1)]
 
     def until(self, step: int, seal: Seal | None) -> bytes:
-        """Return the rows up to a step as they stand in the file; none if it was removed.
-
-        Raises:
-            CorruptFileError: as `rows`.
-        """
-        if not self.path.exists():
-            return b""
-        rows = self.rows(seal, ended=False)
+        """Return the `rows` up to a step as they stand in the file; none if it was removed."""
+        rows = self.rows(seal, ended=False) if self.path.exists() else ()
         return b"".join(line + b"\n" for line, row in rows if row.get("step", 0) <= step)
 
     def write(self, data: bytes) -> None:

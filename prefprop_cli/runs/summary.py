@@ -100,11 +100,7 @@ class Listing:
 
 
 def summarize(folder: RunFolder) -> RunSummary:
-    """Read what there is to know of a run at a glance.
-
-    Raises:
-        CorruptFileError: its manifest is damaged.
-    """
+    """Read a run at a glance; a CorruptFileError if its manifest is damaged."""
     manifest = folder.manifest
     config = manifest.get("config", {})
     if not config:  # an earlier version of the program kept it in the file alone
@@ -114,11 +110,7 @@ def summarize(folder: RunFolder) -> RunSummary:
 
 
 def list_runs(parent: Path) -> Listing:
-    """Read the runs of a folder, and what else it holds.
-
-    Raises:
-        UsageError: it cannot be read.
-    """
+    """Read the runs of a folder, and what else it holds; a UsageError if it cannot be read."""
     runs, damaged, others = [], {}, []
     try:
         names = sorted(name for name in os.listdir(parent) if not is_leftover(name))

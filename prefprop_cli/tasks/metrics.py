@@ -97,20 +97,19 @@ class ClassMetrics:
         return scores | binary
 
     def shares(self, labels: Ints, predicted: Ints) -> dict[str, tuple[int, int, str]]:
-        """As of every task; that of `f1_binary` is the share F1 rises with.
+        """Return those of the protocol; that of `f1_binary` is the share F1 rises with.
 
-        F1 of class 1 is 2 share / (1 + share), of the documents that are of the class or are said
+        F1 of class 1 is 2 share / (1 + share): of the documents that are of the class or are said
         to be, the share that is both.
         """
         right = int((predicted == labels).sum()), len(labels), "documents"
+        shares = {"accuracy": right, "f1_micro": right}
         if self.n_classes != 2:
-            return {"accuracy": right, "f1_micro": right}
+            return shares
         is_positive, is_called_so = labels == 1, predicted == 1
         hits = int((is_positive & is_called_so).sum())
         n_either = int((is_positive | is_called_so).sum())
-        return {
-            "accuracy": right,
-            "f1_micro": right,
+        return shares | {
             "f1_binary": (hits, n_either, "documents positive or called so"),
             "precision_binary": (hits, int(is_called_so.sum()), "documents called positive"),
             "recall_binary": (hits, int(is_positive.sum()), "positive documents"),

@@ -3,7 +3,7 @@
 ```
 checkpoints/
   step-000123/
-    trained.safetensors     what trains, by name
+    trained.safetensors     trainable parameters, by name
     optimizer.safetensors   AdamW, `<name>.exp_avg`, `<name>.exp_avg_sq`, `<name>.step`
     state.json              counters, best metric, generators
     MANIFEST.json           size and SHA-256 of each file

@@ -39,7 +39,6 @@ class Step:
     """Global norm before clipping."""
     tokens_per_s: float
     ids: tuple[str, ...]
-    """Documents of the step."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ Event = Started | DocumentsDone | Step | EvaluationStarted | Evaluated | Saved |
 
 @dataclass(frozen=True)
 class Hooks:
-    """What the caller of a training hears of it, and how it is stopped."""
+    """What the caller of a training is told, and how it is stopped."""
 
     on_event: Callable[[Event], None] = lambda event: None
     """Called with each event as it happens, on rank 0 only."""

@@ -65,12 +65,8 @@ def measure(
 ) -> Cost:
     """Time a pass on a short document and on one as long as there is time for.
 
-    Args:
-        work: a pass on a document of so many tokens; returns when it is done.
-        longest: tokens of the longest document there is.
-        most_s: seconds of processor time that the longer one may take.
-        clock: seconds since any moment.
-        busy: seconds that the processors have worked.
+    `work` is a pass on a document of so many tokens, the longer one has at most `longest` and takes
+    at most `most_s` seconds of processor time.
     """
 
     def seconds(length: int) -> float:

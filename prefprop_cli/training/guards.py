@@ -25,12 +25,9 @@ _LEAKING = (
 
 
 def check_gradients(
-    model: nn.Module,
-    trainable: Mapping[str, nn.Parameter],
-    *,
-    unreached: Collection[str] = (),
+    model: nn.Module, trainable: Mapping[str, nn.Parameter], *, unreached: Collection[str] = ()
 ) -> None:
-    """Check after the first backward that exactly the trainable parameters have learnt something.
+    """Check after the first backward that exactly the trainable parameters receive a gradient.
 
     A tensor passes with one non-zero gradient anywhere: rows of an embedding whose tokens do not
     occur in the batch are rightly zero. The loss cannot depend on those named in `unreached`.

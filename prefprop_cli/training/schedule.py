@@ -18,11 +18,9 @@ BATCHES_PER_BUCKET = 4
 def learning_rate(step: int, *, n_steps: int, peak: float, warmup: float) -> float:
     """Return the rate of a step: linear warm-up to the peak, then linear decay.
 
-    With w = max(1, round(warmup · n_steps)):
-    `lr = peak · step / w` up to step w, then `peak · (n_steps + 1 - step) / (n_steps + 1 - w)`.
-    Neither end is 0: a step with learning rate 0 would be a step thrown away.
-
-    Steps are counted from 1; `warmup` is the share of them in which the rate rises, in [0, 1).
+    With w = max(1, round(warmup · n_steps)) it is `peak · step / w` up to step w, then
+    `peak · (n_steps + 1 - step) / (n_steps + 1 - w)`. Steps are counted from 1, so neither end is 0
+    and no step thrown away; `warmup` is the share of them in which the rate rises, in [0, 1).
 
     Source: Li et al. 2023, appendix B (linear schedule, warm-up 0.1), arXiv 2305.12086.
     """

@@ -54,7 +54,7 @@ class Progress:
     """All metrics of the best step."""
 
     def at(self) -> tuple[int, int, int]:
-        """Return what tells two states apart: a step has two, before and after its evaluation."""
+        """Return what distinguishes two states: a step has two, before and after its evaluation."""
         return self.step, self.epoch, self.position
 
     def end_epoch(self, metrics: Mapping[str, float], *, metric: str, is_best: bool) -> None:

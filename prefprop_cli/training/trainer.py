@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from time import perf_counter
 
-import torch
 from torch import Tensor, nn
+from torch.optim import AdamW
 
 from prefprop_cli.config.schema import TrainTable
 from prefprop_cli.errors import CorruptFileError, DataError, UsageError
@@ -72,11 +72,9 @@ class Trainer:
     ) -> FitResult:
         """Train; a run that was not interrupted leaves the best tensors in the model.
 
-        Args:
-            evaluate: evaluates the model as it is now on the validation documents; None if a
-                request to stop broke it off. Called on every rank; what rank 0 returns counts.
-            resume: continue from the newest checkpoint.
-            evaluation_tokens: the `forecast.weight` of the validation documents, for the time left.
+        `evaluate` evaluates the model as it is now on the validation documents, of which
+        `evaluation_tokens` are the `forecast.weight`; it returns None if a request to stop broke it
+        off. It is called on every rank, and what rank 0 returns counts.
 
         Raises:
             DataError: there are no documents.
@@ -119,9 +117,8 @@ class Trainer:
         accelerator = make_accelerator(device=self.device, precision=precision)
         self.model.to(accelerator.device)
         self.trainable = self.model.trainable
-        self.optimizer = torch.optim.AdamW(
-            self.trainable.values(), lr=settings.lr, weight_decay=settings.weight_decay
-        )
+        decay = settings.weight_decay
+        self.optimizer = AdamW(self.trainable.values(), lr=settings.lr, weight_decay=decay)
         self.accumulator = Accumulator(
             self.model,
             accelerator,
@@ -188,18 +185,17 @@ class Trainer:
         self.progress.step = step
         self.progress.position += len(indices)
         self.progress.rng = rng_state()
-        self._notify(
-            events.Step(
-                step=step,
-                n_steps=self.n_steps,
-                epoch=self.progress.epoch + 1,
-                loss=sums.losses.mean().item(),
-                lr=lr,
-                grad_norm=grad_norm.item(),
-                tokens_per_s=sums.n_tokens / (perf_counter() - begun_at),
-                ids=sums.ids,
-            )
+        done = events.Step(
+            step=step,
+            n_steps=self.n_steps,
+            epoch=self.progress.epoch + 1,
+            loss=sums.losses.mean().item(),
+            lr=lr,
+            grad_norm=grad_norm.item(),
+            tokens_per_s=sums.n_tokens / (perf_counter() - begun_at),
+            ids=sums.ids,
         )
+        self._notify(done)
 
     def _documents_done(self, share: Sequence[int], losses: Tensor) -> None:
         """Tell of a micro-batch of this rank's share; the others are taken to be as far."""
@@ -230,10 +226,8 @@ class Trainer:
         with self.pace.evaluation():
             evaluation = self._evaluate(evaluate)
         if metric not in evaluation.metrics:
-            raise UsageError(
-                f'train.metric = "{metric}" is not a metric of this task. '
-                f"Use one of {', '.join(evaluation.metrics)}"
-            )
+            use = f"Use one of {', '.join(evaluation.metrics)}"
+            raise UsageError(f'train.metric = "{metric}" is not a metric of this task. {use}')
         is_best = better(metric, evaluation.metrics[metric], progress.best_metric)
         progress.end_epoch(evaluation.metrics, metric=metric, is_best=is_best)
         self._notify(events.Evaluated(progress.epoch, progress.step, evaluation.metrics, is_best))
@@ -249,7 +243,7 @@ class Trainer:
         if any(self.world.on_all(self.hooks.should_stop)):
             raise StopRequested
         evaluation, *others = self.world.on_all(evaluate)
-        # Whatever the evaluation drew, training goes on with the numbers it would have drawn.
+        # Whatever the evaluation drew, training goes on with what it would have drawn.
         set_rng_state(self.progress.rng)
         if evaluation is None or None in others:
             raise StopRequested
@@ -297,12 +291,9 @@ class Trainer:
         step = self.progress.best_step
 
         def tensors() -> Mapping[str, Tensor]:
-            best = self.checkpoints.best()
-            if best is None:
-                raise CorruptFileError(
-                    f"step {step} was the best, and its checkpoint is gone from "
-                    f"{self.checkpoints.folder}"
-                )
+            if (best := self.checkpoints.best()) is None:
+                gone = f"its checkpoint is gone from {self.checkpoints.folder}"
+                raise CorruptFileError(f"step {step} was the best, and {gone}")
             return best.trained
 
         load_parameters(self.world.on_main(tensors), self.trainable, source=f"checkpoint {step}")

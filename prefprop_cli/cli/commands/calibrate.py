@@ -8,7 +8,6 @@ import typer
 
 from prefprop_cli.cli import completion
 from prefprop_cli.cli import options as o
-from prefprop_cli.cli.chosen import finished_run
 from prefprop_cli.cli.console import Console
 from prefprop_cli.errors import UsageError
 from prefprop_cli.tables import CALIBRATORS, Ece
@@ -77,7 +76,7 @@ def command(
         o.check_file(plot, flag="--plot", endings=o.PICTURES)
     if report:
         o.check_file(report, flag="--report", endings=(".html", ".htm"))
-    folders = [finished_run(console, path) for path in named]
+    folders = [o.finished_run(console, path) for path in named]
     from prefprop_cli.cli.work import calibrate as work
     from prefprop_cli.runs.distributed import world
 

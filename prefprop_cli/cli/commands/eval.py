@@ -7,7 +7,6 @@ import typer
 
 from prefprop_cli.cli import completion
 from prefprop_cli.cli import options as o
-from prefprop_cli.cli.chosen import finished_run
 from prefprop_cli.cli.console import Console
 from prefprop_cli.errors import UsageError
 
@@ -57,7 +56,7 @@ def command(
     if data and compare:
         raise UsageError("--data and --compare: runs are compared on a split of their own data")
     o.check_paths(compare or [], flag="--compare")
-    folder = finished_run(console, run)
+    folder = o.finished_run(console, run)
     from prefprop_cli.cli.work import eval as work
 
     machine = work.Machine(backbone, device, batch_size)

@@ -76,7 +76,11 @@ def command(
     console: Console = context.obj
     sources = _sources(files or [], watch)
     _check_out(out, sources, force=force, watch=watch)
-    _check_any(sources)
+    # One of several that is missing has a row of its own.
+    if not any(source == "-" or os.path.lexists(source) for source in sources):
+        from prefprop_cli.data.own import meant
+
+        raise DataError(f"{sources[0]}: no such file or folder. {meant(sources[0])}".rstrip(". "))
     console.wait("loading the model ...")
     from prefprop_cli.cli.work import predict as work
 
@@ -95,11 +99,7 @@ def command(
 
 
 def _sources(files: Sequence[str], watch: Path | None) -> Sequence[str]:
-    """Where documents come from: files, the folder that is watched, or what is piped in.
-
-    Raises:
-        UsageError: there is nothing to predict, or what is named is not for predicting.
-    """
+    """Name where documents come from: files, the watched folder or stdin; or raise a UsageError."""
     if watch:
         _check_watch(watch, files)
         return [str(watch)]
@@ -114,14 +114,6 @@ def _sources(files: Sequence[str], watch: Path | None) -> Sequence[str]:
                 f"{file} is a run, not documents: prefprop predict --run {shlex.quote(file)} FILE"
             )
     return files or ["-"]
-
-
-def _check_any(sources: Sequence[str]) -> None:
-    """See that there is something to read; one of several that is missing has a row of its own."""
-    if not any(source == "-" or os.path.lexists(source) for source in sources):
-        from prefprop_cli.data.own import meant
-
-        raise DataError(f"{sources[0]}: no such file or folder. {meant(sources[0])}".rstrip(". "))
 
 
 def _check_watch(folder: Path, files: Sequence[str]) -> None:
@@ -140,11 +132,7 @@ def _check_watch(folder: Path, files: Sequence[str]) -> None:
 def _check_out(
     out: Path | None, sources: Sequence[str], *, force: bool, watch: Path | None
 ) -> None:
-    """See that a copy can be written before anything is loaded.
-
-    Raises:
-        UsageError: it cannot, or would replace a file.
-    """
+    """See that a copy can be written, before anything is loaded, or raise a UsageError."""
     if out is None:
         if force:
             raise UsageError("--force replaces the file of --out. Name one: --out labelled.csv")

@@ -9,7 +9,6 @@ import typer
 
 from prefprop_cli.cli import completion
 from prefprop_cli.cli import options as o
-from prefprop_cli.cli.chosen import finished_run
 from prefprop_cli.cli.console import Console
 from prefprop_cli.errors import UsageError
 
@@ -69,7 +68,7 @@ def command(
         _check_out(out, asked)
     o.check_paths(paths or ())
     if html or not paths:
-        paths = [finished_run(console, paths[0] if paths else None).path]
+        paths = [o.finished_run(console, paths[0] if paths else None).path]
     from prefprop_cli.cli.work import report as work
 
     machine = work.Machine(backbone, device)

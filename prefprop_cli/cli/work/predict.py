@@ -9,8 +9,8 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from prefprop_cli.cli.chosen import tell_passed_over
 from prefprop_cli.cli.console import Console
+from prefprop_cli.cli.options import tell_passed_over
 from prefprop_cli.cli.repeated import Repeated, few_notes
 from prefprop_cli.cli.signals import StopRequest
 from prefprop_cli.cli.text import duration
@@ -122,7 +122,7 @@ def predict_copy(
     for wanted, name in added.renamed.items():
         console.info(f"{out}: {wanted} is a column of the input; what is added is {name}")
     copy = LabelledCopy(
-        out, columns=seen.names, added=added.names, types=added.types(seen), force=force
+        out, columns=seen.names, added=added.columns.values(), types=added.types(seen), force=force
     )
 
     def write(record: TextRecord, answer: Answer) -> None:

@@ -62,7 +62,10 @@ def all_rows_at_once(
 ) -> Tensor:
     """See `attend_absorbed`; rows of different lengths are padded to the longest."""
     n_heads, head_width = query.shape[1:]
-    queries, keys = _slots(band, query.device)
+    queries, keys = band.once(
+        f"absorbed, {query.device}",
+        lambda: [_Slots.of(rows, query.device) for rows in (band.query_rows, band.key_rows)],
+    )
     key_weight = key_projection.weight.unflatten(0, (n_heads, head_width))
     value_weight = value_projection.weight.unflatten(0, (n_heads, head_width)).transpose(1, 2)
     query, text = queries.pad(query).transpose(1, 2), keys.pad(hidden)  # (B, H, G, D), (B, S, W)
@@ -120,16 +123,6 @@ class _Slots:
         if unseen is None:
             unseen = torch.zeros_like(self.index, dtype=torch.bool)
         return ~self.pad(~unseen)
-
-
-def _slots(band: Band, device: torch.device) -> tuple[_Slots, _Slots]:
-    """Of the queries and of the keys; made once per band."""
-    name = f"absorbed, {device}"
-    if name not in band.derived:
-        rows = band.query_rows, band.key_rows
-        band.derived[name] = tuple(_Slots.of(each, device) for each in rows)
-    slots: tuple[_Slots, _Slots] = band.derived[name]
-    return slots
 
 
 def _by_head(x: Tensor, weight: Tensor) -> Tensor:

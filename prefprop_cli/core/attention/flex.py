@@ -16,7 +16,7 @@ import shutil
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 
 import numpy as np
@@ -66,7 +66,7 @@ def attend(
 
 @cache
 def why_not() -> str:
-    """Why the kernel cannot be compiled for CUDA on this machine; empty if it can."""
+    """Say why the kernel cannot be compiled for CUDA on this machine; empty if it can."""
     if find_spec("triton") is None:
         return "it needs Triton, which comes with PyTorch for CUDA"
     if not any(map(shutil.which, (os.environ.get("CC", "gcc"), "gcc", "clang"))):
@@ -75,7 +75,7 @@ def why_not() -> str:
 
 
 def padded_length(n: int) -> int:
-    """`n` tokens, padded to the next quarter of a power of two, and to whole tiles."""
+    """Pad `n` tokens to the next quarter of a power of two, and to whole tiles."""
     step = max(TILE, 1 << max(n - 1, 0).bit_length() >> 3)
     return max(1, -(-n // step)) * step
 
@@ -96,7 +96,7 @@ class Plan:
     """Tiles with a visible pair, and `sees`, where no visible key is masked."""
 
     def mask_with(self, there: Tensor | None) -> BlockMask:
-        """The same tiles, where of the visible keys only those in `there` (B, V) are seen."""
+        """Return the same tiles, where only the visible keys in `there` (B, V) are seen."""
         if there is None:
             return self.mask
         key_row = self.key_row.clone()
@@ -107,7 +107,7 @@ class Plan:
         return mask
 
     def keys(self, packed: Tensor, visible: Tensor | None) -> Tensor:
-        """Keys or values (T, H, D) and the visible ones (B, V, H, D), as (1, H, K, D)."""
+        """Join keys or values (T, H, D) and the visible ones (B, V, H, D); (1, H, K, D)."""
         keys = _padded(packed, self.n_packed)
         if visible is not None:
             n_visible = len(self.key_row) - self.n_packed
@@ -116,11 +116,10 @@ class Plan:
 
 
 def plan_of(band: Band, *, n_visible: int, device: torch.device) -> Plan:
-    """The plan of a band with V visible keys: made once, found again in the next layer."""
+    """Plan a band with V visible keys: made once, found again in the next layer."""
     name = f"flex, {n_visible} visible keys, {device}"
-    if name not in band.derived:
-        band.derived[name] = _make_plan(band, n_visible=n_visible, device=device)
-    plan: Plan = band.derived[name]
+    make = partial(_make_plan, band, n_visible=n_visible, device=device)
+    plan: Plan = band.once(name, make)
     return plan
 
 
@@ -155,7 +154,7 @@ def _make_plan(band: Band, *, n_visible: int, device: torch.device) -> Plan:
 
 
 def sees(query_row: Tensor, key_row: Tensor, n_packed: int, half_window: int) -> Sees:
-    """The rule for one query and one key."""
+    """Make the rule for one query and one key."""
 
     # The compiled kernel takes the captured tensors as inputs, so it serves the next batch too.
     def rule(_batch: Tensor, _head: Tensor, query: Tensor, key: Tensor) -> Tensor:

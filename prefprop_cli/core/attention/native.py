@@ -97,9 +97,8 @@ class _Attention(torch.autograd.Function):
 
 def _run(kernel: Callable[[Any], int], band: Band, tensors: Mapping[str, Tensor | None]) -> None:
     there = {name: tensor for name, tensor in tensors.items() if tensor is not None}
-    if "offsets" not in band.derived:
-        band.derived["offsets"] = torch.tensor(band.key_rows.offsets, device="cpu")
-    there["offsets"] = band.derived["offsets"]
+    offsets = band.key_rows.offsets
+    there["offsets"] = band.once("offsets", lambda: torch.tensor(offsets, device="cpu"))
     if band.unseen is not None:
         there["unseen"] = band.unseen
     (_, n_heads, head_width), longest = there["query"].shape, max(band.key_rows.lengths)
@@ -128,7 +127,7 @@ def _as_the_kernel_wants(x: Tensor) -> Tensor:
 
 @cache
 def why_not() -> str:
-    """Why the kernel cannot be used here; empty if it can."""
+    """Say why the kernel cannot be used here; empty if it can."""
     return native.why_not(_is_right)
 
 

@@ -36,7 +36,7 @@ def attend(
 
 
 def seen_keys(band: Band, row: int, *, device: torch.device) -> Tensor:
-    """The band of one row written out; (S_q, S_k) bool, True where the query sees the key."""
+    """Write out the band of one row; (S_q, S_k) bool, True where the query sees the key."""
     n_queries, n_keys = band.query_rows.lengths[row], band.key_rows.lengths[row]
     seen = torch.ones(n_queries, n_keys, dtype=torch.bool, device=device)
     if band.half_window is not None:

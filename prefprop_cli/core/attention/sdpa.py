@@ -108,13 +108,12 @@ def _attend_span(query: Tensor, keys: _RowKeys, span: _Span, *, dropout: float) 
             there = visible.full_mask()
             mask = there.new_ones(1, 1, span.strip) if mask is None else mask
             mask = torch.cat([mask, there.expand(*mask.shape[:2], -1)], dim=-1)
-    output = functional.scaled_dot_product_attention(
-        query[span.queries].unflatten(0, (span.n_blocks, span.block)).transpose(1, 2),
-        key,
-        value,
-        attn_mask=None if mask is None else _additive(mask, query.dtype),
-        dropout_p=dropout,
-    )
+    if mask is not None:  # 0 where seen, the lowest number elsewhere (not -inf, see `reference`)
+        bias = torch.zeros(mask.shape, dtype=query.dtype, device=mask.device)
+        mask = bias.masked_fill_(~mask, torch.finfo(query.dtype).min).unsqueeze(1)
+    blocks = query[span.queries].unflatten(0, (span.n_blocks, span.block)).transpose(1, 2)
+    attention = functional.scaled_dot_product_attention
+    output = attention(blocks, key, value, attn_mask=mask, dropout_p=dropout)
     return output.transpose(1, 2).flatten(0, 1)
 
 
@@ -140,12 +139,6 @@ def _strips(packed: Tensor, span: _Span) -> Tensor:
 def _append(strips: Tensor, visible: Tensor) -> Tensor:
     """The visible keys (1, V, H, D) behind each strip."""
     return torch.cat([strips, visible.transpose(1, 2).expand(len(strips), -1, -1, -1)], dim=2)
-
-
-def _additive(mask: Tensor, dtype: torch.dtype) -> Tensor:
-    """0 where seen, the lowest number elsewhere (not -inf, see `reference`); (N or 1, 1, c, K)."""
-    bias = torch.zeros(mask.shape, dtype=dtype, device=mask.device)
-    return bias.masked_fill_(~mask, torch.finfo(dtype).min).unsqueeze(1)
 
 
 BACKEND = Backend(

@@ -55,13 +55,19 @@ class Band:
     unseen: Tensor | None = None
     """(T,) bool."""
     derived: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
-    """What a backend works out of the band once and finds again in the next layer."""
+    """What a backend works out of the band, see `once`."""
 
     def __post_init__(self) -> None:
         if self.half_window is not None and self.query_rows != self.key_rows:
             raise ValueError("a band with a window needs the queries and keys of the same tokens")
         if len(self.query_rows) != len(self.key_rows):
             raise ValueError(f"{len(self.query_rows)} query rows, {len(self.key_rows)} key rows")
+
+    def once(self, name: str, make: Callable[[], Any]) -> Any:
+        """Make what a backend derives from the band, or find it again in the next layer."""
+        if name not in self.derived:
+            self.derived[name] = make()
+        return self.derived[name]
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ class VisibleKeys:
     """(B, V) bool, False where a shorter row has no such key; None if all are there."""
 
     def and_also(self, other: "VisibleKeys | None") -> "VisibleKeys":
-        """Both sets of keys, side by side."""
+        """Put both sets of keys side by side."""
         if other is None:
             return self
         mask = None
@@ -87,13 +93,13 @@ class VisibleKeys:
         )
 
     def of_row(self, row: int) -> "VisibleKeys":
-        """Those of one row; (1, V, H, D)."""
+        """Take those of one row; (1, V, H, D)."""
         only = slice(row, row + 1)
         mask = None if self.mask is None else self.mask[only]
         return VisibleKeys(self.key[only], self.value[only], mask)
 
     def full_mask(self) -> Tensor:
-        """The mask, written out where it is None; (B, V) bool."""
+        """Return the mask, written out where it is None; (B, V) bool."""
         if self.mask is not None:
             return self.mask
         return torch.ones(self.key.shape[:2], dtype=torch.bool, device=self.key.device)

@@ -59,7 +59,7 @@ def build_encoder(config: EncoderConfig, weights: dict[str, Tensor], **options: 
 
 
 def check_shapes(config: EncoderConfig, weights: Mapping[str, Tensor]) -> None:
-    """See that weights under our names fit an encoder; they need no content.
+    """Check that weights under our names fit an encoder; they need no content.
 
     Raises:
         CorruptFileError: as `build_encoder`.
@@ -162,7 +162,7 @@ def encoder_files(encoder: Encoder) -> dict[str, bytes]:
 
 
 def tensor_names(config: EncoderConfig) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Each of our tensors, and the Hugging Face tensors it is made of."""
+    """Yield each of our tensors, and the Hugging Face tensors it is made of."""
     for ours, theirs in _EMBEDDING_NAMES.items():
         kinds = ("weight", "bias") if ours.endswith("norm") else ("weight",)
         for kind in kinds:

@@ -20,6 +20,16 @@ _ALIASES = {
     "swish": "silu",
 }
 """Other names that `transformers.activations` has for the same function."""
+_SIZES = {
+    "vocab_size": "vocab_size",
+    "hidden_size": "hidden_size",
+    "n_layers": "num_hidden_layers",
+    "n_heads": "num_attention_heads",
+    "intermediate_size": "intermediate_size",
+    "n_positions": "max_position_embeddings",
+    "n_token_types": "type_vocab_size",
+}
+"""Our names of sizes, and those of a `config.json`."""
 _EARLIER_NAMES = {"hidden_size": "width", "intermediate_size": "ffn_width"}
 """What the hash of a configuration that runs have recorded calls its fields."""
 _OTHER_MODELS = ("is_decoder", "add_cross_attention", "quantization_config")
@@ -34,7 +44,7 @@ class EncoderConfig:
     model_type: str
     vocab_size: int
     hidden_size: int
-    """W, numbers per token."""
+    """W."""
     n_layers: int
     n_heads: int
     intermediate_size: int
@@ -66,7 +76,7 @@ class EncoderConfig:
 
     @property
     def head_width(self) -> int:
-        """D, numbers per head."""
+        """D."""
         return self.hidden_size // self.n_heads
 
     @property
@@ -102,13 +112,7 @@ def from_hugging_face(values: Mapping[str, object]) -> EncoderConfig:
     n_layers = _int(values, "num_hidden_layers")
     config = EncoderConfig(
         model_type=model_type,
-        vocab_size=_int(values, "vocab_size"),
-        hidden_size=_int(values, "hidden_size"),
-        n_layers=n_layers,
-        n_heads=_int(values, "num_attention_heads"),
-        intermediate_size=_int(values, "intermediate_size"),
-        n_positions=_int(values, "max_position_embeddings"),
-        n_token_types=_int(values, "type_vocab_size"),
+        **{ours: _int(values, theirs) for ours, theirs in _SIZES.items()},
         pad_id=_int(values, "pad_token_id", 0 if model_type == "bert" else 1, least=0),
         layer_norm_eps=_eps(values.get("layer_norm_eps", 1e-12)),
         activation=_known_activation(values.get("hidden_act", "gelu")),
@@ -127,13 +131,7 @@ def to_hugging_face(config: EncoderConfig) -> dict[str, object]:
     values: dict[str, object] = {
         "architectures": [_ARCHITECTURES[config.model_type]],
         "model_type": config.model_type,
-        "vocab_size": config.vocab_size,
-        "hidden_size": config.hidden_size,
-        "num_hidden_layers": config.n_layers,
-        "num_attention_heads": config.n_heads,
-        "intermediate_size": config.intermediate_size,
-        "max_position_embeddings": config.n_positions,
-        "type_vocab_size": config.n_token_types,
+        **{theirs: getattr(config, ours) for ours, theirs in _SIZES.items()},
         "pad_token_id": config.pad_id,
         "layer_norm_eps": config.layer_norm_eps,
         "hidden_act": config.activation,
@@ -154,7 +152,6 @@ def _known_type(model_type: str) -> str:
 
 
 def _known_activation(name: object) -> str:
-    """The name that `ACTIVATIONS` has for it."""
     known = _ALIASES.get(name, name) if isinstance(name, str) else None
     if known not in ACTIVATIONS:
         raise DataError(
@@ -177,19 +174,14 @@ def _check_variant(values: Mapping[str, object]) -> None:
 
 def _windows(values: Mapping[str, object], n_layers: int) -> tuple[int, ...]:
     given = values.get("attention_window", 512)
-    return tuple(map(_window, given if isinstance(given, list) else [given] * n_layers))
-
-
-def _window(value: object) -> int:
-    # Some files have whole numbers as 512.0.
-    if isinstance(value, bool) or not (
-        isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-    ):
-        raise DataError(
-            f"attention_window = {json.dumps(value)} in the backbone's config.json is no whole "
-            "number"
-        )
-    return int(value)
+    windows = given if isinstance(given, list) else [given] * n_layers
+    for value in windows:
+        # Some files have whole numbers as 512.0.
+        is_whole = isinstance(value, float) and value.is_integer()
+        if isinstance(value, bool) or not (isinstance(value, int) or is_whole):
+            shown = f"attention_window = {json.dumps(value)} in the backbone's config.json"
+            raise DataError(f"{shown} is no whole number")
+    return tuple(map(int, windows))
 
 
 def _eps(value: object) -> float:

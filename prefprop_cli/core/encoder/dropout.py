@@ -34,7 +34,7 @@ class Dropout(nn.Dropout):
 
 
 def kept(seed: int, n: int, p: float) -> NDArray[np.bool_]:
-    """Tell which of n numbers the kernel keeps: its definition, in NumPy; (n,)."""
+    """Compute which of n numbers the kernel keeps: its definition, in NumPy; (n,)."""
     with np.errstate(over="ignore"):  # products are taken modulo 2⁶⁴
         z = np.uint64(seed) + np.arange(1, -(-n // 4) + 1, dtype=np.uint64) * np.uint64(
             0x9E3779B97F4A7C15

@@ -145,11 +145,7 @@ class Embeddings(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(
-        self,
-        tokens: Tokens,
-        layout: Layout,
-        prefix: Prefix | None,
-        markers: Tensor | None = None,
+        self, tokens: Tokens, layout: Layout, prefix: Prefix | None, markers: Tensor | None = None
     ) -> Tensor:
         """Compute the hidden states before the first layer; (T, W)."""
         longest = max(layout.rows.lengths)

@@ -160,10 +160,9 @@ class Layout:
         """Take the positions `positions[b]` of each row b, counted with the placeholders."""
         pairs = zip(self.rows.offsets[:-1], positions, strict=True)
         index = torch.tensor([start + position for start, row in pairs for position in row]).long()
+        all_global = bool(self.host_is_global[index].all())
         return OutputPositions(
-            self._send(index),
-            Rows.of_lengths([len(row) for row in positions]),
-            all_global=bool(self.host_is_global[index].all()),
+            self._send(index), Rows.of_lengths([*map(len, positions)]), all_global
         )
 
     def band(self, half_window: int) -> Band:

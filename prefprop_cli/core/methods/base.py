@@ -22,7 +22,7 @@ from prefprop_cli.tables import Placeholder
 
 @dataclass(frozen=True)
 class Options:
-    """What the methods of the table can be told; each takes what it has a use for."""
+    """The options of the methods of the table; each takes what it has a use for."""
 
     prefix_length: int = 8
     tuning_length: int = 8

@@ -33,7 +33,7 @@ class NotAvailable(Exception):
 
 
 def load() -> ctypes.CDLL:
-    """The library of all kernels; compiled on the first call on this machine, in seconds.
+    """Return the library of all kernels; the first call on this machine compiles it, in seconds.
 
     Raises:
         NotAvailable: switched off, no compiler, or it failed.
@@ -45,7 +45,7 @@ def load() -> ctypes.CDLL:
 
 
 def why_not(is_right: Callable[[], bool]) -> str:
-    """Why a kernel cannot be used here; empty if it can.
+    """Say why a kernel cannot be used here; empty if it can.
 
     `is_right` compares what the compiler of this machine made with the definition. It is called
     each time there are kernels, so a caller keeps the answer.

@@ -2,13 +2,13 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.cells import Fields, label_of, text_of
 from prefprop_cli.data.corpus import Corpus, Document, Splits, labels_of, with_one_spelling
 from prefprop_cli.data.decoding import opened
+from prefprop_cli.data.kinds import files_below
 from prefprop_cli.data.labels import no_classes
 from prefprop_cli.data.splits import complete
 from prefprop_cli.errors import DataError
@@ -52,30 +52,6 @@ def document_of(fields: Fields, table: DataTable, *, id: str, where: str) -> Doc
         label_of(fields, table.label_column, where=where, as_written=True),
         group and label_of(fields, group, where=where, option="group_column"),
     )
-
-
-def files_below(folder: Path, *, inside: frozenset[Path] = frozenset()) -> Iterator[Path]:
-    """List all files below a folder, in order, without hidden ones such as `.DS_Store`.
-
-    A link to a folder that it lies in, such as those `inside`, is not followed, for all would come
-    again.
-
-    Raises:
-        DataError: a folder cannot be read.
-    """
-    try:
-        paths = sorted(folder.iterdir())
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be read: {error.strerror}") from error
-    inside |= {folder.resolve()}
-    for path in paths:
-        if path.name.startswith("."):
-            continue
-        if path.is_dir():
-            if path.resolve() not in inside:
-                yield from files_below(path, inside=inside)
-        elif path.is_file():
-            yield path
 
 
 def corpus_of(

@@ -17,14 +17,8 @@ from prefprop_cli.data.cells import flag, is_missing, matching
 from prefprop_cli.data.columns import Columns, columns_of, with_columns
 from prefprop_cli.data.corpus import Corpus, Document, Splits
 from prefprop_cli.data.decoding import Say, opened, read_text, sound
-from prefprop_cli.data.kinds import TEXT_SUFFIXES, what_is
-from prefprop_cli.data.sets.common import (
-    corpus_of,
-    digest,
-    document_of,
-    files_below,
-    source_of,
-)
+from prefprop_cli.data.kinds import TEXT_SUFFIXES, files_below, what_is
+from prefprop_cli.data.sets.common import corpus_of, digest, document_of, source_of
 from prefprop_cli.data.table_rows import SUFFIXES, each_row, is_table
 from prefprop_cli.errors import DataError
 from prefprop_cli.notes import Note, note

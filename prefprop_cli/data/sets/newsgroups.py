@@ -12,7 +12,8 @@ from prefprop_cli.config.schema import DataTable
 from prefprop_cli.data.archives import read_members
 from prefprop_cli.data.corpus import Corpus, Document, Splits, content_hash, labels_of
 from prefprop_cli.data.decoding import opened
-from prefprop_cli.data.sets.common import digest, files_below, source_of
+from prefprop_cli.data.kinds import files_below
+from prefprop_cli.data.sets.common import digest, source_of
 from prefprop_cli.data.splits import split_off
 from prefprop_cli.errors import DataError
 from prefprop_cli.notes import Note, note, progress

@@ -14,7 +14,7 @@ from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.form import Form, Record, Row
 from prefprop_cli.data.questions import Question
 from prefprop_cli.errors import DataError
-from prefprop_cli.tasks.wikihop.rows import QuestionRows, question_rows
+from prefprop_cli.tasks.wikihop.rows import question_rows
 
 
 @dataclass(frozen=True)
@@ -43,22 +43,21 @@ class QuestionForm(Form):
             "label": -1 if question.label is None else question.candidates.index(question.label),
         }
         try:
-            built = self._built(record)
+            rows, n_cut = self._built(record)
         except DataError as error:
             raise DataError(f"{question.id}: {error}") from None
-        n_rows, n_computed = len(built.rows), sum(map(len, built.rows))
+        n_computed = sum(len(row.input_ids) for row in rows)
         return record | {
-            "n_tokens": n_computed - (n_rows - 1) * built.n_global + built.n_cut,
-            "n_cut": built.n_cut,
-            "n_rows": n_rows,
+            "n_tokens": n_computed - (len(rows) - 1) * rows[0].n_global + n_cut,
+            "n_cut": n_cut,
+            "n_rows": len(rows),
             "n_computed": n_computed,
         }
 
     def rows(self, record: Record) -> list[Row]:
-        built = self._built(record)
-        return [Row(ids, built.n_global, built.positions) for ids in built.rows]
+        return self._built(record)[0]
 
-    def _built(self, record: Record) -> QuestionRows:
+    def _built(self, record: Record) -> tuple[list[Row], int]:
         return question_rows(
             record["query"],
             record["candidates"],

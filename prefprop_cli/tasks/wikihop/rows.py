@@ -14,28 +14,14 @@ Source: Beltagy et al. (2020), section 6 and appendix (arXiv 2004.05150).
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from prefprop_cli.data.form import Row
 from prefprop_cli.data.truncation import Ids, chunks
 from prefprop_cli.errors import DataError
 
 MARKERS = (QUESTION, END_QUESTION, ENT, END_ENT) = (-1, -2, -3, -4)
 """Their trained embeddings are kept in this order: that of marker m is row -1 - m."""
 SUPPORTS_SHARE = 4  # the supports get at least a quarter of a row, if they need it
-
-
-@dataclass(frozen=True)
-class QuestionRows:
-    """The rows of one question."""
-
-    rows: list[list[int]]
-    """Token ids, each row with the whole front."""
-    n_global: int
-    """Length of the front."""
-    positions: list[int]
-    """Index in a row of each candidate's `[ent]`, in the order of the candidates."""
-    n_cut: int
-    """Tokens of query and candidates that found no room; of the supports none is cut."""
 
 
 def question_rows(
@@ -46,12 +32,16 @@ def question_rows(
     max_tokens: int,
     cls_id: int,
     sep_id: int,
-) -> QuestionRows:
+) -> tuple[list[Row], int]:
     """Build the rows of a question, as few as its supports need, with chunks of equal length.
 
     Where query and candidates leave less than a quarter of a row to supports that need it, the
     longest of them are shortened to one length. How many rows there are and how long they are does
     not depend on the order of candidates and supports.
+
+    Returns:
+        The rows, whose positions are those of each candidate's `[ent]`, and how many tokens of
+        query and candidates found no room; of the supports none is cut.
 
     Raises:
         DataError: the candidates leave no room even at one token each.
@@ -65,12 +55,9 @@ def question_rows(
     for candidate in short:
         positions.append(len(front))
         front += [ENT, *candidate, END_ENT]
-    return QuestionRows(
-        rows=[[*front, *chunk] for chunk in chunks(stream, room=max_tokens - len(front))],
-        n_global=len(front),
-        positions=positions,
-        n_cut=sum(map(len, parts)) - sum(map(len, shortened)),
-    )
+    supported = chunks(stream, room=max_tokens - len(front))
+    rows = [Row([*front, *chunk], len(front), positions) for chunk in supported]
+    return rows, sum(map(len, parts)) - sum(map(len, shortened))
 
 
 def _shortened(parts: Sequence[Ids], *, room: int) -> list[Ids]:

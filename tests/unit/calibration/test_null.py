@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from prefprop_cli.calibration.null import (
-    Null,
     NullSummary,
     expected_null_error,
     interpret_change,
@@ -16,8 +15,9 @@ from tests.helpers.calibration import binary, expected_calibration_error
 
 def test_null_of_one_document():
     """One document of confidence p errs by 1 - p with chance p, else by p: mean 2p(1 - p)."""
-    null = expected_null_error(np.array([0.8]), n_resamples=20_000)
-    assert np.unique(null.errors) == pytest.approx([0.2, 0.8])
+    errors = expected_null_error(np.array([0.8]), n_resamples=20_000)
+    assert np.unique(errors) == pytest.approx([0.2, 0.8])
+    null = NullSummary.of(errors, observed=0.5)
     assert null.mean == pytest.approx(0.32, abs=0.01)
     assert null.p95 == pytest.approx(0.8)
 
@@ -32,8 +32,8 @@ def test_each_draw_is_the_error_of_a_model_that_is_right_as_often_as_it_claims(m
         labels = (rng.random(60) >= confidence).astype(int)
         error = expected_calibration_error(binary(*confidence), labels, n_bins=n_bins, mode=mode)
         expected.append(error)
-    null = expected_null_error(confidence[::-1], n_bins=n_bins, mode=mode, n_resamples=20, seed=7)
-    assert null.errors == pytest.approx(expected, abs=1e-12)
+    found = expected_null_error(confidence[::-1], n_bins=n_bins, mode=mode, n_resamples=20, seed=7)
+    assert found == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.shared
@@ -54,7 +54,7 @@ def test_golden_null(shared, n, n_bins):
             expected_null_error(confidence, n_bins=n_bins, mode=mode, n_resamples=100, seed=seed)
             for mode in ("guo", "mass", "paper")
         )
-        drawn.append([null.mean, null.p95, mass.mean, paper.mean])
+        drawn.append([null.mean(), np.quantile(null, 0.95), mass.mean(), paper.mean()])
     names = ("ECE_mean", "ECE_p95", "equal_mass_mean", "paper_upper_edge_mean")
     for name, mean, sd in zip(names, np.mean(drawn, 0), np.std(drawn, 0, ddof=1), strict=True):
         assert abs(mean - known[name]) < 4 * sd, name
@@ -66,13 +66,14 @@ def test_null_is_seeded():
     first, same, other = (
         expected_null_error(confidence, n_resamples=50, seed=s) for s in (1, 1, 2)
     )
-    assert np.array_equal(first.errors, same.errors)
-    assert not np.array_equal(first.errors, other.errors)
+    assert np.array_equal(first, same)
+    assert not np.array_equal(first, other)
 
 
 def test_p_value_counts_the_observation_itself():
-    null = Null(np.array([0.1, 0.2, 0.3]))
-    assert [null.p_value(e) for e in (0.05, 0.2, 0.9)] == [1.0, 0.75, 0.25]
+    errors = np.array([0.1, 0.2, 0.3])
+    found = [NullSummary.of(errors, observed=each).p_value for each in (0.05, 0.2, 0.9)]
+    assert found == [1.0, 0.75, 0.25]
 
 
 def test_worse_than_chance():

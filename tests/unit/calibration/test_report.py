@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from prefprop_cli.calibration.null import expected_null_error
+from prefprop_cli.calibration.null import NullSummary, expected_null_error
 from prefprop_cli.calibration.predictions import Predictions, negative_log_likelihood, softmax
 from prefprop_cli.calibration.report import COVERAGES, calibration_report
 from prefprop_cli.errors import DataError
@@ -66,11 +66,10 @@ def test_it_holds_the_scores_before_and_after(report):
         for name in ("accuracy", "ece", "ece_paper", "brier", "nll"):
             interval = state.scores[name].interval
             assert interval.low < state.scores[name].value < interval.high, name
-        null = expected_null_error(probs.max(axis=1), n_bins=12, n_resamples=100)
-        assert (state.null.mean, state.null.p95) == (null.mean, null.p95)
-        assert state.null.p_value == null.p_value(state.scores["ece"].value)
+        errors = expected_null_error(probs.max(axis=1), n_bins=12, n_resamples=100)
+        assert state.null == NullSummary.of(errors, observed=state.scores["ece"].value)
         paper = expected_null_error(probs.max(axis=1), n_bins=10, mode="paper", n_resamples=100)
-        assert state.null_paper.mean == paper.mean
+        assert state.null_paper.mean == paper.mean()
         counts = [b.count for b in diagram(probs, saved.labels, n_bins=12)]
         assert [b.count for b in state.bins] == counts
     assert (report.n, report.n_fit, report.n_bins, report.changed) == (120, 120, 12, 0.0)

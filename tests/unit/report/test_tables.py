@@ -164,7 +164,10 @@ def test_table_3_has_both_errors_and_what_chance_gives(scored):
             )
             for logits in variant.logits
         ]
-        mean, p95 = np.mean([null.mean for null in nulls]), np.mean([null.p95 for null in nulls])
+        mean, p95 = (
+            np.mean([of(errors) for errors in nulls])
+            for of in (np.mean, lambda errors: np.quantile(errors, 0.95))
+        )
         assert cells[column + 2] == f"{mean:.3f} / {p95:.3f}"
         record = page.record["sets"][0]["calibrated_by_chance"]["prefix-propagation"][name]
         assert record == {"mean": mean, "p95": p95}

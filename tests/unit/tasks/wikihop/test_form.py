@@ -54,12 +54,12 @@ def test_the_counts_are_those_of_the_rows(
     [row] = columns(tokenizers[0], question(), max_tokens=max_tokens)
     special = {"cls_id": tokenizers[0].cls_id, "sep_id": tokenizers[0].sep_id}
     parts = row["query"], row["candidates"], row["supports"]
-    built = question_rows(*parts, max_tokens=max_tokens, **special)
-    [whole] = question_rows(*parts, max_tokens=12_000, **special).rows
-    assert row["n_tokens"] == len(whole)
-    assert row["n_rows"] == len(built.rows)
-    assert row["n_computed"] == sum(map(len, built.rows))
-    assert row["n_cut"] == built.n_cut
+    rows, n_cut = question_rows(*parts, max_tokens=max_tokens, **special)
+    [whole], _ = question_rows(*parts, max_tokens=12_000, **special)
+    assert row["n_tokens"] == len(whole.input_ids)
+    assert row["n_rows"] == len(rows)
+    assert row["n_computed"] == sum(len(each.input_ids) for each in rows)
+    assert row["n_cut"] == n_cut
     assert (row["n_rows"] > 1) == (max_tokens < 31)
     assert (row["n_cut"] > 0) == (max_tokens == 22)
 

@@ -1,4 +1,5 @@
 from math import ceil
+from typing import NamedTuple
 
 import pytest
 from hypothesis import assume, given, settings
@@ -11,7 +12,6 @@ from prefprop_cli.tasks.wikihop.rows import (
     ENT,
     MARKERS,
     QUESTION,
-    QuestionRows,
     question_rows,
 )
 
@@ -20,10 +20,20 @@ Ids = list[int]
 texts = st.lists(st.integers(3, 9), max_size=12)
 
 
-def build(
-    query: Ids, candidates: list[Ids], supports: list[Ids], *, max_tokens: int
-) -> QuestionRows:
-    return question_rows(query, candidates, supports, max_tokens=max_tokens, cls_id=CLS, sep_id=SEP)
+class Built(NamedTuple):
+    rows: list[Ids]
+    n_global: int
+    positions: list[int]
+    n_cut: int
+
+
+def build(query: Ids, candidates: list[Ids], supports: list[Ids], *, max_tokens: int) -> Built:
+    ids = {"cls_id": CLS, "sep_id": SEP}
+    rows, n_cut = question_rows(query, candidates, supports, max_tokens=max_tokens, **ids)
+    assert all(
+        (row.n_global, row.positions) == (rows[0].n_global, rows[0].positions) for row in rows
+    )
+    return Built([row.input_ids for row in rows], rows[0].n_global, rows[0].positions, n_cut)
 
 
 def front(query: Ids, candidates: list[Ids]) -> Ids:
