@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from prefprop_cli.data.corpus import Document
-from prefprop_cli.data.tokenizer import TextTokenizer
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from prefprop_cli.data.tokenizer import TextTokenizer
 
 COUNTS = (
     "n_tokens",  # of the document, special tokens included
@@ -41,7 +42,7 @@ class Form(ABC):
     A record has `id`, `label`, the columns of tokens, and `COUNTS`.
     """
 
-    tokenizer: TextTokenizer
+    tokenizer: "TextTokenizer"
     max_tokens: int
     """Longest row, special tokens included and placeholders not."""
 

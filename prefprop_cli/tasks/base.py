@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, ClassVar
 from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.form import Form
 from prefprop_cli.data.inputs import Reader, Reading
-from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.tasks.metrics import Metrics
 
 if TYPE_CHECKING:
     from prefprop_cli.config.schema import DataTable
+    from prefprop_cli.data.tokenizer import TextTokenizer
     from prefprop_cli.tasks.batch import Head
 
 Labels = tuple[str, ...]
@@ -33,7 +33,7 @@ class Task(ABC):
 
     @abstractmethod
     def form(
-        self, table: "DataTable", *, labels: Labels, tokenizer: TextTokenizer, max_tokens: int
+        self, table: "DataTable", *, labels: Labels, tokenizer: "TextTokenizer", max_tokens: int
     ) -> Form:
         """Return the form of documents with these classes, if the task has any."""
 

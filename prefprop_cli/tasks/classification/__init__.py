@@ -15,7 +15,6 @@ from prefprop_cli.data.inputs import Reader, Reading
 from prefprop_cli.data.kinds import TEXT_SUFFIXES
 from prefprop_cli.data.table_rows import is_table
 from prefprop_cli.data.texts import each_text
-from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.data.truncation import Ids, pieces
 from prefprop_cli.tables import Truncation
 from prefprop_cli.tasks.base import Labels, Task
@@ -23,6 +22,7 @@ from prefprop_cli.tasks.metrics import ClassMetrics
 
 if TYPE_CHECKING:
     from prefprop_cli.config.schema import DataTable
+    from prefprop_cli.data.tokenizer import TextTokenizer
     from prefprop_cli.tasks.classification.head import ClassificationHead
 
 N_SPECIAL = 2
@@ -74,7 +74,7 @@ class Classification(Task):
     does = "classifies texts"
 
     def form(
-        self, table: "DataTable", *, labels: Labels, tokenizer: TextTokenizer, max_tokens: int
+        self, table: "DataTable", *, labels: Labels, tokenizer: "TextTokenizer", max_tokens: int
     ) -> ClassificationForm:
         return ClassificationForm(tokenizer, max_tokens, labels, table.beyond, table.max_chunks)
 

@@ -19,13 +19,13 @@ from prefprop_cli.data.corpus import Document
 from prefprop_cli.data.inputs import Reader, Reading
 from prefprop_cli.data.questions import each_question, looks_like_questions, read_questions
 from prefprop_cli.data.table_rows import JSON_SUFFIXES
-from prefprop_cli.data.tokenizer import TextTokenizer
 from prefprop_cli.errors import UsageError
 from prefprop_cli.tasks.base import Labels, Task
 from prefprop_cli.tasks.wikihop.form import QuestionForm, as_question
 
 if TYPE_CHECKING:
     from prefprop_cli.config.schema import DataTable
+    from prefprop_cli.data.tokenizer import TextTokenizer
     from prefprop_cli.tasks.wikihop.head import CandidateHead
 
 
@@ -50,7 +50,7 @@ class WikiHop(Task):
     does = "answers questions"
 
     def form(
-        self, table: "DataTable", *, labels: Labels, tokenizer: TextTokenizer, max_tokens: int
+        self, table: "DataTable", *, labels: Labels, tokenizer: "TextTokenizer", max_tokens: int
     ) -> QuestionForm:
         return QuestionForm(tokenizer, max_tokens)
 
