@@ -63,6 +63,8 @@ def command(
     documents = work.OwnDocuments(data, text_column, label_column) if data else split
     found = work.evaluate(console, folder, documents, machine=machine)
     work.check_names(found, gates)
-    page = work.beside(folder, compare, split, machine=machine) if compare else None
+    page = None
+    if compare:
+        page = work.compare_runs([folder.path, *compare], split=split, machine=machine)
     work.tell(console, folder, found, page)
     work.check_gates(found, gates)

@@ -60,12 +60,7 @@ def check(folders: Sequence[RunFolder], split: str, *, plot: Path | None) -> Non
 def calibrated(
     console: Console, folder: RunFolder, asked: CalibrationRequest, *, machine: Machine
 ) -> Calibration:
-    """Fit a calibrator for a run and store it there, with the report.
-
-    Raises:
-        UsageError: the split is the one the calibrator is fitted on.
-        PrefpropError: as `experiment.calibrate`.
-    """
+    """Fit a calibrator for a run and store it there, with the report; see `calibrate`."""
     warnings = [*warnings_on(folder, FITTED_ON), *warnings_on(folder, asked.split)]
     for warning in dict.fromkeys(warnings):
         console.warn(warning)

@@ -1,7 +1,6 @@
 """What `prefprop eval` does: metrics with their intervals, overall and class by class."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 from prefprop_cli.calibration.calibrators import Identity
 from prefprop_cli.cli.console import Console
@@ -18,7 +17,7 @@ from prefprop_cli.runs import RunFolder
 from prefprop_cli.stats.small_samples import Stated
 from prefprop_cli.words import plural
 
-__all__ = ["Machine", "OwnDocuments"]
+__all__ = ["Machine", "OwnDocuments", "compare_runs"]
 
 GUESSES = {
     "majority": "always the most frequent label",
@@ -31,20 +30,11 @@ MOST_CLASSES = 30
 def evaluate(
     console: Console, folder: RunFolder, documents: str | OwnDocuments, *, machine: Machine
 ) -> RunEvaluation:
-    """Evaluate a run with progress, and say what may be wrong with the documents.
-
-    Raises:
-        PrefpropError: as `evaluate_run`.
-    """
+    """Evaluate a run with progress, and say what may be wrong with the documents."""
     found = evaluate_run(folder, documents, machine=machine)
     for warning in found.warnings:
         console.warn(warning)
     return found
-
-
-def beside(folder: RunFolder, others: Sequence[Path], split: str, *, machine: Machine) -> Page:
-    """The run beside others, seed by seed and document by document."""
-    return compare_runs([folder.path, *others], split=split, machine=machine)
 
 
 def tell(

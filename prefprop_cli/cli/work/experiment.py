@@ -22,7 +22,6 @@ def prepare(
     """Prepare the documents, and say what they are and which backbone reads them.
 
     Raises:
-        PrefpropError: as `prepare_documents`.
         Interrupted: a signal came.
     """
     choice, prepared = prepare_documents(

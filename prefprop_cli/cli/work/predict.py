@@ -107,9 +107,7 @@ def predict_copy(
     out: Path,
     force: bool,
 ) -> None:
-    """Write a labelled copy of the documents and print its name.
-
-    There is none if no document can be predicted.
+    """Write a labelled copy of the documents and print its name; none if none can be predicted.
 
     Raises:
         DataError, CorruptFileError: as `predict_rows`; but for `strict`, the copy is there.

@@ -29,11 +29,7 @@ def print_report(
     is_folder: bool,
     machine: Machine,
 ) -> None:
-    """Print the parts that were asked for; a file `out` has them by its ending, a folder has all.
-
-    Raises:
-        UsageError, DataError: as `make_report`.
-    """
+    """Print the parts that were asked for; a file `out` has them by its ending, a folder all."""
     report = make_report(paths, asked, split=split, has_pictures=is_folder, machine=machine)
     for note in report.notes:
         console.warn(note)
