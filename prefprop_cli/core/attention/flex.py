@@ -81,7 +81,7 @@ def padded_length(n: int) -> int:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TilePlan:
     """Where the visible pairs of a band are."""
 
     query_row: Tensor
@@ -115,15 +115,15 @@ class Plan:
         return keys.transpose(0, 1).unsqueeze(0)
 
 
-def plan_of(band: Band, *, n_visible: int, device: torch.device) -> Plan:
+def plan_of(band: Band, *, n_visible: int, device: torch.device) -> TilePlan:
     """Plan a band with V visible keys: made once, found again in the next layer."""
     name = f"flex, {n_visible} visible keys, {device}"
     make = partial(_make_plan, band, n_visible=n_visible, device=device)
-    plan: Plan = band.once(name, make)
+    plan: TilePlan = band.once(name, make)
     return plan
 
 
-def _make_plan(band: Band, *, n_visible: int, device: torch.device) -> Plan:
+def _make_plan(band: Band, *, n_visible: int, device: torch.device) -> TilePlan:
     def send(tensor: Tensor) -> Tensor:
         return tensor.to(device, non_blocking=True)
 
@@ -150,7 +150,7 @@ def _make_plan(band: Band, *, n_visible: int, device: torch.device) -> Plan:
         mask_mod=sees(query_row, key_row, n_packed, half_window),
         seq_lengths=(len(query_row), len(key_row)),
     )
-    return Plan(query_row, key_row, n_packed, half_window, mask)
+    return TilePlan(query_row, key_row, n_packed, half_window, mask)
 
 
 def sees(query_row: Tensor, key_row: Tensor, n_packed: int, half_window: int) -> Sees:
