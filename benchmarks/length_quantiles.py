@@ -1,4 +1,4 @@
-"""Quantiles of the token lengths of real data sets, for `prefprop bench --like`.
+"""Quantiles of the token lengths of real data sets, for `benchmarks/real_lengths.py`.
 
     python benchmarks/length_quantiles.py
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from prefprop_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from prefprop_cli.calibration.calibrators.base import Calibrator
     from prefprop_cli.core.attention.kernels import Kernel
     from prefprop_cli.core.attention.spec import Backend
@@ -45,30 +47,56 @@ class NameTable(Mapping[str, T]):
 
     @cached_property
     def added(self) -> Mapping[str, str]:
-        """What other packages add, looked up at first use; a UsageError if a name is taken."""
-        from importlib.metadata import entry_points
-
+        """What other packages add, looked up at first use; of one name the first."""
         found: dict[str, str] = {}
-        for entry in entry_points(group=self._group) if self._group else ():
-            if entry.name in found.keys() | self._built_in.keys():
-                raise UsageError(
-                    f"{entry.value}, of the package {entry.dist and entry.dist.name}, is called "
-                    f"{entry.name} in {self._group}, and that name is taken. Rename it there"
-                )
-            found[entry.name] = entry.value
+        for entry in self._entries:
+            if entry.name not in self._built_in:
+                found.setdefault(entry.name, entry.value)
         return found
 
+    @cached_property
+    def _entries(self) -> "list[EntryPoint]":
+        from importlib.metadata import entry_points
+
+        return [*entry_points(group=self._group)] if self._group else []
+
+    def taken_twice(self) -> Mapping[str, str]:
+        """What is wrong with names that a package adds and that are taken, by name."""
+        owners: dict[str, list[EntryPoint]] = {}
+        for entry in self._entries:
+            owners.setdefault(entry.name, []).append(entry)
+        return {
+            name: f"{entry.value}, of the package {entry.dist and entry.dist.name}, is called "
+            f"{name} in {self._group}, and that name is taken. Rename it there"
+            for name, entries in owners.items()
+            for entry in entries[name not in self._built_in :][:1]
+        }
+
     def __getitem__(self, name: str) -> T:
-        module, _, attribute = {**self._built_in, **self.added}[name].partition(":")
+        """Import what a name stands for.
+
+        Raises:
+            UsageError: two things have that name, or what another package adds cannot be loaded.
+        """
+        if problem := self.taken_twice().get(name):
+            raise UsageError(problem)
+        if name in self._built_in:
+            return self._load(self._built_in[name])
+        place = self.added[name]
         try:
-            found: Any = import_module(module)
-            return getattr(found, attribute) if attribute else found
-        except (ImportError, AttributeError) as error:
-            if name in self._built_in:
-                raise
+            return self._load(place)
+        # A package that anybody may have written; one that ends the process is no exception.
+        except (Exception, SystemExit) as error:
             raise UsageError(
-                f"{name}: {self.added[name]}, which {self._group} names, cannot be loaded: {error}"
+                f"{name}: {place}, which {self._group} names, cannot be loaded: "
+                f"{error or type(error).__name__}"
             ) from error
+
+    @staticmethod
+    def _load(place: str) -> T:
+        module, _, attribute = place.partition(":")
+        found: Any = import_module(module)
+        return getattr(found, attribute) if attribute else found
 
     def __contains__(self, name: object) -> bool:
         return name in self._built_in or name in self.added

@@ -10,17 +10,25 @@ from torch.overrides import TorchFunctionMode
 
 
 @contextmanager
-def plain_modes() -> Iterator[None]:
-    """Work as in a fresh process: gradients, float32 on the CPU, no inference mode, no autocast.
-
-    For what outlives the call, as weights that are loaded and answers that are kept.
-    """
+def training_modes() -> Iterator[None]:
+    """Train as in a fresh process: gradients, float32 by default, no inference mode."""
     dtype = torch.get_default_dtype()
     with ExitStack() as modes:
         modes.callback(torch.set_default_dtype, dtype)
         torch.set_default_dtype(torch.float32)
         modes.enter_context(torch.inference_mode(False))
         modes.enter_context(torch.enable_grad())
+        yield
+
+
+@contextmanager
+def plain_modes() -> Iterator[None]:
+    """Work as in a fresh process: as `training_modes`, on the CPU and without autocast.
+
+    For what outlives the call, as weights that are loaded and answers that are kept.
+    """
+    with ExitStack() as modes:
+        modes.enter_context(training_modes())
         modes.enter_context(torch.device("cpu"))
         for kind in ("cpu", "cuda"):
             if torch.is_autocast_enabled(kind):

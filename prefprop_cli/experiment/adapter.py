@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from prefprop_cli.calibration.calibrators import Calibrator, Identity, Temperature, calibrator_from
 from prefprop_cli.config.schema import Config
-from prefprop_cli.errors import CorruptFileError, DataError
+from prefprop_cli.errors import CorruptFileError, DataError, UsageError
 from prefprop_cli.runs import read_verified, save_folder
-from prefprop_cli.tables import TASKS
+from prefprop_cli.tables import METHODS, TASKS
 from prefprop_cli.tasks.base import Task
 
 # What is said of an adapter is read without torch.
@@ -145,6 +145,12 @@ def _from_json(data: bytes, folder: Path) -> Adapter:
             calibrator: Calibrator = Identity() if temperature is None else Temperature(temperature)
         else:
             calibrator = calibrator_from(values.pop("calibrator"))
+        method = values["config"]["method"]["name"]
+        if method not in METHODS:
+            raise UsageError(
+                f'{folder}: the method "{method}" is of a package that is not installed here. '
+                f"There are {', '.join(METHODS)}"
+            )
         config = Config(**values.pop("config"))
         adapter = Adapter(labels=labels, config=config, calibrator=calibrator, **values)
         of_classes = calibrator.n_classes in (None, len(labels))

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from prefprop_cli.arrays import Floats
 from prefprop_cli.calibration.calibrators import (
@@ -61,7 +62,7 @@ class Calibration:
 
 
 def calibrate(
-    folder: RunFolder,
+    run: RunFolder | Path | str,
     *,
     split: str = "test",
     method: str = "temperature",
@@ -82,6 +83,7 @@ def calibrate(
             classes that are not there; or a split has no stored logits.
         DataError: the logits cannot be scored.
     """
+    folder = run if isinstance(run, RunFolder) else RunFolder.open(Path(run))
     logits_of = logits_of or partial(load_logits, folder.evaluation)
     adapter = read_adapter(folder.trained_adapter)
     fitted_on, reported = logits_of(FITTED_ON), logits_of(split)

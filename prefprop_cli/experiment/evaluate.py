@@ -66,7 +66,10 @@ class Machine:
 
 
 def evaluate_run(
-    run: RunFolder, documents: str | OwnDocuments = "test", *, machine: Machine = Machine()
+    run: RunFolder | Path | str,
+    documents: str | OwnDocuments = "test",
+    *,
+    machine: Machine = Machine(),
 ) -> RunEvaluation:
     """Evaluate a run on a split of its data, or on labelled documents of one's own.
 
@@ -77,6 +80,7 @@ def evaluate_run(
             label that the run does not know.
         CorruptFileError: what is stored is damaged.
     """
+    run = run if isinstance(run, RunFolder) else RunFolder.open(Path(run))
     adapter = read_adapter(run.trained_adapter)
     if isinstance(documents, str):
         split, warnings = documents, warnings_on(run, documents)

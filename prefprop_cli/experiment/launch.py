@@ -11,6 +11,7 @@ from prefprop_cli.cache import default_cache
 from prefprop_cli.calibration.metrics import classification_metrics
 from prefprop_cli.config.load import dump_config
 from prefprop_cli.config.schema import Config
+from prefprop_cli.core.modes import training_modes
 from prefprop_cli.data.prepare import KEYS, Prepared
 from prefprop_cli.errors import UsageError
 from prefprop_cli.experiment import stored_logits
@@ -40,8 +41,9 @@ from prefprop_cli.training.trainer import Trainer
 _SILENT = Hooks()
 
 
+@training_modes()
 def train(
-    config: Config, *, out: Path | None = None, device: str = "auto", hooks: Hooks = _SILENT
+    config: Config, *, out: str | Path | None = None, device: str = "auto", hooks: Hooks = _SILENT
 ) -> RunFolder:
     """Train what a configuration asks for, from its documents to an adapter, in a new run folder.
 
@@ -54,7 +56,7 @@ def train(
     device = resolve_device(device)
     plan = make_plan(config)
     prepared = prepare_data(plan, cache=default_cache())
-    folder = create_run(plan, prepared, out=out, sources=[], argv=[])
+    folder = create_run(plan, prepared, out=Path(out) if out else None, sources=[], argv=[])
     lock = folder.lock()
     with ExitStack() as held:
         world().on_main(lambda: held.enter_context(lock))

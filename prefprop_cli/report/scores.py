@@ -78,7 +78,7 @@ class ScoredVariant(Variant):
 
     @cached_property
     def estimates(self) -> dict[str, Estimate]:
-        """By metric."""
+        """Of each metric, by its name."""
         return estimates_of(self.seeds)
 
     def mean(self, metric: str) -> float:

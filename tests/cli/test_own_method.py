@@ -62,6 +62,9 @@ def test_it_is_trained_by_its_name(
         found = cli(*command, PYTHONPATH=packages)
         assert found.returncode == 0, found.stderr
     assert "shift" in found.stdout
+    without = cli("eval")
+    assert without.returncode == 2, without.stderr
+    assert 'the method "shift" is of a package that is not installed' in without.stderr
 
 
 def test_without_the_package_there_is_no_such_method(
@@ -70,3 +73,53 @@ def test_without_the_package_there_is_no_such_method(
     done = cli("train", "-p", "demo", "-s", "method.name=shift", "--dry-run")
     assert done.returncode == 2
     assert "method.name: expected one of prefix-propagation, " in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        ("class Shift:\n    def __init__(self, config, options): pass", "a Shift, not a Method"),
+        ("class Shift:\n    pass", "cannot be made: TypeError: Shift() takes no arguments"),
+        ("raise RuntimeError('not today')", "cannot be loaded: not today"),
+    ],
+)
+def test_a_method_that_cannot_be_made_is_named(
+    cli: Callable[..., CompletedProcess[str]],
+    packages: str,
+    tmp_path: Path,
+    module: str,
+    message: str,
+) -> None:
+    (tmp_path / "packages" / "shift.py").write_text(module)
+    project.write_config(
+        tmp_path / "tiny.toml",
+        backbone=project.write_backbone(tmp_path / "backbone"),
+        documents=project.write_documents(tmp_path / "documents.jsonl", range(24)),
+    )
+    done = cli("train", "-p", "tiny.toml", "-s", "method.name=shift", PYTHONPATH=packages)
+    assert done.returncode == 2, done.stderr
+    told = " ".join(done.stderr.split())
+    assert message in told
+    assert "shift: shift:Shift" in told
+
+
+def test_a_name_that_is_taken_stands_in_nobodys_way(
+    cli: Callable[..., CompletedProcess[str]], packages: str, tmp_path: Path
+) -> None:
+    entries = tmp_path / "packages" / "shift-1.0.dist-info" / "entry_points.txt"
+    entries.write_text("[prefprop.methods]\nprefix-tuning = shift:Shift\n")
+    assert cli("presets", PYTHONPATH=packages).returncode == 0
+    line = {"_PREFPROP_COMPLETE": "complete_bash", "COMP_CWORD": "3"}
+    line["COMP_WORDS"] = "prefprop train -s method.name="
+    offered = cli(**line, PYTHONPATH=packages)
+    assert "Traceback" not in offered.stderr
+    assert "method.name=prefix-propagation" in offered.stdout
+    project.write_config(
+        tmp_path / "tiny.toml",
+        backbone=project.write_backbone(tmp_path / "backbone"),
+        documents=project.write_documents(tmp_path / "documents.jsonl", range(24)),
+    )
+    named = ("train", "-p", "tiny.toml", "-s", "method.name=prefix-tuning")
+    refused = cli(*named, PYTHONPATH=packages)
+    assert refused.returncode == 2, refused.stderr
+    assert "and that name is taken. Rename it there" in " ".join(refused.stderr.split())

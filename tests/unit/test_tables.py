@@ -66,7 +66,25 @@ def test_a_package_adds_a_method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_name_that_is_taken_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install(tmp_path, monkeypatch, "plain = mine:make")
+    install(tmp_path, monkeypatch, "plain = mine:make", "mine = mine:make")
+    table = methods()
+    assert [*table] == ["plain", "mine"]  # whoever uses another one is not kept from it
+    assert callable(table["mine"])
     message = r"^mine:make, of the package mine, is called plain in prefprop\.methods, and that"
     with pytest.raises(UsageError, match=message):
-        [*methods()]
+        table["plain"]
+    assert [*table.taken_twice()] == ["plain"]
+
+
+@pytest.mark.parametrize(
+    "source", ["raise RuntimeError('no')", "def (", "raise SystemExit(3)", "import nothing_there"]
+)
+def test_a_package_that_cannot_be_imported_is_named(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, "mine = mine:make")
+    (tmp_path / "mine.py").write_text(source)
+    with pytest.raises(
+        UsageError, match=r"^mine: mine:make, which prefprop\.methods names, cannot"
+    ):
+        methods()["mine"]

@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import torch
 
 from prefprop_cli import experiment
 from prefprop_cli.config.load import load_config
@@ -33,6 +35,31 @@ def test_a_configuration_is_trained_and_predicts(
     assert run.manifest["status"] == "finished"
     (prediction,) = experiment.load_run(run.path, device="cpu").predict([project.text(0)])
     assert prediction.label in project.LABELS
+
+
+@pytest.mark.parametrize("mode", ["float64", "inference", "no_grad"])
+def test_it_trains_whatever_the_caller_has_set(
+    mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFPROP_CACHE", str(tmp_path / "cache"))
+    written = project.write_config(
+        tmp_path / "tiny.toml",
+        backbone=project.write_backbone(tmp_path / "backbone"),
+        documents=project.write_documents(tmp_path / "documents.jsonl", range(24)),
+        max_steps=1,
+    )
+    config = load_config(preset=str(written)).config
+    with ExitStack() as modes:
+        if mode == "float64":
+            modes.callback(torch.set_default_dtype, torch.get_default_dtype())
+            torch.set_default_dtype(torch.float64)
+        elif mode == "inference":
+            modes.enter_context(torch.inference_mode())
+        else:
+            modes.enter_context(torch.no_grad())
+        run = experiment.train(config, out=str(tmp_path / "run"), device="cpu")
+    assert run.manifest["status"] == "finished"
+    assert experiment.evaluate_run(str(run.path)).n > 0
 
 
 def test_each_name_is_there_and_none_costs_torch() -> None:
