@@ -1,6 +1,7 @@
 """What a stage of a sweep varies: keys of the configuration with values or bounds."""
 
 from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 from pydantic import (
@@ -21,7 +22,7 @@ class Range(BaseModel):
     """The values of a key from `low` to `high`, both of which may be tried.
 
     With `log`, the logarithm of a value is drawn rather than the value. `step` is the distance of
-    values, from `low`; the default is 1 for integers, and any for numbers.
+    values, from `low` on to `high`; the default is 1 for integers, and any for numbers.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -39,7 +40,23 @@ class Range(BaseModel):
             raise ValueError("log = true needs low > 0, and no step")
         if self.step is not None and self.step <= 0:
             raise ValueError(f"step = {self.step} is not above 0")
+        if self.step is not None:
+            self._see_that_high_is_reached(self.step)
         return self
+
+    def _see_that_high_is_reached(self, given: int | float) -> None:
+        """Count steps in decimals as they are written, as Optuna does."""
+        low, high, step = (Decimal(str(value)) for value in (self.low, self.high, given))
+        try:
+            n_steps, rest = divmod(high - low, step)
+        except InvalidOperation:
+            raise ValueError(f"step = {given} is too small for {self.low} to {self.high}") from None
+        if rest:
+            advice = f"high = {high - rest} would fit" if n_steps else "a smaller step may fit"
+            raise ValueError(
+                f"step = {given} does not divide {self.low} to {self.high}, and both ends are to "
+                f"be tried; {advice}"
+            )
 
 
 def has_bounds(value: object) -> bool:
