@@ -1,7 +1,7 @@
 """What a stage of a sweep varies: keys of the configuration with values or bounds."""
 
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import (
@@ -38,25 +38,17 @@ class Range(BaseModel):
             raise ValueError(f"low = {self.low} is not below high = {self.high}")
         if self.log and (self.low <= 0 or self.step is not None):
             raise ValueError("log = true needs low > 0, and no step")
-        if self.step is not None and self.step <= 0:
-            raise ValueError(f"step = {self.step} is not above 0")
-        if self.step is not None:
-            self._see_that_high_is_reached(self.step)
-        return self
-
-    def _see_that_high_is_reached(self, given: int | float) -> None:
-        """Count steps in decimals as they are written, as Optuna does."""
-        low, high, step = (Decimal(str(value)) for value in (self.low, self.high, given))
-        try:
-            n_steps, rest = divmod(high - low, step)
-        except InvalidOperation:
-            raise ValueError(f"step = {given} is too small for {self.low} to {self.high}") from None
-        if rest:
-            advice = f"high = {high - rest} would fit" if n_steps else "a smaller step may fit"
+        if self.step is None:
+            return self
+        low, high, step = (Decimal(str(value)) for value in (self.low, self.high, self.step))
+        if step <= (high - low) / 10**20:  # a decimal has 28 digits
+            raise ValueError(f"step = {self.step} is too small for {low} to {high}")
+        if rest := (high - low) % step:  # in decimals, as Optuna counts
+            fit = f"high = {high - rest} would fit" if step <= high - low else "take a smaller one"
             raise ValueError(
-                f"step = {given} does not divide {self.low} to {self.high}, and both ends are to "
-                f"be tried; {advice}"
+                f"step = {step} does not divide {low} to {high}, both are tried; {fit}"
             )
+        return self
 
 
 def has_bounds(value: object) -> bool:

@@ -73,10 +73,7 @@ def reasons(error: ValidationError) -> list[str]:
 
 
 def combinations_of(space: Mapping[str, list[object] | Range]) -> Iterator[Values]:
-    ends = (
-        [values.low, values.high] if isinstance(values, Range) else values
-        for values in space.values()
-    )
+    ends = ([v.low, v.high] if isinstance(v, Range) else v for v in space.values())
     for combination in product(*ends):
         yield dict(zip(space, combination, strict=True))
 
@@ -114,9 +111,8 @@ def is_of_a_range(place: Sequence[int | str]) -> bool:
 
 
 def _range_problem(problem: Mapping[str, Any]) -> str:
-    key, text = problem["loc"][2], "expected bounds, e.g. { low = 1e-4, high = 5e-2, log = true }"
-    if problem["type"] == "value_error":
-        text = str(problem["ctx"]["error"])
+    bounds = "expected bounds, e.g. { low = 1e-4, high = 5e-2, log = true }"
+    key, text = problem["loc"][2], problem.get("ctx", {}).get("error", bounds)
     return f"{key}: {_NOT_TO_VARY.get(key, text)}"
 
 

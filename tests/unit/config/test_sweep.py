@@ -250,23 +250,22 @@ def test_bounds_beside_values_in_one_stage():
         ("extra = { low = 1, high = 2 }", "method.extra: a table cannot be varied, nor a key in"),
         (
             "lr = { low = 0.001, high = 0.002, step = 0.0003 }",
-            "train.lr: step = 0.0003 does not divide 0.001 to 0.002, and both ends are to be "
-            "tried; high = 0.0019 would fit",
+            "train.lr: step = 0.0003 does not divide 0.001 to 0.002, both are tried; "
+            "high = 0.0019 would fit",
         ),
         (
             "alpha = { low = 1, high = 2, step = 5 }",
-            "method.alpha: step = 5 does not divide 1 to 2, and both ends are to be tried; "
-            "a smaller step may fit",
+            "method.alpha: step = 5 does not divide 1 to 2, both are tried; take a smaller one",
         ),
         (
             "epochs = { low = 1, high = 10, step = 4 }",
-            "train.epochs: step = 4 does not divide 1 to 10, and both ends are to be tried; "
-            "high = 9 would fit",
+            "train.epochs: step = 4 does not divide 1 to 10, both are tried; high = 9 would fit",
         ),
         (
             "alpha = { low = 0, high = 1, step = 1e-300 }",
             "method.alpha: step = 1e-300 is too small for 0 to 1",
         ),
+        ("alpha = { low = 0, high = 1, step = 0 }", "method.alpha: step = 0 is too small for 0"),
         ("lrr = { low = 1, high = 2 }", "lrr: expected a key of the configuration with its table"),
     ],
 )
