@@ -45,9 +45,7 @@ class Range(BaseModel):
             raise ValueError(f"step = {self.step} is too small for {low} to {high}")
         if rest := (high - low) % step:  # in decimals, as Optuna counts
             fit = f"high = {high - rest} would fit" if step <= high - low else "take a smaller one"
-            raise ValueError(
-                f"step = {step} does not divide {low} to {high}, both are tried; {fit}"
-            )
+            raise ValueError(f"step = {step} does not divide {low} to {high}, as it must; {fit}")
         return self
 
 

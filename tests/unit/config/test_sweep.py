@@ -250,16 +250,16 @@ def test_bounds_beside_values_in_one_stage():
         ("extra = { low = 1, high = 2 }", "method.extra: a table cannot be varied, nor a key in"),
         (
             "lr = { low = 0.001, high = 0.002, step = 0.0003 }",
-            "train.lr: step = 0.0003 does not divide 0.001 to 0.002, both are tried; "
+            "train.lr: step = 0.0003 does not divide 0.001 to 0.002, as it must; "
             "high = 0.0019 would fit",
         ),
         (
             "alpha = { low = 1, high = 2, step = 5 }",
-            "method.alpha: step = 5 does not divide 1 to 2, both are tried; take a smaller one",
+            "method.alpha: step = 5 does not divide 1 to 2, as it must; take a smaller one",
         ),
         (
             "epochs = { low = 1, high = 10, step = 4 }",
-            "train.epochs: step = 4 does not divide 1 to 10, both are tried; high = 9 would fit",
+            "train.epochs: step = 4 does not divide 1 to 10, as it must; high = 9 would fit",
         ),
         (
             "alpha = { low = 0, high = 1, step = 1e-300 }",
