@@ -233,7 +233,7 @@ class SweepTable(ConfigTable):
     def _own_search_is_a_stage(cls, values: object) -> object:
         if not isinstance(values, dict):
             return values
-        own = dotted({key: value for key, value in values.items() if has_bounds(value)})
+        own = {k: v for k, v in values.items() if k not in cls.model_fields and has_bounds(v)}
         stages = values.get("stages", [])
         if not own or not isinstance(stages, list):
             return values
@@ -242,8 +242,8 @@ class SweepTable(ConfigTable):
             for name, field in Config.model_fields.items()
             for key in getattr(field.annotation, "model_fields", {})
         }
-        search = {homes.get(key, key): value for key, value in own.items()}
-        others = {key: value for key, value in values.items() if not has_bounds(value)}
+        search = {homes.get(key, key): value for key, value in dotted(own).items()}
+        others = {key: value for key, value in values.items() if key not in own}
         return {**others, "stages": [search, *without(search, stages)]}
 
     @model_validator(mode="after")

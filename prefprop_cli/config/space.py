@@ -1,6 +1,7 @@
 """What a stage of a sweep varies: keys of the configuration with values or bounds."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import (
@@ -21,7 +22,7 @@ class Range(BaseModel):
     """The values of a key from `low` to `high`, both of which may be tried.
 
     With `log`, the logarithm of a value is drawn rather than the value. `step` is the distance of
-    values, from `low`; the default is 1 for integers, and any for numbers.
+    values, from `low` on to `high`; the default is 1 for integers, and any for numbers.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -37,8 +38,14 @@ class Range(BaseModel):
             raise ValueError(f"low = {self.low} is not below high = {self.high}")
         if self.log and (self.low <= 0 or self.step is not None):
             raise ValueError("log = true needs low > 0, and no step")
-        if self.step is not None and self.step <= 0:
-            raise ValueError(f"step = {self.step} is not above 0")
+        if self.step is None:
+            return self
+        low, high, step = (Decimal(str(value)) for value in (self.low, self.high, self.step))
+        if step <= (high - low) / 10**20:  # a decimal has 28 digits
+            raise ValueError(f"step = {self.step} is too small for {low} to {high}")
+        if rest := (high - low) % step:  # in decimals, as Optuna counts
+            fit = f"high = {high - rest} would fit" if step <= high - low else "take a smaller one"
+            raise ValueError(f"step = {step} does not divide {low} to {high}, as it must; {fit}")
         return self
 
 

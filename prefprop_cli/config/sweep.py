@@ -20,6 +20,7 @@ Values = Mapping[str, object]
 _NOT_TO_VARY = {
     "train.seed": "seeds are a stage of their own: set sweep.seeds",
     "train.metric": "runs are compared by it, so it is the same for all",
+    "method.extra": "a table cannot be varied, nor a key in it: set it for each sweep",
 }
 
 
@@ -72,10 +73,7 @@ def reasons(error: ValidationError) -> list[str]:
 
 
 def combinations_of(space: Mapping[str, list[object] | Range]) -> Iterator[Values]:
-    ends = (
-        [values.low, values.high] if isinstance(values, Range) else values
-        for values in space.values()
-    )
+    ends = ([v.low, v.high] if isinstance(v, Range) else v for v in space.values())
     for combination in product(*ends):
         yield dict(zip(space, combination, strict=True))
 
@@ -98,7 +96,7 @@ def stage_problems(layer: Mapping[str, object]) -> list[str]:
         sweep = SweepTable.model_validate(values, strict=True)
     except ValidationError as error:
         bounds = [each for each in error.errors() if "range" in each["loc"]]
-        return list(dict.fromkeys(f"{each['loc'][2]}: {_range_problem(each)}" for each in bounds))
+        return list(dict.fromkeys(map(_range_problem, bounds)))
     return [
         f"{key}: {text}"
         for stage in sweep.stages
@@ -113,9 +111,9 @@ def is_of_a_range(place: Sequence[int | str]) -> bool:
 
 
 def _range_problem(problem: Mapping[str, Any]) -> str:
-    if problem["type"] == "value_error":
-        return str(problem["ctx"]["error"])
-    return "expected bounds, e.g. { low = 1e-4, high = 5e-2, log = true }"
+    bounds = "expected bounds, e.g. { low = 1e-4, high = 5e-2, log = true }"
+    key, text = problem["loc"][2], problem.get("ctx", {}).get("error", bounds)
+    return f"{key}: {_NOT_TO_VARY.get(key, text)}"
 
 
 def _key_problems(key: str, values: Sequence[object] | Range) -> Iterator[str]:

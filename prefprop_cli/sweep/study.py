@@ -88,7 +88,7 @@ class StageStudy:
         The sampler's seed is the place in the search: one that was killed goes on as if not.
         """
         with quiet():
-            seed = self.stage.config.train.seed + len(self.trials())
+            seed = (self.stage.config.train.seed + len(self.trials())) % 2**32
             self.study.sampler = TPESampler(seed=seed, constant_liar=True)
         ended = [lambda _, trial: on_end(self.record(trial))]
         self.study.optimize(run, n_trials=1, catch=(SettingFailedError,), callbacks=ended)

@@ -97,6 +97,11 @@ def test_values_that_do_not_agree_are_no_configuration():
             '"train.metric" = ["nll"]',
             "train.metric: runs are compared by it, so it is the same for all",
         ),
+        (
+            '"method.extra" = [{ start = 1 }, { start = 2 }]',
+            "method.extra: a table cannot be varied, nor a key in it",
+        ),
+        ("method.extra.start = [1, 2]", "method.extra: a table cannot be varied, nor a key in it"),
         ('"sweep.seeds" = [[1]]', "sweep.seeds: expected a key of the configuration with its"),
         ('name = ["a"]', "name: expected a key of the configuration with its table, e.g. train.lr"),
         ('"a.b.c" = [1]', "a.b.c: expected a key of the configuration with its table"),
@@ -122,6 +127,20 @@ def test_what_is_wrong_with_a_stage(grid, problem):
         ("seeds = [2, 2]", "sweep: seeds = [2, 2] has one twice; each is a run of its own"),
         ("seed = 3", "sweep.seed: unknown key - did you mean `sweep.seeds`?"),
         ("pruner = 1", "sweep.pruner: expected one of auto, none, median, found 1"),
+        (
+            "seeds = { low = 1, high = 3 }",
+            "sweep.seeds: expected an array, found a table",
+        ),
+        (
+            "pruner = { low = 1, high = 3 }",
+            "sweep.pruner: expected one of auto, none, median, found a table",
+        ),
+        (
+            "trials = { low = 1, high = 3 }",
+            "sweep.trials: expected an integer (0 < trials), found a table",
+        ),
+        ("trials.x.low = 1", "sweep.trials: expected an integer (0 < trials), found a table"),
+        ("stages = { low = 1, high = 3 }", "sweep.stages: expected an array, found a table"),
     ],
 )
 def test_what_is_wrong_with_the_table(line, problem):
@@ -228,6 +247,25 @@ def test_bounds_beside_values_in_one_stage():
         ),
         ("epochs = { low = 1.5, high = 9 }", "train.epochs: expected an integer (0 < epochs), f"),
         ("kernel = { low = 1, high = 2 }", "method.kernel: expected one of none, "),
+        ("extra = { low = 1, high = 2 }", "method.extra: a table cannot be varied, nor a key in"),
+        (
+            "lr = { low = 0.001, high = 0.002, step = 0.0003 }",
+            "train.lr: step = 0.0003 does not divide 0.001 to 0.002, as it must; "
+            "high = 0.0019 would fit",
+        ),
+        (
+            "alpha = { low = 1, high = 2, step = 5 }",
+            "method.alpha: step = 5 does not divide 1 to 2, as it must; take a smaller one",
+        ),
+        (
+            "epochs = { low = 1, high = 10, step = 4 }",
+            "train.epochs: step = 4 does not divide 1 to 10, as it must; high = 9 would fit",
+        ),
+        (
+            "alpha = { low = 0, high = 1, step = 1e-300 }",
+            "method.alpha: step = 1e-300 is too small for 0 to 1",
+        ),
+        ("alpha = { low = 0, high = 1, step = 0 }", "method.alpha: step = 0 is too small for 0"),
         ("lrr = { low = 1, high = 2 }", "lrr: expected a key of the configuration with its table"),
     ],
 )
@@ -235,6 +273,13 @@ def test_what_is_wrong_with_bounds(line, problem):
     found = problems(f"[sweep]\n{line}\n")
     assert found[0].startswith(f"x.toml  sweep.stages: {problem}")
     assert len(found) == (2 if "kernel" in line else 1)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "step"), [(0.1, 0.3, 0.1), (1e-4, 5e-2, 1e-4), (-1, 0.4, 0.7), (2, 10, 4)]
+)
+def test_a_step_divides_as_it_is_written(low, high, step):
+    assert Range(low=low, high=high, step=step).high == high
 
 
 def test_which_keys_take_integers():

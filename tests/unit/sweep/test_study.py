@@ -243,6 +243,11 @@ def test_a_search_can_be_repeated_and_gone_on_with(
     assert proposals(opened(search_of(seed=1, trials=13), storage=third), begin, end) != whole
 
 
+@JOURNAL
+def test_a_search_with_the_last_of_seeds(opened: Opener, begin: Begin, end: End):
+    assert len(proposals(opened(search_of(seed=2**32 - 1, trials=3)), begin, end)) == 3
+
+
 def test_a_search_has_no_more_trials_than_asked_and_may_be_given_more(
     place: str, opened: Opener, begin: Begin, end: End
 ):
