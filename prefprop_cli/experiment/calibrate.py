@@ -73,10 +73,9 @@ def calibrate(
     """Fit a calibrator on validation and report on a split; `keep` stores both.
 
     `method` is `auto`, or a key of `calibrators.METHODS`; `n_bins` is of the errors, None for what
-    the run says. `logits_of` gives the logits of a split; by default, those that are stored.
-
-    Where both have the same documents, and that is allowed, each document is calibrated by what
-    was fitted on others, though `auto` chooses on all.
+    the run says. `logits_of` gives the logits of a split; by default, those that are stored. Where
+    both have the same documents, and that is allowed, each is calibrated by what was fitted on
+    others, though `auto` chooses on all.
 
     Raises:
         UsageError: both have the same documents, and may not; there is no such method, or it needs
