@@ -60,8 +60,11 @@ def compare_runs(
     settings = table.model_copy(update={"bins": n_bins or table.bins})
     with counting(data.runs) as on_run:
         scored = score(data, split, settings=settings, calibrated=calibrated, on_run=on_run)
+    there = scored.variants[0].estimates
+    if unknown := [name for name in metrics or () if name not in there]:
+        raise UsageError(f"{', '.join(unknown)}: no such metric. There are {', '.join(there)}")
     chosen = metrics or dict.fromkeys((scored.metric, "accuracy", "ece", "nll"))
-    known = [name for name in chosen if name in scored.variants[0].estimates]
+    known = [name for name in chosen if name in there]
     return _page(scored, first, known, title or f"{paths[0]} beside others, on {split}")
 
 

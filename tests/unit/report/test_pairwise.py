@@ -92,3 +92,8 @@ def test_other_documents_are_no_comparison(tmp_path):
     two = finished.write(tmp_path / "two", finished.config("prefix-tuning"), n=40)
     with pytest.raises(DataError, match=r"different documents.*one.*two"):
         compare_runs([one, two])
+
+
+def test_a_metric_there_is_not_is_refused(folder):
+    with pytest.raises(UsageError, match=r"^foo, bar: no such metric. There are precision_binary, "):
+        page_of(folder, metrics=("foo", "ece", "bar"))
