@@ -95,5 +95,5 @@ def test_other_documents_are_no_comparison(tmp_path):
 
 
 def test_a_metric_there_is_not_is_refused(folder):
-    with pytest.raises(UsageError, match=r"^foo, bar: no such metric. There are precision_binary, "):
+    with pytest.raises(UsageError, match=r"^foo, bar: no such metric. There are precision"):
         page_of(folder, metrics=("foo", "ece", "bar"))
