@@ -44,59 +44,58 @@ class NameTable(Mapping[str, T]):
 
     def __init__(self, places: Mapping[str, str], *, group: str = "") -> None:
         self._built_in, self._group = places, group
+        self._loaded: dict[str, T] = {}
 
     @cached_property
-    def added(self) -> Mapping[str, str]:
-        """What other packages add, looked up at first use; of one name the first."""
-        found: dict[str, str] = {}
-        for entry in self._entries:
-            if entry.name not in self._built_in:
-                found.setdefault(entry.name, entry.value)
+    def _entries(self) -> "dict[str, list[EntryPoint]]":
+        """What other packages add, by name; looked up at first use."""
+        from importlib.metadata import entry_points
+
+        found: dict[str, list[EntryPoint]] = {}
+        for entry in entry_points(group=self._group) if self._group else ():
+            found.setdefault(entry.name, []).append(entry)
         return found
 
     @cached_property
-    def _entries(self) -> "list[EntryPoint]":
-        from importlib.metadata import entry_points
-
-        return [*entry_points(group=self._group)] if self._group else []
+    def added(self) -> Mapping[str, str]:
+        """What other packages add; of one name the first."""
+        return {n: e[0].value for n, e in self._entries.items() if n not in self._built_in}
 
     def taken_twice(self) -> Mapping[str, str]:
         """What is wrong with names that a package adds and that are taken, by name."""
-        owners: dict[str, list[EntryPoint]] = {}
-        for entry in self._entries:
-            owners.setdefault(entry.name, []).append(entry)
         return {
             name: f"{entry.value}, of the package {entry.dist and entry.dist.name}, is called "
             f"{name} in {self._group}, and that name is taken. Rename it there"
-            for name, entries in owners.items()
+            for name, entries in self._entries.items()
             for entry in entries[name not in self._built_in :][:1]
         }
 
     def __getitem__(self, name: str) -> T:
-        """Import what a name stands for.
+        """Import what a name stands for, the first time.
 
         Raises:
             UsageError: two things have that name, or what another package adds cannot be loaded.
         """
+        if name not in self._loaded:  # a forward pass asks for backends, layer by layer
+            self._loaded[name] = self._load(name)
+        return self._loaded[name]
+
+    def _load(self, name: str) -> T:
         if problem := self.taken_twice().get(name):
             raise UsageError(problem)
-        if name in self._built_in:
-            return self._load(self._built_in[name])
-        place = self.added[name]
+        place = self._built_in.get(name) or self.added[name]
+        module, _, attribute = place.partition(":")
         try:
-            return self._load(place)
+            found: Any = import_module(module)
+            return getattr(found, attribute) if attribute else found
         # A package that anybody may have written; one that ends the process is no exception.
         except (Exception, SystemExit) as error:
+            if name in self._built_in:
+                raise
             raise UsageError(
                 f"{name}: {place}, which {self._group} names, cannot be loaded: "
                 f"{error or type(error).__name__}"
             ) from error
-
-    @staticmethod
-    def _load(place: str) -> T:
-        module, _, attribute = place.partition(":")
-        found: Any = import_module(module)
-        return getattr(found, attribute) if attribute else found
 
     def __contains__(self, name: object) -> bool:
         return name in self._built_in or name in self.added

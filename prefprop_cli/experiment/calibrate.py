@@ -82,7 +82,7 @@ def calibrate(
             classes that are not there; or a split has no stored logits.
         DataError: the logits cannot be scored.
     """
-    folder = run if isinstance(run, RunFolder) else RunFolder.open(Path(run))
+    folder = RunFolder.open(run)
     logits_of = logits_of or partial(load_logits, folder.evaluation)
     adapter = read_adapter(folder.trained_adapter)
     fitted_on, reported = logits_of(FITTED_ON), logits_of(split)

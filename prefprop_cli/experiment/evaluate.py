@@ -80,7 +80,7 @@ def evaluate_run(
             label that the run does not know.
         CorruptFileError: what is stored is damaged.
     """
-    run = run if isinstance(run, RunFolder) else RunFolder.open(Path(run))
+    run = RunFolder.open(run)
     adapter = read_adapter(run.trained_adapter)
     if isinstance(documents, str):
         split, warnings = documents, warnings_on(run, documents)

@@ -19,6 +19,7 @@ from prefprop_cli.notes import Note
 from prefprop_cli.stats.small_samples import Stated, share
 from prefprop_cli.tasks.base import Task
 from prefprop_cli.tasks.metrics import (
+    Metrics,
     chance_share,
     confusion_matrix,
     majority_share,
@@ -91,13 +92,14 @@ class RunEvaluation:
             return "majority", majority_share(self.saved.labels)
         return "chance", chance_share(self.saved.logits)
 
+    @property
+    def _measures(self) -> Metrics:
+        return self.task.metrics(len(self.labels) or self.saved.logits.shape[1])
+
     @cached_property
     def metrics(self) -> dict[str, float]:
         return classification_metrics(
-            self.saved.logits,
-            self.saved.labels,
-            metrics=self.task.metrics(len(self.labels) or self.saved.logits.shape[1]),
-            n_bins=self.n_bins,
+            self.saved.logits, self.saved.labels, metrics=self._measures, n_bins=self.n_bins
         )
 
     @cached_property
@@ -105,7 +107,7 @@ class RunEvaluation:
         return stated_intervals(
             self.saved.logits,
             self.saved.labels,
-            metrics=self.task.metrics(len(self.labels) or self.saved.logits.shape[1]),
+            metrics=self._measures,
             n_bins=self.n_bins,
             n_resamples=self.n_resamples,
         )
@@ -113,8 +115,7 @@ class RunEvaluation:
     @cached_property
     def confusions(self) -> Ints:
         """Documents of each class (rows) that are said to be of each (columns); (C, C)."""
-        logits, labels = self.saved.logits, self.saved.labels
-        return confusion_matrix(logits, labels, n_classes=len(self.labels))
+        return confusion_matrix(self.saved.logits, self.saved.labels, n_classes=len(self.labels))
 
     @cached_property
     def classes(self) -> list[ClassScores]:

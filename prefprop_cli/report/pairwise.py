@@ -61,7 +61,7 @@ def compare_runs(
     with counting(data.runs) as on_run:
         scored = score(data, split, settings=settings, calibrated=calibrated, on_run=on_run)
     there = scored.variants[0].estimates
-    if unknown := [name for name in metrics or () if name not in there]:
+    if unknown := [name for name in metrics if name not in there]:
         raise UsageError(f"{', '.join(unknown)}: no such metric. There are {', '.join(there)}")
     chosen = metrics or dict.fromkeys((scored.metric, "accuracy", "ece", "nll"))
     known = [name for name in chosen if name in there]

@@ -78,14 +78,16 @@ class RunFolder:
         return cls(path).begin()
 
     @classmethod
-    def open(cls, path: Path) -> "RunFolder":
-        """Open the folder of an earlier run.
+    def open(cls, path: "RunFolder | Path | str") -> "RunFolder":
+        """Open the folder of an earlier run; one that is open already is returned as it is.
 
         Raises:
             UsageError: the path is not there or is not a run folder.
             CorruptFileError: its manifest is damaged, or of a newer version of this program.
         """
-        advice = "Name a folder that `prefprop train` printed"
+        if isinstance(path, RunFolder):
+            return path
+        path, advice = Path(path), "Name a folder that `prefprop train` printed"
         if not os.path.lexists(path):
             below = Path("runs") / path
             meant = f"Did you mean {below}?" if (below / "manifest.json").is_file() else advice
@@ -153,8 +155,7 @@ class RunFolder:
             manifest = self.manifest
             ended = manifest.get("status") in ("finished", "interrupted")
             try:
-                rows = self._metrics.rows(manifest.get("metrics"), ended=ended)
-                return [row for _, row in rows]
+                return [row for _, row in self._metrics.rows(manifest.get("metrics"), ended=ended)]
             except CorruptFileError:
                 if self.manifest == manifest:  # else: changed by a live writer while we read
                     raise
@@ -207,18 +208,16 @@ def choose_run(
     if path:
         return Choice(RunFolder.open(path), "named")
     if named := os.environ.get("PREFPROP_RUN"):
-        return Choice(RunFolder.open(Path(named)), "PREFPROP_RUN")
+        return Choice(RunFolder.open(named), "PREFPROP_RUN")
     passed_over = None
     for run, manifest in _newest_first(Path("runs")):
-        if manifest.get("status") == "finished":
-            if accept(run):
-                return Choice(run, "newest finished", passed_over)
-        else:
+        if manifest.get("status") != "finished":
             passed_over = passed_over or run
+        elif accept(run):
+            return Choice(run, "newest finished", passed_over)
+    advice = "Train one first: prefprop train FILE, or without data prefprop train -p demo"
     if passed_over:
         advice = str(unfinished(passed_over.path, passed_over.manifest))
-    else:
-        advice = "Train one first: prefprop train FILE, or without data prefprop train -p demo"
     raise UsageError(
         "no run was named, PREFPROP_RUN is not set, and ./runs holds no finished run"
         f"{does}. {advice}"

@@ -55,7 +55,8 @@ def test_a_backend_that_is_not_available_is_told_with_the_reason(
     run: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flex = replace(BACKENDS["flex"], why_not=lambda: "no compiler")
-    monkeypatch.setattr("prefprop_cli.core.attention.flex.BACKEND", flex)
+    backends = {**BACKENDS, "flex": flex}
+    monkeypatch.setattr("prefprop_cli.experiment.installation.BACKENDS", backends)
     assert "attention\tflex\tnot available: no compiler\n" in examined()
 
 

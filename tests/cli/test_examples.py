@@ -21,12 +21,7 @@ def trained(cli: Cli, tmp_path: Path, environment: dict[str, str]) -> Callable[.
     """Train for a step, with a package of entry points beside the program."""
 
     def run(*settings: str) -> Path:
-        project.write_config(
-            tmp_path / "tiny.toml",
-            backbone=project.write_backbone(tmp_path / "backbone"),
-            documents=project.write_documents(tmp_path / "documents.jsonl", range(24)),
-            max_steps=1,
-        )
+        project.write(tmp_path, max_steps=1)
         here = f"{environment['PYTHONPATH']}:{tmp_path / 'packages'}"
         done = cli("train", "-p", "tiny.toml", "-q", *settings, PYTHONPATH=here)
         assert done.returncode == 0, done.stderr

@@ -45,12 +45,7 @@ def packages(tmp_path: Path) -> str:
 def test_it_is_trained_by_its_name(
     cli: Callable[..., CompletedProcess[str]], packages: str, tmp_path: Path
 ) -> None:
-    project.write_config(
-        tmp_path / "tiny.toml",
-        backbone=project.write_backbone(tmp_path / "backbone"),
-        documents=project.write_documents(tmp_path / "documents.jsonl", range(24)),
-        max_steps=1,
-    )
+    project.write(tmp_path, max_steps=1)
     settings = ("-s", "method.name=shift", "-s", "method.extra.start=1")
     done = cli("train", "-p", "tiny.toml", *settings, PYTHONPATH=packages)
     assert done.returncode == 0, done.stderr
@@ -91,11 +86,7 @@ def test_a_method_that_cannot_be_made_is_named(
     message: str,
 ) -> None:
     (tmp_path / "packages" / "shift.py").write_text(module)
-    project.write_config(
-        tmp_path / "tiny.toml",
-        backbone=project.write_backbone(tmp_path / "backbone"),
-        documents=project.write_documents(tmp_path / "documents.jsonl", range(24)),
-    )
+    project.write(tmp_path)
     done = cli("train", "-p", "tiny.toml", "-s", "method.name=shift", PYTHONPATH=packages)
     assert done.returncode == 2, done.stderr
     told = " ".join(done.stderr.split())
@@ -114,11 +105,7 @@ def test_a_name_that_is_taken_stands_in_nobodys_way(
     offered = cli(**line, PYTHONPATH=packages)
     assert "Traceback" not in offered.stderr
     assert "method.name=prefix-propagation" in offered.stdout
-    project.write_config(
-        tmp_path / "tiny.toml",
-        backbone=project.write_backbone(tmp_path / "backbone"),
-        documents=project.write_documents(tmp_path / "documents.jsonl", range(24)),
-    )
+    project.write(tmp_path)
     named = ("train", "-p", "tiny.toml", "-s", "method.name=prefix-tuning")
     refused = cli(*named, PYTHONPATH=packages)
     assert refused.returncode == 2, refused.stderr

@@ -60,11 +60,7 @@ def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The adapter folder of a run that was not trained."""
     root = tmp_path_factory.mktemp("run")
-    path = project.write_config(
-        root / "tiny.toml",
-        backbone=project.write_backbone(root / "backbone"),
-        documents=project.write_documents(root / "documents.jsonl", range(4)),
-    )
+    path = project.write(root, 4)
     plan = make_plan(load_config(preset=str(path)).config)
     trained = load_classifier(plan, n_labels=2).trainable
     save_adapter(root / "adapter", make_adapter(plan, labels=project.LABELS), trained)

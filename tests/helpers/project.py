@@ -30,6 +30,16 @@ def write_documents(path: Path, numbers: Sequence[int]) -> Path:
     return path
 
 
+def write(folder: Path, n_documents: int = 24, **train: object) -> Path:
+    """A whole project in a folder: backbone, documents, and the configuration `tiny.toml`."""
+    return write_config(
+        folder / "tiny.toml",
+        backbone=write_backbone(folder / "backbone"),
+        documents=write_documents(folder / "documents.jsonl", range(n_documents)),
+        **train,
+    )
+
+
 def write_config(path: Path, *, backbone: Path, documents: Path, **train: object) -> Path:
     """A configuration that trains for a moment."""
     settings = {"epochs": 2, "batch_size": 4, "lr": 0.02, "metric": "nll", **train}

@@ -29,7 +29,7 @@ def description_of(path: Path | None) -> RunDescription:
         CorruptFileError: its manifest is damaged.
     """
     if named := path or os.environ.get("PREFPROP_RUN"):
-        return RunDescription(RunFolder.open(Path(named)))
+        return RunDescription(RunFolder.open(named))
     parent = Path("runs")
     found = list_runs(parent).runs if parent.is_dir() else ()
     if not found:

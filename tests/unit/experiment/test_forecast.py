@@ -18,11 +18,7 @@ from tests.helpers import project
 @pytest.fixture(scope="module")
 def planned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Prepared]:
     folder = tmp_path_factory.mktemp("forecast")
-    backbone = project.write_backbone(folder / "backbone")
-    documents = project.write_documents(folder / "documents.jsonl", range(24))
-    config = project.write_config(
-        folder / "tiny.toml", backbone=backbone, documents=documents, epochs=2
-    )
+    config = project.write(folder, epochs=2)
     plan = make_plan(load_config(preset=str(config)).config)
     return plan, prepare_data(plan, cache=folder / "cache")
 

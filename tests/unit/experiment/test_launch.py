@@ -22,11 +22,7 @@ ARGV = ("prefprop", "train")
 @pytest.fixture(scope="module")
 def planned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Prepared]:
     folder = tmp_path_factory.mktemp("launch")
-    backbone = project.write_backbone(folder / "backbone")
-    documents = project.write_documents(folder / "documents.jsonl", range(24))
-    config = project.write_config(
-        folder / "tiny.toml", backbone=backbone, documents=documents, epochs=1
-    )
+    config = project.write(folder, epochs=1)
     plan = make_plan(with_values(load_config(preset=str(config)).config, {"train.seed": 3}))
     return plan, prepare_data(plan, cache=folder / "cache")
 

@@ -18,12 +18,7 @@ def test_a_configuration_is_trained_and_predicts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PREFPROP_CACHE", str(tmp_path / "cache"))
-    config = project.write_config(
-        tmp_path / "tiny.toml",
-        backbone=project.write_backbone(tmp_path / "backbone"),
-        documents=project.write_documents(tmp_path / "documents.jsonl", range(24)),
-        epochs=1,
-    )
+    config = project.write(tmp_path, epochs=1)
     seen: list[Event] = []
     run = experiment.train(
         load_config(preset=str(config)).config,
@@ -42,12 +37,7 @@ def test_it_trains_whatever_the_caller_has_set(
     mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PREFPROP_CACHE", str(tmp_path / "cache"))
-    written = project.write_config(
-        tmp_path / "tiny.toml",
-        backbone=project.write_backbone(tmp_path / "backbone"),
-        documents=project.write_documents(tmp_path / "documents.jsonl", range(24)),
-        max_steps=1,
-    )
+    written = project.write(tmp_path, max_steps=1)
     config = load_config(preset=str(written)).config
     with ExitStack() as modes:
         if mode == "float64":
